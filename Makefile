@@ -1,0 +1,78 @@
+# Everything these commands make stays inside the checkout: .venv, .cache and reports/runs.
+
+PYTHON ?= python3
+ARGS ?=
+
+CACHE := $(CURDIR)/.cache
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+export CUDA_CACHE_PATH := $(CACHE)/cuda
+export HYPOTHESIS_STORAGE_DIRECTORY := $(CACHE)/hypothesis
+export MPLCONFIGDIR := $(CACHE)/matplotlib
+export NUMBA_CACHE_DIR := $(CACHE)/numba
+export PIP_CACHE_DIR := $(CACHE)/pip
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+export TMPDIR := $(CACHE)/tmp
+export TORCHINDUCTOR_CACHE_DIR := $(CACHE)/inductor
+export TORCH_EXTENSIONS_DIR := $(CACHE)/torch_extensions
+export TRITON_CACHE_DIR := $(CACHE)/triton
+export UV_CACHE_DIR := $(CACHE)/uv
+export XDG_CACHE_HOME := $(CACHE)
+# A package found on PYTHONPATH would count as installed, and be missing later.
+unexport PYTHONPATH
+
+.DEFAULT_GOAL := help
+.PHONY: help report test lint smoke format venv lock clean
+
+help: ## this list
+	@echo "usage: make TARGET [ARGS='options for pytest'] [PYTHON=python3.12]"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-10s %s\n", $$1, $$2 }'
+
+report: $(STAMP) | .cache/tmp ## measure this machine with the quick suite; print the headline and the page's path
+	@$(BIN)/python -m pytest --benchmark-only $(ARGS)
+
+test: $(STAMP) | .cache/tmp ## run the tests; needs no network once installed
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP) | .cache/tmp ## check format, rules and types
+	@$(BIN)/python -m ruff format --check .
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m mypy
+
+smoke: $(STAMP) | .cache/tmp ## measure a handful of cases, to see that measuring works
+	@$(BIN)/python -m pytest --benchmark-only --suite smoke $(ARGS)
+
+format: $(STAMP) | .cache/tmp ## rewrite the code in the house format
+	@$(BIN)/python -m ruff check --fix-only .
+	@$(BIN)/python -m ruff format .
+
+venv: $(STAMP) ## install the locked dependencies into .venv, if the locks changed
+
+$(STAMP): requirements.lock requirements-torch.lock | .cache/tmp
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "error: $(PYTHON) is missing or older than Python 3.11; name another: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "error: $(PYTHON) lacks the venv module; install it (Debian and Ubuntu: the package python3-venv)" >&2; exit 1; }
+	@echo "Installing the locked dependencies into .venv (once; torch is large)"
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -r requirements-torch.lock
+	@touch $@
+
+# Inductor keeps its precompiled headers in the temporary folder, whatever its cache's name.
+.cache/tmp:
+	@mkdir -p $@
+
+lock: | .cache/tmp ## pin the dependencies of pyproject.toml anew (ARGS=--upgrade for newer versions)
+	@$(PYTHON) -m venv "$(CACHE)/lock"
+	@"$(CACHE)/lock/bin/python" -m pip install --quiet uv
+	@"$(CACHE)/lock/bin/python" -m uv pip compile pyproject.toml --extra dev --universal \
+	  --python-version 3.11 --fork-strategy fewest --generate-hashes \
+	  --constraint requirements-torch.lock --no-emit-package torch --quiet \
+	  --custom-compile-command "make lock" --output-file requirements.lock $(ARGS)
+
+clean: ## remove .venv and every cache; never reports/runs
+	@rm -rf .venv .cache .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache build *.egg-info
+	@find . -path ./reports/runs -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,119 @@
+"""The measuring loop: rounds in which a step and the probes of its roofs take turns. No I/O.
+
+The machine's speed drifts, so only samples taken side by side are compared. A round times one block of every contender,
+in alternating order; each block is preceded by untimed calls over its own data, until the caches hold what that
+contender leaves there and the other side's thread pool has stopped spinning.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from bench import stats
+from bench.clock import calls_for, seconds_each, undisturbed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+SAMPLE_SECONDS = 0.010
+"""Least length of a timed block, or one call."""
+
+SETTLE_SECONDS = 0.002
+"""Least length of the untimed calls before it, where torch and numba share one thread pool."""
+
+SETTLE_SECONDS_TWO_POOLS = 0.020
+"""The same where each has its own: GNU OpenMP's workers spin for 300,000 pauses, up to 15 ms, before they sleep."""
+
+LEAST_ROUNDS = 10
+MOST_ROUNDS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """Something to be timed: `run(count)` makes so many calls; `pass_calls` of them touch all of its data once."""
+
+    run: Callable[[int], object]
+    pass_calls: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Seconds per call, a row per contender; rows pair by index. `calls` is how many calls a sample of each holds."""
+
+    seconds: tuple[tuple[float, ...], ...]
+    calls: tuple[int, ...]
+
+
+def rounds(
+    contenders: Sequence[Contender],
+    figure: Callable[[Sequence[Sequence[float]]], Sequence[float]],
+    precision: float,
+    budget_seconds: float,
+    settle_seconds: float,
+    between: Callable[[], None] = lambda: None,
+) -> Samples:
+    """Alternate blocks of all contenders until the interval of the median of `figure` is within +- `precision`.
+
+    `figure` makes one number per round of the rows of seconds. At least LEAST_ROUNDS are run, and no new one is begun
+    once `budget_seconds` have passed. `between` runs before every round, outside the clock.
+    """
+    with undisturbed():
+        calls = [_calibrate(contender, settle_seconds) for contender in contenders]
+        rows: list[list[float]] = [[] for _ in contenders]
+        order = list(range(len(contenders)))
+        start = perf_counter()
+        for number in itertools.count(1):
+            between()
+            for index in order:
+                _settle(contenders[index], calls[index], settle_seconds)
+                rows[index].append(seconds_each(contenders[index].run, calls[index]))
+            order.reverse()
+            if number >= LEAST_ROUNDS:
+                precise = stats.estimate(figure(rows)).half_width <= precision
+                if precise or perf_counter() - start >= budget_seconds or number == MOST_ROUNDS:
+                    break
+    return Samples(tuple(map(tuple, rows)), tuple(calls))
+
+
+def best(
+    contender: Contender, repeats: int, sample_seconds: float, settle_seconds: float
+) -> list[float]:
+    """Seconds per call of `repeats` samples of one contender alone, each of at least `sample_seconds`; for roofs."""
+    with undisturbed():
+        _settle(contender, contender.pass_calls, settle_seconds)
+        calls = calls_for(contender.run, sample_seconds)
+        return [seconds_each(contender.run, calls) for _ in range(repeats)]
+
+
+def single_calls(contender: Contender, budget_seconds: float) -> dict[str, float]:
+    """Minimum, median, 90th and 99th percentile of calls timed one by one; at least 20 of them, at most 1000."""
+    with undisturbed():
+        _settle(contender, contender.pass_calls, 0.0)
+        seconds, start = [], perf_counter()
+        for number in range(1000):
+            seconds.append(seconds_each(contender.run, 1))
+            if number >= 19 and perf_counter() - start > budget_seconds:
+                break
+    percentiles = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
+    return {
+        "min": min(seconds),
+        **{name: stats.quantile(seconds, q) for name, q in percentiles.items()},
+    }
+
+
+def _calibrate(contender: Contender, settle_seconds: float) -> int:
+    _settle(contender, contender.pass_calls, settle_seconds)
+    return calls_for(contender.run, SAMPLE_SECONDS)
+
+
+def _settle(contender: Contender, calls: int, settle_seconds: float) -> None:
+    """Untimed calls: at least one pass over the contender's data, and at least `settle_seconds` long."""
+    start, done = perf_counter(), 0
+    while done < contender.pass_calls or perf_counter() - start < settle_seconds:
+        # in small steps, so that a short settling time is not outrun by a long block
+        count = max(1, min(calls // 8, contender.pass_calls))
+        contender.run(count)
+        done += count

@@ -1,0 +1,129 @@
+"""Planted steps of known truth: implementations that the instrument must score as what they are (method 9).
+
+Each reads its weights with the read probe itself, and its weights in PyTorch's convention are zeros, so that the right
+answer of an RNN is zero whatever the input: it passes the check while its time is known against the roof.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from time import perf_counter
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import torch
+
+from bench.roofs import call, read
+from kernels.cells import Weights
+from kernels.contract import Case
+from kernels.inputs import set_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+
+    from kernels.cells import Inputs
+    from kernels.implementations import Implementation
+    from kernels.inputs import Layout
+
+TRUTHS: dict[str, tuple[float, float] | None] = {
+    # the share of its paired read roof that it must reach, from .. to; None: it must be called impossible
+    "reads once": (0.97, 1.03),
+    "reads twice": (0.48, 0.52),
+    "sleeps as long as it works": (0.48, 0.52),
+    "does nothing": None,
+}
+
+
+class Place(NamedTuple):
+    """Where a planted step's weights lie: the case it poses as, and in how many passes over a block it reads its bytes."""
+
+    case: Case
+    passes: int
+    truths: tuple[str, ...]
+
+
+def places(private_bytes: int, last_level_bytes: int, threads: int) -> dict[str, Place]:
+    """A step in a core's own cache, in the last level, streamed, and in memory, and what can be planted there.
+
+    Every step claims the same bytes, four times the last level, and in a cache reads them as passes over a block of half
+    the level, in one call: what a call costs beside reading (5 us of 150 per 12 MiB, seen with one thread) must not be
+    taken for an error of the instrument. Weights streamed and read twice are found in the cache the second time, and a
+    pause puts a pool of threads to sleep and leaves a shared cache to its neighbours: those truths are planted where
+    they hold.
+    """
+    H = max(32, round((4 * last_level_bytes / 8) ** 0.5 / 32) * 32)
+    whole = Case(cell="rnn", hidden=H, input=H, batch=1, threads=threads)
+    claimed = 8 * H * H
+    every = tuple(TRUTHS)
+    half = round((last_level_bytes / 8) ** 0.5 / 32) * 32
+    streamed = replace(whole, hidden=half, input=half, residency="streamed")
+    return {
+        "own cache, 1 thread": Place(
+            replace(whole, threads=1), 2 * claimed // private_bytes, every
+        ),
+        f"last level, {threads} threads": Place(
+            whole, 2 * claimed // last_level_bytes, ("reads once", "reads twice", "does nothing")
+        ),
+        f"streamed, {threads} threads": Place(streamed, 1, ("reads once", "does nothing")),
+        f"memory, {threads} threads": Place(
+            whole, 1, ("reads once", "reads twice", "does nothing")
+        ),
+    }
+
+
+def layout(place: Place, case: Case) -> Layout:
+    """One block of float32: the share of the claimed weights that one pass reads."""
+    weights = case.hidden * (case.input + case.hidden) + 2 * case.hidden
+    return ((weights // place.passes,),)
+
+
+def implementation(truth: str, place: Place, variant: read.Variant) -> Implementation:
+    """The planted step of that name in that place, reading as `variant` does."""
+
+    def canonical(case: Case, tensors: Sequence[Tensor]) -> Weights:
+        dtype, H, I = tensors[0].dtype, case.hidden, case.input  # noqa: E741 - the method's own letters
+        shapes = ((H, I), (H, H), (H,), (H,))
+        return Weights(*(torch.zeros(shape, dtype=dtype) for shape in shapes))
+
+    def prepare(
+        case: Case, sets: Sequence[Sequence[Tensor]], _inputs: Sequence[Inputs]
+    ) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
+        answer = (torch.zeros(case.batch, case.hidden),)
+        size = set_bytes(layout(place, case), case.dtype)
+
+        def bind(w: int, _i: int) -> Callable[[], Sequence[Tensor]]:
+            if read.bytes_per_pass(variant, size, case.threads):
+                once = read.prepare(variant, sets[w][0].data_ptr(), size, case.threads)
+            else:
+                once = call.prepare(case.threads)  # the floor's call, too small to be shared out
+
+            def step() -> Sequence[Tensor]:
+                if truth == "does nothing":
+                    answer[0].zero_()
+                    return answer
+                start = perf_counter()
+                once(2 * place.passes if truth == "reads twice" else place.passes)
+                if truth == "sleeps as long as it works":
+                    wake = 2 * perf_counter() - start
+                    while perf_counter() < wake:
+                        pass
+                answer[0].zero_()
+                return answer
+
+            return step
+
+        return bind
+
+    module: Any = SimpleNamespace(
+        label=truth,
+        reads={"W": "per_step", "U": "per_step"},
+        version=lambda: "planted",
+        unavailable=lambda _case: None,
+        layout=partial(layout, place),
+        canonical=canonical,
+        prepare=prepare,
+    )
+    return cast("Implementation", module)

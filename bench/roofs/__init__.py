@@ -1,0 +1,17 @@
+"""One file = one probe of a limit of the machine, each stating its bytes and FLOPs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+# Compiled probes are cached on disk. numba renews a cache when the file of the function changes, not when the intrinsics
+# it calls do; so the folder's name carries a digest of all of them. Set before numba is imported anywhere.
+_HERE = Path(__file__).parent
+_DIGEST = hashlib.sha256(
+    b"".join(path.read_bytes() for path in sorted(_HERE.glob("*.py")))
+).hexdigest()[:12]
+_BASE = os.environ.get("NUMBA_CACHE_DIR", str(_HERE.parents[1] / ".cache" / "numba"))
+if not _BASE.endswith(_DIGEST):
+    os.environ["NUMBA_CACHE_DIR"] = str(Path(_BASE) / _DIGEST)

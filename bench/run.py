@@ -1,0 +1,253 @@
+"""One run: from a suite to a profile. Roofs first, then points in the suite's order, each in the journal as it ends."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from bench import clock, levels, machine, measure, points, records, survey, threads
+from bench.records import Doubt, Level, Profile, Roof
+from kernels import implementations
+from kernels.contract import Unavailable
+from kernels.inputs import Arena, set_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bench.records import Point
+    from bench.roofs import matmul
+    from bench.suite import Planned, Suite
+
+RUNS = Path(__file__).parents[1] / "reports" / "runs"
+DRIFT = 0.05
+BUSY_CORES = 0.1
+PROFILE_SHARE = 4
+"""The arena takes at most one part in so many of the memory there is."""
+
+
+class BadOutput(OSError):
+    """The run's folder cannot be used; the message names it and the mend."""
+
+
+class Run:
+    """Measures the points of a suite on this machine's CPU and writes them to a folder as it goes."""
+
+    def __init__(
+        self, plan: Suite, seed: int, folder: Path, earlier: Profile | None = None
+    ) -> None:
+        """Prepare; nothing is measured yet. `earlier` is what the folder's journal holds when resuming.
+
+        Raises BadOutput where the folder cannot be written or belongs to another run.
+        """
+        self.plan, self.folder, self._seed = plan, folder, seed
+        self._load = machine.Load()
+        layer = threads.start()
+        self._all = threads.available()
+        header = Profile(
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            suite=plan.name,
+            seed=seed,
+            settings={**plan.settings, "device": "cpu"},
+            project=machine.project(),
+            machine=machine.describe(),
+            environment=machine.environment(self._all, layer),
+        )
+        if earlier and earlier.machine["id"] != header.machine["id"]:
+            msg = f"{folder}: its journal was measured on another machine ({earlier.machine['label']}): resume it there"
+            raise BadOutput(msg)
+        self._done = {point.key: point for point in earlier.points} if earlier else {}
+        self._earlier, self._header = earlier, header
+        self._journal = _open_journal(folder, header, earlier)
+        self._bench: points.Bench | None = None
+        self._first: list[Roof] = []
+        self._spent: list[float] = []
+
+    def begin(self) -> None:
+        """Measure the roofs, unless an earlier process of this run did; allocate the arena."""
+        clock.quieten()
+        settings = self.plan.settings
+        reported = machine.last_level_bytes() or 32 << 20
+        most = machine.memory_available() // PROFILE_SHARE
+        arena = Arena(min(most, self._arena_bytes(reported)), "cpu", self._seed)
+        self._page_bytes = machine.page_bytes(arena.address)
+        largest = min(points.STREAM_FACTOR * reported, arena.size_bytes)
+        counts = sorted({1, self._all} | {p.case.threads for p in self.plan.points})
+
+        found = list(self._earlier.roofs) if self._earlier and self._earlier.levels else []
+        if not found:
+            found = self._survey(arena, largest, counts, settings["curve_seconds"])
+        self._plateaus = [
+            (level.up_to_bytes or largest, level.bytes_per_s) for level in self._levels
+        ]
+        self._bench = points.Bench(
+            arena=arena,
+            page_bytes=self._page_bytes,
+            last_level_bytes=max(levels.last_cache_bytes(self._plateaus), 1 << 20),
+            arithmetic=_arithmetic_roofs(found),
+            precision=settings["precision"],
+            budget_seconds=settings["budget_seconds"],
+            settle_seconds=measure.SETTLE_SECONDS,
+            seed=self._seed,
+        )
+        self._largest = largest
+        self._first = [self._sentinel(arena)]
+
+    def already(self, planned: Planned) -> Point | None:
+        """The point as an earlier process of this run measured it, or None."""
+        return self._done.get(planned.key)
+
+    def measure(self, planned: Planned, order: int) -> Point:
+        """One point, measured and in the journal; or, when resuming, as it was measured."""
+        assert self._bench is not None, "begin first"
+        earlier = self.already(planned)
+        if earlier is not None:
+            return earlier
+        start = monotonic()
+        try:
+            implementation = implementations.load(planned.implementation)
+        except Unavailable as reason:
+            found = records.Point(
+                planned.case, planned.implementation, "skipped", reason=str(reason), order=order
+            )
+        else:
+            threads.use(planned.case.threads)
+            found = points.point(
+                self._bench, planned.case, planned.implementation, implementation, order
+            )
+        self._journal.append(found)
+        self._done[found.key] = found
+        self._spent.append(monotonic() - start)
+        return found
+
+    def seconds_left(self, points_left: int) -> float:
+        """An estimate: what a point took so far on average, times the points left."""
+        each = (
+            sum(self._spent) / len(self._spent)
+            if self._spent
+            else 2 * self.plan.settings["budget_seconds"]
+        )
+        return each * points_left
+
+    def finish(self, planned: Iterable[Planned]) -> Profile:
+        """Look at the sentinel again, note the doubts, write profile.json, point `latest` to it. Returns the profile."""
+        if self._bench is not None:
+            self._first.append(self._sentinel(self._bench.arena))
+            for doubt in self._doubts():
+                self._journal.append(doubt)
+        if all(p.key in self._done for p in planned):
+            self._journal.complete()
+        self._journal.close()
+        threads.release()
+        profile = records.from_journal(self.folder)
+        records.write(profile, self.folder)
+        if self.folder.resolve().parent == RUNS.resolve():
+            _point_latest(self.folder)
+        return profile
+
+    def _arena_bytes(self, last_level: int) -> int:
+        need = points.STREAM_FACTOR * last_level
+        for planned in self.plan.points:
+            try:
+                layout = implementations.load(planned.implementation).layout(planned.case)
+            except Unavailable:
+                continue
+            one = set_bytes(layout, planned.case.dtype)
+            # half as many sets again, should the curve end its last level later than the system says
+            need = max(
+                need, math.ceil(1.5 * points.weight_sets(planned.case, one, last_level)) * one
+            )
+        return need
+
+    def _survey(self, arena: Arena, largest: int, counts: list[int], seconds: float) -> list[Roof]:
+        found: list[Roof] = []
+
+        def keep(roofs: Iterable[Roof]) -> None:
+            for roof in roofs:
+                self._journal.append(roof)
+                found.append(roof)
+
+        keep(survey.read_curve(arena.address, largest, self._page_bytes, counts, seconds))
+        curve: dict[int, float] = {}
+        for roof in found:
+            if roof.threads == self._all and roof.working_set_bytes:
+                curve[roof.working_set_bytes] = max(
+                    curve.get(roof.working_set_bytes, 0.0), *roof.samples
+                )
+        plateaus = levels.plateaus(curve)
+        self._levels = [
+            Level("cpu", name, end if name != "DRAM" else None, rate)
+            for name, (end, rate) in zip(
+                levels.name(plateaus, _caches(self._header.machine)), plateaus, strict=True
+            )
+        ]
+        for level in self._levels:
+            self._journal.append(level)
+        scratch = Arena(largest, "cpu", self._seed)
+        working_sets = levels.middle(plateaus, survey.SMALLEST)
+        keep(survey.writing(scratch.address, working_sets, self._page_bytes, counts))
+        del scratch
+        keep(roof for roof, _ in survey.arithmetic("cpu", counts))
+        keep(survey.calls(counts))
+        return found
+
+    _levels: list[Level]
+
+    def _sentinel(self, arena: Arena) -> Roof:
+        roof = survey.sentinel(arena.address, self._largest, self._page_bytes, self._all)
+        self._journal.append(roof)
+        return roof
+
+    def _doubts(self) -> list[Doubt]:
+        return []
+
+
+def new_folder(suite: str) -> Path:
+    """A folder of its own for a run beginning now."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    return RUNS / f"{stamp}-{suite}"
+
+
+def _open_journal(folder: Path, header: Profile, earlier: Profile | None) -> records.Journal:
+    try:
+        if earlier is None:
+            return records.Journal.start(folder, header)
+        journal = records.Journal(folder)
+        journal.resumed()
+    except FileExistsError as error:
+        msg = f"{folder}: it holds a run already: choose another --out, or --resume it"
+        raise BadOutput(msg) from error
+    except OSError as error:
+        msg = f"{folder}: cannot be written: {error.strerror}: choose another --out"
+        raise BadOutput(msg) from error
+    return journal
+
+
+def _caches(described: dict[str, Any]) -> list[tuple[int, int]]:
+    return [(c["level"], c["size_bytes"] * c["instances"]) for c in described["cpu"]["caches"]]
+
+
+def _arithmetic_roofs(found: list[Roof]) -> dict[tuple[str, int], tuple[float, matmul.Variant]]:
+    from bench.roofs import matmul
+
+    variants = {variant.name: variant for variant in matmul.VARIANTS}
+    best: dict[tuple[str, int], tuple[float, matmul.Variant]] = {}
+    for roof in found:
+        if roof.kind == "matmul" and roof.dtype and roof.threads:
+            key, rate = (roof.dtype, roof.threads), max(roof.samples)
+            if key not in best or rate > best[key][0]:
+                best[key] = rate, variants[roof.implementation]
+    return best
+
+
+def _point_latest(folder: Path) -> None:
+    """`latest` beside the runs leads to this one: a symbolic link, or a file with its name where there are none."""
+    latest = RUNS / "latest"
+    draft = RUNS / f".latest.{folder.name}"
+    try:
+        draft.symlink_to(folder.name)
+    except OSError:
+        draft.write_text(folder.name + "\n", encoding="utf-8")
+    draft.replace(latest)

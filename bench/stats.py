@@ -1,0 +1,65 @@
+"""Medians, intervals and ratios. Pure functions of numbers; standard library only."""
+
+from __future__ import annotations
+
+from math import comb, sqrt
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Estimate(NamedTuple):
+    """A median and the interval that holds the true one."""
+
+    median: float
+    low: float
+    high: float
+
+    @property
+    def half_width(self) -> float:
+        """Half the interval as a fraction of the median; infinite for a median of zero."""
+        return (self.high - self.low) / 2 / self.median if self.median else float("inf")
+
+
+def median(values: Sequence[float]) -> float:
+    """The middle value; the mean of the two middle ones of an even count. Raises ValueError on none."""
+    if not values:
+        msg = "median of no values"
+        raise ValueError(msg)
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def quantile(values: Sequence[float], q: float) -> float:
+    """The q-quantile, linear between neighbours (Hyndman and Fan's type 7). Raises ValueError on none."""
+    if not values:
+        msg = "quantile of no values"
+        raise ValueError(msg)
+    ordered = sorted(values)
+    position = q * (len(ordered) - 1)
+    below = int(position)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (position - below)
+
+
+def estimate(values: Sequence[float], confidence: float = 0.95) -> Estimate:
+    """Median with a distribution-free interval.
+
+    The k-th smallest and k-th largest of n values hold the population's median with probability
+    1 - 2 * P(Binomial(n, 1/2) < k); the largest k that keeps `confidence` is taken (Conover, Practical Nonparametric
+    Statistics, 3.2). With fewer than 6 values even the extremes do not reach 95 %: they are given all the same.
+    """
+    ordered = sorted(values)
+    n = len(ordered)
+    k, tail = 1, 1 / 2**n if n < 1024 else 0.0
+    if n >= 1024:
+        k = max(1, int(n / 2 - 0.98 * sqrt(n)))
+    else:
+        while k < n // 2:
+            tail += comb(n, k) / 2**n
+            if 2 * tail > 1 - confidence:
+                break
+            k += 1
+    return Estimate(median(ordered), ordered[k - 1], ordered[n - k])

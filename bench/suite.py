@@ -1,0 +1,179 @@
+"""Suites: which cases by which implementations, as data in `suites/*.toml`, each group with the reason it is there.
+
+why = "what this suite is for"
+[settings]
+precision = 0.04        # half-width of the 95 % interval of the median fraction at which a point is done
+budget_seconds = 0.7    # of alternating samples per point, if that precision is not reached before
+curve_seconds = 6.0     # for the read curve
+[[group]]
+why = "what these cases show"
+cell = ["lstm"]         # lists are combined, every one with every other
+hidden = [1024]
+batch = [1, 2, 4]
+residency = ["resident", "streamed"]
+implementation = ["torch_cell"]
+# and, where the default will not do: input (as hidden), part ("cell"), dtype ("float32"), threads ("all")
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kernels import implementations
+from kernels.contract import CELLS, PARTS, RESIDENCIES, Case, InvalidCase
+
+FOLDER = Path(__file__).parent / "suites"
+DEFAULT = "quick"
+SETTINGS = {"precision": 0.04, "budget_seconds": 0.7, "curve_seconds": 6.0}
+AXES: dict[str, list[Any]] = {
+    "cell": list(CELLS),
+    "hidden": [],
+    "input": ["hidden"],
+    "batch": [1],
+    "part": list(PARTS[:1]),
+    "dtype": ["float32"],
+    "residency": list(RESIDENCIES[:1]),
+    "threads": ["all"],
+    "implementation": [],
+}
+REQUIRED = ("hidden", "implementation")
+
+
+class BadSuite(ValueError):
+    """A suite that cannot be read; the message names file, key and mend in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One point to measure."""
+
+    case: Case
+    implementation: str
+
+    @property
+    def key(self) -> str:
+        """The key its point will have."""
+        return f"{self.case.id}-{self.implementation}"
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A plan: its name, its settings, and its points in the order in which they will run."""
+
+    name: str
+    why: str
+    settings: dict[str, float]
+    points: tuple[Planned, ...] = field(repr=False)
+
+
+def names() -> list[str]:
+    """The suites that come with the project."""
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def load(name: str, device: str, all_threads: int, seed: int) -> Suite:
+    """The suite of that name, or in that .toml file, for one device. Raises BadSuite."""
+    path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
+    if not name.endswith(".toml") and name not in names():
+        msg = f"suite {name!r} is unknown: use {', '.join(names())} or a .toml file"
+        raise BadSuite(msg)
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        msg = f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
+        raise BadSuite(msg) from error
+    _only(data, {"why", "settings", "group"}, str(path))
+    settings = _settings(data.get("settings", {}), str(path))
+    groups = data.get("group")
+    if not isinstance(groups, list) or not groups:
+        msg = f"{path}: no [[group]] of cases"
+        raise BadSuite(msg)
+    planned: dict[str, Planned] = {}
+    for number, group in enumerate(groups, 1):
+        for point in _points(group, device, all_threads, f"{path} group {number}"):
+            planned.setdefault(point.key, point)
+    return Suite(
+        path.stem, str(data.get("why", "")), settings, _order(list(planned.values()), seed)
+    )
+
+
+def _settings(given: object, where: str) -> dict[str, float]:
+    if not isinstance(given, dict):
+        msg = f"{where}: settings is not a table"
+        raise BadSuite(msg)
+    _only(given, set(SETTINGS), f"{where} settings")
+    for key, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e6:
+            msg = f"{where} settings: {key} {value!r} is not a positive number"
+            raise BadSuite(msg)
+    return {**SETTINGS, **{key: float(value) for key, value in given.items()}}
+
+
+def _points(group: object, device: str, all_threads: int, where: str) -> list[Planned]:
+    if not isinstance(group, dict):
+        msg = f"{where}: not a table"
+        raise BadSuite(msg)
+    _only(group, {"why", *AXES}, where)
+    if not isinstance(group.get("why"), str) or not group["why"].strip():
+        msg = f"{where}: no why: say what these cases show"
+        raise BadSuite(msg)
+    axes = {}
+    for axis, default in AXES.items():
+        values = group.get(axis, default)
+        values = values if isinstance(values, list) else [values]
+        if not values:
+            msg = f"{where}: {axis} is missing" if axis in REQUIRED else f"{where}: {axis} is empty"
+            raise BadSuite(msg)
+        axes[axis] = values
+    for name in axes["implementation"]:
+        if name not in implementations.names():
+            msg = f"{where}: implementation {name!r} is unknown: use one of {', '.join(implementations.names())}"
+            raise BadSuite(msg)
+    points = []
+    for combination in itertools.product(*axes.values()):
+        one = dict(zip(axes, combination, strict=True))
+        points.append(Planned(_case(one, device, all_threads, where), one["implementation"]))
+    return points
+
+
+def _case(one: dict[str, Any], device: str, all_threads: int, where: str) -> Case:
+    try:
+        return Case(
+            cell=one["cell"],
+            hidden=one["hidden"],
+            input=one["hidden"] if one["input"] == "hidden" else one["input"],
+            batch=one["batch"],
+            part=one["part"],
+            dtype=one["dtype"],
+            activations=one["dtype"],
+            residency=one["residency"],
+            device=device,
+            threads=(all_threads if one["threads"] == "all" else one["threads"])
+            if device == "cpu"
+            else 0,
+        )
+    except (InvalidCase, TypeError) as error:
+        msg = f"{where}: {error}"
+        raise BadSuite(msg) from error
+
+
+def _order(points: list[Planned], seed: int) -> tuple[Planned, ...]:
+    """Cases in seeded random order, so that a drift falls on all alike; the contestants of one case side by side."""
+    chance = random.Random(seed)
+    chance.shuffle(points)
+    of_case: dict[Case, list[Planned]] = {}
+    for point in points:
+        of_case.setdefault(point.case, []).append(point)
+    return tuple(point for group in of_case.values() for point in group)
+
+
+def _only(table: dict[str, Any], known: set[str], where: str) -> None:
+    unknown = sorted(table.keys() - known)
+    if unknown:
+        msg = f"{where}: unknown key {unknown[0]!r}: use {', '.join(sorted(known))}"
+        raise BadSuite(msg)

@@ -1,0 +1,135 @@
+"""The machine's roofs: runs every probe over its sizes and thread counts, and yields a record for each.
+
+A roof is the best of all its samples. The read curve is swept more than once, so that a neighbour's burst at one moment
+does not become the roof of one size.
+"""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from bench import measure, threads
+from bench.records import Roof
+from bench.roofs import call, copy, matmul, read, triad, write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+SMALLEST = 32 << 10
+CURVE_SAMPLE_SECONDS = 0.002
+SAMPLE_SECONDS = 0.010
+REPEATS = 3
+MATMUL_DTYPES = ("float32", "bfloat16")
+
+
+def sizes(largest: int) -> list[int]:
+    """Working sets of the read curve: 32 KiB and on, two per doubling (1 and 1.5), up to `largest` bytes."""
+    found = []
+    for power in itertools.count():
+        for size in (SMALLEST << power, 3 * (SMALLEST << power) // 2):
+            if size > largest:
+                return found
+            found.append(size)
+    raise AssertionError
+
+
+def read_curve(
+    address: int, largest: int, page_bytes: int | None, counts: Sequence[int], seconds: float
+) -> Iterator[Roof]:
+    """Read bandwidth of every variant over the working set; sweeps until `seconds` are spent, at least one whole sweep."""
+    samples: dict[tuple[int, int, read.Variant], tuple[list[float], list[str]]] = {}
+    start = perf_counter()
+    for sweep in itertools.count():
+        for count in counts:
+            threads.use(count)
+            for size in sizes(largest):
+                if sweep and perf_counter() - start > seconds:
+                    break
+                for variant in read.VARIANTS:
+                    moved = read.bytes_per_pass(variant, size, count)
+                    contender = measure.Contender(read.prepare(variant, address, size, count))
+                    each = measure.best(contender, 2, CURVE_SAMPLE_SECONDS, 0.0)
+                    rates, at = samples.setdefault((count, size, variant), ([], []))
+                    rates += [moved / s for s in each]
+                    at += [_now()] * len(each)
+        if perf_counter() - start > seconds:
+            break
+    for (count, size, variant), (rates, at) in samples.items():
+        yield _roof(read, size, page_bytes, count, variant.name, rates, at=tuple(at))
+
+
+def sentinel(address: int, size: int, page_bytes: int | None, count: int) -> Roof:
+    """The best variant's samples at one size, taken at the start and at the end of a run to see whether it drifted."""
+    threads.use(count)
+    found = []
+    for variant in read.VARIANTS:
+        moved = read.bytes_per_pass(variant, size, count)
+        contender = measure.Contender(read.prepare(variant, address, size, count))
+        rates = [moved / s for s in measure.best(contender, REPEATS, SAMPLE_SECONDS, 0.0)]
+        found.append(_roof(read, size, page_bytes, count, variant.name, rates))
+    return max(found, key=lambda roof: max(roof.samples))
+
+
+def writing(
+    address: int, working_sets: Sequence[int], page_bytes: int | None, counts: Sequence[int]
+) -> Iterator[Roof]:
+    """Write, copy and triad bandwidth, one working set per level, swept twice; overwrites the memory."""
+    probes: tuple[Any, ...] = (write, copy, triad)
+    for _sweep, count, probe, size in itertools.product(range(2), counts, probes, working_sets):
+        threads.use(count)
+        for variant in probe.VARIANTS:
+            moved = probe.bytes_per_pass(variant, size, count)
+            contender = measure.Contender(probe.prepare(variant, address, size, count))
+            rates = [moved / s for s in measure.best(contender, REPEATS, CURVE_SAMPLE_SECONDS, 0.0)]
+            yield _roof(probe, size, page_bytes, count, variant.name, rates)
+
+
+def arithmetic(device: str, counts: Sequence[int]) -> Iterator[tuple[Roof, matmul.Variant]]:
+    """Matrix products of every dtype and shape, swept twice."""
+    for _sweep, count, dtype, variant in itertools.product(
+        range(2), counts, MATMUL_DTYPES, matmul.VARIANTS
+    ):
+        threads.use(count)
+        contender = measure.Contender(matmul.prepare(variant, dtype, device))
+        rates = [variant.flops / s for s in measure.best(contender, REPEATS, SAMPLE_SECONDS, 0.0)]
+        yield _roof(matmul, None, None, count, variant.name, rates, dtype=dtype), variant
+
+
+def calls(counts: Sequence[int]) -> Iterator[Roof]:
+    """Seconds of an empty parallel region."""
+    for count in counts:
+        threads.use(count)
+        each = measure.best(measure.Contender(call.prepare(count)), REPEATS, SAMPLE_SECONDS, 0.0)
+        yield _roof(call, None, None, count, "empty parallel region", each)
+
+
+def _roof(
+    probe: Any,
+    size: int | None,
+    page_bytes: int | None,
+    count: int,
+    name: str,
+    samples: Sequence[float],
+    dtype: str | None = None,
+    at: tuple[str, ...] = (),
+) -> Roof:
+    return Roof(
+        device="cpu",
+        kind=probe.KIND,
+        source="measured",
+        dtype=dtype,
+        working_set_bytes=size,
+        page_bytes=page_bytes,
+        threads=count,
+        implementation=name,
+        unit=probe.UNIT,
+        samples=tuple(samples),
+        at=at or (_now(),) * len(samples),
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,98 @@
+"""How many threads measure, and on which cores: explicit, one thread per core, stated in the profile.
+
+`settle` must run before torch or numba are imported, because their OpenMP library reads its settings once. Threads that
+are not bound share a core now and then, which halves a sample; OpenMP binds the threads it makes itself, so a pool that
+shrinks and grows again stays bound.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import psutil
+
+_ORIGINAL_CORES: list[int] = (
+    sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+)
+
+
+def cores() -> list[int]:
+    """One logical processor per physical core this process may use, then their siblings; empty where unknown."""
+    first, siblings, seen = [], [], set()
+    for core in _ORIGINAL_CORES:
+        path = Path(f"/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list")
+        physical = path.read_text().strip() if path.exists() else str(core)
+        (siblings if physical in seen else first).append(core)
+        seen.add(physical)
+    return first + siblings
+
+
+def available() -> int:
+    """Threads worth using: physical cores this process may use, at most a container's CPU quota; at least 1."""
+    usable = cores()
+    physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    count = min(len(usable), physical) if usable else physical
+    quota = cpu_quota()
+    return max(1, min(count, int(quota)) if quota else count)
+
+
+def cpu_quota() -> float | None:
+    """Processors' worth of time a control group grants, or None where there is no limit."""
+    try:
+        limit, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+    except (OSError, ValueError):
+        return None
+    return None if limit == "max" else int(limit) / int(period)
+
+
+def settle() -> None:
+    """Tell OpenMP and numba how many threads there are and where they go. A user's own settings win."""
+    count = available()
+    os.environ.setdefault("NUMBA_NUM_THREADS", str(count))
+    os.environ.setdefault("NUMBA_THREADING_LAYER_PRIORITY", "omp tbb workqueue")
+    os.environ.setdefault("OMP_NUM_THREADS", str(count))
+    if (
+        sys.platform == "linux"
+        and not {"OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY"} & os.environ.keys()
+    ):
+        os.environ["OMP_PROC_BIND"] = "close"
+        os.environ["OMP_PLACES"] = ",".join(f"{{{core}}}" for core in cores()[:count])
+
+
+def use(count: int) -> None:
+    """Run torch and numba with `count` threads from here on. Raises ValueError for more than `settle` prepared."""
+    import numba
+    import torch
+
+    most = numba.config.NUMBA_NUM_THREADS
+    if not 1 <= count <= most:
+        msg = f"threads {count} is out of range: this process may use 1 to {most}"
+        raise ValueError(msg)
+    torch.set_num_threads(count)
+    numba.set_num_threads(count)
+
+
+def start() -> str:
+    """Import both libraries and start their pools on all cores. Returns numba's threading layer."""
+    import torch
+
+    if _ORIGINAL_CORES:
+        # torch's OpenMP has bound this thread to the first core; a second OpenMP library would take that for all there is.
+        os.sched_setaffinity(0, _ORIGINAL_CORES)
+    import numba
+
+    from bench.roofs import call
+
+    torch.zeros(1 << 20).add_(1)
+    call.prepare(numba.config.NUMBA_NUM_THREADS)(1)
+    if _ORIGINAL_CORES and "OMP_PLACES" in os.environ:
+        os.sched_setaffinity(0, cores()[:1])
+    return str(numba.threading_layer())
+
+
+def release() -> None:
+    """Let this thread run on every core again, as before `start`: for child processes, and when done."""
+    if _ORIGINAL_CORES:
+        os.sched_setaffinity(0, _ORIGINAL_CORES)

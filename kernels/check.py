@@ -1,0 +1,72 @@
+"""Is an answer right? One tolerance per pair of dtypes, with its reason, and the comparison with the reference."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from kernels import cells
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from kernels.contract import Case
+
+TOLERANCES: dict[tuple[str, str], float] = {
+    # (weights, activations): largest error of an output element o against the float64 reference r, |o - r| / max(1, |r|)
+    #
+    # A sum of K <= 16384 float32 products of size 2**-6 is off by a few units in its last place (2**-24 * |sum| * log K
+    # when summed in blocks); 1e-5 leaves room for K of that size and is 50 times smaller than float16's rounding, which
+    # must not pass for float32.
+    ("float32", "float32"): 1e-5,
+    # bfloat16 keeps 8 bits: every rounded intermediate (the sum, each gate, c', tanh) adds up to 2**-9 of a number of
+    # order one, and an LSTM chains about six of them. The reference starts from the weights and inputs as rounded.
+    ("bfloat16", "bfloat16"): 3e-2,
+}
+
+
+def tolerance(case: Case) -> float:
+    """The largest error a right answer may show."""
+    return TOLERANCES[case.dtype, case.activations]
+
+
+def collect(case: Case, outputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """A step's answer in the reference's form and in float64 on the CPU.
+
+    The linear part may answer with the gate sums (B, S*H), whole or gate by gate, or with the two products W x and U h
+    (B, G*H each), as they come out of a library.
+    """
+    exact = tuple(t.detach().to("cpu", torch.float64) for t in outputs)
+    if case.part != "linear":
+        return exact
+    G = cells.GATES[case.cell]
+    apart = len(exact) == 2 and all(t.shape == (case.batch, G * case.hidden) for t in exact)
+    if not apart:
+        return (torch.cat(exact, dim=1),)
+    from_x, from_h = exact
+    return (cells.join(case.cell, from_x, from_h),)
+
+
+def error(
+    case: Case, outputs: Sequence[Tensor], inputs: cells.Inputs, weights: cells.Weights
+) -> float:
+    """Largest error of any output element, |o - r| / max(1, |r|); infinite where a shape is wrong or a value is not finite."""
+    expected = cells.reference(case, inputs, weights)
+    got = collect(case, outputs)
+    if [t.shape for t in got] != [t.shape for t in expected]:
+        return float("inf")
+    worst = 0.0
+    for mine, right in zip(got, expected, strict=True):
+        if not torch.isfinite(mine).all():
+            return float("inf")
+        worst = max(worst, float(((mine - right).abs() / right.abs().clamp(min=1)).max()))
+    return worst
+
+
+def poison(outputs: Sequence[Tensor]) -> None:
+    """Fill an answer's memory with NaN, so that a step which writes nothing is found out."""
+    for tensor in outputs:
+        tensor.fill_(float("nan"))

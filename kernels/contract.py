@@ -1,0 +1,111 @@
+"""The words every folder shares: what is measured (`Case`), and what it costs to say no (`Unavailable`).
+
+Standard library only, so that the report can read cases without loading torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+CELLS = ("rnn", "lstm", "gru")
+PARTS = ("cell", "linear", "pointwise")
+PHASES = ("step",)
+RESIDENCIES = ("resident", "streamed")
+DEVICES = ("cpu", "cuda")
+ELEMENT_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2}
+DTYPES = ("float32", "bfloat16")
+
+LARGEST_SIZE = 1 << 20
+"""Largest hidden, input or batch size accepted: beyond it a size is taken for a slip of the hand."""
+
+
+class Unavailable(Exception):
+    """An implementation, probe or device cannot do this here; the message is the reason a report prints."""
+
+
+class InvalidCase(ValueError):
+    """A case that means nothing; the message names field, value and mend in one line."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Case:
+    """One recurrent step to be computed. Sizes count units; `dtype` is the weights'.
+
+    cell        rnn, lstm or gru
+    hidden      H, units of the state
+    input       I, units of the input
+    batch       B, sequences that share one step
+    part        cell (the whole step), linear (its products with the weights), pointwise (the rest)
+    phase       step (inference)
+    dtype       of the weights
+    activations of x, h, c and the outputs
+    accumulate  of the sums of products
+    residency   resident (one set of weights, as hot as the caches allow) or streamed (rotating sets,
+                so that every step fetches its weights from memory)
+    device      cpu or cuda
+    threads     threads the step may use; 0 stands for a GPU's own
+    steps       time steps per call
+    """
+
+    cell: str
+    hidden: int
+    input: int
+    batch: int
+    part: str = "cell"
+    phase: str = "step"
+    dtype: str = "float32"
+    activations: str = "float32"
+    accumulate: str = "float32"
+    residency: str = "resident"
+    device: str = "cpu"
+    threads: int = 1
+    steps: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse values that no implementation could mean. Raises InvalidCase."""
+        for field, known in (
+            ("cell", CELLS),
+            ("part", PARTS),
+            ("phase", PHASES),
+            ("dtype", DTYPES),
+            ("activations", DTYPES),
+            ("accumulate", ("float32",)),
+            ("residency", RESIDENCIES),
+            ("device", DEVICES),
+        ):
+            value = getattr(self, field)
+            if value not in known:
+                msg = f"{field} {value!r} is unknown: use one of {', '.join(known)}"
+                raise InvalidCase(msg)
+        for field, least in (
+            ("hidden", 1),
+            ("input", 1),
+            ("batch", 1),
+            ("threads", 0),
+            ("steps", 1),
+        ):
+            value = getattr(self, field)
+            if not isinstance(value, int) or isinstance(value, bool):
+                msg = f"{field} {value!r} is not a whole number"
+                raise InvalidCase(msg)
+            if not least <= value <= LARGEST_SIZE:
+                msg = f"{field} {value} is out of range: use {least} to {LARGEST_SIZE}"
+                raise InvalidCase(msg)
+        if self.steps != 1:
+            msg = f"steps {self.steps} is not measured yet: use 1"
+            raise InvalidCase(msg)
+
+    @property
+    def id(self) -> str:
+        """A short name, unique among cases of one device: `lstm-cell-h1024-b1-float32-resident-t2`."""
+        sizes = f"h{self.hidden}" if self.input == self.hidden else f"i{self.input}-h{self.hidden}"
+        kind = self.dtype if self.activations == self.dtype else f"{self.dtype}x{self.activations}"
+        words = [self.cell, self.part, sizes, f"b{self.batch}", kind, self.residency, self.device]
+        if self.device == "cpu":
+            words.append(f"t{self.threads}")
+        return "-".join(words)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The case as it stands in a profile."""
+        return asdict(self)

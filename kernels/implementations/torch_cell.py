@@ -1,0 +1,110 @@
+"""PyTorch's own cells: what torch.nn.RNNCell, LSTMCell and GRUCell call, on CPU and CUDA.
+
+Two products per step, W x and U h with all gates stacked, then PyTorch's pointwise code. The functional form
+(torch.lstm_cell and its siblings) is called with the arena's tensors; torch.nn.LSTMCell adds some microseconds of Python
+around the same call, which would be charged to the hardware otherwise.
+
+Reads W, U, both biases, x, h (c); writes new h (and c), which it allocates itself.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn.functional import linear
+
+from kernels.cells import GATES, Weights
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+
+    from kernels.cells import Inputs
+    from kernels.contract import Case
+    from kernels.inputs import Layout
+
+label = "PyTorch cell"
+reads = {"W": "per_step", "U": "per_step"}
+
+
+def version() -> str:
+    """PyTorch's version."""
+    return f"torch {torch.__version__}"
+
+
+def unavailable(case: Case) -> str | None:
+    """Weights and activations share one dtype in PyTorch's cells."""
+    if case.activations != case.dtype:
+        return f"PyTorch's cells take one dtype, not {case.dtype} weights with {case.activations} activations"
+    return None
+
+
+def layout(case: Case) -> Layout:
+    """W, U, b_w, b_u as PyTorch keeps them."""
+    rows = GATES[case.cell] * case.hidden
+    return (rows, case.input), (rows, case.hidden), (rows,), (rows,)
+
+
+def canonical(case: Case, tensors: Sequence[Tensor]) -> Weights:  # noqa: ARG001 - the contract's signature
+    """They are in PyTorch's convention already."""
+    return Weights(*tensors)
+
+
+def prepare(
+    case: Case, sets: Sequence[Sequence[Tensor]], inputs: Sequence[Inputs]
+) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
+    """Bind one set of weights and one set of inputs to the call."""
+
+    def bind(w: int, i: int) -> Callable[[], Sequence[Tensor]]:
+        weights, given = Weights(*sets[w]), inputs[i]
+        if case.part == "linear":
+            return partial(_linear, case.cell, given.x, given.h, weights.W, weights.U)
+        if case.part == "pointwise":
+            return partial(
+                _POINTWISE[case.cell], given.sums, given.h, given.c, weights.b_w, weights.b_u
+            )
+        if case.cell == "lstm":
+            return partial(torch.lstm_cell, given.x, (given.h, given.c), *weights)
+        return partial(
+            _one,
+            {"rnn": torch.rnn_tanh_cell, "gru": torch.gru_cell}[case.cell],
+            given.x,
+            given.h,
+            *weights,
+        )
+
+    return bind
+
+
+def _one(cell: Callable[..., Tensor], *arguments: Tensor) -> tuple[Tensor, ...]:
+    return (cell(*arguments),)
+
+
+def _linear(cell: str, x: Tensor, h: Tensor, W: Tensor, U: Tensor) -> tuple[Tensor, ...]:
+    """As the cell does: two products; RNN and LSTM join them at once, GRU keeps both."""
+    from_x, from_h = linear(x, W), linear(h, U)
+    return (from_x, from_h) if cell == "gru" else (from_h.add_(from_x),)
+
+
+def _rnn(sums: Tensor, h: Tensor, c: Tensor, b_w: Tensor, b_u: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG001
+    return ((sums + (b_w + b_u)).tanh_(),)
+
+
+def _lstm(sums: Tensor, h: Tensor, c: Tensor, b_w: Tensor, b_u: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG001
+    i, f, g, o = (sums + (b_w + b_u)).chunk(4, dim=1)
+    c_new = f.sigmoid_().mul_(c).add_(i.sigmoid_().mul_(g.tanh_()))
+    return o.sigmoid_().mul_(c_new.tanh()), c_new
+
+
+def _gru(sums: Tensor, h: Tensor, c: Tensor, b_w: Tensor, b_u: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG001
+    H = h.shape[1]
+    s_rz, n_x, n_h = sums.split([2 * H, H, H], dim=1)
+    r, z = (s_rz + (b_w[: 2 * H] + b_u[: 2 * H])).sigmoid_().chunk(2, dim=1)
+    n = (n_x + b_w[2 * H :]).add_((n_h + b_u[2 * H :]).mul_(r)).tanh_()
+    return ((h - n).mul_(z).add_(n),)
+
+
+_POINTWISE = {"rnn": _rnn, "lstm": _lstm, "gru": _gru}

@@ -1,0 +1,137 @@
+"""Seeded inputs, and the arena: one block of random weights per run that every implementation reads as views.
+
+Page size decides bandwidth, and two allocations differ in it; so all weights lie in one arena on large pages where the
+system gives them, first touched by the threads that will read it, and the read probe reads the same bytes.
+"""
+
+from __future__ import annotations
+
+import mmap
+from math import prod
+from typing import TYPE_CHECKING
+
+import torch
+
+from kernels.cells import GATE_SUMS, Inputs
+from kernels.contract import ELEMENT_BYTES, Unavailable
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from kernels.contract import Case
+
+ALIGNMENT = 64
+"""Bytes: every weight tensor starts on a cache line."""
+
+HUGE_PAGE = 2 << 20
+
+INPUT_SETS = 4
+"""Sets of inputs in rotation, so that no step can answer from memory."""
+
+Layout = tuple[tuple[int, ...], ...]
+"""Shapes of the weight tensors an implementation wants, in the order they lie in memory."""
+
+TORCH_DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.bfloat16}
+
+# Sign, the lowest exponent bit and the mantissa of a bfloat16 are random, the exponent otherwise that of 2**-7. So every
+# 16-bit half is a number of magnitude 2**-7 to 2**-5, every 32-bit word one too, and one fill serves all dtypes: no
+# zeros, no denormals, and gate sums of order one for hidden sizes from 256 to 4096.
+_RANDOM_BITS = int.from_bytes(bytes.fromhex("80ff" * 4), "big", signed=True)
+_FIXED_BITS = int.from_bytes(bytes.fromhex("3c00" * 4), "big", signed=True)
+
+
+class Arena:
+    """Random weights in one block of memory, `size_bytes` long, on `device`. The same seed gives the same bits."""
+
+    def __init__(self, size_bytes: int, device: str, seed: int) -> None:
+        """Allocate and fill. Raises Unavailable where the memory cannot be had."""
+        words = -(-size_bytes // 8)
+        try:
+            if device == "cpu":
+                self._block = _huge_pages(words * 8)
+                words_of_block = torch.frombuffer(self._block, dtype=torch.int64)
+                skip = (-words_of_block.data_ptr() % HUGE_PAGE) // 8
+                self._words = words_of_block[skip : skip + words]
+            else:
+                self._words = torch.empty(words, dtype=torch.int64, device=device)
+        except (OSError, MemoryError, ValueError, torch.OutOfMemoryError) as error:
+            msg = f"no memory for an arena of {size_bytes} bytes on {device}: {error}"
+            raise Unavailable(msg) from error
+        self._words.zero_()  # first touch, by all threads in the order in which they will read
+        generator = torch.Generator(device=device).manual_seed(seed)
+        self._words.random_(-(2**63), None, generator=generator)
+        self._words.bitwise_and_(_RANDOM_BITS).bitwise_or_(_FIXED_BITS)
+
+    @property
+    def address(self) -> int:
+        """Address of the first byte; on a CPU a multiple of the large page."""
+        return self._words.data_ptr()
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes it holds."""
+        return self._words.numel() * 8
+
+    def sets(self, layout: Layout, dtype: str, count: int) -> list[tuple[Tensor, ...]]:
+        """`count` sets of weights of this layout, one behind the other from the arena's start.
+
+        Raises Unavailable where they do not fit.
+        """
+        need = count * set_bytes(layout, dtype)
+        if need > self.size_bytes:
+            msg = f"the weights need {need} bytes and the arena holds {self.size_bytes}"
+            raise Unavailable(msg)
+        elements = self._words.view(TORCH_DTYPES[dtype])
+        size = ELEMENT_BYTES[dtype]
+        sets, offset = [], 0
+        for _ in range(count):
+            tensors = []
+            for shape in layout:
+                start = offset // size
+                tensors.append(elements[start : start + prod(shape)].view(shape))
+                offset += _aligned(prod(shape) * size)
+            sets.append(tuple(tensors))
+        return sets
+
+
+def set_bytes(layout: Layout, dtype: str) -> int:
+    """Bytes of the arena that one set of weights takes, alignment included."""
+    return sum(_aligned(prod(shape) * ELEMENT_BYTES[dtype]) for shape in layout)
+
+
+def draw(case: Case, generator: torch.Generator) -> list[Inputs]:
+    """INPUT_SETS sets of inputs for this case, uniform in -1 to 1; tensors the part does not read are empty."""
+    B, H = case.batch, case.hidden
+    reads_xh = case.part != "pointwise"
+    shapes = (
+        (B, case.input) if reads_xh else (0, 0),
+        (B, H) if reads_xh or case.cell == "gru" else (0, 0),
+        (B, H) if case.cell == "lstm" and case.part != "linear" else (0, 0),
+        (B, GATE_SUMS[case.cell] * H) if case.part == "pointwise" else (0, 0),
+    )
+    dtype = TORCH_DTYPES[case.activations]
+    sets = [
+        Inputs(*(torch.empty(shape, dtype=dtype, device=case.device) for shape in shapes))
+        for _ in range(INPUT_SETS)
+    ]
+    redraw(sets, generator)
+    return sets
+
+
+def redraw(sets: list[Inputs], generator: torch.Generator) -> None:
+    """New values in the same tensors: who remembers an input by its address answers wrongly from here on."""
+    for inputs in sets:
+        for tensor in inputs:
+            tensor.uniform_(-1, 1, generator=generator)
+
+
+def _aligned(size: int) -> int:
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+def _huge_pages(size: int) -> mmap.mmap:
+    """Anonymous memory with room to start on a large page; asks for large pages where the system knows the question."""
+    block = mmap.mmap(-1, size + HUGE_PAGE)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        block.madvise(mmap.MADV_HUGEPAGE)
+    return block
