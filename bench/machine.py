@@ -161,6 +161,20 @@ def page_bytes(address: int) -> int | None:
     return None
 
 
+def governor() -> str | None:
+    """The clock governor of the first core, or None where the system has none to show."""
+    try:
+        return Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").read_text().strip()
+    except OSError:
+        return None
+
+
+def swapped_bytes() -> int:
+    """Bytes swapped in and out since the system started."""
+    swap = psutil.swap_memory()
+    return int(swap.sin + swap.sout)
+
+
 class Load:
     """How many cores other processes and the hypervisor took since it was made or last asked."""
 

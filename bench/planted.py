@@ -38,7 +38,7 @@ TRUTHS: dict[str, tuple[float, float] | None] = {
 
 
 class Place(NamedTuple):
-    """Where a planted step's weights lie: the case it poses as, and in how many passes over a block it reads its bytes."""
+    """Where a planted step's weights lie: the case it poses as, and in how many passes over a block it reads."""
 
     case: Case
     passes: int
@@ -48,8 +48,8 @@ class Place(NamedTuple):
 def places(private_bytes: int, last_level_bytes: int, threads: int) -> dict[str, Place]:
     """A step in a core's own cache, in the last level, streamed, and in memory, and what can be planted there.
 
-    Every step claims the same bytes, four times the last level, and in a cache reads them as passes over a block of half
-    the level, in one call: what a call costs beside reading (5 us of 150 per 12 MiB, seen with one thread) must not be
+    Steps claim four times the last level's bytes, and in a cache read them as passes over a block of half the level, in
+    one call: what a call costs beside reading (5 us of 150 per 12 MiB, seen with one thread) must not be
     taken for an error of the instrument. Weights streamed and read twice are found in the cache the second time, and a
     pause puts a pool of threads to sleep and leaves a shared cache to its neighbours: those truths are planted where
     they hold.

@@ -60,7 +60,7 @@ class _Wrong(Exception):
 
 
 def point(bench: Bench, case: Case, name: str, implementation: Implementation, order: int) -> Point:
-    """Measure `case` by `implementation`. A wrong answer or any error is a failed point, what cannot be done a skipped one."""
+    """Measure `case` by `implementation`. A wrong answer or any error fails the point; what cannot be is skipped."""
     flops_bytes = cost.of(case)
     base = Point(
         case=case,
@@ -120,7 +120,8 @@ def _measured(bench: Bench, base: Point, implementation: Implementation) -> Poin
         machine.memory_available() // 2 + bench.arena.size_bytes,
     )
     if needed > there or count * one_set > bench.arena.size_bytes:
-        msg = f"too large for this machine's memory: it needs {needed} bytes and {min(there, bench.arena.size_bytes)} are there"
+        room = min(there, bench.arena.size_bytes)
+        msg = f"too large for this machine's memory: it needs {needed} bytes and {room} are there"
         raise Unavailable(msg)
     sets = bench.arena.sets(layout, case.dtype, count)
     generator = torch.Generator(device=case.device).manual_seed(bench.seed)
@@ -220,7 +221,7 @@ def _bind(
     """One call for every pair of weight set and input set that the rotation meets."""
     length = math.lcm(len(sets), len(inputs))
     if length > MOST_STEPS:
-        msg = f"streaming it takes {length} bound steps in rotation, more than {MOST_STEPS}: its weights are too small to stream"
+        msg = f"its weights are too small to stream: that takes {length} bound steps, more than {MOST_STEPS}"
         raise Unavailable(msg)
     bind = implementation.prepare(case, sets, inputs)
     pairs = [(j % len(sets), j % len(inputs)) for j in range(length)]
@@ -299,7 +300,7 @@ def _read_probe(bench: Bench, one_set: int, sets: int, threads: int) -> _ReadPro
 
 
 def best_variant(bench: Bench, one_set: int, sets: int, threads: int) -> read.Variant:
-    """The variant of the read probe that is fastest over this very memory; tried once per working set, in two turns."""
+    """The variant of the read probe that is fastest over this memory; tried once per working set, in two turns."""
     key = (one_set, sets, threads)
     if key not in bench.variants:
         rates: dict[read.Variant, float] = {}
@@ -321,7 +322,7 @@ def best_variant(bench: Bench, one_set: int, sets: int, threads: int) -> read.Va
 def _arithmetic_probe(
     bench: Bench, base: Point, t_bytes: float
 ) -> tuple[measure.Contender, int] | None:
-    """The matrix product to pair with, where arithmetic takes more than half as long as the bytes' `t_bytes` seconds."""
+    """The matrix product to pair with, where arithmetic takes more than half the `t_bytes` seconds of the bytes."""
     case = base.case
     roofs = [
         (*bench.arithmetic[dtype, case.threads], dtype)
@@ -337,7 +338,7 @@ def _arithmetic_probe(
 
 
 def _floor(bench: Bench, base: Point, implementation: Implementation) -> float:
-    """Seconds of the same call with next to no work: H = I = 8, B = 1. Measured once per kind of call; the best of 5."""
+    """Seconds of the same call with next to no work, H = I = 8, B = 1: the best of 5, once per kind of call."""
     case = base.case
     kind = (
         base.implementation,

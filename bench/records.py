@@ -201,9 +201,8 @@ def from_journal(folder: Path) -> Profile:
         if kind == "profile":
             profile = read(Profile, entry[kind], where)
         elif kind in ("complete", "resumed") and profile is not None:
-            profile = replace(profile, **{kind: True})
-            if kind == "resumed":
-                profile = replace(profile, complete=False)
+            resumed = kind == "resumed" or profile.resumed
+            profile = replace(profile, complete=kind == "complete", resumed=resumed)
         elif kind in _KINDS:
             record: Any = read(_KINDS[kind], entry[kind], where)
             found[kind][_identity(record, number)] = record
@@ -213,7 +212,8 @@ def from_journal(folder: Path) -> Profile:
     if profile is None:
         msg = f"{path}: no profile header: the run ended before it began"
         raise BadProfile(msg)
-    return replace(profile, **{f"{kind}s": tuple(found[kind].values()) for kind in _KINDS})
+    roofs, levels, points, doubts = (tuple(found[kind].values()) for kind in _KINDS)
+    return replace(profile, roofs=roofs, levels=levels, points=points, doubts=doubts)
 
 
 def write(profile: Profile, folder: Path) -> Path:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from bench import clock, levels, machine, measure, points, records, survey, threads
+from bench import clock, doubts, levels, machine, measure, points, records, survey, threads
 from bench.records import Doubt, Level, Profile, Roof
 from kernels import implementations
 from kernels.contract import Unavailable
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
     from bench.suite import Planned, Suite
 
 RUNS = Path(__file__).parents[1] / "reports" / "runs"
-DRIFT = 0.05
-BUSY_CORES = 0.1
-PROFILE_SHARE = 4
+SUITE_FILE = "suite.toml"
+"""The plan of a run, copied beside its journal, so that it can be resumed whatever becomes of the suite."""
+
+MEMORY_SHARE = 4
 """The arena takes at most one part in so many of the memory there is."""
 
 
@@ -43,8 +45,8 @@ class Run:
         Raises BadOutput where the folder cannot be written or belongs to another run.
         """
         self.plan, self.folder, self._seed = plan, folder, seed
-        self._load = machine.Load()
-        layer = threads.start()
+        self._load, self._swapped = machine.Load(), machine.swapped_bytes()
+        self._pools = threads.start()
         self._all = threads.available()
         header = Profile(
             created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -53,7 +55,7 @@ class Run:
             settings={**plan.settings, "device": "cpu"},
             project=machine.project(),
             machine=machine.describe(),
-            environment=machine.environment(self._all, layer),
+            environment=machine.environment(self._all, self._pools.layer),
         )
         if earlier and earlier.machine["id"] != header.machine["id"]:
             msg = f"{folder}: its journal was measured on another machine ({earlier.machine['label']}): resume it there"
@@ -61,24 +63,29 @@ class Run:
         self._done = {point.key: point for point in earlier.points} if earlier else {}
         self._earlier, self._header = earlier, header
         self._journal = _open_journal(folder, header, earlier)
+        if plan.source and not earlier:
+            shutil.copyfile(plan.source, folder / SUITE_FILE)
         self._bench: points.Bench | None = None
-        self._first: list[Roof] = []
         self._spent: list[float] = []
+        self._levels: list[Level] = []
+        self._roofs: list[Roof] = []
 
     def begin(self) -> None:
         """Measure the roofs, unless an earlier process of this run did; allocate the arena."""
         clock.quieten()
         settings = self.plan.settings
         reported = machine.last_level_bytes() or 32 << 20
-        most = machine.memory_available() // PROFILE_SHARE
+        most = machine.memory_available() // MEMORY_SHARE
         arena = Arena(min(most, self._arena_bytes(reported)), "cpu", self._seed)
         self._page_bytes = machine.page_bytes(arena.address)
         largest = min(points.STREAM_FACTOR * reported, arena.size_bytes)
         counts = sorted({1, self._all} | {p.case.threads for p in self.plan.points})
 
-        found = list(self._earlier.roofs) if self._earlier and self._earlier.levels else []
-        if not found:
+        if self._earlier and self._earlier.levels:
+            found, self._levels = list(self._earlier.roofs), list(self._earlier.levels)
+        else:
             found = self._survey(arena, largest, counts, settings["curve_seconds"])
+        self._roofs = found
         self._plateaus = [
             (level.up_to_bytes or largest, level.bytes_per_s) for level in self._levels
         ]
@@ -89,11 +96,29 @@ class Run:
             arithmetic=_arithmetic_roofs(found),
             precision=settings["precision"],
             budget_seconds=settings["budget_seconds"],
-            settle_seconds=measure.SETTLE_SECONDS,
+            settle_seconds=measure.SETTLE_SECONDS
+            if self._pools.shared
+            else measure.SETTLE_SECONDS_TWO_POOLS,
             seed=self._seed,
         )
         self._largest = largest
-        self._first = [self._sentinel(arena)]
+        self._start = self._sentinel(arena)
+
+    @property
+    def bench(self) -> points.Bench:
+        """What points are measured with; there after `begin`."""
+        assert self._bench is not None, "begin first"
+        return self._bench
+
+    @property
+    def private_bytes(self) -> int:
+        """The size of a core's own cache: the second level's one instance, or 1 MiB where the system tells none."""
+        own = [c["size_bytes"] for c in self._header.machine["cpu"]["caches"] if c["level"] == 2]
+        return min(own, default=1 << 20)
+
+    def roofs(self) -> list[Roof]:
+        """The roofs found so far."""
+        return list(self._roofs)
 
     def already(self, planned: Planned) -> Point | None:
         """The point as an earlier process of this run measured it, or None."""
@@ -101,7 +126,6 @@ class Run:
 
     def measure(self, planned: Planned, order: int) -> Point:
         """One point, measured and in the journal; or, when resuming, as it was measured."""
-        assert self._bench is not None, "begin first"
         earlier = self.already(planned)
         if earlier is not None:
             return earlier
@@ -115,7 +139,7 @@ class Run:
         else:
             threads.use(planned.case.threads)
             found = points.point(
-                self._bench, planned.case, planned.implementation, implementation, order
+                self.bench, planned.case, planned.implementation, implementation, order
             )
         self._journal.append(found)
         self._done[found.key] = found
@@ -132,10 +156,9 @@ class Run:
         return each * points_left
 
     def finish(self, planned: Iterable[Planned]) -> Profile:
-        """Look at the sentinel again, note the doubts, write profile.json, point `latest` to it. Returns the profile."""
+        """Look at the sentinel again, note the doubts, write profile.json, point `latest` to it; the profile."""
         if self._bench is not None:
-            self._first.append(self._sentinel(self._bench.arena))
-            for doubt in self._doubts():
+            for doubt in self._doubts(self._sentinel(self._bench.arena)):
                 self._journal.append(doubt)
         if all(p.key in self._done for p in planned):
             self._journal.complete()
@@ -193,15 +216,22 @@ class Run:
         keep(survey.calls(counts))
         return found
 
-    _levels: list[Level]
-
     def _sentinel(self, arena: Arena) -> Roof:
         roof = survey.sentinel(arena.address, self._largest, self._page_bytes, self._all)
         self._journal.append(roof)
         return roof
 
-    def _doubts(self) -> list[Doubt]:
-        return []
+    def _doubts(self, end: Roof) -> list[Doubt]:
+        header = self._header
+        return [
+            *doubts.of_machine(
+                header.machine, header.environment, self._page_bytes, machine.governor()
+            ),
+            *doubts.of_sentinel(self._start, end),
+            *doubts.of_load(self._load.cores_taken_by_others()),
+            *doubts.of_swap(machine.swapped_bytes() - self._swapped),
+            *doubts.of_points(self._done.values(), self.plan.settings["precision"]),
+        ]
 
 
 def new_folder(suite: str) -> Path:
@@ -210,17 +240,30 @@ def new_folder(suite: str) -> Path:
     return RUNS / f"{stamp}-{suite}"
 
 
-def _open_journal(folder: Path, header: Profile, earlier: Profile | None) -> records.Journal:
-    try:
-        if earlier is None:
-            return records.Journal.start(folder, header)
-        journal = records.Journal(folder)
-        journal.resumed()
-    except FileExistsError as error:
+def claim(folder: Path) -> None:
+    """Make the folder of a new run. Raises BadOutput where it cannot be written or holds a run already."""
+    if (folder / "journal.jsonl").exists() or (folder / "profile.json").exists():
         msg = f"{folder}: it holds a run already: choose another --out, or --resume it"
-        raise BadOutput(msg) from error
+        raise BadOutput(msg)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / ".writable").open("wb"):
+            pass
+        (folder / ".writable").unlink()
     except OSError as error:
         msg = f"{folder}: cannot be written: {error.strerror}: choose another --out"
+        raise BadOutput(msg) from error
+
+
+def _open_journal(folder: Path, header: Profile, earlier: Profile | None) -> records.Journal:
+    if earlier is None:
+        claim(folder)
+        return records.Journal.start(folder, header)
+    try:
+        journal = records.Journal(folder)
+        journal.resumed()
+    except OSError as error:
+        msg = f"{folder}: its journal cannot be written: {error.strerror}"
         raise BadOutput(msg) from error
     return journal
 

@@ -69,6 +69,7 @@ class Suite:
     why: str
     settings: dict[str, float]
     points: tuple[Planned, ...] = field(repr=False)
+    source: Path | None = None
 
 
 def names() -> list[str]:
@@ -98,7 +99,7 @@ def load(name: str, device: str, all_threads: int, seed: int) -> Suite:
         for point in _points(group, device, all_threads, f"{path} group {number}"):
             planned.setdefault(point.key, point)
     return Suite(
-        path.stem, str(data.get("why", "")), settings, _order(list(planned.values()), seed)
+        path.stem, str(data.get("why", "")), settings, _order(list(planned.values()), seed), path
     )
 
 

@@ -27,7 +27,7 @@ MATMUL_DTYPES = ("float32", "bfloat16")
 
 def sizes(largest: int) -> list[int]:
     """Working sets of the read curve: 32 KiB and on, two per doubling (1 and 1.5), up to `largest` bytes."""
-    found = []
+    found: list[int] = []
     for power in itertools.count():
         for size in (SMALLEST << power, 3 * (SMALLEST << power) // 2):
             if size > largest:
@@ -39,7 +39,7 @@ def sizes(largest: int) -> list[int]:
 def read_curve(
     address: int, largest: int, page_bytes: int | None, counts: Sequence[int], seconds: float
 ) -> Iterator[Roof]:
-    """Read bandwidth of every variant over the working set; sweeps until `seconds` are spent, at least one whole sweep."""
+    """Read bandwidth of every variant over the working set; swept until `seconds` are spent, and once at least."""
     samples: dict[tuple[int, int, read.Variant], tuple[list[float], list[str]]] = {}
     start = perf_counter()
     for sweep in itertools.count():

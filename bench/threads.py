@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
@@ -20,7 +21,9 @@ _ORIGINAL_CORES: list[int] = (
 
 def cores() -> list[int]:
     """One logical processor per physical core this process may use, then their siblings; empty where unknown."""
-    first, siblings, seen = [], [], set()
+    first: list[int] = []
+    siblings: list[int] = []
+    seen: set[str] = set()
     for core in _ORIGINAL_CORES:
         path = Path(f"/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list")
         physical = path.read_text().strip() if path.exists() else str(core)
@@ -74,22 +77,32 @@ def use(count: int) -> None:
     numba.set_num_threads(count)
 
 
-def start() -> str:
-    """Import both libraries and start their pools on all cores. Returns numba's threading layer."""
+class Pools(NamedTuple):
+    """numba's threading layer, and whether torch and numba share one pool of threads (one OpenMP library)."""
+
+    layer: str
+    shared: bool
+
+
+def start() -> Pools:
+    """Import both libraries and start their pools on all cores."""
     import torch
 
     if _ORIGINAL_CORES:
-        # torch's OpenMP has bound this thread to the first core; a second OpenMP library would take that for all there is.
+        # torch's OpenMP has bound this thread to the first core; a second library would take that for all there is.
         os.sched_setaffinity(0, _ORIGINAL_CORES)
     import numba
 
     from bench.roofs import call
 
+    region = call.prepare(numba.config.NUMBA_NUM_THREADS)
     torch.zeros(1 << 20).add_(1)
-    call.prepare(numba.config.NUMBA_NUM_THREADS)(1)
+    before = psutil.Process().num_threads()
+    region(1)
+    shared = psutil.Process().num_threads() == before
     if _ORIGINAL_CORES and "OMP_PLACES" in os.environ:
         os.sched_setaffinity(0, cores()[:1])
-    return str(numba.threading_layer())
+    return Pools(str(numba.threading_layer()), shared)
 
 
 def release() -> None:

@@ -11,6 +11,8 @@ from kernels.inputs import set_bytes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kernels.implementations import Implementation
+
 PRECISION = 0.005
 BUDGET_SECONDS = 2.0
 
@@ -29,19 +31,34 @@ class Finding:
 
 def calibrate(bench: points.Bench, private_bytes: int) -> Iterator[Finding]:
     """Plant every step of `planted.TRUTHS` everywhere it can be planted; yields as they are scored."""
+    bench.precision, bench.budget_seconds = PRECISION, BUDGET_SECONDS
     for name, place in planted.places(
         private_bytes, bench.last_level_bytes, threads.available()
     ).items():
         threads.use(place.case.threads)
         one_set = set_bytes(planted.layout(place, place.case), place.case.dtype)
         count = points.weight_sets(place.case, one_set, bench.last_level_bytes)
+        bench.variants.clear()
         variant = points.best_variant(bench, one_set, count, place.case.threads)
         for truth in place.truths:
             yield _score(bench, name, place, truth, planted.implementation(truth, place, variant))
 
 
+def line(found: Finding) -> str:
+    """One finding as a line of text."""
+    wanted = (
+        "above 1.03: impossible"
+        if found.band is None
+        else f"{found.band[0]:.2f} to {found.band[1]:.2f}"
+    )
+    if found.score is None:
+        return f"WRONG  {found.place}: {found.truth}: {found.reason}"
+    score = f"{found.score.median:.3f} ({found.score.low:.3f} to {found.score.high:.3f})"
+    return f"{'good ' if found.good else 'WRONG'}  {found.place}: {found.truth}: {score}, wanted {wanted}"
+
+
 def _score(
-    bench: points.Bench, name: str, place: planted.Place, truth: str, step: points.Implementation
+    bench: points.Bench, name: str, place: planted.Place, truth: str, step: Implementation
 ) -> Finding:
     band = planted.TRUTHS[truth]
     found = points.point(bench, place.case, truth, step, 0)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from kernels.contract import Case
 
 TOLERANCES: dict[tuple[str, str], float] = {
-    # (weights, activations): largest error of an output element o against the float64 reference r, |o - r| / max(1, |r|)
+    # (weights, activations): largest error of an output element o against the float64 reference r,
+    # |o - r| / max(1, |r|)
     #
     # A sum of K <= 16384 float32 products of size 2**-6 is off by a few units in its last place (2**-24 * |sum| * log K
     # when summed in blocks); 1e-5 leaves room for K of that size and is 50 times smaller than float16's rounding, which
@@ -53,7 +54,7 @@ def collect(case: Case, outputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
 def error(
     case: Case, outputs: Sequence[Tensor], inputs: cells.Inputs, weights: cells.Weights
 ) -> float:
-    """Largest error of any output element, |o - r| / max(1, |r|); infinite where a shape is wrong or a value is not finite."""
+    """Largest error of any output element, |o - r| / max(1, |r|); infinite for a wrong shape or no finite value."""
     expected = cells.reference(case, inputs, weights)
     got = collect(case, outputs)
     if [t.shape for t in got] != [t.shape for t in expected]:

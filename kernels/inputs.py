@@ -33,9 +33,9 @@ Layout = tuple[tuple[int, ...], ...]
 
 TORCH_DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.bfloat16}
 
-# Sign, the lowest exponent bit and the mantissa of a bfloat16 are random, the exponent otherwise that of 2**-7. So every
-# 16-bit half is a number of magnitude 2**-7 to 2**-5, every 32-bit word one too, and one fill serves all dtypes: no
-# zeros, no denormals, and gate sums of order one for hidden sizes from 256 to 4096.
+# Sign, the lowest exponent bit and the mantissa of a bfloat16 are random, the exponent otherwise that of 2**-7. So
+# every 16-bit half is a number of magnitude 2**-7 to 2**-5, every 32-bit word one too, and one fill serves all dtypes:
+# no zeros, no denormals, and gate sums of order one for hidden sizes from 256 to 4096.
 _RANDOM_BITS = int.from_bytes(bytes.fromhex("80ff" * 4), "big", signed=True)
 _FIXED_BITS = int.from_bytes(bytes.fromhex("3c00" * 4), "big", signed=True)
 
@@ -131,7 +131,9 @@ def _aligned(size: int) -> int:
 
 def _huge_pages(size: int) -> mmap.mmap:
     """Anonymous memory with room to start on a large page; asks for large pages where the system knows the question."""
-    block = mmap.mmap(-1, size + HUGE_PAGE)
-    if hasattr(mmap, "MADV_HUGEPAGE"):
-        block.madvise(mmap.MADV_HUGEPAGE)
+    if not hasattr(mmap, "MADV_HUGEPAGE"):
+        return mmap.mmap(-1, size + HUGE_PAGE)
+    # private: Python maps shared memory if not told otherwise, and that gets no large pages
+    block = mmap.mmap(-1, size + HUGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    block.madvise(mmap.MADV_HUGEPAGE)
     return block

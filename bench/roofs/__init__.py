@@ -6,8 +6,8 @@ import hashlib
 import os
 from pathlib import Path
 
-# Compiled probes are cached on disk. numba renews a cache when the file of the function changes, not when the intrinsics
-# it calls do; so the folder's name carries a digest of all of them. Set before numba is imported anywhere.
+# Compiled probes are cached on disk. numba renews a cache when the file of the function changes, not when the
+# intrinsics it calls do; so the folder's name carries a digest of all of them. Set before numba is imported.
 _HERE = Path(__file__).parent
 _DIGEST = hashlib.sha256(
     b"".join(path.read_bytes() for path in sorted(_HERE.glob("*.py")))

@@ -22,7 +22,7 @@ def _compiled() -> Callable[..., None]:
         for thread in prange(threads):
             out[thread * 16] = 1.0
 
-    return region  # type: ignore[no-any-return]
+    return region
 
 
 def prepare(threads: int) -> Callable[[int], None]:

@@ -35,7 +35,7 @@ def _compiled(variant: Variant) -> Callable[..., None]:
             for _ in range(passes):
                 scale_add(to, a, a, float32(1), uintp(share // chunk), UNROLL, WIDTH, around, 1)
 
-    return copy  # type: ignore[no-any-return]
+    return copy
 
 
 def bytes_per_pass(variant: Variant, size: int, threads: int) -> int:  # noqa: ARG001 - as in the other probes

@@ -1,8 +1,8 @@
 """Read roof: every byte of a block is loaded once per pass and added up. Bytes: the block's, once per pass. FLOPs: one
-addition per 4 bytes, which no machine we know is bound by.
+addition per 4 bytes, which bounds no machine we know.
 
 Several variants run, and the best counts: no single pattern is the best at every level. Each thread walks its own
-contiguous share of a block; a share is rounded down to whole turns of the loop, and the bytes given are those really read.
+contiguous share of a block, rounded down to whole turns of the loop; the bytes given are those really read.
 """
 
 from __future__ import annotations
@@ -72,14 +72,14 @@ def _compile(variant: Variant) -> Callable[..., None]:
                     )
             sums[thread * 16] = total
 
-    return read  # type: ignore[no-any-return]
+    return read
 
 
 _COMPILED: dict[Variant, Callable[..., None]] = {}
 
 
 def bytes_per_pass(variant: Variant, size: int, threads: int, sets: int = 1) -> int:
-    """Bytes a pass over `sets` blocks of `size` bytes really reads: whole turns of every thread. 0 for too small a block."""
+    """Bytes a pass over `sets` blocks of `size` bytes really reads, in whole turns; 0 for too small a block."""
     chunk = chunk_bytes(variant.streams, variant.unroll, variant.width)
     return size // threads // chunk * chunk * threads * sets
 

@@ -36,7 +36,7 @@ def _compiled(variant: Variant) -> Callable[..., None]:
             for _ in range(passes):
                 scale_add(a, b, c, float32(0.5), uintp(share // chunk), UNROLL, WIDTH, around, 2)
 
-    return triad  # type: ignore[no-any-return]
+    return triad
 
 
 def bytes_per_pass(variant: Variant, size: int, threads: int) -> int:  # noqa: ARG001 - as in the other probes

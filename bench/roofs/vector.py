@@ -1,3 +1,4 @@
+# ruff: noqa: ARG001 - numba reads the arguments off the signatures
 """Vector loads and stores for the probes: numba intrinsics that emit LLVM vectors.
 
 A summing loop in Python, numpy or plain numba gives half the truth: one running sum waits for its own last addition,

@@ -53,7 +53,7 @@ def _compiled(variant: Variant) -> Callable[..., None]:
                     around,
                 )
 
-    return write  # type: ignore[no-any-return]
+    return write
 
 
 def bytes_per_pass(variant: Variant, size: int, threads: int) -> int:  # noqa: ARG001 - as in the other probes

@@ -1,8 +1,8 @@
 """PyTorch's own cells: what torch.nn.RNNCell, LSTMCell and GRUCell call, on CPU and CUDA.
 
 Two products per step, W x and U h with all gates stacked, then PyTorch's pointwise code. The functional form
-(torch.lstm_cell and its siblings) is called with the arena's tensors; torch.nn.LSTMCell adds some microseconds of Python
-around the same call, which would be charged to the hardware otherwise.
+(torch.lstm_cell and its siblings) is called with the arena's tensors; torch.nn.LSTMCell adds some microseconds of
+Python around the same call, which would be charged to the hardware otherwise.
 
 Reads W, U, both biases, x, h (c); writes new h (and c), which it allocates itself.
 """

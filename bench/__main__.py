@@ -1,0 +1,287 @@
+"""`python -m bench`: list, machine, roofs, doctor, step, verify."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench import threads
+from kernels.contract import CELLS, DTYPES, PARTS, RESIDENCIES, InvalidCase, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from bench.records import Point
+    from bench.run import Run
+    from bench.suite import Planned, Suite
+
+GOOD, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
+
+EXAMPLES = """examples:
+  python -m bench list                              suites, implementations, and what they would measure
+  python -m bench doctor                            what will spoil a measurement here, and what to do about it
+  python -m bench step lstm 1500 --batch 8          one case of your own, at once
+  python -m bench verify                            is the instrument right? planted steps of known truth
+"""
+
+
+class BadUsage(Exception):
+    """An argument that means nothing here; the message is one line with the mend."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb. Returns the exit code; every foreseen error is one line on standard error."""
+    given = _parser().parse_args(arguments)
+    threads.settle()
+    from bench.records import BadProfile
+    from bench.run import BadOutput
+    from bench.suite import BadSuite
+
+    try:
+        code: int = given.verb(given)
+    except (BadUsage, BadSuite, BadProfile, BadOutput, InvalidCase, Unavailable) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return BAD_USAGE
+    except KeyboardInterrupt:
+        print("bench: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return GOOD
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description="What one step of a recurrent cell costs here, and the roofs it is held against.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    def verb(name: str, run: Any, text: str) -> argparse.ArgumentParser:
+        one = verbs.add_parser(
+            name, help=text, description=text, epilog=f"example: python -m bench {name}"
+        )
+        one.set_defaults(verb=run)
+        return one
+
+    verb("list", _list, "suites with their number of points, implementations, probes")
+    verb("machine", _machine, "what this machine is, as JSON, as a profile states it")
+    verb("doctor", _doctor, "what will spoil a measurement here, and what to do about it")
+    roofs = verb("roofs", _roofs, "measure this machine's roofs and levels")
+    roofs.add_argument("--seconds", type=float, default=5.0, help="for the read curve (default 5)")
+    verify = verb("verify", _verify, "planted steps of known truth: is the instrument right?")
+    verify.add_argument("--times", type=int, default=1, help="so many times in a row (default 1)")
+    step = verb("step", _step, "measure one case of your own, by every implementation that can")
+    step.epilog = "example: python -m bench step lstm 1500 --batch 8 --residency streamed"
+    step.add_argument("cell", help=", ".join(CELLS))
+    step.add_argument("hidden", type=int, help="units of the state")
+    step.add_argument("--input", type=int, help="units of the input (default: as hidden)")
+    step.add_argument(
+        "--batch", type=int, default=1, help="sequences that share one step (default 1)"
+    )
+    step.add_argument("--part", default="cell", help=", ".join(PARTS))
+    step.add_argument("--dtype", default="float32", help=", ".join(DTYPES))
+    step.add_argument("--residency", default="resident", help=", ".join(RESIDENCIES))
+    step.add_argument("--threads", type=int, help="threads (default: one per core)")
+    step.add_argument("--implementation", help="one of them only (default: every one)")
+    step.add_argument("--device", default="cpu", help="cpu, or cuda where there is one")
+    step.add_argument(
+        "--out",
+        type=Path,
+        help="keep the run in this folder (default: a new one under reports/runs)",
+    )
+    return parser
+
+
+def _list(_given: argparse.Namespace) -> int:
+    from bench import suite
+    from bench.run import RUNS
+    from kernels import implementations
+
+    count = threads.available()
+    for name in suite.names():
+        plan = suite.load(name, "cpu", count, 0)
+        default = " (default)" if name == suite.DEFAULT else ""
+        print(f"suite {name}{default}: {len(plan.points)} points. {plan.why}")
+    for name in implementations.names():
+        try:
+            module = implementations.load(name)
+            print(f"implementation {name}: {module.label}; {module.version()}")
+        except Unavailable as reason:
+            print(f"implementation {name}: unavailable: {reason}")
+    probes = sorted(path.stem for path in (Path(__file__).parent / "roofs").glob("[a-z]*.py"))
+    print("probes: " + ", ".join(name for name in probes if name != "vector"))
+    print(f"runs land in {RUNS.relative_to(RUNS.parents[1])}/")
+    return GOOD
+
+
+def _machine(_given: argparse.Namespace) -> int:
+    from bench import machine
+
+    print(json.dumps(machine.describe(), indent=2))
+    return GOOD
+
+
+def _doctor(_given: argparse.Namespace) -> int:
+    from bench import doctor
+
+    found = doctor.examine()
+    for doubt in found:
+        print(f"{doubt.code}: {doubt.message}\n    {doubt.advice}")
+    print(
+        f"{len(found)} things to know before measuring here"
+        if found
+        else "nothing here spoils a measurement"
+    )
+    return GOOD
+
+
+def _roofs(given: argparse.Namespace) -> int:
+    if not 0 < given.seconds < 3600:
+        msg = f"--seconds {given.seconds} is out of range: use 0 to 3600"
+        raise BadUsage(msg)
+    with _run(_one_suite([], curve_seconds=given.seconds), None) as run:
+        run.begin()
+        profile = run.finish([])
+    for level in profile.levels:
+        until = f"up to {level.up_to_bytes / 2**20:.3g} MiB" if level.up_to_bytes else "beyond"
+        print(f"read, {level.name} {until}: {level.bytes_per_s / 1e9:.1f} GB/s")
+    best: dict[tuple[str, ...], float] = {}
+    for roof in profile.roofs:
+        if roof.kind == "read":
+            continue
+        size = (
+            f"{roof.working_set_bytes / 2**20:.3g} MiB"
+            if roof.working_set_bytes
+            else roof.dtype or ""
+        )
+        key = (roof.kind, size, f"{roof.threads} threads", roof.unit)
+        sample = min(roof.samples) if roof.unit == "s" else max(roof.samples)
+        best[key] = (min if roof.unit == "s" else max)(sample, best.get(key, sample))
+    for (kind, size, count, unit), value in best.items():
+        shown = f"{value * 1e6:.2f} us" if unit == "s" else f"{value / 1e9:.1f} G{unit}"
+        print(f"{kind}, {size + ', ' if size else ''}{count}: {shown}")
+    return GOOD
+
+
+def _verify(given: argparse.Namespace) -> int:
+    from bench import verify
+
+    if not 1 <= given.times <= 1000:
+        msg = f"--times {given.times} is out of range: use 1 to 1000"
+        raise BadUsage(msg)
+    bad = 0
+    with _run(_one_suite([], curve_seconds=1.0), None) as run:
+        run.begin()
+        for number in range(1, given.times + 1):
+            for found in verify.calibrate(run.bench, run.private_bytes):
+                bad += not found.good
+                print(f"{number:3d}  {verify.line(found)}", flush=True)
+        run.finish([])
+    if bad:
+        print(
+            f"bench: {bad} planted steps were scored wrongly: trust no figure measured here now",
+            file=sys.stderr,
+        )
+    return FAILED if bad else GOOD
+
+
+def _step(given: argparse.Namespace) -> int:
+    from bench import machine
+    from bench.suite import Planned
+    from kernels import implementations
+    from kernels.contract import Case
+
+    if given.device == "cuda":
+        raise BadUsage(f"--device cuda: {machine.no_cuda_reason()}")
+    count = given.threads or threads.available()
+    if count > threads.available():
+        msg = f"--threads {count} is out of range: this process may use 1 to {threads.available()}"
+        raise BadUsage(msg)
+    case = Case(
+        cell=given.cell,
+        hidden=given.hidden,
+        input=given.hidden if given.input is None else given.input,
+        batch=given.batch,
+        part=given.part,
+        dtype=given.dtype,
+        activations=given.dtype,
+        residency=given.residency,
+        device=given.device,
+        threads=count,
+    )
+    if given.implementation:
+        implementations.load(given.implementation)
+    planned = [
+        Planned(case, name)
+        for name in ([given.implementation] if given.implementation else implementations.names())
+    ]
+    with _run(_one_suite(planned, curve_seconds=1.0), given.out) as run:
+        run.begin()
+        points = [run.measure(one, order) for order, one in enumerate(planned)]
+        profile = run.finish(planned)
+        for point in points:
+            print(_told(point))
+        print(f"verdict and pictures: python -m reports build {run.folder}")
+    return FAILED if any(point.status == "failed" for point in profile.points) else GOOD
+
+
+def _told(point: Point) -> str:
+    from bench import doubts, stats
+
+    if point.status != "ok" or point.bytes is None or point.flops is None:
+        return f"{point.implementation}: {point.status}: {point.reason}"
+    time, roof = stats.estimate(point.seconds), stats.median(point.roof_bytes_per_s)
+    flop_per_s = point.roof_flop_per_s or (float("inf"),) * len(point.seconds)
+    share = stats.estimate(
+        doubts.fractions(
+            point.seconds,
+            point.roof_bytes_per_s,
+            flop_per_s,
+            point.bytes["read"],
+            point.flops["linear"],
+        )
+    )
+    moved = point.bytes["read"] + point.bytes["written"]
+    return (
+        f"{point.implementation}: {time.median * 1e6:.1f} us ({time.low * 1e6:.1f} to {time.high * 1e6:.1f}), "
+        f"{moved / time.median / 1e9:.1f} GB/s, {point.flops['linear'] / time.median / 1e9:.1f} GFLOP/s, "
+        f"{share.median:.0%} ({share.low:.0%} to {share.high:.0%}) of its paired roof; "
+        f"reading here runs at {roof / 1e9:.1f} GB/s"
+    )
+
+
+def _one_suite(planned: list[Planned], curve_seconds: float) -> Suite:
+    from bench.suite import SETTINGS, Suite
+
+    return Suite(
+        "step",
+        "",
+        {**SETTINGS, "precision": 0.02, "budget_seconds": 2.0, "curve_seconds": curve_seconds},
+        tuple(planned),
+    )
+
+
+@contextmanager
+def _run(plan: Suite, out: Path | None) -> Iterator[Run]:
+    """A run in `out`, in a new folder if points are planned, else in a folder that goes when it is done."""
+    from tempfile import TemporaryDirectory
+
+    from bench.run import Run, new_folder
+
+    if out or plan.points:
+        yield Run(plan, 0, out or new_folder(plan.name))
+        return
+    with TemporaryDirectory() as folder:
+        yield Run(plan, 0, Path(folder) / "run")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

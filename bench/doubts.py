@@ -1,0 +1,173 @@
+"""What the suite holds against its own figures, as observed while measuring. Pure; each says what to do about it.
+
+Doubts that follow from the stored figures alone (impossible points, missing cases, levels against the system's caches)
+are derived on reading, by the report.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bench import stats
+from bench.measure import SAMPLE_SECONDS
+from bench.records import Doubt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from bench.records import Point, Roof
+
+DRIFT = 0.05
+BUSY_CORES = 0.1
+SLACK = 1.25
+"""A precision missed by less than this factor is not worth a line."""
+
+
+def of_machine(
+    machine: dict[str, Any],
+    environment: dict[str, Any],
+    page_bytes: int | None,
+    governor: str | None,
+) -> list[Doubt]:
+    """What is against this machine before anything is measured."""
+    found = []
+    if machine.get("virtualization"):
+        found.append(
+            Doubt(
+                "virtual machine",
+                "run",
+                f"this is a virtual machine ({machine['virtualization']}): neighbours share its caches and memory",
+                "compare fractions, not times; for publication measure on a machine of your own",
+            )
+        )
+    if environment.get("thread_layer") == "workqueue":
+        found.append(
+            Doubt(
+                "slow parallel calls",
+                "run",
+                "numba found no OpenMP and calls its threads through a work queue, some 100 us a call",
+                "install libgomp (Debian: libgomp1) or the tbb package",
+            )
+        )
+    if page_bytes is not None and page_bytes <= 1 << 16:
+        found.append(
+            Doubt(
+                "small pages",
+                "run",
+                f"the weights lie on pages of {page_bytes} bytes: large pages were not granted",
+                "allow them: echo madvise > /sys/kernel/mm/transparent_hugepage/enabled",
+            )
+        )
+    if governor not in (None, "performance", "schedutil"):
+        found.append(
+            Doubt(
+                "clock governor",
+                "run",
+                f"the clock governor is {governor}",
+                "set it to performance while measuring",
+            )
+        )
+    return found
+
+
+def of_sentinel(start: Roof, end: Roof) -> list[Doubt]:
+    """Whether the same probe over the same memory ran at another speed at the end than at the start."""
+    before, after = stats.median(start.samples), stats.median(end.samples)
+    change = after / before - 1
+    if abs(change) <= DRIFT:
+        return []
+    return [
+        Doubt(
+            "drift",
+            "run",
+            f"the read probe ran {change:+.0%} at the end of the run against its start",
+            "trust the paired fractions; times of different points are not comparable to better than this",
+        )
+    ]
+
+
+def of_load(cores: float | None) -> list[Doubt]:
+    """Whether other processes (or the hypervisor) took processor time over the whole run."""
+    if cores is None or cores < BUSY_CORES:
+        return []
+    return [
+        Doubt(
+            "load",
+            "run",
+            f"others kept {cores:.2f} cores busy on average while this run measured",
+            "stop them and measure again",
+        )
+    ]
+
+
+def of_swap(bytes_swapped: int) -> list[Doubt]:
+    """Whether memory was written to or read from swap space during the run."""
+    if not bytes_swapped:
+        return []
+    message = f"{bytes_swapped} bytes went through swap space during the run"
+    return [Doubt("swap", "run", message, "free memory and measure again")]
+
+
+def of_points(points: Iterable[Point], precision: float) -> list[Doubt]:
+    """One doubt per kind, naming the points it is about: noisy, of short samples, or beside a busy process."""
+    noisy, short, busy = [], [], []
+    for point in points:
+        if point.status != "ok":
+            continue
+        if precision_of(point) > SLACK * precision:
+            noisy.append(point.key)
+        if (
+            point.steps_per_sample
+            and stats.median(point.seconds) * point.steps_per_sample < SAMPLE_SECONDS / 2
+        ):
+            short.append(point.key)
+        if ((point.state or {}).get("load") or 0.0) >= BUSY_CORES:
+            busy.append(point.key)
+    found = []
+    if noisy:
+        found.append(
+            Doubt(
+                "noisy",
+                ", ".join(noisy),
+                f"{len(noisy)} points did not reach +-{precision:.0%} before their time was spent",
+                "measure on a quieter machine, or with a larger budget_seconds",
+            )
+        )
+    if short:
+        message = f"{len(short)} points have samples shorter than {SAMPLE_SECONDS * 500:.0f} ms"
+        found.append(
+            Doubt(
+                "short sample",
+                ", ".join(short),
+                message,
+                "measure them again: the machine sped up midway",
+            )
+        )
+    if busy:
+        message = f"another process ran beside {len(busy)} points"
+        found.append(Doubt("load", ", ".join(busy), message, "stop it and measure again"))
+    return found
+
+
+def precision_of(point: Point) -> float:
+    """Half-width of the 95 % interval of the median fraction, as a part of it; the longer limit decides."""
+    assert point.bytes is not None
+    assert point.flops is not None
+    flops = point.roof_flop_per_s or (float("inf"),) * len(point.seconds)
+    return stats.estimate(
+        fractions(
+            point.seconds, point.roof_bytes_per_s, flops, point.bytes["read"], point.flops["linear"]
+        )
+    ).half_width
+
+
+def fractions(
+    seconds: Sequence[float],
+    bytes_per_s: Sequence[float],
+    flop_per_s: Sequence[float],
+    read: int,
+    flops: int,
+) -> list[float]:
+    """Round by round, the longer of what the bytes read and the products need at their paired roofs, over the time."""
+    rounds = zip(seconds, bytes_per_s, flop_per_s, strict=True)
+    return [max(read / roof, flops / arithmetic) / each for each, roof, arithmetic in rounds]

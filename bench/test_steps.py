@@ -1,0 +1,32 @@
+"""`pytest --benchmark-only`, second part: one test per planned point. A wrong answer fails it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench.suite import Planned
+
+
+def test_step(
+    roofline: Any, planned: Planned, benchmark: Any, replay: Callable[[Any, list[float]], None]
+) -> None:
+    """Seconds per time step."""
+    point = roofline.measure(planned)
+    if point.status == "skipped":
+        pytest.skip(point.reason)
+    if point.status == "failed":
+        pytest.fail(point.reason, pytrace=False)
+    case = point.case
+    benchmark.group = f"{case.cell} {case.part}, {case.residency}"
+    benchmark.extra_info.update(
+        case=case.to_dict(),
+        implementation=point.implementation,
+        flops=point.flops,
+        bytes=point.bytes,
+    )
+    replay(benchmark, list(point.seconds))

@@ -1,0 +1,304 @@
+"""The pytest glue: options, replay, progress, closing table, report. The one file that may import all three folders.
+
+`pytest --benchmark-only` collects bench/ and measures; anything else collects tests/ and tests. A benchmark is measured
+by bench.run, and its samples are replayed through pytest-benchmark's fixture by a clock that says what was measured; so
+its table, --benchmark-json, --benchmark-save and compare work on our figures, with nothing measured twice.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bench import threads
+
+threads.settle()  # before anything imports torch or numba
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from bench.records import Point, Profile
+    from bench.run import Run
+    from bench.suite import Planned, Suite
+
+ROOT = Path(__file__).parent
+GOOD, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
+LINE_SECONDS = 10.0
+"""Between lines of progress where the output is no terminal."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The suite's own options; their help is `pytest --help`, section rnn-roofline."""
+    group = parser.getgroup(
+        "rnn-roofline",
+        "rnn-roofline (with --benchmark-only; example: --suite quick -k 'lstm and resident')",
+    )
+    group.addoption(
+        "--suite", metavar="NAME|FILE", help="smoke, quick (default), full, or a .toml file"
+    )
+    group.addoption(
+        "--device", metavar="DEVICE", help="cpu, cuda, or all (default: every device there is)"
+    )
+    group.addoption(
+        "--seed",
+        type=int,
+        metavar="N",
+        help="of weights, inputs and the order of points (default 0)",
+    )
+    group.addoption(
+        "--out", metavar="DIR", help="folder for this run (default: a new one under reports/runs)"
+    )
+    group.addoption(
+        "--resume", metavar="DIR", help="go on with the run in this folder, measuring nothing twice"
+    )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """bench/ alone with --benchmark-only, tests/ alone without."""
+    other = ROOT / ("tests" if config.getoption("--benchmark-only") else "bench")
+    return True if collection_path.is_relative_to(other) else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_cmdline_main() -> Generator[None, Any, Any]:
+    """Exit 2 with one line for bad usage, where pytest would exit 4 (its own options' errors still do)."""
+    try:
+        return (yield)
+    except pytest.UsageError as error:
+        sys.stderr.write(f"rnn-roofline: {error}\n")
+        return BAD_USAGE
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the plan before anything is collected, so that bad input costs nothing."""
+    if not config.getoption("--benchmark-only"):
+        for option in ("--suite", "--device", "--seed", "--out", "--resume"):
+            if config.getoption(option) is not None:
+                msg = f"{option} has no meaning without --benchmark-only"
+                raise pytest.UsageError(msg)
+        return
+    if hasattr(config, "workerinput") or getattr(config.option, "numprocesses", None):
+        msg = "benchmarks do not run under pytest-xdist: processes beside one another spoil each other's samples"
+        raise pytest.UsageError(msg)
+    if config.getoption("--help", default=False) or config.getoption("--version", default=0):
+        return
+    config.pluginmanager.register(Session(config), "rnn-roofline")
+
+
+class ReplayClock:
+    """A timer for pytest-benchmark that advances by what was measured."""
+
+    __name__ = "measured_by_rnn_roofline"
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        self._now = 0.0
+
+    def __call__(self) -> float:
+        """The time now."""
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Let so much time pass."""
+        self._now += seconds
+
+
+class Session:
+    """One `pytest --benchmark-only`: the plan, the run, and what is told of it."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        """Read the options. Raises pytest.UsageError for what cannot be done."""
+        from bench.records import BadProfile
+        from bench.run import BadOutput
+        from bench.suite import BadSuite
+
+        self.config = config
+        self.clock = ReplayClock()
+        self._run: Run | None = None
+        self._selected: list[Planned] = []
+        self._profile: Profile | None = None
+        self._told = 0.0
+        try:
+            self._plan, self._seed, self._folder, self._earlier = self._options()
+        except (BadSuite, BadProfile, BadOutput) as error:
+            raise pytest.UsageError(str(error)) from error
+
+    def _options(self) -> tuple[Suite, int, Path, Profile | None]:
+        from bench import machine, records, suite
+        from bench.run import SUITE_FILE, claim, new_folder
+
+        suite_name, device, seed, out, resume = (
+            self.config.getoption(f"--{name}")
+            for name in ("suite", "device", "seed", "out", "resume")
+        )
+        earlier = None
+        if resume is not None:
+            earlier = records.from_journal(Path(resume))
+            given = {"--suite": suite_name, "--device": device, "--seed": seed, "--out": out}
+            for option in (name for name, value in given.items() if value is not None):
+                msg = f"{option} is given with --resume: a resumed run keeps its own suite, device, seed and folder"
+                raise pytest.UsageError(msg)
+            suite_name, seed = str(Path(resume) / SUITE_FILE), earlier.seed
+        if device not in (None, "cpu", "cuda", "all"):
+            msg = f"--device {device!r} is unknown: use cpu, cuda or all"
+            raise pytest.UsageError(msg)
+        self.no_cuda = machine.no_cuda_reason()
+        if device == "cuda":
+            msg = f"--device cuda: {self.no_cuda}"
+            raise pytest.UsageError(msg)
+        plan = suite.load(suite_name or suite.DEFAULT, "cpu", threads.available(), seed or 0)
+        if earlier:
+            plan = replace(plan, name=earlier.suite)
+        folder = Path(resume or out) if resume or out else new_folder(plan.name)
+        if not resume:
+            claim(folder)
+        return plan, seed or 0, folder, earlier
+
+    def run(self) -> Run:
+        """The run, begun: roofs are measured at the first call."""
+        if self._run is None:
+            from bench.run import Run
+
+            self._tell(
+                f"measuring the roofs of this machine for suite {self._plan.name} ...", now=True
+            )
+            self._run = Run(self._plan, self._seed, self._folder, self._earlier)
+            self._run.begin()
+        return self._run
+
+    def measure(self, planned: Planned) -> Point:
+        """One point of the plan, and a line of progress."""
+        run = self.run()
+        order = self._selected.index(planned)
+        point = run.measure(planned, order)
+        left = len(self._selected) - order - 1
+        self._tell(
+            f"{order + 1} of {len(self._selected)} points, about {run.seconds_left(left):.0f} s left",
+            now=not left,
+        )
+        return point
+
+    def _tell(self, text: str, *, now: bool = False) -> None:
+        terminal = self.config.pluginmanager.get_plugin("terminalreporter")
+        capture = self.config.pluginmanager.get_plugin("capturemanager")
+        if terminal is None or capture is None or self.config.option.verbose < 0:
+            return
+        with capture.global_and_fixture_disabled():
+            if terminal.isatty:
+                terminal.rewrite(f"{text}   ", erase=True)
+            elif now or monotonic() - self._told >= LINE_SECONDS:
+                self._told = monotonic()
+                terminal.ensure_newline()
+                terminal.write_line(text, flush=True)
+
+    # pytest's hooks
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """One test per planned point, one per kind of roof."""
+        if "planned" in metafunc.fixturenames:
+            metafunc.parametrize(
+                "planned", self._plan.points, ids=[point.key for point in self._plan.points]
+            )
+        if "roof_kind" in metafunc.fixturenames:
+            metafunc.parametrize("roof_kind", ("read", "write", "copy", "triad", "matmul", "call"))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Roofs first, then points in the plan's own order, whatever another plugin made of it."""
+        place = {point.key: number for number, point in enumerate(self._plan.points)}
+
+        def order(item: pytest.Item) -> int:
+            planned = _parameter(item, "planned")
+            return -1 if planned is None else place[planned.key]
+
+        items.sort(key=order)
+        for item in items:
+            item.add_marker(pytest.mark.benchmark(timer=self.clock))
+        found = (_parameter(item, "planned") for item in items)
+        self._selected = [planned for planned in found if planned is not None]
+
+    def pytest_report_header(self) -> list[str]:
+        """What is about to be measured, and on what."""
+        terminal = self.config.pluginmanager.get_plugin("terminalreporter")
+        if terminal and self.config.option.verbose == 0:
+            terminal.showfspath = False
+        lines = [
+            f"rnn-roofline: suite {self._plan.name}, {threads.available()} threads, into {self._folder}"
+        ]
+        if self.no_cuda:
+            lines.append(f"rnn-roofline: CPU only: {self.no_cuda}")
+        return lines
+
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        """No dot for a good point: the line of progress says more."""
+        if report.passed and report.when == "call" and self.config.option.verbose == 0:
+            return "passed", "", ""
+        return None
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
+        """Whatever ended the session: what was measured is assembled into a profile."""
+        if self._run is not None:
+            self._profile = self._run.finish(self._selected)
+        yield
+        codes = {
+            int(pytest.ExitCode.INTERRUPTED): INTERRUPTED,
+            int(pytest.ExitCode.NO_TESTS_COLLECTED): BAD_USAGE,
+        }
+        session.exitstatus = codes.get(int(session.exitstatus), session.exitstatus)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
+        """The profile, whole, beside pytest-benchmark's own figures."""
+        if self._profile is not None:
+            output_json["roofline"] = asdict(self._profile)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Our table, the headline, and where the report is."""
+        if self._profile is None or self._run is None:
+            return
+        from rich.console import Console
+
+        from reports import build, tables
+
+        terminalreporter.ensure_newline()
+        console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 160)
+        if self._profile.points:
+            console.print(tables.closing(self._profile))
+        built = build.build(self._profile, self._run.folder)
+        terminalreporter.write_line(built.headline)
+        terminalreporter.write_line(f"report: {built.page}")
+        if built.impossible:
+            terminalreporter.write_line(
+                "a point lies above its roof: the roof or its bytes are wrong; see the doubts"
+            )
+
+
+def _parameter(item: pytest.Item, name: str) -> Any:
+    return getattr(item, "callspec", None) and item.callspec.params.get(name)  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
+def roofline(request: pytest.FixtureRequest) -> Any:
+    """The session that measures; only with --benchmark-only."""
+    return request.config.pluginmanager.get_plugin("rnn-roofline")
+
+
+@pytest.fixture
+def replay(roofline: Session) -> Callable[[Any, list[float]], None]:
+    """Give pytest-benchmark our samples, one round each."""
+
+    def rounds(benchmark: Any, seconds: list[float]) -> None:
+        samples = iter(seconds)
+        benchmark.pedantic(
+            lambda: roofline.clock.advance(next(samples)), rounds=len(seconds), iterations=1
+        )
+
+    return rounds
