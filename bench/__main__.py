@@ -172,22 +172,34 @@ def _roofs(given: argparse.Namespace) -> int:
 
 
 def _verify(given: argparse.Namespace) -> int:
-    from bench import verify
+    from tempfile import TemporaryDirectory
+
+    from bench import c_probe, verify
 
     if not 1 <= given.times <= 1000:
         msg = f"--times {given.times} is out of range: use 1 to 1000"
         raise BadUsage(msg)
     bad = 0
-    with _run(_one_suite([], curve_seconds=1.0), None) as run:
+    with _run(_one_suite([], curve_seconds=1.0), None) as run, TemporaryDirectory() as folder:
         run.begin()
+        try:
+            c_read = c_probe.build(Path(folder))
+        except Unavailable as reason:
+            print(f"the read roof is not checked against C: {reason}")
+            c_read = None
         for number in range(1, given.times + 1):
             for found in verify.calibrate(run.bench, run.private_bytes):
                 bad += not found.good
                 print(f"{number:3d}  {verify.line(found)}", flush=True)
+            for ratio in (
+                c_probe.compare(run.bench, c_read, run.plateau_middles()) if c_read else ()
+            ):
+                bad += not ratio.good
+                print(f"{number:3d}  {c_probe.line(ratio)}", flush=True)
         run.finish([])
     if bad:
         print(
-            f"bench: {bad} planted steps were scored wrongly: trust no figure measured here now",
+            f"bench: {bad} known truths were scored wrongly: trust no figure here now",
             file=sys.stderr,
         )
     return FAILED if bad else GOOD

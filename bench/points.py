@@ -34,6 +34,9 @@ STREAM_FACTOR = 4
 MOST_STEPS = 1 << 16
 """Longest rotation of bound steps: beyond it the list itself would fill the caches."""
 
+VARIANT_TURNS = 4
+"""How often each variant of the read probe has its turn when the best for a working set is sought."""
+
 FLOOR_SIZE = 8
 WIDENS_TO = {"float32": ("float32",), "bfloat16": ("bfloat16", "float32")}
 """Dtypes that weights widen to exactly: any of their arithmetic roofs may be a case's."""
@@ -300,17 +303,17 @@ def _read_probe(bench: Bench, one_set: int, sets: int, threads: int) -> _ReadPro
 
 
 def best_variant(bench: Bench, one_set: int, sets: int, threads: int) -> read.Variant:
-    """The variant of the read probe that is fastest over this memory; tried once per working set, in two turns."""
+    """The variant of the read probe that is fastest over this memory; tried once per working set, in turns."""
     key = (one_set, sets, threads)
     if key not in bench.variants:
         rates: dict[read.Variant, float] = {}
-        for variant in (*read.VARIANTS, *read.VARIANTS):
+        for variant in read.VARIANTS * VARIANT_TURNS:
             size = read.bytes_per_pass(variant, one_set, threads, sets)
             if size:
                 contender = measure.Contender(
                     read.prepare(variant, bench.arena.address, one_set, threads, sets)
                 )
-                rate = size / min(measure.best(contender, 2, 0.002, 0.0))
+                rate = size / min(measure.best(contender, 1, 0.002, 0.0))
                 rates[variant] = max(rate, rates.get(variant, 0.0))
         if not rates:
             msg = f"a set of {one_set} bytes is too small for the read probe with {threads} threads"

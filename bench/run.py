@@ -26,6 +26,9 @@ RUNS = Path(__file__).parents[1] / "reports" / "runs"
 SUITE_FILE = "suite.toml"
 """The plan of a run, copied beside its journal, so that it can be resumed whatever becomes of the suite."""
 
+THOROUGH_SECONDS = 1.0
+"""A suite that grants the read curve less has half its sizes measured, and every other roof swept once, not twice."""
+
 MEMORY_SHARE = 4
 """The arena takes at most one part in so many of the memory there is."""
 
@@ -76,7 +79,7 @@ class Run:
         settings = self.plan.settings
         reported = machine.last_level_bytes() or 32 << 20
         most = machine.memory_available() // MEMORY_SHARE
-        arena = Arena(min(most, self._arena_bytes(reported)), "cpu", self._seed)
+        arena = Arena(self._arena_bytes(reported, most), "cpu", self._seed)
         self._page_bytes = machine.page_bytes(arena.address)
         largest = min(points.STREAM_FACTOR * reported, arena.size_bytes)
         counts = sorted({1, self._all} | {p.case.threads for p in self.plan.points})
@@ -84,7 +87,7 @@ class Run:
         if self._earlier and self._earlier.levels:
             found, self._levels = list(self._earlier.roofs), list(self._earlier.levels)
         else:
-            found = self._survey(arena, largest, counts, settings["curve_seconds"])
+            found = self._survey(arena, largest, counts)
         self._roofs = found
         self._plateaus = [
             (level.up_to_bytes or largest, level.bytes_per_s) for level in self._levels
@@ -115,6 +118,11 @@ class Run:
         """The size of a core's own cache: the second level's one instance, or 1 MiB where the system tells none."""
         own = [c["size_bytes"] for c in self._header.machine["cpu"]["caches"] if c["level"] == 2]
         return min(own, default=1 << 20)
+
+    def plateau_middles(self) -> dict[str, int]:
+        """The levels found, and a working set well inside each."""
+        inside = levels.middle(self._plateaus, survey.SMALLEST)
+        return dict(zip([level.name for level in self._levels], inside, strict=True))
 
     def roofs(self) -> list[Roof]:
         """The roofs found so far."""
@@ -170,7 +178,7 @@ class Run:
             _point_latest(self.folder)
         return profile
 
-    def _arena_bytes(self, last_level: int) -> int:
+    def _arena_bytes(self, last_level: int, most: int) -> int:
         need = points.STREAM_FACTOR * last_level
         for planned in self.plan.points:
             try:
@@ -178,13 +186,17 @@ class Run:
             except Unavailable:
                 continue
             one = set_bytes(layout, planned.case.dtype)
+            if one > most:
+                continue  # it will be skipped, with the reason
             # half as many sets again, should the curve end its last level later than the system says
             need = max(
                 need, math.ceil(1.5 * points.weight_sets(planned.case, one, last_level)) * one
             )
-        return need
+        return min(need, most)
 
-    def _survey(self, arena: Arena, largest: int, counts: list[int], seconds: float) -> list[Roof]:
+    def _survey(self, arena: Arena, largest: int, counts: list[int]) -> list[Roof]:
+        seconds = self.plan.settings["curve_seconds"]
+        thorough = seconds >= THOROUGH_SECONDS
         found: list[Roof] = []
 
         def keep(roofs: Iterable[Roof]) -> None:
@@ -192,7 +204,7 @@ class Run:
                 self._journal.append(roof)
                 found.append(roof)
 
-        keep(survey.read_curve(arena.address, largest, self._page_bytes, counts, seconds))
+        keep(survey.read_curve(arena.address, largest, self._page_bytes, counts, seconds, thorough))
         curve: dict[int, float] = {}
         for roof in found:
             if roof.threads == self._all and roof.working_set_bytes:
@@ -210,9 +222,9 @@ class Run:
             self._journal.append(level)
         scratch = Arena(largest, "cpu", self._seed)
         working_sets = levels.middle(plateaus, survey.SMALLEST)
-        keep(survey.writing(scratch.address, working_sets, self._page_bytes, counts))
+        keep(survey.writing(scratch.address, working_sets, self._page_bytes, counts, thorough))
         del scratch
-        keep(roof for roof, _ in survey.arithmetic("cpu", counts))
+        keep(roof for roof, _ in survey.arithmetic("cpu", counts, thorough))
         keep(survey.calls(counts))
         return found
 

@@ -25,19 +25,25 @@ REPEATS = 3
 MATMUL_DTYPES = ("float32", "bfloat16")
 
 
-def sizes(largest: int) -> list[int]:
-    """Working sets of the read curve: 32 KiB and on, two per doubling (1 and 1.5), up to `largest` bytes."""
+def sizes(largest: int, thorough: bool) -> list[int]:
+    """Working sets of the read curve: 32 KiB and its doublings, midway too if `thorough`, to `largest` bytes."""
     found: list[int] = []
     for power in itertools.count():
         for size in (SMALLEST << power, 3 * (SMALLEST << power) // 2):
             if size > largest:
                 return found
-            found.append(size)
+            if thorough or size == SMALLEST << power:
+                found.append(size)
     raise AssertionError
 
 
 def read_curve(
-    address: int, largest: int, page_bytes: int | None, counts: Sequence[int], seconds: float
+    address: int,
+    largest: int,
+    page_bytes: int | None,
+    counts: Sequence[int],
+    seconds: float,
+    thorough: bool,
 ) -> Iterator[Roof]:
     """Read bandwidth of every variant over the working set; swept until `seconds` are spent, and once at least."""
     samples: dict[tuple[int, int, read.Variant], tuple[list[float], list[str]]] = {}
@@ -45,7 +51,7 @@ def read_curve(
     for sweep in itertools.count():
         for count in counts:
             threads.use(count)
-            for size in sizes(largest):
+            for size in sizes(largest, thorough):
                 if sweep and perf_counter() - start > seconds:
                     break
                 for variant in read.VARIANTS:
@@ -74,11 +80,17 @@ def sentinel(address: int, size: int, page_bytes: int | None, count: int) -> Roo
 
 
 def writing(
-    address: int, working_sets: Sequence[int], page_bytes: int | None, counts: Sequence[int]
+    address: int,
+    working_sets: Sequence[int],
+    page_bytes: int | None,
+    counts: Sequence[int],
+    thorough: bool,
 ) -> Iterator[Roof]:
-    """Write, copy and triad bandwidth, one working set per level, swept twice; overwrites the memory."""
+    """Write, copy and triad bandwidth, one working set per level, swept twice if `thorough`; overwrites the memory."""
     probes: tuple[Any, ...] = (write, copy, triad)
-    for _sweep, count, probe, size in itertools.product(range(2), counts, probes, working_sets):
+    for _sweep, count, probe, size in itertools.product(
+        range(1 + thorough), counts, probes, working_sets
+    ):
         threads.use(count)
         for variant in probe.VARIANTS:
             moved = probe.bytes_per_pass(variant, size, count)
@@ -87,10 +99,12 @@ def writing(
             yield _roof(probe, size, page_bytes, count, variant.name, rates)
 
 
-def arithmetic(device: str, counts: Sequence[int]) -> Iterator[tuple[Roof, matmul.Variant]]:
-    """Matrix products of every dtype and shape, swept twice."""
+def arithmetic(
+    device: str, counts: Sequence[int], thorough: bool
+) -> Iterator[tuple[Roof, matmul.Variant]]:
+    """Matrix products of every dtype and shape, swept twice if `thorough`."""
     for _sweep, count, dtype, variant in itertools.product(
-        range(2), counts, MATMUL_DTYPES, matmul.VARIANTS
+        range(1 + thorough), counts, MATMUL_DTYPES, matmul.VARIANTS
     ):
         threads.use(count)
         contender = measure.Contender(matmul.prepare(variant, dtype, device))

@@ -1,0 +1,207 @@
+"""`pytest --benchmark-only` as a user runs it: what it leaves behind, what it refuses, what a kill costs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bench import records
+
+ROOT = Path(__file__).parents[1]
+TINY = """
+why = "a few points, for tests"
+[settings]
+precision = 0.5
+budget_seconds = 0.01
+curve_seconds = 0.01
+[[group]]
+why = "three cells by two implementations"
+hidden = 32
+batch = 2
+implementation = ["torch_cell", "torch_gates"]
+"""
+KEYS = {
+    f"{cell}-cell-h32-b2-float32-resident-cpu-t{{}}-{implementation}"
+    for cell in ("rnn", "lstm", "gru")
+    for implementation in ("torch_cell", "torch_gates")
+}
+
+
+def command(*options: str) -> list[str]:
+    """The benchmark command with these options."""
+    return [sys.executable, "-m", "pytest", "--benchmark-only", *options]
+
+
+def run(*options: str) -> subprocess.CompletedProcess[str]:
+    """Run it in the checkout to its end."""
+    return subprocess.run(
+        command(*options), cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A suite of six small points."""
+    path = tmp_path_factory.mktemp("suite") / "tiny.toml"
+    path.write_text(TINY)
+    return path
+
+
+@pytest.mark.slow
+def test_a_run_leaves_a_complete_profile_a_report_and_the_same_profile_in_the_benchmark_json(
+    tiny: Path, tmp_path: Path
+) -> None:
+    """Every planned point once; pytest-benchmark's samples are ours; the report lies beside the profile."""
+    out, exported = tmp_path / "run", tmp_path / "benchmark.json"
+    done = run(f"--suite={tiny}", f"--out={out}", f"--benchmark-json={exported}")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+    profile = records.load(out / "profile.json")
+    assert profile.complete
+    assert sorted(point.key for point in profile.points) == sorted(
+        key.format(profile.environment["threads"]) for key in KEYS
+    )
+    assert {point.status for point in profile.points} == {"ok"}
+    assert (out / "report.html").exists()
+    assert (out / "points.csv").exists()
+    assert "On " in done.stdout
+    assert str(out / "report.html") in done.stdout
+    assert records.load(exported) == profile
+    theirs = {
+        one["param"]: one["stats"]["data"]
+        for one in json.loads(exported.read_text())["benchmarks"]
+        if one["name"].startswith("test_step")
+    }
+    for point in profile.points:
+        assert theirs[point.key] == pytest.approx(point.seconds, rel=1e-6)
+
+
+@pytest.mark.slow
+def test_a_killed_run_loses_no_finished_point_and_resume_measures_only_the_rest(
+    tiny: Path, tmp_path: Path
+) -> None:
+    """SIGKILL after the second point: both stay as they were measured, the others are added, each once."""
+    out = tmp_path / "run"
+    process = subprocess.Popen(
+        command(f"--suite={tiny}", f"--out={out}"),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    journal = out / "journal.jsonl"
+    deadline = time.monotonic() + 100
+    while time.monotonic() < deadline and process.poll() is None:
+        if journal.exists() and journal.read_bytes().count(b'{"point"') >= 2:
+            break
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    kept = records.from_journal(out).points
+    assert 2 <= len(kept) < len(KEYS)
+    assert not (out / "profile.json").exists()
+
+    done = run(f"--resume={out}")
+    assert done.returncode == 0, done.stdout[-3000:]
+    profile = records.load(out / "profile.json")
+    assert profile.complete
+    assert profile.resumed
+    assert len(profile.points) == len({point.key for point in profile.points}) == len(KEYS)
+    assert profile.points[: len(kept)] == kept
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--suite=nope",), ("suite 'nope' is unknown", "quick")),
+        (("--suite=/nowhere/x.toml",), ("/nowhere/x.toml", "cannot be read")),
+        (("--device=gpu",), ("--device 'gpu' is unknown", "cpu, cuda or all")),
+        (("--out=/proc/none/x",), ("/proc/none/x", "cannot be written", "--out")),
+        (("--resume=/nowhere",), ("/nowhere", "cannot be read")),
+    ],
+)
+def test_bad_input_is_one_line_with_the_mend_and_exit_2(
+    options: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    """Nothing is measured, nothing is written."""
+    done = run(*options)
+    assert done.returncode == 2
+    told = [line for line in done.stderr.splitlines() if line.startswith("rnn-roofline:")]
+    assert len(told) == 1
+    assert all(word in told[0] for word in words)
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_cuda_is_refused_with_its_reason_where_no_cuda_is() -> None:
+    """No GPU build, no device, or no probes for it: said, exit 2."""
+    import torch
+
+    done = run("--device=cuda")
+    assert done.returncode == 2
+    assert "--device cuda: " in done.stderr
+    if torch.version.cuda is None:
+        assert "built without CUDA" in done.stderr
+
+
+def test_a_folder_that_holds_a_run_is_never_overwritten(tmp_path: Path) -> None:
+    """Exit 2, and the old profile is as it was."""
+    (tmp_path / "profile.json").write_text("mine")
+    done = run("--suite=smoke", f"--out={tmp_path}")
+    assert done.returncode == 2
+    assert "it holds a run already" in done.stderr
+    assert (tmp_path / "profile.json").read_text() == "mine"
+
+
+def test_a_size_that_no_cell_has_is_refused_by_name(tmp_path: Path) -> None:
+    """0, -1 and 10**9 units: one line that names file, group and field."""
+    for hidden in (0, -1, 10**9):
+        path = tmp_path / "bad.toml"
+        path.write_text(TINY.replace("hidden = 32", f"hidden = {hidden}"))
+        done = run(f"--suite={path}")
+        assert done.returncode == 2
+        assert f"group 1: hidden {hidden} is out of range" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_case_too_large_for_memory_is_a_skipped_point_with_both_figures(tmp_path: Path) -> None:
+    """It says what it needs and what there is; the rest of the run goes on."""
+    path, out = tmp_path / "large.toml", tmp_path / "run"
+    path.write_text(
+        TINY.replace("hidden = 32", "hidden = [32, 500000]").replace(
+            '"torch_cell", "torch_gates"', '"torch_cell"'
+        )
+    )
+    done = run(f"--suite={path}", f"--out={out}", "-k=rnn")
+    assert done.returncode == 0, done.stdout[-3000:]
+    large = next(p for p in records.load(out / "profile.json").points if p.case.hidden == 500000)
+    assert large.status == "skipped"
+    assert large.reason is not None
+    assert "it needs 6000" in large.reason
+    assert "bytes and" in large.reason
+
+
+def test_plain_pytest_collects_no_benchmark() -> None:
+    """`pytest` finds tests and nothing of bench/."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert "tests/" in done.stdout
+    assert "bench/test_" not in done.stdout
+
+
+def test_a_filter_selects_points_by_their_words() -> None:
+    """`-k "lstm and resident"` collects such points of the suite, and no other."""
+    done = run("--collect-only", "-q", "-k=lstm and resident")
+    chosen = [line for line in done.stdout.splitlines() if "test_step[" in line]
+    assert chosen
+    assert all("lstm" in line and "resident" in line for line in chosen)
