@@ -124,6 +124,7 @@ class Session:
         self._selected: list[Planned] = []
         self._profile: Profile | None = None
         self._told = 0.0
+        self._impossible = False
         try:
             self._plan, self._seed, self._folder, self._earlier = self._options()
         except (BadSuite, BadProfile, BadOutput) as error:
@@ -275,6 +276,7 @@ class Session:
         built = build.build(self._profile, self._run.folder)
         terminalreporter.write_line(built.headline)
         terminalreporter.write_line(f"report: {built.page}")
+        self._impossible = built.impossible
         if built.impossible:
             terminalreporter.write_line(
                 "a point lies above its roof: the roof or its bytes are wrong; see the doubts"

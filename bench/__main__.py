@@ -15,6 +15,7 @@ from kernels.contract import CELLS, DTYPES, PARTS, RESIDENCIES, InvalidCase, Una
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from bench.beside import Bench
     from bench.records import Point
     from bench.run import Run
     from bench.suite import Planned, Suite
@@ -240,27 +241,19 @@ def _step(given: argparse.Namespace) -> int:
         points = [run.measure(one, order) for order, one in enumerate(planned)]
         profile = run.finish(planned)
         for point in points:
-            print(_told(point))
+            print(_told(point, run.bench))
         print(f"verdict and pictures: python -m reports build {run.folder}")
     return FAILED if any(point.status == "failed" for point in profile.points) else GOOD
 
 
-def _told(point: Point) -> str:
+def _told(point: Point, bench: Bench) -> str:
     from bench import doubts, stats
 
     if point.status != "ok" or point.bytes is None or point.flops is None:
         return f"{point.implementation}: {point.status}: {point.reason}"
     time, roof = stats.estimate(point.seconds), stats.median(point.roof_bytes_per_s)
-    flop_per_s = point.roof_flop_per_s or (float("inf"),) * len(point.seconds)
-    share = stats.estimate(
-        doubts.fractions(
-            point.seconds,
-            point.roof_bytes_per_s,
-            flop_per_s,
-            point.bytes["read"],
-            point.flops["linear"],
-        )
-    )
+    written = bench.write_seconds(point.bytes["written"], point.case.threads)
+    share = stats.estimate(doubts.fractions(point, written))
     moved = point.bytes["read"] + point.bytes["written"]
     return (
         f"{point.implementation}: {time.median * 1e6:.1f} us ({time.low * 1e6:.1f} to {time.high * 1e6:.1f}), "

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench import measure, points, stats, threads
+from bench import beside, measure, stats, threads
 from bench.roofs import read
 from kernels.contract import Unavailable
 
@@ -70,14 +70,14 @@ def build(folder: Path) -> Callable[..., int]:
 
 
 def compare(
-    bench: points.Bench, c_read: Callable[..., int], sizes: dict[str, int]
+    bench: beside.Bench, c_read: Callable[..., int], sizes: dict[str, int]
 ) -> Iterator[Ratio]:
     """Our best variant and the best of C's, in turns, at a size inside each level, at 1 and all threads."""
     for count in sorted({1, threads.available()}):
         threads.use(count)
         for place, size in sizes.items():
             bench.variants.clear()
-            variant = points.best_variant(bench, size, 1, count)
+            variant = beside.best_variant(bench, size, 1, count)
             ours = measure.Contender(read.prepare(variant, bench.arena.address, size, count))
             moved = read.bytes_per_pass(variant, size, count)
             c_moved, theirs = _best_c(c_read, bench.arena.address, size, count)
@@ -112,7 +112,7 @@ def _best_c(
     """The faster of the C probe's patterns over this memory, and the bytes of its pass."""
     sums = np.zeros(16 * count, np.float32)
     found: list[tuple[float, int, measure.Contender]] = []
-    for streams in STREAMS * points.VARIANT_TURNS:
+    for streams in STREAMS * beside.VARIANT_TURNS:
 
         def run(passes: int, streams: int = streams) -> None:
             c_read(address, size, count, passes, streams, sums.ctypes.data)

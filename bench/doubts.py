@@ -13,8 +13,9 @@ from bench.measure import SAMPLE_SECONDS
 from bench.records import Doubt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
+    from bench.beside import Bench
     from bench.records import Point, Roof
 
 DRIFT = 0.05
@@ -108,13 +109,37 @@ def of_swap(bytes_swapped: int) -> list[Doubt]:
     return [Doubt("swap", "run", message, "free memory and measure again")]
 
 
-def of_points(points: Iterable[Point], precision: float) -> list[Doubt]:
+def of_streaming(points: Iterable[Point], least_bytes: int) -> list[Doubt]:
+    """Streamed points whose sets of weights turned out smaller than four times the last level as found in the end."""
+    small = [
+        point.key
+        for point in points
+        if point.status == "ok"
+        and point.case.residency == "streamed"
+        and (point.working_set_bytes or 0) < least_bytes
+    ]
+    if not small:
+        return []
+    message = f"{_count(small)}, streamed, spanned less than four times the last level as it was found in the end"
+    return [
+        Doubt(
+            "not streamed for sure",
+            ", ".join(small),
+            message,
+            "measure again: part of them may lie in a cache",
+        )
+    ]
+
+
+def of_points(points: Iterable[Point], precision: float, bench: Bench) -> list[Doubt]:
     """One doubt per kind, naming the points it is about: noisy, of short samples, or beside a busy process."""
     noisy, short, busy = [], [], []
     for point in points:
         if point.status != "ok":
             continue
-        if precision_of(point) > SLACK * precision:
+        assert point.bytes is not None
+        written = bench.write_seconds(point.bytes["written"], point.case.threads)
+        if precision_of(point, written) > SLACK * precision:
             noisy.append(point.key)
         if (
             point.steps_per_sample
@@ -129,12 +154,12 @@ def of_points(points: Iterable[Point], precision: float) -> list[Doubt]:
             Doubt(
                 "noisy",
                 ", ".join(noisy),
-                f"{len(noisy)} points did not reach +-{precision:.0%} before their time was spent",
+                f"{_count(noisy)} did not reach +-{precision:.0%} before their time was spent",
                 "measure on a quieter machine, or with a larger budget_seconds",
             )
         )
     if short:
-        message = f"{len(short)} points have samples shorter than {SAMPLE_SECONDS * 500:.0f} ms"
+        message = f"{_count(short)} had samples shorter than {SAMPLE_SECONDS * 500:.0f} ms"
         found.append(
             Doubt(
                 "short sample",
@@ -144,30 +169,28 @@ def of_points(points: Iterable[Point], precision: float) -> list[Doubt]:
             )
         )
     if busy:
-        message = f"another process ran beside {len(busy)} points"
+        message = f"another process ran beside {_count(busy)}"
         found.append(Doubt("load", ", ".join(busy), message, "stop it and measure again"))
     return found
 
 
-def precision_of(point: Point) -> float:
-    """Half-width of the 95 % interval of the median fraction, as a part of it; the longer limit decides."""
+def _count(keys: list[str]) -> str:
+    return "1 point" if len(keys) == 1 else f"{len(keys)} points"
+
+
+def precision_of(point: Point, written_seconds: float) -> float:
+    """Half-width of the 95 % interval of the median fraction, as a part of it: what a point's rounds went on for."""
+    return stats.estimate(fractions(point, written_seconds)).half_width
+
+
+def fractions(point: Point, written_seconds: float) -> list[float]:
+    """A good point's roof fraction, round by round: the longer of its bytes' and its products' time over the step's."""
     assert point.bytes is not None
     assert point.flops is not None
-    flops = point.roof_flop_per_s or (float("inf"),) * len(point.seconds)
-    return stats.estimate(
-        fractions(
-            point.seconds, point.roof_bytes_per_s, flops, point.bytes["read"], point.flops["linear"]
-        )
-    ).half_width
-
-
-def fractions(
-    seconds: Sequence[float],
-    bytes_per_s: Sequence[float],
-    flop_per_s: Sequence[float],
-    read: int,
-    flops: int,
-) -> list[float]:
-    """Round by round, the longer of what the bytes read and the products need at their paired roofs, over the time."""
-    rounds = zip(seconds, bytes_per_s, flop_per_s, strict=True)
-    return [max(read / roof, flops / arithmetic) / each for each, roof, arithmetic in rounds]
+    read, linear = point.bytes["read"], point.flops["linear"]
+    flop_per_s = point.roof_flop_per_s or (float("inf"),) * len(point.seconds)
+    rounds = zip(point.seconds, point.roof_bytes_per_s, flop_per_s, strict=True)
+    return [
+        max(read / roof + written_seconds, linear / product) / each
+        for each, roof, product in rounds
+    ]

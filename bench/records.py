@@ -20,6 +20,7 @@ from kernels.contract import Case, InvalidCase
 SCHEMA = "rnn-roofline/1"
 METHOD = 1
 LARGEST_FILE_BYTES = 256 << 20
+STATUSES = ("ok", "failed", "skipped")
 
 T = TypeVar("T")
 
@@ -97,6 +98,17 @@ class Point:
     tolerance: float | None = None
     state: dict[str, Any] | None = None
 
+    def __post_init__(self) -> None:
+        """Samples pair by index, and a status is one of three. Raises InvalidCase."""
+        if self.status not in STATUSES:
+            msg = f"status {self.status[:60]!r} is unknown: use one of {', '.join(STATUSES)}"
+            raise InvalidCase(msg)
+        for name in ("roof_bytes_per_s", "roof_flop_per_s"):
+            count = len(getattr(self, name))
+            if count not in (0, len(self.seconds)):
+                msg = f"{name} has {count} samples where seconds has {len(self.seconds)}: they pair by index"
+                raise InvalidCase(msg)
+
     @property
     def key(self) -> str:
         """What identifies a point within a profile."""
@@ -125,9 +137,8 @@ class Profile:
     doubts: tuple[Doubt, ...] = ()
 
 
-_KINDS: dict[str, type[Roof | Level | Point | Doubt]] = {
+_KINDS: dict[str, type[Roof | Point | Doubt]] = {
     "roof": Roof,
-    "level": Level,
     "point": Point,
     "doubt": Doubt,
 }
@@ -151,16 +162,23 @@ class Journal:
         journal._line({"profile": _without_findings(header)})
         return journal
 
-    def append(self, record: Roof | Level | Point | Doubt) -> None:
+    def levels(self, found: tuple[Level, ...]) -> None:
+        """The levels as now known; they replace all that were noted before."""
+        self._line({"levels": [asdict(level) for level in found]})
+
+    def append(self, record: Roof | Point | Doubt) -> None:
         """One finding, flushed to the disk."""
         kind = next(name for name, cls in _KINDS.items() if isinstance(record, cls))
         self._line({kind: asdict(record)})
 
     def resumed(self) -> None:
-        """Mark that a later process goes on from here. A line cut short by a crash is cut off first."""
+        """Mark that a later process goes on from here. A last line without its end is ended if whole, else cut off."""
         whole = self._path.read_bytes()
-        if whole and not whole.endswith(b"\n"):
-            self._file.truncate(whole.rfind(b"\n") + 1)
+        last = whole[whole.rfind(b"\n") + 1 :]
+        if last and _is_json(last):
+            self._file.write(b"\n")
+        elif last:
+            self._file.truncate(len(whole) - len(last))
         self._line({"resumed": True})
 
     def complete(self) -> None:
@@ -186,23 +204,26 @@ def from_journal(folder: Path) -> Profile:
     lines = _text(path).split("\n")
     profile: Profile | None = None
     found: dict[str, dict[str, Any]] = {kind: {} for kind in _KINDS}
+    levels: tuple[Level, ...] = ()
     for number, line in enumerate(lines, 1):
         if not line:
             continue
         where = f"{path.name} line {number}"
         try:
             entry = json.loads(line)
-            (kind,) = entry
-        except (ValueError, TypeError, RecursionError) as error:
+            (kind,) = entry.keys()
+        except (ValueError, AttributeError, RecursionError) as error:
             if number == len(lines):
                 continue
             msg = f"{path}: line {number} is not a journal entry ({error}): delete the line"
             raise BadProfile(msg) from error
         if kind == "profile":
-            profile = read(Profile, entry[kind], where)
+            profile = from_dict(entry[kind], where)
         elif kind in ("complete", "resumed") and profile is not None:
             resumed = kind == "resumed" or profile.resumed
             profile = replace(profile, complete=kind == "complete", resumed=resumed)
+        elif kind == "levels":
+            levels = _read(tuple[Level, ...], entry[kind], where)
         elif kind in _KINDS:
             record: Any = read(_KINDS[kind], entry[kind], where)
             found[kind][_identity(record, number)] = record
@@ -212,7 +233,7 @@ def from_journal(folder: Path) -> Profile:
     if profile is None:
         msg = f"{path}: no profile header: the run ended before it began"
         raise BadProfile(msg)
-    roofs, levels, points, doubts = (tuple(found[kind].values()) for kind in _KINDS)
+    roofs, points, doubts = (tuple(found[kind].values()) for kind in _KINDS)
     return replace(profile, roofs=roofs, levels=levels, points=points, doubts=doubts)
 
 
@@ -220,12 +241,15 @@ def write(profile: Profile, folder: Path) -> Path:
     """Write `profile.json` whole or not at all. Returns its path."""
     path = folder / "profile.json"
     draft = folder / f".profile.json.{os.getpid()}"
-    with draft.open("w", encoding="utf-8") as file:
-        json.dump(asdict(profile), file, allow_nan=False, indent=1)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            json.dump(asdict(profile), file, allow_nan=False, indent=1)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
     return path
 
 
@@ -263,6 +287,7 @@ def read(cls: type[T], data: object, where: str) -> T:
 def _read(kind: Any, data: object, where: str) -> Any:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if kind is Any:
+        _finite(data, where)
         return data
     if origin in (typing.Union, types.UnionType):
         if data is None:
@@ -284,7 +309,7 @@ def _read(kind: Any, data: object, where: str) -> Any:
         kind is float
         and isinstance(data, int | float)
         and not isinstance(data, bool)
-        and math.isfinite(data)
+        and _is_finite(data)
     ):
         return float(data)
     if (
@@ -323,6 +348,25 @@ def _read_record(kind: Any, data: object, where: str) -> Any:
         raise BadProfile(msg) from error
 
 
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # a whole number beyond the largest float
+        return False
+
+
+def _finite(data: object, where: str) -> None:
+    """Refuse numbers that are none, wherever they are in a free object: they could not be written again."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            _finite(value, f"{where}.{key}")
+    elif isinstance(data, list | tuple):
+        for index, value in enumerate(data):
+            _finite(value, f"{where}[{index}]")
+    elif isinstance(data, float) and not math.isfinite(data):
+        raise _bad(where, data, "a number")
+
+
 def _bad(where: str, data: object, wanted: str) -> BadProfile:
     return BadProfile(f"{where}: {repr(data)[:60]} is not {wanted}")
 
@@ -344,12 +388,18 @@ def _without_findings(profile: Profile) -> dict[str, Any]:
     return asdict(replace(profile, roofs=(), levels=(), points=(), doubts=()))
 
 
-def _identity(record: Roof | Level | Point | Doubt, number: int) -> str:
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _identity(record: Roof | Point | Doubt, number: int) -> str:
     """Findings with the same identity replace one another."""
     if isinstance(record, Point):
         return record.key
-    if isinstance(record, Level):
-        return f"{record.device} {record.name}"
     if isinstance(record, Doubt):
         return f"{record.code} {record.about}"
     return str(number)

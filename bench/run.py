@@ -9,7 +9,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from bench import clock, doubts, levels, machine, measure, points, records, survey, threads
+from bench import beside, clock, doubts, levels, machine, measure, points, records, survey, threads
 from bench.records import Doubt, Level, Profile, Roof
 from kernels import implementations
 from kernels.contract import Unavailable
@@ -68,9 +68,9 @@ class Run:
         self._journal = _open_journal(folder, header, earlier)
         if plan.source and not earlier:
             shutil.copyfile(plan.source, folder / SUITE_FILE)
-        self._bench: points.Bench | None = None
+        self._bench: beside.Bench | None = None
         self._spent: list[float] = []
-        self._levels: list[Level] = []
+        self._levels: tuple[Level, ...] = ()
         self._roofs: list[Roof] = []
 
     def begin(self) -> None:
@@ -81,22 +81,18 @@ class Run:
         most = machine.memory_available() // MEMORY_SHARE
         arena = Arena(self._arena_bytes(reported, most), "cpu", self._seed)
         self._page_bytes = machine.page_bytes(arena.address)
-        largest = min(points.STREAM_FACTOR * reported, arena.size_bytes)
-        counts = sorted({1, self._all} | {p.case.threads for p in self.plan.points})
-
+        self._largest = min(points.STREAM_FACTOR * reported, arena.size_bytes)
+        self._counts = sorted({1, self._all} | {p.case.threads for p in self.plan.points})
         if self._earlier and self._earlier.levels:
-            found, self._levels = list(self._earlier.roofs), list(self._earlier.levels)
+            self._roofs, self._levels = list(self._earlier.roofs), self._earlier.levels
         else:
-            found = self._survey(arena, largest, counts)
-        self._roofs = found
-        self._plateaus = [
-            (level.up_to_bytes or largest, level.bytes_per_s) for level in self._levels
-        ]
-        self._bench = points.Bench(
+            self._survey(arena, self._counts)
+        self._bench = beside.Bench(
             arena=arena,
             page_bytes=self._page_bytes,
-            last_level_bytes=max(levels.last_cache_bytes(self._plateaus), 1 << 20),
-            arithmetic=_arithmetic_roofs(found),
+            last_level_bytes=max(levels.last_cache_bytes(self._plateaus()), 1 << 20),
+            arithmetic=_arithmetic_roofs(self._roofs),
+            writes=_write_roofs(self._roofs),
             precision=settings["precision"],
             budget_seconds=settings["budget_seconds"],
             settle_seconds=measure.SETTLE_SECONDS
@@ -104,11 +100,10 @@ class Run:
             else measure.SETTLE_SECONDS_TWO_POOLS,
             seed=self._seed,
         )
-        self._largest = largest
         self._start = self._sentinel(arena)
 
     @property
-    def bench(self) -> points.Bench:
+    def bench(self) -> beside.Bench:
         """What points are measured with; there after `begin`."""
         assert self._bench is not None, "begin first"
         return self._bench
@@ -121,7 +116,7 @@ class Run:
 
     def plateau_middles(self) -> dict[str, int]:
         """The levels found, and a working set well inside each."""
-        inside = levels.middle(self._plateaus, survey.SMALLEST)
+        inside = levels.middle(self._plateaus(), survey.SMALLEST)
         return dict(zip([level.name for level in self._levels], inside, strict=True))
 
     def roofs(self) -> list[Roof]:
@@ -165,10 +160,14 @@ class Run:
 
     def finish(self, planned: Iterable[Planned]) -> Profile:
         """Look at the sentinel again, note the doubts, write profile.json, point `latest` to it; the profile."""
+        complete = all(p.key in self._done for p in planned)
         if self._bench is not None:
+            if complete:
+                # once more, so that a neighbour who was there at the start does not decide where the levels lie
+                self._curve(self._bench.arena, self._counts)
             for doubt in self._doubts(self._sentinel(self._bench.arena)):
                 self._journal.append(doubt)
-        if all(p.key in self._done for p in planned):
+        if complete:
             self._journal.complete()
         self._journal.close()
         threads.release()
@@ -194,39 +193,48 @@ class Run:
             )
         return min(need, most)
 
-    def _survey(self, arena: Arena, largest: int, counts: list[int]) -> list[Roof]:
+    def _survey(self, arena: Arena, counts: list[int]) -> None:
+        """Every roof, and the levels that their read curve shows."""
+        thorough = self._curve(arena, counts)
+        scratch = Arena(self._largest, "cpu", self._seed)
+        working_sets = levels.middle(self._plateaus(), survey.SMALLEST)
+        self._keep(
+            survey.writing(scratch.address, working_sets, self._page_bytes, counts, thorough)
+        )
+        del scratch
+        self._keep(roof for roof, _ in survey.arithmetic("cpu", counts, thorough))
+        self._keep(survey.calls(counts))
+
+    def _curve(self, arena: Arena, counts: list[int]) -> bool:
+        """Sweep the read curve and read the levels off all its samples so far. Returns whether it is a thorough one."""
         seconds = self.plan.settings["curve_seconds"]
         thorough = seconds >= THOROUGH_SECONDS
-        found: list[Roof] = []
-
-        def keep(roofs: Iterable[Roof]) -> None:
-            for roof in roofs:
-                self._journal.append(roof)
-                found.append(roof)
-
-        keep(survey.read_curve(arena.address, largest, self._page_bytes, counts, seconds, thorough))
-        curve: dict[int, float] = {}
-        for roof in found:
-            if roof.threads == self._all and roof.working_set_bytes:
-                curve[roof.working_set_bytes] = max(
-                    curve.get(roof.working_set_bytes, 0.0), *roof.samples
-                )
-        plateaus = levels.plateaus(curve)
-        self._levels = [
-            Level("cpu", name, end if name != "DRAM" else None, rate)
-            for name, (end, rate) in zip(
-                levels.name(plateaus, _caches(self._header.machine)), plateaus, strict=True
+        self._keep(
+            survey.read_curve(
+                arena.address, self._largest, self._page_bytes, counts, seconds, thorough
             )
-        ]
-        for level in self._levels:
-            self._journal.append(level)
-        scratch = Arena(largest, "cpu", self._seed)
-        working_sets = levels.middle(plateaus, survey.SMALLEST)
-        keep(survey.writing(scratch.address, working_sets, self._page_bytes, counts, thorough))
-        del scratch
-        keep(roof for roof, _ in survey.arithmetic("cpu", counts, thorough))
-        keep(survey.calls(counts))
-        return found
+        )
+        curve: dict[int, float] = {}
+        for roof in self._roofs:
+            if roof.kind == "read" and roof.threads == self._all and roof.working_set_bytes:
+                size = roof.working_set_bytes
+                curve[size] = max(curve.get(size, 0.0), *roof.samples)
+        plateaus = levels.plateaus(curve)
+        names = levels.name(plateaus, _caches(self._header.machine))
+        self._levels = tuple(
+            Level("cpu", name, end if name != "DRAM" else None, rate)
+            for name, (end, rate) in zip(names, plateaus, strict=True)
+        )
+        self._journal.levels(self._levels)
+        return thorough
+
+    def _plateaus(self) -> list[tuple[int, float]]:
+        return [(level.up_to_bytes or self._largest, level.bytes_per_s) for level in self._levels]
+
+    def _keep(self, roofs: Iterable[Roof]) -> None:
+        for roof in roofs:
+            self._journal.append(roof)
+            self._roofs.append(roof)
 
     def _sentinel(self, arena: Arena) -> Roof:
         roof = survey.sentinel(arena.address, self._largest, self._page_bytes, self._all)
@@ -242,7 +250,11 @@ class Run:
             *doubts.of_sentinel(self._start, end),
             *doubts.of_load(self._load.cores_taken_by_others()),
             *doubts.of_swap(machine.swapped_bytes() - self._swapped),
-            *doubts.of_points(self._done.values(), self.plan.settings["precision"]),
+            *doubts.of_points(self._done.values(), self.plan.settings["precision"], self.bench),
+            *doubts.of_streaming(
+                self._done.values(),
+                points.STREAM_FACTOR * levels.last_cache_bytes(self._plateaus()),
+            ),
         ]
 
 
@@ -294,6 +306,16 @@ def _arithmetic_roofs(found: list[Roof]) -> dict[tuple[str, int], tuple[float, m
             key, rate = (roof.dtype, roof.threads), max(roof.samples)
             if key not in best or rate > best[key][0]:
                 best[key] = rate, variants[roof.implementation]
+    return best
+
+
+def _write_roofs(found: list[Roof]) -> dict[int, dict[int, float]]:
+    best: dict[int, dict[int, float]] = {}
+    for roof in found:
+        if roof.kind == "write" and roof.threads and roof.working_set_bytes:
+            of_threads = best.setdefault(roof.threads, {})
+            size = roof.working_set_bytes
+            of_threads[size] = max(of_threads.get(size, 0.0), *roof.samples)
     return best
 
 

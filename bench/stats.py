@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import comb, sqrt
+from statistics import NormalDist
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def estimate(values: Sequence[float], confidence: float = 0.95) -> Estimate:
     n = len(ordered)
     k, tail = 1, 1 / 2**n if n < 1024 else 0.0
     if n >= 1024:
-        k = max(1, int(n / 2 - 0.98 * sqrt(n)))
+        z = NormalDist().inv_cdf((1 + confidence) / 2)
+        k = max(1, int(n / 2 - z * sqrt(n) / 2))
     else:
         while k < n // 2:
             tail += comb(n, k) / 2**n

@@ -29,7 +29,7 @@ from kernels.contract import CELLS, PARTS, RESIDENCIES, Case, InvalidCase
 
 FOLDER = Path(__file__).parent / "suites"
 DEFAULT = "quick"
-SETTINGS = {"precision": 0.04, "budget_seconds": 0.7, "curve_seconds": 6.0}
+SETTINGS = {"precision": 0.04, "budget_seconds": 0.7, "curve_seconds": 2.5}
 AXES: dict[str, list[Any]] = {
     "cell": list(CELLS),
     "hidden": [],
@@ -98,9 +98,8 @@ def load(name: str, device: str, all_threads: int, seed: int) -> Suite:
     for number, group in enumerate(groups, 1):
         for point in _points(group, device, all_threads, f"{path} group {number}"):
             planned.setdefault(point.key, point)
-    return Suite(
-        path.stem, str(data.get("why", "")), settings, _order(list(planned.values()), seed), path
-    )
+    _why(data, str(path), "say what this suite is for")
+    return Suite(path.stem, data["why"], settings, _order(list(planned.values()), seed), path)
 
 
 def _settings(given: object, where: str) -> dict[str, float]:
@@ -120,9 +119,7 @@ def _points(group: object, device: str, all_threads: int, where: str) -> list[Pl
         msg = f"{where}: not a table"
         raise BadSuite(msg)
     _only(group, {"why", *AXES}, where)
-    if not isinstance(group.get("why"), str) or not group["why"].strip():
-        msg = f"{where}: no why: say what these cases show"
-        raise BadSuite(msg)
+    _why(group, where, "say what these cases show")
     axes = {}
     for axis, default in AXES.items():
         values = group.get(axis, default)
@@ -143,6 +140,10 @@ def _points(group: object, device: str, all_threads: int, where: str) -> list[Pl
 
 
 def _case(one: dict[str, Any], device: str, all_threads: int, where: str) -> Case:
+    count = all_threads if one["threads"] == "all" else one["threads"]
+    if isinstance(count, int) and not 1 <= count <= all_threads:
+        msg = f"{where}: threads {count} is out of range: this machine has 1 to {all_threads}"
+        raise BadSuite(msg)
     try:
         return Case(
             cell=one["cell"],
@@ -154,13 +155,17 @@ def _case(one: dict[str, Any], device: str, all_threads: int, where: str) -> Cas
             activations=one["dtype"],
             residency=one["residency"],
             device=device,
-            threads=(all_threads if one["threads"] == "all" else one["threads"])
-            if device == "cpu"
-            else 0,
+            threads=count if device == "cpu" else 0,
         )
     except (InvalidCase, TypeError) as error:
         msg = f"{where}: {error}"
         raise BadSuite(msg) from error
+
+
+def _why(table: dict[str, Any], where: str, mend: str) -> None:
+    if not isinstance(table.get("why"), str) or not table["why"].strip():
+        msg = f"{where}: no why: {mend}"
+        raise BadSuite(msg)
 
 
 def _order(points: list[Planned], seed: int) -> tuple[Planned, ...]:

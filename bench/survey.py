@@ -56,6 +56,8 @@ def read_curve(
                     break
                 for variant in read.VARIANTS:
                     moved = read.bytes_per_pass(variant, size, count)
+                    if not moved:
+                        continue  # many threads share out few bytes
                     contender = measure.Contender(read.prepare(variant, address, size, count))
                     each = measure.best(contender, 2, CURVE_SAMPLE_SECONDS, 0.0)
                     rates, at = samples.setdefault((count, size, variant), ([], []))
@@ -94,6 +96,8 @@ def writing(
         threads.use(count)
         for variant in probe.VARIANTS:
             moved = probe.bytes_per_pass(variant, size, count)
+            if not moved:
+                continue
             contender = measure.Contender(probe.prepare(variant, address, size, count))
             rates = [moved / s for s in measure.best(contender, REPEATS, CURVE_SAMPLE_SECONDS, 0.0)]
             yield _roof(probe, size, page_bytes, count, variant.name, rates)

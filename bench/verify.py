@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench import planted, points, stats, threads
+from bench import beside, planted, points, stats, threads
 from kernels.inputs import set_bytes
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Finding:
     reason: str | None = None
 
 
-def calibrate(bench: points.Bench, private_bytes: int) -> Iterator[Finding]:
+def calibrate(bench: beside.Bench, private_bytes: int) -> Iterator[Finding]:
     """Plant every step of `planted.TRUTHS` everywhere it can be planted; yields as they are scored."""
     bench.precision, bench.budget_seconds = PRECISION, BUDGET_SECONDS
     for name, place in planted.places(
@@ -39,7 +39,7 @@ def calibrate(bench: points.Bench, private_bytes: int) -> Iterator[Finding]:
         one_set = set_bytes(planted.layout(place, place.case), place.case.dtype)
         count = points.weight_sets(place.case, one_set, bench.last_level_bytes)
         bench.variants.clear()
-        variant = points.best_variant(bench, one_set, count, place.case.threads)
+        variant = beside.best_variant(bench, one_set, count, place.case.threads)
         for truth in place.truths:
             yield _score(bench, name, place, truth, planted.implementation(truth, place, variant))
 
@@ -58,7 +58,7 @@ def line(found: Finding) -> str:
 
 
 def _score(
-    bench: points.Bench, name: str, place: planted.Place, truth: str, step: Implementation
+    bench: beside.Bench, name: str, place: planted.Place, truth: str, step: Implementation
 ) -> Finding:
     band = planted.TRUTHS[truth]
     found = points.point(bench, place.case, truth, step, 0)

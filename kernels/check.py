@@ -51,11 +51,11 @@ def collect(case: Case, outputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
     return (cells.join(case.cell, from_x, from_h),)
 
 
-def error(
-    case: Case, outputs: Sequence[Tensor], inputs: cells.Inputs, weights: cells.Weights
-) -> float:
-    """Largest error of any output element, |o - r| / max(1, |r|); infinite for a wrong shape or no finite value."""
-    expected = cells.reference(case, inputs, weights)
+def error(case: Case, outputs: Sequence[Tensor], expected: Sequence[Tensor]) -> float:
+    """Largest error of any output element against `cells.reference`, |o - r| / max(1, |r|).
+
+    Infinite where a shape is wrong or a value is not finite.
+    """
     got = collect(case, outputs)
     if [t.shape for t in got] != [t.shape for t in expected]:
         return float("inf")

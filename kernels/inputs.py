@@ -58,9 +58,18 @@ class Arena:
             msg = f"no memory for an arena of {size_bytes} bytes on {device}: {error}"
             raise Unavailable(msg) from error
         self._words.zero_()  # first touch, by all threads in the order in which they will read
-        generator = torch.Generator(device=device).manual_seed(seed)
+        self._seed = seed
+        self.refill()
+
+    def refill(self) -> None:
+        """Every bit as at first, should anything have been written here."""
+        generator = torch.Generator(device=self._words.device).manual_seed(self._seed)
         self._words.random_(-(2**63), None, generator=generator)
         self._words.bitwise_and_(_RANDOM_BITS).bitwise_or_(_FIXED_BITS)
+
+    def digest(self, size_bytes: int) -> int:
+        """A sum over the first `size_bytes`, whole words: another one after a change, but for the oddest chance."""
+        return int(self._words[: -(-size_bytes // 8)].sum())
 
     @property
     def address(self) -> int:

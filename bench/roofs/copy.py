@@ -45,6 +45,9 @@ def bytes_per_pass(variant: Variant, size: int, threads: int) -> int:  # noqa: A
 
 
 def prepare(variant: Variant, address: int, size: int, threads: int) -> Callable[[int], None]:
-    """A function of the number of passes. Overwrites the second half of the block."""
+    """A function of the number of passes. Overwrites the second half of the block. ValueError: too small a block."""
+    if not bytes_per_pass(variant, size, threads):
+        msg = f"{size} bytes are too few for {threads} threads of the copy probe"
+        raise ValueError(msg)
     call = _compiled(variant)
     return lambda passes: call(address, size, threads, passes)

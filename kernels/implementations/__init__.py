@@ -62,6 +62,7 @@ def load(name: str) -> Implementation:
         raise Unavailable(msg)
     try:
         return cast("Implementation", import_module(f"kernels.implementations.{name}"))
-    except ImportError as error:
-        msg = f"implementation {name} cannot be loaded: {error}"
+    except Exception as error:  # whatever a library does on import is why it cannot be had
+        reason = str(error).strip().split("\n", 1)[0]
+        msg = f"implementation {name} cannot be loaded: {reason or type(error).__name__}"
         raise Unavailable(msg) from error

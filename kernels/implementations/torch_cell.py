@@ -43,9 +43,13 @@ def unavailable(case: Case) -> str | None:
 
 
 def layout(case: Case) -> Layout:
-    """W, U, b_w, b_u as PyTorch keeps them."""
+    """W, U, b_w, b_u as PyTorch keeps them; a part takes what it reads and leaves the others empty."""
     rows = GATES[case.cell] * case.hidden
-    return (rows, case.input), (rows, case.hidden), (rows,), (rows,)
+    matrices = (
+        ((rows, case.input), (rows, case.hidden)) if case.part != "pointwise" else ((0, 0), (0, 0))
+    )
+    biases = ((rows,), (rows,)) if case.part != "linear" else ((0,), (0,))
+    return matrices + biases
 
 
 def canonical(case: Case, tensors: Sequence[Tensor]) -> Weights:  # noqa: ARG001 - the contract's signature

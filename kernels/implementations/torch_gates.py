@@ -46,12 +46,17 @@ def unavailable(case: Case) -> str | None:
 
 
 def layout(case: Case) -> Layout:
-    """Per gate [W_g | U_g] (H, I+H); GRU's n as W_n (H, I) and U_n (H, H); then one bias (H,) for each of these."""
-    H, width = case.hidden, case.input + case.hidden
-    layers: Layout = ((H, width),) * JOINED_GATES[case.cell]
-    if case.cell == "gru":
-        layers += ((H, case.input), (H, H))
-    return layers + ((H,),) * len(layers)
+    """Per gate [W_g | U_g] (H, I+H); GRU's n as W_n (H, I) and U_n (H, H); then one bias (H,) for each of these.
+
+    A part takes what it reads and leaves the others empty.
+    """
+    H, I, joined = case.hidden, case.input, JOINED_GATES[case.cell]  # noqa: E741 - the method's own letters
+    apart: Layout = ((H, I), (H, H)) if case.cell == "gru" else ()
+    layers = ((H, I + H),) * joined + apart
+    biases = ((H,),) * len(layers)
+    if case.part == "pointwise":
+        return ((0, 0),) * len(layers) + biases
+    return layers + (biases if case.part == "cell" else ((0,),) * len(layers))
 
 
 def canonical(case: Case, tensors: Sequence[Tensor]) -> Weights:

@@ -1,0 +1,168 @@
+"""What a point is measured beside: the read probe over its own memory, the matrix product, the floor."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+
+from bench import measure
+from bench.roofs import matmul, read
+from kernels.contract import Case, Unavailable
+from kernels.inputs import Arena, draw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+
+    from kernels.cells import Inputs
+    from kernels.implementations import Implementation
+
+VARIANT_TURNS = 4
+"""How often each variant of the read probe has its turn when the best for a working set is sought."""
+
+MOST_STEPS = 1 << 16
+"""Longest rotation of bound steps: beyond it the list itself would fill the caches."""
+
+FLOOR_SIZE = 8
+WIDENS_TO = {"float32": ("float32",), "bfloat16": ("bfloat16", "float32")}
+"""Dtypes that weights widen to exactly: any of their arithmetic roofs may be a case's."""
+
+
+@dataclass
+class Bench:
+    """What points are measured with: the arena, the roofs found so far, and how long to take."""
+
+    arena: Arena
+    page_bytes: int | None
+    last_level_bytes: int
+    arithmetic: dict[tuple[str, int], tuple[float, matmul.Variant]]
+    precision: float
+    budget_seconds: float
+    settle_seconds: float
+    seed: int
+    writes: dict[int, dict[int, float]] = field(default_factory=dict)
+    """Write roofs: threads, then working set in bytes, to byte/s."""
+    floors: dict[tuple[str, ...], float] = field(default_factory=dict)
+    variants: dict[tuple[int, int, int], read.Variant] = field(default_factory=dict)
+
+    def write_seconds(self, written: int, threads: int) -> float:
+        """How long `written` bytes take at the write roof of the working set nearest to them; 0 where there is none."""
+        roofs = self.writes.get(threads)
+        if not roofs:
+            return 0.0
+        nearest = min(roofs, key=lambda size: abs(math.log(size / written)))
+        return written / roofs[nearest]
+
+
+@dataclass(frozen=True)
+class ReadProbe:
+    """The read probe over the sets of weights a step rotates through."""
+
+    contender: measure.Contender
+    bytes_per_pass: int
+    seconds_per_pass: float
+
+
+def read_probe(bench: Bench, one_set: int, sets: int, threads: int) -> ReadProbe:
+    """The probe that walks the arena's first `sets` blocks of `one_set` bytes, and its time alone."""
+    variant = best_variant(bench, one_set, sets, threads)
+    contender = measure.Contender(
+        read.prepare(variant, bench.arena.address, one_set, threads, sets)
+    )
+    each = min(measure.best(contender, 2, 0.002, 0.0))
+    return ReadProbe(contender, read.bytes_per_pass(variant, one_set, threads, sets), each)
+
+
+def best_variant(bench: Bench, one_set: int, sets: int, threads: int) -> read.Variant:
+    """The variant of the read probe that is fastest over this memory; tried once per working set, in turns.
+
+    Raises Unavailable where a set is too small for all of them.
+    """
+    key = (one_set, sets, threads)
+    if key not in bench.variants:
+        rates: dict[read.Variant, float] = {}
+        for variant in read.VARIANTS * VARIANT_TURNS:
+            size = read.bytes_per_pass(variant, one_set, threads, sets)
+            if size:
+                contender = measure.Contender(
+                    read.prepare(variant, bench.arena.address, one_set, threads, sets)
+                )
+                rate = size / min(measure.best(contender, 1, 0.002, 0.0))
+                rates[variant] = max(rate, rates.get(variant, 0.0))
+        if not rates:
+            msg = f"a set of {one_set} bytes is too small for the read probe with {threads} threads"
+            raise Unavailable(msg)
+        bench.variants[key] = max(rates, key=lambda variant: rates[variant])
+    return bench.variants[key]
+
+
+def arithmetic_probe(
+    bench: Bench, case: Case, flops: int, t_bytes: float
+) -> tuple[measure.Contender, int] | None:
+    """The matrix product to pair with and its FLOPs, where arithmetic takes more than half the `t_bytes` seconds."""
+    roofs = [
+        (*bench.arithmetic[dtype, case.threads], dtype)
+        for dtype in WIDENS_TO[case.dtype]
+        if (dtype, case.threads) in bench.arithmetic
+    ]
+    if not roofs:
+        return None
+    flop_per_s, variant, dtype = max(roofs, key=lambda roof: roof[0])
+    if flops / flop_per_s <= t_bytes / 2:
+        return None
+    return measure.Contender(matmul.prepare(variant, dtype, case.device)), variant.flops
+
+
+def floor_seconds(bench: Bench, case: Case, name: str, implementation: Implementation) -> float:
+    """Seconds of the same call with next to no work, H = I = 8, B = 1: the best of 5, once per kind of call."""
+    kind = (name, case.cell, case.part, case.dtype, case.activations, str(case.threads))
+    if kind not in bench.floors:
+        small = Case(
+            cell=case.cell,
+            hidden=FLOOR_SIZE,
+            input=FLOOR_SIZE,
+            batch=1,
+            part=case.part,
+            dtype=case.dtype,
+            activations=case.activations,
+            device=case.device,
+            threads=case.threads,
+        )
+        sets = bench.arena.sets(implementation.layout(small), small.dtype, 1)
+        inputs = draw(small, torch.Generator(device=case.device).manual_seed(bench.seed))
+        calls = [call for _, _, call in bind(implementation, small, sets, inputs)]
+        contender = measure.Contender(rotation(calls))
+        bench.floors[kind] = min(measure.best(contender, 5, 0.003, bench.settle_seconds))
+    return bench.floors[kind]
+
+
+def bind(
+    implementation: Implementation,
+    case: Case,
+    sets: Sequence[Sequence[Tensor]],
+    inputs: Sequence[Inputs],
+) -> list[tuple[int, int, Callable[[], Sequence[Tensor]]]]:
+    """(weight set, input set, call) for every pair that the rotation meets, in its order."""
+    length = math.lcm(len(sets), len(inputs))
+    if length > MOST_STEPS:
+        msg = f"its weights are too small to stream: that takes {length} bound steps, more than {MOST_STEPS}"
+        raise Unavailable(msg)
+    of_pair = implementation.prepare(case, sets, inputs)
+    pairs = [(j % len(sets), j % len(inputs)) for j in range(length)]
+    return [(w, i, of_pair(w, i)) for w, i in pairs]
+
+
+def rotation(calls: Sequence[Callable[[], object]]) -> Callable[[int], None]:
+    """A function of the number of calls to make, going on where it stopped."""
+    turning = itertools.cycle(calls)
+
+    def run(count: int) -> None:
+        for call in itertools.islice(turning, count):
+            call()
+
+    return run

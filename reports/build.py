@@ -1,0 +1,102 @@
+"""A profile's report on disk: report.md, report.html, points.csv and plots/, each file whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reports import doubts, headline, html, markdown, page, plots, points_csv
+from reports.load import HOME, BadInput
+
+if TYPE_CHECKING:
+    from bench.records import Profile
+
+CHECKOUT = HOME.parent
+METHODOLOGY = CHECKOUT / "bench" / "METHODOLOGY.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A report that stands in `folder`; `impossible` where a point lies above its roof."""
+
+    headline: str
+    folder: Path
+    page: Path
+    impossible: bool
+
+
+def build(profile: Profile, out: Path, source: str | None = None) -> Built:
+    """Write the report on `profile` into `out`, made if missing; an older report there is replaced.
+
+    `source` is the PROFILE argument to print in the command that makes the report again; without it, `out`. Raises
+    BadInput where `out` cannot be written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=".report-", dir=out))
+    except OSError as error:
+        raise _unwritable(out, error) from error
+    try:
+        _write(profile, draft, out, source)
+        _move(draft, out)
+    except OSError as error:
+        raise _unwritable(out, error) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return Built(
+        headline.headline(profile),
+        out,
+        out / "report.html",
+        impossible=bool(doubts.impossible(profile)),
+    )
+
+
+def _write(profile: Profile, draft: Path, out: Path, source: str | None) -> None:
+    pictures = draft / "plots"
+    pictures.mkdir()
+    names = plots.save_all(profile, pictures)
+    document = page.document(profile, names, _command(out, source), _methodology(out))
+    (draft / "report.md").write_text(markdown.render(document), encoding="utf-8")
+    (draft / "points.csv").write_text(points_csv.points_csv(profile), encoding="utf-8", newline="")
+    drawn = {name: (pictures / f"{name}.svg").read_text(encoding="utf-8") for name in names}
+    (draft / "report.html").write_text(html.render(document, drawn), encoding="utf-8")
+
+
+def _move(draft: Path, out: Path) -> None:
+    """Put each file in its place at once, the page last: it stands for the whole."""
+    (out / "plots").mkdir(exist_ok=True)
+    files = sorted(path for path in draft.rglob("*") if path.is_file())
+    for path in sorted(files, key=lambda path: path.name == "report.html"):
+        path.replace(out / path.relative_to(draft))
+
+
+def _command(out: Path, source: str | None) -> str:
+    return f"python -m reports build {shlex.quote(source or shown(out))}"
+
+
+def shown(path: Path) -> str:
+    """A folder as a page may name it: its path within the checkout, elsewhere only its name."""
+    resolved = path.resolve()
+    return (
+        resolved.relative_to(CHECKOUT).as_posix()
+        if resolved.is_relative_to(CHECKOUT)
+        else resolved.name
+    )
+
+
+def _methodology(out: Path) -> str | None:
+    """A relative link, where the report lies in the checkout; elsewhere it would name this machine's folders."""
+    if not out.resolve().is_relative_to(CHECKOUT) or not METHODOLOGY.is_file():
+        return None
+    return Path(os.path.relpath(METHODOLOGY, out.resolve())).as_posix()
+
+
+def _unwritable(out: Path, error: OSError) -> BadInput:
+    return BadInput(
+        f"{out}: cannot be written: {error.strerror or error}: name another folder with --out"
+    )

@@ -1,0 +1,160 @@
+"""What the suite holds against a profile: the doubts it recorded, and those that only reading reveals. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bench.records import Doubt
+from reports import roofline, roofs, verdict
+from reports.units import percent_range, size
+
+if TYPE_CHECKING:
+    from bench.records import Profile
+
+BETWEEN = ", "
+"""What stands between the points that one doubt is about."""
+
+
+def of(profile: Profile) -> tuple[Doubt, ...]:
+    """Impossible points first, then what is missing, then the levels, then what was noticed while measuring."""
+    return (
+        *impossible(profile),
+        *_incomplete(profile),
+        *_unheld(profile),
+        *_levels(profile),
+        *_unclear(profile),
+        *profile.doubts,
+    )
+
+
+def impossible(profile: Profile) -> tuple[Doubt, ...]:
+    """A doubt for each point whose roof fraction lies wholly above 1.03."""
+    return tuple(
+        Doubt(
+            "impossible",
+            row.point.key,
+            f"reaches {percent_range(row.fraction)} of its roof: the roof or the modelled bytes are wrong",
+            "measure again; if it stays, trust no figure of this series and report it",
+        )
+        for row in roofline.rows(profile)
+        if verdict.of(row).name == "impossible"
+    )
+
+
+def _incomplete(profile: Profile) -> list[Doubt]:
+    """Cases without a figure, and a run that ended early."""
+    found = []
+    if not profile.complete:
+        found.append(
+            Doubt(
+                "incomplete",
+                "run",
+                "the run ended before every planned case had its record",
+                "continue it with pytest --benchmark-only --resume and its folder",
+            )
+        )
+    found += [
+        Doubt(
+            "missing case",
+            point.key,
+            f"{point.status}: {point.reason or 'no reason was recorded'}",
+            "nothing is known of these cases; no series passes over them",
+        )
+        for point in sorted(profile.points, key=roofline.order)
+        if point.status == "failed"
+    ]
+    skipped: dict[str, list[str]] = {}
+    for point in sorted(profile.points, key=roofline.order):
+        if point.status == "skipped":
+            skipped.setdefault(point.reason or "no reason was recorded", []).append(point.key)
+    found += [
+        Doubt(
+            "skipped",
+            keys[0] if len(keys) == 1 else f"{len(keys)} points",
+            f"{reason} ({', '.join(keys)})" if len(keys) > 1 else reason,
+            "nothing is known of these cases; no series passes over them",
+        )
+        for reason, keys in skipped.items()
+    ]
+    return found
+
+
+def _unheld(profile: Profile) -> list[Doubt]:
+    """Good points that could not be held against a roof, by what was missing."""
+    reasons: dict[str, list[str]] = {}
+    for row in roofline.rows(profile):
+        found = verdict.of(row)
+        if found.name == "unknown":
+            reasons.setdefault(found.reason, []).append(row.point.key)
+    return [
+        Doubt(
+            "no verdict",
+            keys[0] if len(keys) == 1 else f"{len(keys)} points",
+            reason,
+            "measure the whole suite in one run",
+        )
+        for reason, keys in reasons.items()
+    ]
+
+
+def _levels(profile: Profile) -> list[Doubt]:
+    """Plateaus that end elsewhere than the caches the system reports; the curve counts, the doubt says so."""
+    caches = system_caches(profile)
+    last = max(caches, default=0)
+    found = []
+    for level in roofs.levels(profile, "cpu"):
+        number = last if level.name == "LLC" else _number(level.name)
+        reported = caches.get(number)
+        if reported is None or level.up_to_bytes is None:
+            continue
+        if not 1 / roofs.AGREE <= level.up_to_bytes / reported <= roofs.AGREE:
+            found.append(
+                Doubt(
+                    "level disagrees",
+                    level.name,
+                    f"its plateau ends at {size(level.up_to_bytes)}, the system reports {size(reported)}",
+                    "the measured curve counts; a virtual machine often reports its host's caches",
+                )
+            )
+    return found
+
+
+def _unclear(profile: Profile) -> list[Doubt]:
+    """Points whose working set says one level and whose roof another."""
+    unclear = []
+    for row in roofline.rows(profile):
+        level = roofs.level_by_size(profile, row.point)
+        if level is not None and row.level is None:
+            unclear.append(row.point.key)
+    if not unclear:
+        return []
+    message = (
+        f"the roof sampled beside {len(unclear)} points is more than twice that of the level their "
+        "working set lies in: the level is not named"
+    )
+    advice = (
+        "the fraction holds, it uses the sampled roof; look at where the curve says the level ends"
+    )
+    return [Doubt("level unclear", BETWEEN.join(unclear), message, advice)]
+
+
+def system_caches(profile: Profile) -> dict[int, int]:
+    """Bytes of data cache per level, all instances together, as the system reports them."""
+    cpu = profile.machine.get("cpu")
+    caches: Any = cpu.get("caches") if isinstance(cpu, dict) else None
+    totals: dict[int, int] = {}
+    for cache in caches if isinstance(caches, list) else ():
+        if not isinstance(cache, dict) or str(cache.get("type", "")).lower().startswith("instr"):
+            continue
+        level, each, count = (
+            cache.get("level"),
+            cache.get("size_bytes"),
+            cache.get("instances") or 1,
+        )
+        if isinstance(level, int) and isinstance(each, int) and isinstance(count, int) and each > 0:
+            totals[level] = totals.get(level, 0) + each * max(1, count)
+    return totals
+
+
+def _number(name: str) -> int:
+    return int(name[1:]) if name[:1] == "L" and name[1:].isdigit() else 0

@@ -1,0 +1,130 @@
+"""The sentences that open a report, to be quoted as they stand. Pure.
+
+They are about the step that matters most to inference: an LSTM of 1024 units whose weights come from memory, at
+batch 1, by the best implementation measured, with PyTorch's own cell beside it. No bound is named as a fact that is not
+confirmed, and where nothing measured touches a roof, they say so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reports import series, verdict
+from reports.tables import dtypes, threads
+from reports.units import gain, percent, percent_range
+
+if TYPE_CHECKING:
+    from bench.records import Profile
+    from kernels.contract import Case
+    from reports.roofline import Row
+    from reports.series import Series
+
+HIDDEN = 1024
+REFERENCE = "torch_cell"
+OWN = "PyTorch\u2019s own cell"
+ARTICLES = {"rnn": "an RNN", "lstm": "an LSTM", "gru": "a GRU"}
+UNCONFIRMED = f"(unconfirmed: {verdict.UNCONFIRMED})"
+
+
+def headline(profile: Profile) -> str:
+    """What the profile says about its foremost step, in one or two sentences."""
+    group = foremost(series.of(profile))
+    if not group:
+        return (
+            f"On {machine(profile)}, no step could be measured: every case failed or was skipped."
+        )
+    step = _step(group[0].case)
+    held = [one for one in group if one.rows[0].fraction and one.verdicts[0].name != "impossible"]
+    if not held:
+        contradicts = any(one.verdicts[0].name == "impossible" for one in group)
+        why = (
+            "its time lies below what the roofs allow, so the roof or the bytes are wrong"
+            if contradicts
+            else f"it could not be held against a roof: {group[0].verdicts[0].reason}"
+        )
+        return f"On {machine(profile)}, {step} was timed, but {why}; no share of a roof is stated."
+    least = min(one.rows[0].case.batch for one in held)
+    starting = [one for one in held if one.rows[0].case.batch == least]
+    best = max(starting, key=lambda one: _fraction(one.rows[0]))
+    own = next((one for one in group if one.implementation == REFERENCE), None)
+    return f"On {machine(profile)}, {_reached(step, best, own)}{_bound(best)}"
+
+
+def foremost(all_series: tuple[Series, ...]) -> list[Series]:
+    """The series of one case, by every implementation: whole steps first, then LSTM, streamed, 1024 units."""
+    if not all_series:
+        return []
+
+    def rank(one: Series) -> tuple[object, ...]:
+        case = one.case
+        kind = (case.part == "cell", case.cell == "lstm", case.residency == "streamed")
+        sizes = (case.hidden == HIDDEN, case.hidden, case.input == case.hidden, case.input)
+        return (*kind, *sizes, case.dtype == "float32", case.threads, case.device, case.cell)
+
+    chosen = max(all_series, key=rank).case
+    return [one for one in all_series if one.case == chosen]
+
+
+def machine(profile: Profile) -> str:
+    """The machine's name as it calls itself: its label, else its processor."""
+    cpu = profile.machine.get("cpu")
+    model = cpu.get("model") if isinstance(cpu, dict) else None
+    for name in (profile.machine.get("label"), model):
+        if isinstance(name, str) and name.strip():
+            return " ".join(name.split())
+    return "this machine"
+
+
+def _step(case: Case) -> str:
+    part = "" if case.part == "cell" else f"the {case.part} part of "
+    weights = "weights fetched from memory" if case.residency == "streamed" else "weights resident"
+    workers = threads(case) if case.device == "cpu" else case.device
+    units = f"{part}{ARTICLES[case.cell]} step of {case.hidden:,} units"
+    return f"{units} ({dtypes(case)}, {workers}, {weights})"
+
+
+def _reached(step: str, best: Series, own: Series | None) -> str:
+    row, found = best.rows[0], best.verdicts[0]
+    who = OWN if best.implementation == REFERENCE else best.implementation
+    share = f"({percent_range(row.fraction)})"
+    at = f"at batch {row.case.batch}"
+    beside = "" if best.implementation == REFERENCE else _beside(own, row.case.batch)
+    if found.name == "implementation":
+        return (
+            f"no implementation measured touches the roof for {step}: the best, {who}, reaches "
+            f"{percent(_fraction(row))} of it {share} {at}, and the machine would allow "
+            f"{gain(found.faster or 1)} times its speed{beside}."
+        )
+    reached = f"{percent(_fraction(row))} of the measured roof {share} {at}"
+    return f"{step} reaches {reached} with {who}, the best measured{beside}."
+
+
+def _beside(own: Series | None, batch: int) -> str:
+    row = next((row for row in own.rows if row.case.batch == batch), None) if own else None
+    if row is None or row.fraction is None:
+        return f"; {OWN} has no figure"
+    return f"; {OWN} reaches {percent(row.fraction.median)} ({percent_range(row.fraction)})"
+
+
+def _bound(best: Series) -> str:
+    """What bounds it, named only as what the time agrees with while no experiment has confirmed it."""
+    row, found = best.rows[0], best.verdicts[0]
+    if found.name == "implementation":
+        return ""
+    if found.name == verdict.BANDWIDTH:
+        level = f"{found.level} bandwidth" if found.level else "memory bandwidth"
+        until = best.bandwidth_until or row.case.batch
+        reach = f"up to batch {until}" if until > row.case.batch else f"at batch {until} only"
+        return f" Its time is what {level} allows {reach} {UNCONFIRMED}."
+    if found.name == "overhead":
+        return f" Most of that time is the cost of the call itself {UNCONFIRMED}."
+    if found.name == "mixed":
+        between = " or ".join(found.between)
+        return f" What bounds it is open: the interval allows {between}."
+    if found.name == "unknown":
+        return f" What bounds it is unknown: {found.reason}."
+    return f" Its time reads as {found.text} {UNCONFIRMED}."
+
+
+def _fraction(row: Row) -> float:
+    return row.fraction.median if row.fraction else 0.0

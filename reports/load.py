@@ -1,0 +1,132 @@
+"""What a PROFILE argument stands for: a file, a run folder, a gallery name, or `latest`.
+
+Every figure that later arithmetic divides by is checked here, so that a profile that loads can be reported.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench import records
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.records import Point, Profile
+
+HOME = Path(__file__).resolve().parent
+LATEST = "latest"
+
+SMALLEST, LARGEST = 1e-12, 1e24
+"""No time in seconds and no rate per second of a real machine lies outside; within, no ratio overflows."""
+
+
+class BadInput(ValueError):
+    """An argument that names no profile, or no place to write; the message is one line with the mend."""
+
+
+def find(argument: str, home: Path = HOME) -> Path:
+    """The file an argument stands for: profile.json, or the journal of a run that did not live to write one.
+
+    `home` holds `runs` and `gallery`. Raises BadInput.
+    """
+    if argument == LATEST:
+        return _in_folder(_latest(home / "runs"))
+    given = Path(argument)
+    for path in (given, home / "gallery" / argument):
+        if path.is_dir():
+            return _in_folder(path)
+        if path.is_file():
+            return path
+    names = ", ".join(gallery(home)) or "none yet"
+    raise BadInput(
+        f"{argument}: no such file, run folder or gallery name: gallery names are {names}"
+    )
+
+
+def load(argument: str, home: Path = HOME) -> tuple[Profile, Path]:
+    """The profile an argument stands for, and the folder it lies in. Raises BadInput or BadProfile."""
+    path = find(argument, home)
+    profile = (
+        records.from_journal(path.parent) if path.name == "journal.jsonl" else records.load(path)
+    )
+    sound(profile, str(path))
+    return profile, path.parent
+
+
+def gallery(home: Path = HOME) -> list[str]:
+    """The names under which the gallery keeps profiles, in order."""
+    return sorted(path.parent.name for path in (home / "gallery").glob("*/profile.json"))
+
+
+def sound(profile: Profile, where: str) -> None:
+    """Raise BadProfile where a figure could not have been measured."""
+    for index, roof in enumerate(profile.roofs):
+        _positive(roof.samples, f"{where}.roofs[{index}].samples")
+    for index, level in enumerate(profile.levels):
+        _positive((level.bytes_per_s,), f"{where}.levels[{index}].bytes_per_s")
+    keys: set[str] = set()
+    for index, point in enumerate(profile.points):
+        _sound_point(point, f"{where}.points[{index}]")
+        if point.key in keys:
+            msg = f"{where}.points[{index}]: {point.key} is there twice: remove one of them"
+            raise records.BadProfile(msg)
+        keys.add(point.key)
+
+
+def _sound_point(point: Point, where: str) -> None:
+    if point.status == "ok" and not point.seconds:
+        msg = f"{where}.seconds: empty though the status is ok: give samples, or the status failed"
+        raise records.BadProfile(msg)
+    _positive(point.seconds, f"{where}.seconds")
+    for name in ("roof_bytes_per_s", "roof_flop_per_s"):
+        _positive(getattr(point, name), f"{where}.{name}")
+    if point.floor_seconds is not None:
+        _positive((point.floor_seconds,), f"{where}.floor_seconds")
+    for name, known in (
+        ("flops", ("linear", "recurrent", "pointwise")),
+        ("bytes", ("weights", "activations", "read", "written")),
+    ):
+        counts = getattr(point, name)
+        if counts is None:
+            continue
+        for key in known:
+            if not 0 <= counts.get(key, -1) <= LARGEST:
+                msg = f"{where}.{name}.{key}: {counts.get(key)} is no count: give a whole number from 0"
+                raise records.BadProfile(msg)
+
+
+def _positive(samples: Sequence[float], where: str) -> None:
+    for index, sample in enumerate(samples):
+        if not SMALLEST <= sample <= LARGEST:
+            msg = f"{where}[{index}]: {sample} cannot have been measured: remove the sample"
+            raise records.BadProfile(msg)
+
+
+def _in_folder(folder: Path) -> Path:
+    for name in ("profile.json", "journal.jsonl"):
+        if (folder / name).is_file():
+            return folder / name
+    raise BadInput(f"{folder}: holds no profile.json and no journal.jsonl: name a run's folder")
+
+
+def _latest(runs: Path) -> Path:
+    """`runs/latest` is a link, or a text file with a folder's name where links cannot be made."""
+    link = runs / LATEST
+    if link.is_dir():
+        return link.resolve()
+    try:
+        name = link.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        name = ""
+    if name and (runs / name).is_dir():
+        return runs / name
+    raise BadInput(f"{LATEST}: no run in {_shown(runs)} yet: measure one with `make report`")
+
+
+def _shown(path: Path) -> str:
+    try:
+        return str(path.relative_to(HOME.parent))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,184 @@
+"""What a report says, and in which order; how it looks is left to `markdown` and `html`.
+
+Pure: a profile in, a document out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reports import doubts, headline, machine, tables, verdict, verdict_tables
+from reports.document import (
+    Code,
+    Document,
+    Doubts,
+    Items,
+    Link,
+    Listing,
+    Paragraph,
+    Picture,
+    Section,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.records import Doubt, Profile
+    from reports.document import Block
+
+CAPTIONS = {
+    "roofline": (
+        "Roofline",
+        """Slanted lines are the bandwidth of the memory level named on them, flat ones arithmetic, and dotted
+        verticals mark the ridges between the two, in FLOP/byte; a point belongs under the heavy line of the level
+        that its weights lie in, and the gap between them is what the implementation leaves unused. Lines are
+        best-of-N roofs, a level’s the median of its plateau, while percentages are held against the roof at the
+        point’s own working set. Points are medians with 95 % intervals, joined along the batch, hollow because
+        their bytes are modelled.""",
+    ),
+    "time_against_batch": (
+        "Step time against batch",
+        """Where a line is flat, further sequences ride free on weights that are fetched anyway; the filled
+        marker is the free batch, the last that costs at most 1.25 times a single sequence. The grey line is
+        what the roofs allow, a call’s floor included. Points are medians with 95 % intervals, roofs best-of-N.""",
+    ),
+    "bandwidth_against_working_set": (
+        "Bandwidth against working set",
+        """The read roof falls where a cache ends: bands are the levels found on the curve, dashed verticals the
+        caches that the system reports. A step is held against this curve at its own working set and thread
+        count, sampled anew beside it. These roofs are best-of-N; the points held against them are medians with
+        95 % intervals.""",
+    ),
+}
+
+FEW = 3
+"""Points that a doubt lists by name."""
+
+METHOD = (
+    "A step is one time step of a cell: two products per gate, of input and of state, and the pointwise rest.",
+    "Bytes are compulsory: every operand once, no write-allocate, padding or re-reading. FLOPs are the linear ones.",
+    "An implementation is checked against a float64 reference before it is timed; a wrong answer is never timed.",
+    "Streamed steps rotate through sets of weights that together exceed the caches; resident ones use a single set.",
+    "Each round times a block of steps and a block of the read probe over the same memory, alternating.",
+    "The roof fraction is max(bytes time, FLOP time) / step time, formed round by round; the median counts.",
+    "Intervals hold the median with 95 % confidence by order statistics; no distribution is assumed.",
+    "Roofs are the best of their samples, points are medians; points never influence roofs.",
+    "Points are compared by time x paired roof, never by raw time: the speed of a machine drifts.",
+    "Nothing is capped, excluded or fitted; every planned case appears, with its reason where it has no figure.",
+)
+
+
+READING = """Overhead: the call itself takes half the time or more. Bandwidth or compute: that limit and the
+floor explain at least 75 % of the time; with a floor above 20 % of it, overhead is named as well.
+Implementation: no limit of the machine explains the time; the factor says how much faster the machine allows.
+Mixed: the interval straddles a threshold."""
+
+FREE = """The free batch is the largest whose step costs at most 1.25 times the step of one sequence, among those
+measured; the predicted ridge is the smallest batch for which the roofs let arithmetic take longer than bytes;
+the last column is the last batch of an unbroken run of bandwidth verdicts from 1."""
+
+LINEAR = """The linear part of a step, its products with the weights, was measured alone; its share of the whole
+step’s time is formed from time x paired roof. A share above 100 % means that the part alone runs slower than
+within the step."""
+
+
+def document(
+    profile: Profile, pictures: Sequence[str], command: str, methodology: str | None
+) -> Document:
+    """The report on a profile, its pictures among `pictures`, made by `command`; `methodology` is a link or None."""
+    sections = (
+        _doubts(profile),
+        _pictures(pictures),
+        _verdicts(profile),
+        _linear(profile),
+        Section(
+            "claims", "Claims about the hardware", (Paragraph("Not evaluated in this version."),)
+        ),
+        Section(
+            "points",
+            "Every point",
+            (
+                Paragraph(
+                    f"All planned points, with their reason where they have no figure. {_legend()}"
+                ),
+                Listing("Points", tables.points(profile), searched=True),
+                Paragraph("The same in SI units, with every figure behind it: points.csv."),
+            ),
+        ),
+        Section("machine", "The machine", (Listing("Machine", machine.table(profile)),)),
+        Section(
+            "method",
+            f"The method, version {profile.method}",
+            (
+                Items(METHOD, numbered=True),
+                Link("In full, with every formula and threshold:", "METHODOLOGY.md", methodology),
+            ),
+        ),
+        Section("command", "Made by", (Code(command),)),
+    )
+    counts = {
+        status: sum(p.status == status for p in profile.points)
+        for status in ("ok", "failed", "skipped")
+    }
+    subtitle = (
+        f"Suite {profile.suite}, {profile.created}, {profile.origin}. {counts['ok']} points good, "
+        f"{counts['failed']} failed, {counts['skipped']} skipped."
+    )
+    return Document(
+        f"rnn-roofline on {headline.machine(profile)}",
+        headline.headline(profile),
+        subtitle,
+        tuple(section for section in sections if section.blocks),
+    )
+
+
+def _legend() -> str:
+    return f"{verdict.MARK} unconfirmed: {verdict.UNCONFIRMED}."
+
+
+def _doubts(profile: Profile) -> Section:
+    groups: dict[tuple[str, str], list[Doubt]] = {}
+    for doubt in doubts.of(profile):
+        groups.setdefault((doubt.code, doubt.advice), []).append(doubt)
+    blocks: list[Block] = [
+        Doubts(code, advice, tuple((_about(doubt), doubt.message) for doubt in group))
+        for (code, advice), group in groups.items()
+    ]
+    return Section("doubts", "Doubts", tuple(blocks) or (Paragraph("None."),))
+
+
+def _about(doubt: Doubt) -> str:
+    """What a doubt is about; of many points the first few, for the table of points names them all."""
+    keys = doubt.about.split(doubts.BETWEEN)
+    if len(keys) <= FEW:
+        return doubt.about
+    return f"{doubts.BETWEEN.join(keys[:FEW])} and {len(keys) - FEW} more, named at each point"
+
+
+def _pictures(names: Sequence[str]) -> Section:
+    blocks = tuple(Picture(name, *CAPTIONS[name]) for name in CAPTIONS if name in names)
+    return Section("pictures", "Pictures", blocks)
+
+
+def _verdicts(profile: Profile) -> Section:
+    by_series = verdict_tables.by_series(profile)
+    if not by_series.rows:
+        return Section("verdicts", "Verdicts", ())
+    return Section(
+        "verdicts",
+        "What bounds each series",
+        (
+            Paragraph(
+                f"{READING} {_legend()} So far every verdict is a reading of the figures, not a finding."
+            ),
+            Listing("Series", by_series),
+            Paragraph(FREE),
+            Listing("Evidence, point by point", verdict_tables.evidence(profile), folded=True),
+        ),
+    )
+
+
+def _linear(profile: Profile) -> Section:
+    found = verdict_tables.linear_shares(profile)
+    blocks = (Paragraph(LINEAR), Listing("Linear layers", found)) if found.rows else ()
+    return Section("linear", "What the linear layers hold", blocks)

@@ -1,0 +1,223 @@
+"""The measured roofline: a row of panels per cell, a column per residency, batch sizes of a series joined."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import atan, degrees, log10
+from typing import TYPE_CHECKING, Any
+
+from reports import plots, roofs
+from reports import roofline as model
+from reports.plots import INK, MUTED, trimmed
+from reports.units import giga, number
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+
+    from bench.records import Level, Profile
+    from reports.roofline import Row
+    from reports.roofs import Ridge
+
+PANEL_WIDTH = {1: 6.5, 2: 3.05}
+"""Inches inside a panel, by columns; a decade is as high as it is wide: a bandwidth roof rises at 45 degrees."""
+
+DASHED = (0, (3, 1.5))
+ABOVE = 1.055
+"""A level's name stands off its line by this factor."""
+CROWDED = 1.5
+"""A level that is slower than the next by less has its name beneath its line."""
+COLLIDE = 1.5
+"""Ridges closer than this factor have their values set apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a panel is drawn in: the roofs of one device at one thread count, and the axes' ends (FLOP/byte, FLOP/s)."""
+
+    levels: tuple[Level, ...]
+    peaks: dict[str, float]
+    ridges: tuple[Ridge, ...]
+    left: float
+    right: float
+    bottom: float
+    top: float
+
+
+def roofline(profile: Profile, ax: Axes | None = None) -> Any:
+    """Draw all steps into `ax`, or make a figure with a panel per cell and residency.
+
+    Returns the axes drawn on (an array of them for a figure), or None where no point has an intensity. Shown are whole
+    steps on the device that has most points, at the most threads that its roofs were measured with.
+    """
+    shown = _shown(profile)
+    if not shown:
+        return None
+    with plots.style():
+        if ax is None:
+            return _figure(profile, shown)
+        _panel(ax, profile, shown, _frame(profile, shown))
+        return ax
+
+
+def _shown(profile: Profile) -> list[Row]:
+    steps = [row for row in model.rows(profile) if row.case.part == "cell"]
+    rows = [row for row in steps if row.intensity and row.flop_per_s]
+    devices = [row.case.device for row in rows]
+    device = max(sorted(set(devices)), key=devices.count, default="cpu")
+    here = [row for row in rows if row.case.device == device]
+    most = max((row.case.threads for row in here), default=0)
+    return [row for row in here if row.case.threads == most]
+
+
+def _figure(profile: Profile, shown: list[Row]) -> Any:
+    from matplotlib.lines import Line2D
+
+    cells = list(dict.fromkeys(row.case.cell for row in shown))
+    residencies = [
+        name
+        for name in ("streamed", "resident")
+        if any(row.case.residency == name for row in shown)
+    ]
+    wide = _frame(profile, shown)
+    by_cell = {cell: [row for row in shown if row.case.cell == cell] for cell in cells}
+    frames = {cell: _frame(profile, rows, wide) for cell, rows in by_cell.items()}
+    decade = PANEL_WIDTH[len(residencies)] / log10(wide.right / wide.left)
+    heights = [decade * log10(frame.top / frame.bottom) for frame in frames.values()]
+    figure, axes = plots.panels(cells, residencies, [min(3.4, max(1.2, h)) for h in heights])
+    for i, cell in enumerate(cells):
+        for j, residency in enumerate(residencies):
+            rows = [row for row in by_cell[cell] if row.case.residency == residency]
+            _panel(axes[i, j], profile, rows, frames[cell])
+        axes[i, 0].set_ylabel("GFLOP/s")
+    for ax in axes[-1]:
+        ax.set_xlabel("arithmetic intensity, FLOP/byte (modelled bytes)")
+    handles = plots.implementation_handles(profile, {row.point.implementation for row in shown})
+    handles += plots.size_handles(profile, {row.case.hidden for row in shown})
+    if any(row.case.dtype != "float32" for row in shown):
+        look = Line2D([], [], color=INK, linewidth=0.9, linestyle=DASHED, label="bfloat16 weights")
+        handles.append(look)
+    plots.legend(figure, handles)
+    return axes
+
+
+def _frame(profile: Profile, rows: Sequence[Row], wide: Frame | None = None) -> Frame:
+    """Roofs for `rows`, and ends that hold them, the points and the elbows; the x axis of `wide` if given."""
+    device, threads = rows[0].case.device, rows[0].case.threads
+    known = threads == roofs.all_threads(profile, device)
+    levels = tuple(roofs.levels(profile, device)) if known else ()
+    names = sorted({row.case.dtype for row in rows})
+    found = {name: roofs.arithmetic_roof(profile, device, threads, name) for name in names}
+    peaks = {name: peak for name, peak in found.items() if peak is not None}
+    x = [row.intensity for row in rows if row.intensity]
+    y = [row.flop_per_s for row in rows if row.flop_per_s]
+    y += [row.flop_per_s * row.seconds.median / row.seconds.high for row in rows if row.flop_per_s]
+    top = max([*y, *peaks.values()])
+    if levels:
+        x.append(top / levels[-1].bytes_per_s)
+    left, right = (wide.left, wide.right) if wide else (min(x) / 3.2, max(x) * 2)
+    if levels:
+        y.append(left * levels[-1].bytes_per_s)
+    ridges = tuple(roofs.ridges(profile, device, names)) if known else ()
+    return Frame(levels, peaks, ridges, left, right, min(y) / 1.5, top * 1.55)
+
+
+def _panel(ax: Axes, profile: Profile, rows: Sequence[Row], frame: Frame) -> None:
+    plots.plain_log(ax, "x", base=2)
+    plots.plain_log(ax, "y")
+    ax.set_xlim(frame.left, frame.right)
+    ax.set_ylim(frame.bottom / 1e9, frame.top / 1e9)
+    _roofs(ax, frame, {row.level for row in rows}, {row.case.dtype for row in rows})
+    by_colour = plots.colours(profile)
+    by_size = plots.markers({point.case.hidden for point in profile.points})
+    joined: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        case = row.case
+        key = (row.point.implementation, case.hidden, case.dtype, case.input, case.residency)
+        joined.setdefault((*key, case.activations), []).append(row)
+    for (implementation, hidden, dtype, *_), series in joined.items():
+        ordered = sorted(series, key=lambda row: row.case.batch)
+        flops = [(row.flop_per_s or 0.0) / 1e9 for row in ordered]
+        below = [1 - row.seconds.median / row.seconds.high for row in ordered]
+        above = [row.seconds.median / row.seconds.low - 1 for row in ordered]
+        spread = [
+            [y * part for y, part in zip(flops, parts, strict=True)] for parts in (below, above)
+        ]
+        plots.series_line(
+            ax,
+            [row.intensity or 0.0 for row in ordered],
+            flops,
+            spread,
+            color=by_colour[implementation],
+            marker=by_size[hidden],
+            linestyle="-" if dtype == "float32" else DASHED,
+        )
+
+
+def _roofs(ax: Axes, frame: Frame, used: set[str | None], dtypes: set[str]) -> None:
+    """Bandwidth roofs up to their elbow with the highest arithmetic roof, that one from the first elbow on."""
+    highest = max((frame.peaks[name] for name in dtypes if name in frame.peaks), default=frame.top)
+    for index, level in enumerate(frame.levels):
+        end = min(frame.right, highest / level.bytes_per_s)
+        strong = level.name in used
+        if end <= frame.left:
+            continue
+        ends = [frame.left, end]
+        width, colour = (1.2, INK) if strong else (0.6, MUTED)
+        heights = [x * level.bytes_per_s / 1e9 for x in ends]
+        ax.plot(ends, heights, color=colour, linewidth=width, zorder=2)
+        _along(ax, frame, index, colour)
+    for dtype, peak in frame.peaks.items():
+        if dtype not in dtypes:
+            continue
+        start = peak / frame.levels[0].bytes_per_s if frame.levels else frame.left
+        ax.plot([start, frame.right], [peak / 1e9] * 2, color=INK, linewidth=1.2, zorder=2)
+        text = f"{dtype} {trimmed(giga(peak))} GFLOP/s"
+        look: dict[str, Any] = {"ha": "right", "va": "bottom", "fontsize": 6.2}
+        ax.annotate(text, (frame.right, peak / 1e9), (-2, 2), textcoords="offset points", **look)
+    _ridges(ax, frame, used, dtypes)
+
+
+def _ridges(ax: Axes, frame: Frame, used: set[str | None], dtypes: set[str]) -> None:
+    """Dotted verticals from each elbow of the levels in use down to the axis, with their values."""
+    shown = [
+        (ridge.flop_per_byte, frame.peaks[ridge.dtype])
+        for ridge in frame.ridges
+        if ridge.dtype in dtypes and ridge.level in used
+    ]
+    elbows = [elbow for elbow in shown if frame.left < elbow[0] < frame.right]
+    values = [value for value, _ in elbows]
+    for index, (ridge, peak) in enumerate(elbows):
+        ends = [frame.bottom / 1e9, peak / 1e9]
+        ax.plot([ridge, ridge], ends, color=MUTED, linewidth=0.8, linestyle=":", zorder=1)
+        after_one = index > 0 and ridge / values[index - 1] < COLLIDE
+        before_one = index + 1 < len(values) and values[index + 1] / ridge < COLLIDE
+        # The left one of two has its value on its left; one between two has it raised.
+        aside = before_one and not after_one
+        place = (-2 if aside else 2, 9 if before_one and after_one else 2)
+        look: dict[str, Any] = {"color": MUTED, "fontsize": 6.2, "ha": "right" if aside else "left"}
+        text = trimmed(number(ridge))
+        ax.annotate(text, (ridge, ends[0]), place, textcoords="offset points", **look)
+
+
+def _along(ax: Axes, frame: Frame, index: int, colour: str) -> None:
+    """A level's name and value along its line, where it enters the panel: above it, or below if that is crowded."""
+    level = frame.levels[index]
+    faster = frame.levels[index - 1].bytes_per_s if index else float("inf")
+    beneath = faster / level.bytes_per_s < CROWDED
+    x = max(frame.left, frame.bottom / level.bytes_per_s) * 1.1
+    slope = level.bytes_per_s / 1e9 * (1 / ABOVE if beneath else ABOVE)
+    ax.text(
+        x,
+        x * slope,
+        f"{level.name} {trimmed(giga(level.bytes_per_s))} GB/s",
+        # The direction in data; matplotlib turns it to the panel's, whose size is not known yet.
+        rotation=degrees(atan(slope)),
+        transform_rotates_text=True,
+        rotation_mode="anchor",
+        ha="left",
+        va="top" if beneath else "baseline",
+        fontsize=5.6,
+        color=colour,
+    )

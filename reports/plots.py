@@ -1,0 +1,213 @@
+"""The pictures: measured roofline, step time against batch, bandwidth against working set.
+
+Log-log throughout. Solid lines are measured roofs (best of their samples), dashed ones datasheet figures; points are
+medians with the 95 % interval as error bar, hollow because their bytes are modelled. Colours are Okabe and Ito's, which
+colour-blind readers can tell apart; an implementation keeps its colour in every picture.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from bench.records import Profile
+
+INK, MUTED, GRID, PAPER = "#1b1f24", "#68707a", "#e4e7eb", "#fefefe"
+"""Text and roofs, notes, grid, background. A page that knows light and dark replaces these four by its own."""
+
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+WIDTH = 7.2
+"""Inches: the text width of a page."""
+
+STYLE: dict[str, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Helvetica", "Arial"],
+    "font.size": 7.5,
+    "axes.titlesize": 8.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 7.5,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.facecolor": PAPER,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "text.color": INK,
+    "text.parse_math": False,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.minor.size": 0,
+    "ytick.minor.size": 0,
+    "legend.frameon": False,
+    "legend.fontsize": 7,
+    "figure.facecolor": PAPER,
+    "savefig.facecolor": PAPER,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "rnn-roofline",
+    "pdf.fonttype": 42,
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The look of all pictures, drawn without a display; what was set before is put back."""
+    import matplotlib as mpl
+
+    mpl.use("Agg", force=False)
+    with mpl.rc_context(STYLE):  # type: ignore[arg-type]
+        yield
+
+
+def save_all(profile: Profile, folder: Path) -> list[str]:
+    """Write each picture as SVG, PNG and PDF into `folder`. Returns the names of those there was data for."""
+    import matplotlib.pyplot as plt
+
+    from reports.plot_bandwidth import bandwidth_against_working_set
+    from reports.plot_roofline import roofline
+    from reports.plot_time import time_against_batch
+
+    names = []
+    for name, draw in (
+        ("roofline", roofline),
+        ("time_against_batch", time_against_batch),
+        ("bandwidth_against_working_set", bandwidth_against_working_set),
+    ):
+        with style():
+            drawn = draw(profile)
+            if drawn is None:
+                continue
+            figure = figure_of(drawn)
+            # No dates: the same profile gives the same files.
+            figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+            figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None})
+            figure.savefig(folder / f"{name}.png", dpi=200)
+            plt.close(figure)
+        names.append(name)
+    return names
+
+
+def figure_of(drawn: Any) -> Figure:
+    """The figure that axes, or an array of them, belong to."""
+    axes = drawn if hasattr(drawn, "figure") else drawn.flat[0]
+    figure: Figure = axes.figure
+    return figure
+
+
+def colours(profile: Profile) -> dict[str, str]:
+    """A colour for each implementation; PyTorch's own cell has the first."""
+    names = sorted(
+        {point.implementation for point in profile.points}, key=lambda n: (n != "torch_cell", n)
+    )
+    return {name: PALETTE[index % len(PALETTE)] for index, name in enumerate(names)}
+
+
+def markers(sizes: set[int]) -> dict[int, str]:
+    """A marker for each hidden size, the smallest first."""
+    return {size: MARKERS[index % len(MARKERS)] for index, size in enumerate(sorted(sizes))}
+
+
+def panels(cells: Sequence[str], residencies: Sequence[str], heights: Sequence[float]) -> Any:
+    """A figure and its axes: a row of `heights` inches per cell, a column per residency, titled."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(
+        len(cells),
+        len(residencies),
+        figsize=(WIDTH, sum(heights) + 0.42 * len(cells) + 0.5),
+        height_ratios=heights,
+        sharex=True,
+        sharey="row",
+        squeeze=False,
+        layout="constrained",
+    )
+    for i, cell in enumerate(cells):
+        for j, residency in enumerate(residencies):
+            memory = ", from memory" if residency == "streamed" else ""
+            axes[i, j].set_title(f"{cell.upper()}, weights {residency}{memory}")
+    return figure, axes
+
+
+def series_line(
+    ax: Axes, x: Sequence[float], y: Sequence[float], spread: Sequence[Sequence[float]], **look: Any
+) -> None:
+    """Points of a series, hollow, with their intervals, joined by a thin line."""
+    common: dict[str, Any] = {
+        "markersize": 4.2,
+        "markerfacecolor": "none",
+        "markeredgewidth": 0.9,
+        "zorder": 3,
+    }
+    lines: dict[str, Any] = {"linewidth": 0.9, "elinewidth": 0.8, "capsize": 1.5}
+    ax.errorbar(x, y, yerr=spread, **common, **lines, **look)
+
+
+def plain_log(ax: Axes, axis: str, base: int = 10) -> None:
+    """A logarithmic axis whose ticks read 1, 10, 100: no exponents."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    from reports.units import number
+
+    if axis == "x":
+        ax.set_xscale("log", base=base)
+    else:
+        ax.set_yscale("log", base=base)
+    chosen = ax.xaxis if axis == "x" else ax.yaxis
+    steps = (1.0, 2.0, 5.0) if base == 10 else (1.0,)
+    chosen.set_major_locator(LogLocator(base=base, subs=steps, numticks=30))
+    chosen.set_minor_locator(NullLocator())
+    chosen.set_major_formatter(FuncFormatter(lambda value, _: trimmed(number(value))))
+
+
+def trimmed(text: str) -> str:
+    """A number without zeros that say nothing: 0.50 is 0.5, 1.00 is 1."""
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def legend(figure: Figure, handles: Sequence[Any]) -> None:
+    """One legend below all panels, at most four entries a row."""
+    columns = min(4, len(handles)) if len(handles) != 5 else 5
+    figure.legend(handles=list(handles), loc="outside lower center", ncols=columns)
+
+
+def implementation_handles(profile: Profile, shown: set[str]) -> list[Any]:
+    """Legend entries: a line in each implementation's colour."""
+    from matplotlib.lines import Line2D
+
+    return [
+        Line2D([], [], color=colour, linewidth=1.6, label=name)
+        for name, colour in colours(profile).items()
+        if name in shown
+    ]
+
+
+def size_handles(profile: Profile, shown: set[int]) -> list[Any]:
+    """Legend entries: each hidden size's marker."""
+    from matplotlib.lines import Line2D
+
+    every = markers({point.case.hidden for point in profile.points})
+    look: dict[str, Any] = {
+        "markerfacecolor": "none",
+        "linestyle": "none",
+        "markersize": 4.2,
+        "color": INK,
+    }
+    return [
+        Line2D([], [], marker=every[size], label=f"H = {size}", **look) for size in sorted(shown)
+    ]

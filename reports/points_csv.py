@@ -1,0 +1,90 @@
+"""Every figure of every planned point as CSV: SI units in the names, an empty field for a missing figure."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+from reports import roofline, roofs, tables
+
+if TYPE_CHECKING:
+    from bench.records import Point, Profile
+    from bench.stats import Estimate
+    from reports.roofline import Row
+
+FORMULA = ("=", "+", "-", "@")
+"""What a spreadsheet takes for the beginning of a formula."""
+
+ABOUT = ("implementation", "version", "status", "reason", "order", "at", "steps_per_sample")
+MEMORY = ("weight_sets", "working_set_bytes", "page_bytes", "error", "tolerance", "floor_seconds")
+ESTIMATES = (
+    ("seconds", "seconds"),
+    ("t_bytes", "t_bytes_seconds"),
+    ("t_flops", "t_flops_seconds"),
+    ("limit", "limit_seconds"),
+    ("fraction", "fraction"),
+    ("explained", "explained"),
+    ("normalised", "normalised_bytes"),
+)
+COUNTS = (
+    ("flops", ("linear", "recurrent", "pointwise")),
+    ("bytes", ("weights", "activations", "read", "written")),
+)
+
+
+def points_csv(profile: Profile) -> str:
+    """One line per planned point, the failed and skipped ones too, under a line of names."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    for index, point in enumerate(sorted(profile.points, key=roofline.order)):
+        line = _line(profile, point)
+        if index == 0:
+            writer.writerow(line)
+        writer.writerow([_field(value) for value in line.values()])
+    return out.getvalue()
+
+
+def _line(profile: Profile, point: Point) -> dict[str, object]:
+    row, found = tables.held(profile, point)
+    line: dict[str, object] = point.case.to_dict()
+    line |= {name: getattr(point, name) for name in ABOUT}
+    line["rounds"] = len(point.seconds)
+    for name, title in ESTIMATES:
+        value: Estimate | None = getattr(row, name) if row else None
+        for end in ("median", "low", "high"):
+            line[f"{title}_{end}"] = getattr(value, end) if value else None
+    for end in ("min", "p50", "p90", "p99"):
+        line[f"single_step_seconds_{end}"] = (point.single_step_seconds or {}).get(end)
+    for unit, names in COUNTS:
+        counts = getattr(point, unit) or {}
+        line |= {f"{name}_{unit}": counts.get(name) for name in names}
+    line |= {name: getattr(point, name) for name in MEMORY}
+    line |= _rates(profile, point, row)
+    line["verdict"] = found.text if found else None
+    line["confirmed"] = found.confirmed if found else None
+    return line
+
+
+def _rates(profile: Profile, point: Point, row: Row | None) -> dict[str, object]:
+    case = point.case
+    written = (point.bytes or {}).get("written", 0)
+    peak = roofs.arithmetic_roof(profile, case.device, case.threads, case.dtype)
+    return {
+        "bytes_per_s": row.bytes_per_s if row else None,
+        "flop_per_s": row.flop_per_s if row else None,
+        "flop_per_byte": row.intensity if row else None,
+        "write_roof_bytes_per_s": roofs.write_roof(profile, case.device, case.threads, written),
+        "arithmetic_roof_flop_per_s": peak,
+        "level": row.level if row else None,
+    }
+
+
+def _field(value: object) -> object:
+    """Text on one line; what a spreadsheet would run as a formula is made plain text by a leading apostrophe."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        return value
+    text = " ".join(value.split())
+    return f"'{text}" if text.startswith(FORMULA) else text

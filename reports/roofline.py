@@ -1,0 +1,164 @@
+"""Each good point held against the roofs of its profile. Pure: a profile in, rows out.
+
+Roofs are the best of their samples, points are medians with intervals. A fraction is formed round by round, each sample
+of a step against the roof sample taken beside it, and the median of those fractions counts: the machine's speed
+drifts, and both sides drift together. What a profile lacks is None here, never 0. Points never influence roofs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.stats import Estimate, estimate
+from reports import roofs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bench.records import Point, Profile
+    from kernels.contract import Case
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One good point against its roofs. Times in seconds per step; bytes and FLOPs are the modelled, compulsory ones.
+
+    bytes_per_s    bytes read and written / median time
+    flop_per_s     linear FLOPs / median time; None for a part without products
+    intensity      linear FLOPs / bytes, FLOP/byte
+    level          where the working set lies, by the plateaus of the read curve; None where that is unclear
+    t_bytes        bytes read / paired read roof + bytes written / write roof
+    t_flops        linear FLOPs / arithmetic roof, the paired one where there is one
+    limit          the larger of the two, round by round
+    fraction       limit / time: the roof fraction
+    explained      (floor + limit) / time
+    overhead       floor / time
+    balance        t_flops / t_bytes: 1 at the ridge
+    normalised     time x paired read roof, bytes: what points of one machine are compared by
+    """
+
+    point: Point
+    seconds: Estimate
+    bytes_per_s: float | None
+    flop_per_s: float | None
+    intensity: float | None
+    level: str | None
+    t_bytes: Estimate | None
+    t_flops: Estimate | None
+    limit: Estimate | None
+    fraction: Estimate | None
+    explained: Estimate | None
+    overhead: Estimate | None
+    balance: Estimate | None
+    normalised: Estimate | None
+
+    @property
+    def case(self) -> Case:
+        """The case of the point."""
+        return self.point.case
+
+
+def rows(profile: Profile) -> tuple[Row, ...]:
+    """A row for every good point, in the order of `order`."""
+    good = [point for point in profile.points if point.status == "ok" and point.seconds]
+    return tuple(row(profile, point) for point in sorted(good, key=order))
+
+
+def order(point: Point) -> tuple[object, ...]:
+    """How points are listed everywhere: by cell, part, residency, hidden, dtype, batch, implementation."""
+    case = point.case
+    return (
+        ("rnn", "lstm", "gru").index(case.cell),
+        ("cell", "linear", "pointwise").index(case.part),
+        case.residency,
+        case.hidden,
+        case.input,
+        case.dtype,
+        case.activations,
+        case.device,
+        case.threads,
+        case.batch,
+        point.implementation,
+    )
+
+
+def row(profile: Profile, point: Point) -> Row:
+    """A good point against the roofs of its profile. Raises ValueError for a point without samples."""
+    seconds = estimate(point.seconds)
+    linear = point.flops["linear"] if point.flops else None
+    moved = point.bytes["read"] + point.bytes["written"] if point.bytes else None
+    t_bytes, t_flops = _bytes_times(profile, point), _flops_times(profile, point)
+    limit = (
+        [max(pair) for pair in zip(t_bytes, t_flops, strict=True)] if t_bytes and t_flops else []
+    )
+    floor = point.floor_seconds
+    return Row(
+        point=point,
+        seconds=seconds,
+        bytes_per_s=moved / seconds.median if moved else None,
+        flop_per_s=linear / seconds.median if linear else None,
+        intensity=linear / moved if linear and moved else None,
+        level=level_of(profile, point),
+        t_bytes=_estimate(t_bytes),
+        t_flops=_estimate(t_flops),
+        limit=_estimate(limit),
+        fraction=_by_round(limit, point.seconds, lambda least, taken: least / taken),
+        explained=_by_round(limit, point.seconds, lambda least, taken: (floor + least) / taken)
+        if floor is not None
+        else None,
+        overhead=estimate([floor / taken for taken in point.seconds])
+        if floor is not None
+        else None,
+        balance=_by_round(t_flops, t_bytes, lambda flops, moving: flops / moving),
+        normalised=_by_round(
+            point.seconds, point.roof_bytes_per_s, lambda taken, roof: taken * roof
+        ),
+    )
+
+
+def level_of(profile: Profile, point: Point) -> str | None:
+    """The level a working set lies in, or None where the roof sampled beside the point is not that level's.
+
+    Near a level's end the two part: what the curve read from memory once, a step may find in a cache again and again.
+    """
+    level = roofs.level_by_size(profile, point)
+    return level.name if level is not None and roofs.agrees(level, point) else None
+
+
+def _bytes_times(profile: Profile, point: Point) -> list[float]:
+    if not point.bytes or len(point.roof_bytes_per_s) != len(point.seconds):
+        return []
+    read, written = point.bytes["read"], point.bytes["written"]
+    if not read:
+        return []
+    roof = roofs.write_roof(profile, point.case.device, point.case.threads, written)
+    if written and roof is None:
+        return []
+    writing = written / roof if roof else 0.0
+    return [read / reading + writing for reading in point.roof_bytes_per_s]
+
+
+def _flops_times(profile: Profile, point: Point) -> list[float]:
+    if not point.flops:
+        return []
+    linear = point.flops["linear"]
+    if not linear:
+        return [0.0] * len(point.seconds)
+    if len(point.roof_flop_per_s) == len(point.seconds):
+        return [linear / roof for roof in point.roof_flop_per_s]
+    case = point.case
+    roof = roofs.arithmetic_roof(profile, case.device, case.threads, case.dtype)
+    return [linear / roof] * len(point.seconds) if roof else []
+
+
+def _estimate(values: Sequence[float]) -> Estimate | None:
+    return estimate(values) if values else None
+
+
+def _by_round(
+    above: Sequence[float], below: Sequence[float], form: Callable[[float, float], float]
+) -> Estimate | None:
+    if not above or len(above) != len(below):
+        return None
+    return estimate([form(*pair) for pair in zip(above, below, strict=True)])

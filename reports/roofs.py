@@ -1,0 +1,129 @@
+"""The roofs of a profile: bandwidth curves, arithmetic, levels and ridges. Pure; points never influence them.
+
+A roof is the best of its samples. Datasheet figures are no roofs. What a profile lacks is None here, never 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log
+from typing import TYPE_CHECKING
+
+from bench.stats import median
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.records import Level, Point, Profile, Roof
+
+EXACT_IN = {"float32": ("float32",), "bfloat16": ("bfloat16", "float32")}
+"""The dtypes that hold every weight of a dtype exactly: a kernel may compute in any of them (method 3)."""
+
+AGREE = 2.0
+"""A paired roof and a level's bandwidth, a plateau's end and a cache's size agree within this factor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ridge:
+    """The intensity from which `dtype` arithmetic, not the bandwidth of `level`, is the lower limit."""
+
+    level: str
+    dtype: str
+    flop_per_byte: float
+
+
+def best(roof: Roof) -> float | None:
+    """The roof: its best sample, the largest rate or the shortest time; None without samples."""
+    if not roof.samples:
+        return None
+    return min(roof.samples) if roof.unit == "s" else max(roof.samples)
+
+
+def read_curve(
+    profile: Profile, device: str, kind: str = "read"
+) -> dict[int, list[tuple[int, float]]]:
+    """The best bandwidth (byte/s) per working set (bytes), ascending, by thread count (0: a GPU's own)."""
+    curves: dict[int, dict[int, float]] = {}
+    for roof in _measured(profile, device, kind):
+        value = best(roof)
+        if value is not None and roof.working_set_bytes:
+            curve = curves.setdefault(roof.threads or 0, {})
+            curve[roof.working_set_bytes] = max(value, curve.get(roof.working_set_bytes, 0.0))
+    return {threads: sorted(curves[threads].items()) for threads in sorted(curves)}
+
+
+def all_threads(profile: Profile, device: str) -> int | None:
+    """The most threads the roofs were measured with: those the levels belong to."""
+    counts = [
+        roof.threads or 0
+        for kind in ("read", "matmul")
+        for roof in _measured(profile, device, kind)
+    ]
+    return max(counts, default=None)
+
+
+def write_roof(profile: Profile, device: str, threads: int, written: float) -> float | None:
+    """The measured write roof (byte/s) whose working set is nearest, in ratio, to `written` bytes."""
+    curve = read_curve(profile, device, "write").get(threads, [])
+    if not curve or written <= 0:
+        return None
+    return min(curve, key=lambda sample: abs(log(sample[0] / written)))[1]
+
+
+def arithmetic_roof(profile: Profile, device: str, threads: int, dtype: str) -> float | None:
+    """The best matrix product (FLOP/s) over every dtype that `dtype` widens to exactly."""
+    found = [
+        best(roof)
+        for roof in _measured(profile, device, "matmul")
+        if roof.dtype in EXACT_IN.get(dtype, (dtype,)) and (roof.threads or 0) == threads
+    ]
+    return max((value for value in found if value is not None), default=None)
+
+
+def levels(profile: Profile, device: str) -> list[Level]:
+    """The plateaus of a device from the smallest to the memory behind them all."""
+    found = [level for level in profile.levels if level.device == device]
+    return sorted(found, key=lambda level: (level.up_to_bytes is None, level.up_to_bytes or 0))
+
+
+def level_by_size(profile: Profile, point: Point) -> Level | None:
+    """The level whose plateau holds the working set.
+
+    The plateaus are those of all threads. Fewer threads own fewer private caches, so for them only the memory is named.
+    """
+    if point.working_set_bytes is None:
+        return None
+    known = levels(profile, point.case.device)
+    for level in known:
+        if level.up_to_bytes is None or point.working_set_bytes <= level.up_to_bytes:
+            everyone = point.case.threads == all_threads(profile, point.case.device)
+            return level if everyone or level is known[-1] else None
+    return None
+
+
+def agrees(level: Level, point: Point) -> bool:
+    """Whether the roof sampled beside a point is at most twice its level's bandwidth: faster, it is another level's."""
+    paired = point.roof_bytes_per_s
+    return not paired or median(paired) <= AGREE * level.bytes_per_s
+
+
+def ridges(profile: Profile, device: str, dtypes: Sequence[str]) -> list[Ridge]:
+    """Arithmetic roof / bandwidth at all threads, for each level and weights' dtype; ascending."""
+    threads = all_threads(profile, device)
+    found = []
+    for dtype in dtypes:
+        peak = None if threads is None else arithmetic_roof(profile, device, threads, dtype)
+        if peak is not None:
+            found += [
+                Ridge(level.name, dtype, peak / level.bytes_per_s)
+                for level in levels(profile, device)
+            ]
+    return sorted(found, key=lambda ridge: ridge.flop_per_byte)
+
+
+def _measured(profile: Profile, device: str, kind: str) -> list[Roof]:
+    return [
+        roof
+        for roof in profile.roofs
+        if roof.device == device and roof.kind == kind and roof.source == "measured"
+    ]

@@ -1,0 +1,182 @@
+"""Rows into tables: every point, for the pages and for the terminal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reports import doubts, roofline, verdict
+from reports.units import ABSENT, giga, number, percent, percent_range, span, time_unit
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
+    from bench.records import Point, Profile
+    from bench.stats import Estimate
+    from kernels.contract import Case
+    from reports.roofline import Row
+    from reports.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What a table shows in one place, and the number it sorts by where it is one."""
+
+    text: str
+    value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A header, and rows of as many cells."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+    @property
+    def numeric(self) -> tuple[bool, ...]:
+        """Whether a column holds numbers, or nothing but missing ones."""
+        columns = range(len(self.header))
+        return tuple(all(_is_number(row[column]) for row in self.rows) for column in columns)
+
+
+def points(profile: Profile) -> Table:
+    """Every planned point, good or not; one unit per column."""
+    ordered = sorted(profile.points, key=roofline.order)
+    unit, factor = time_unit(row.seconds.median for row in roofline.rows(profile))
+    codes: dict[str, set[str]] = {}
+    for doubt in doubts.of(profile):
+        for key in doubt.about.split(doubts.BETWEEN):
+            codes.setdefault(key, set()).add(doubt.code)
+    header: tuple[str, ...] = (
+        "cell",
+        "part",
+        "weights",
+        "H",
+        "I",
+        "B",
+        "dtype",
+        "threads",
+        "implementation",
+    )
+    header += (f"time, {unit}", "95 % interval", "GB/s", "GFLOP/s", "FLOP/byte", "% of roof")
+    header += ("95 % interval", "verdict", "doubts")
+    rows = []
+    for point in ordered:
+        row, found = held(profile, point)
+        verdict_or_reason = found.marked if found else outcome(point)
+        doubted = ", ".join(sorted(codes.get(point.key, ())))
+        rows.append((*_case(point), *_figures(row, factor), Cell(verdict_or_reason), Cell(doubted)))
+    return Table(header, tuple(rows))
+
+
+def closing(profile: Profile) -> RichTable:
+    """The table a terminal shows when a run ends: one line per planned point, a rule between series."""
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    unit, factor = time_unit(row.seconds.median for row in roofline.rows(profile))
+    legend = f"{verdict.MARK} unconfirmed: {verdict.UNCONFIRMED}"
+    grid = Grid(caption=legend, caption_justify="left")
+    numbers = ("B", unit, "\N{PLUS-MINUS SIGN}", "GB/s", "GFLOP/s", "% of roof")
+    for name in ("case", "B", "implementation", *numbers[1:], "verdict"):
+        grid.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
+    many_threads = len({point.case.threads for point in profile.points}) > 1
+    before = None
+    for point in sorted(profile.points, key=roofline.order):
+        case = short(point.case) + (f" t{point.case.threads}" if many_threads else "")
+        if before not in (None, case):
+            grid.add_section()
+        before = case
+        row, found = held(profile, point)
+        figures = ["", "", "", "", "", outcome(point)]
+        if row is not None and found is not None:
+            figures = [number(row.seconds.median * factor), percent(row.seconds.half_width)]
+            figures += [giga(row.bytes_per_s), giga(row.flop_per_s)]
+            figures += [percent(row.fraction.median if row.fraction else None), found.marked]
+        words = (case, str(point.case.batch), point.implementation, *figures)
+        # Text, not markup: a reason may hold square brackets.
+        grid.add_row(*(Text(word) for word in words))
+    return grid
+
+
+def setting(case: Case) -> str:
+    """A case without its batch, in words: `lstm, H 1024, streamed, float32, 2 threads`."""
+    words = [case.cell if case.part == "cell" else f"{case.cell} {case.part}", f"H {case.hidden}"]
+    if case.input != case.hidden:
+        words.append(f"I {case.input}")
+    words += [case.residency, dtypes(case)]
+    words.append(threads(case) if case.device == "cpu" else case.device)
+    return ", ".join(words)
+
+
+def short(case: Case) -> str:
+    """A case without batch and threads, as short as a terminal wants it: `lstm 1024 streamed float32`."""
+    part = "" if case.part == "cell" else f" {case.part}"
+    sizes = str(case.hidden) if case.input == case.hidden else f"{case.input}>{case.hidden}"
+    device = "" if case.device == "cpu" else f" {case.device}"
+    return f"{case.cell}{part} {sizes} {case.residency} {dtypes(case)}{device}"
+
+
+def threads(case: Case) -> str:
+    """`1 thread`, `2 threads`."""
+    return f"{case.threads} thread{'' if case.threads == 1 else 's'}"
+
+
+def dtypes(case: Case) -> str:
+    """The weights' dtype, and the activations' where it is another: `bfloat16 x float32`."""
+    return case.dtype if case.activations == case.dtype else f"{case.dtype} x {case.activations}"
+
+
+def outcome(point: Point) -> str:
+    """Why a point has no figure: `skipped: takes float32 only`."""
+    return f"{point.status}: {point.reason or 'no reason recorded'}"
+
+
+def held(profile: Profile, point: Point) -> tuple[Row, Verdict] | tuple[None, None]:
+    """A good point's row and verdict; nothing for one that failed or was skipped."""
+    if point.status != "ok" or not point.seconds:
+        return None, None
+    row = roofline.row(profile, point)
+    return row, verdict.of(row)
+
+
+def count(value: int | None) -> Cell:
+    """A whole number."""
+    return Cell(ABSENT) if value is None else Cell(str(value), value)
+
+
+def scaled(value: float | None, factor: float) -> Cell:
+    """A number in the unit of its column; it sorts by its own."""
+    return Cell(ABSENT) if value is None else Cell(number(value * factor), value)
+
+
+def share(value: Estimate | None) -> Cell:
+    """The median of a fraction, in per cent."""
+    return Cell(ABSENT) if value is None else Cell(percent(value.median), value.median)
+
+
+def _is_number(cell: Cell) -> bool:
+    return cell.value is not None or cell.text == ABSENT
+
+
+def _case(point: Point) -> tuple[Cell, ...]:
+    case = point.case
+    workers = count(case.threads) if case.device == "cpu" else Cell(case.device)
+    sizes = (count(case.hidden), count(case.input), count(case.batch))
+    words = (Cell(case.cell), Cell(case.part), Cell(case.residency))
+    return (*words, *sizes, Cell(dtypes(case)), workers, Cell(point.implementation))
+
+
+def _figures(row: Row | None, factor: float) -> tuple[Cell, ...]:
+    if row is None:
+        return (Cell(ABSENT),) * 7
+    return (
+        scaled(row.seconds.median, factor),
+        Cell(span(row.seconds, factor)),
+        scaled(row.bytes_per_s, 1e-9),
+        scaled(row.flop_per_s, 1e-9),
+        scaled(row.intensity, 1),
+        share(row.fraction),
+        Cell(percent_range(row.fraction)),
+    )

@@ -1,0 +1,117 @@
+"""What bounds a point: the verdict of method 5, its thresholds, and what it rests on. Pure.
+
+With t the step's time, t_floor the call's own, t_bytes and t_flops what the roofs allow: `explained` is
+(t_floor + max(t_bytes, t_flops)) / t. A verdict is confirmed only by experiments that are independent of the roofs
+(residency, element size, batch, threads); this version does not run them, so no verdict is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING
+
+from reports.units import gain
+
+if TYPE_CHECKING:
+    from bench.stats import Estimate
+    from reports.roofline import Row
+
+OVERHEAD = 0.5
+"""From this share of the time on, the call itself bounds the step."""
+BESIDE = 0.2
+"""Above this share the call's own cost is named beside the bound."""
+EXPLAINED = 0.75
+"""From this share on, floor and limit together explain the time."""
+IMPOSSIBLE = 1.03
+"""A roof fraction that lies wholly above it says that the roof or the bytes are wrong."""
+
+UNCONFIRMED = "the experiments that would confirm it have not been run"
+MARK = "\N{DAGGER}"
+"""Stands behind every verdict that is not confirmed."""
+
+BANDWIDTH, COMPUTE, BOTH = "bandwidth", "compute", " + overhead"
+ORDER = ("overhead", BANDWIDTH + BOTH, COMPUTE + BOTH, BANDWIDTH, COMPUTE, "implementation")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What bounds a point.
+
+    name       overhead, bandwidth, compute, bandwidth + overhead, compute + overhead, implementation, mixed,
+               impossible, or unknown
+    level      the memory level whose bandwidth it is, where known
+    faster     how many times faster the machine allows (time / limit), where a limit is known
+    between    the verdicts a mixed one lies between
+    reason     why it is unknown, or why it is not confirmed
+    confirmed  whether independent experiments agree
+    """
+
+    name: str
+    level: str | None = None
+    faster: float | None = None
+    between: tuple[str, ...] = ()
+    reason: str = UNCONFIRMED
+    confirmed: bool = False
+
+    @property
+    def text(self) -> str:
+        """The verdict in words, without its mark: `bandwidth (DRAM)`, `implementation (2.1× to gain)`."""
+        if self.name.startswith(BANDWIDTH) and self.level:
+            return self.name.replace(BANDWIDTH, f"{BANDWIDTH} ({self.level})")
+        if self.name == "implementation" and self.faster:
+            return f"implementation ({gain(self.faster)}\N{MULTIPLICATION SIGN} to gain)"
+        if self.name == "mixed":
+            return f"mixed ({' or '.join(self.between)})"
+        return self.name
+
+    @property
+    def marked(self) -> str:
+        """The verdict in words, with the mark of those that name a bound and are not confirmed."""
+        claims = self.name not in ("unknown", "impossible")
+        return f"{self.text} {MARK}" if claims and not self.confirmed else self.text
+
+
+def of(row: Row) -> Verdict:
+    """The verdict of a point. Mixed where an interval straddles a threshold that decides."""
+    if row.fraction is None:
+        return Verdict("unknown", reason=_lacking(row))
+    faster = 1 / row.fraction.median
+    if row.fraction.low > IMPOSSIBLE:
+        return Verdict("impossible", row.level, faster, reason="it is faster than its roof allows")
+    if row.overhead is None or row.explained is None or row.balance is None:
+        return Verdict(
+            "unknown", row.level, faster, reason="the cost of an empty call was not measured"
+        )
+    found = {
+        classify(*ends)
+        for ends in product(_ends(row.overhead), _ends(row.explained), _ends(row.balance))
+    }
+    if len(found) > 1:
+        between = tuple(name for name in ORDER if name in found)
+        return Verdict("mixed", row.level, faster, between)
+    return Verdict(found.pop(), row.level, faster)
+
+
+def classify(overhead: float, explained: float, balance: float) -> str:
+    """The verdict of exact figures: floor / t, explained, and t_flops / t_bytes."""
+    if overhead >= OVERHEAD:
+        return "overhead"
+    if explained < EXPLAINED:
+        return "implementation"
+    bound = COMPUTE if balance > 1 else BANDWIDTH
+    return bound + BOTH if overhead > BESIDE else bound
+
+
+def _ends(value: Estimate) -> tuple[float, float]:
+    return value.low, value.high
+
+
+def _lacking(row: Row) -> str:
+    if row.point.bytes is None or row.point.flops is None:
+        return "its bytes and FLOPs are not in the profile"
+    if not row.point.roof_bytes_per_s:
+        return "no read roof was measured beside it"
+    if row.t_bytes is None:
+        return "no write roof was measured at its thread count"
+    return "no arithmetic roof was measured for its dtype and thread count"

@@ -1,0 +1,36 @@
+"""A small bench: points in milliseconds, with figures that mean little."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench import beside, measure, threads
+from kernels.inputs import Arena
+
+
+@pytest.fixture(scope="session", autouse=True)
+def pools():
+    """Pools of threads as a run starts them, and every core for this process again afterwards."""
+    threads.start()
+    threads.release()
+
+
+@pytest.fixture
+def bench(monkeypatch):
+    """A bench with a last level of 256 KiB; samples of half a millisecond."""
+    import torch
+
+    before = torch.get_num_threads()
+    monkeypatch.setattr(measure, "SAMPLE_SECONDS", 0.0005)
+    threads.use(1)
+    yield beside.Bench(
+        arena=Arena(8 << 20, "cpu", seed=0),
+        page_bytes=4096,
+        last_level_bytes=256 << 10,
+        arithmetic={},
+        precision=0.5,
+        budget_seconds=0.01,
+        settle_seconds=0.0,
+        seed=0,
+    )
+    threads.use(before)

@@ -1,0 +1,70 @@
+"""What a profile says of a machine identifies nobody."""
+
+from __future__ import annotations
+
+import json
+import platform
+from pathlib import Path
+
+import pytest
+
+from bench import machine, threads
+
+
+@pytest.fixture(scope="module")
+def described():
+    return {**machine.describe(), "environment": machine.environment(1, "omp")}
+
+
+def test_no_host_name_home_or_path_is_in_it(described):
+    text = json.dumps(described)
+    assert json.dumps(platform.node()) not in text
+    assert str(Path.home()) + "/" not in text
+    assert str(Path.cwd()) not in text
+    assert '"/' not in text
+
+
+def test_the_same_machine_has_the_same_id(described):
+    assert machine.describe()["id"] == described["id"]
+    assert int(described["id"], 16) >= 0
+
+
+def test_it_is_json_with_what_it_found(described):
+    assert described["memory_bytes"] > 0
+    assert described["cpu"]["threads"] >= 1
+    assert described["environment"]["packages"]["torch"]
+    assert "-" not in described["kernel"]
+
+
+def test_only_variables_that_steer_threads_are_told(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setenv("MY_SECRET", "hunter2")
+    variables = machine.environment(1, "omp")["variables"]
+    assert variables["OMP_NUM_THREADS"] == "2"
+    assert variables.keys() <= set(machine.VARIABLES)
+
+
+def test_no_path_in_a_variable_is_told(monkeypatch):
+    monkeypatch.setenv("MALLOC_CONF", "prof_prefix:/home/somebody/heap")
+    assert "/home/somebody" not in json.dumps(machine.environment(1, "omp"))
+
+
+def test_there_is_a_thread_to_measure_with_and_no_more_than_cores():
+    assert 1 <= threads.available() <= max(1, len(threads.cores()) or 1 << 20)
+
+
+def test_a_users_own_settings_win(monkeypatch):
+    for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OMP_PROC_BIND"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.delenv("OMP_PLACES", raising=False)
+    threads.settle()
+    import os
+
+    assert os.environ["OMP_NUM_THREADS"] == os.environ["NUMBA_NUM_THREADS"] == "1"
+    assert "OMP_PLACES" not in os.environ
+
+
+def test_no_cuda_is_a_reason_not_an_error():
+    reason = machine.no_cuda_reason()
+    assert reason
+    assert "\n" not in reason

@@ -1,0 +1,285 @@
+"""A point is checked, rotates through all its weights and inputs, and ends in a record whatever happens."""
+
+from __future__ import annotations
+
+import re
+from math import lcm
+from types import SimpleNamespace
+
+import pytest
+
+from bench import beside, machine, planted, points, stats, threads
+from bench.judge import CALLS_IN_A_ROW
+from bench.roofs import matmul, read
+from kernels import check, cost, implementations
+from kernels.contract import Case, Unavailable
+from kernels.implementations import torch_cell
+from kernels.inputs import INPUT_SETS, set_bytes
+
+CASE = Case("lstm", hidden=64, input=32, batch=4)
+STREAMED = Case("lstm", hidden=64, input=32, batch=4, residency="streamed")
+
+
+def spy(log):
+    """PyTorch's cell, noting which weights and inputs each call uses."""
+
+    def prepare(case, sets, inputs):
+        bind = torch_cell.prepare(case, sets, inputs)
+
+        def bound(w, i):
+            step = bind(w, i)
+
+            def call():
+                log.append((w, i))
+                return step()
+
+            return call
+
+        return bound
+
+    return SimpleNamespace(**{**vars(torch_cell), "prepare": prepare})
+
+
+@pytest.mark.parametrize("name", implementations.names())
+@pytest.mark.parametrize("case", [CASE, STREAMED], ids=["resident", "streamed"])
+def test_a_good_point_has_samples_beside_its_roof_and_passed_its_check(bench, name, case):
+    found = points.point(bench, case, name, implementations.load(name), order=5)
+    assert (found.status, found.reason, found.order) == ("ok", None, 5)
+    assert len(found.seconds) == len(found.roof_bytes_per_s) >= 10
+    assert all(s > 0 for s in (*found.seconds, *found.roof_bytes_per_s, found.floor_seconds))
+    assert 0 <= found.error <= found.tolerance == check.tolerance(case)
+    assert found.roof_flop_per_s == ()
+    counted = cost.of(case)
+    assert found.bytes["read"] == counted.bytes_read
+    assert found.flops["linear"] == counted.linear_flops
+    one_set = set_bytes(implementations.load(name).layout(case), "float32")
+    assert found.working_set_bytes == found.weight_sets * one_set
+
+
+@pytest.mark.parametrize("last_level", [1 << 20, 33 << 20])
+@pytest.mark.parametrize("one_set", [4096, 100_001, 1 << 20, 3 << 20, 1 << 30])
+def test_streamed_weights_span_four_times_the_last_level_and_not_a_set_more(one_set, last_level):
+    sets = points.weight_sets(STREAMED, one_set, last_level)
+    assert sets * one_set >= 4 * last_level
+    assert sets == 1 or (sets - 1) * one_set < 4 * last_level
+    assert points.weight_sets(CASE, one_set, last_level) == 1
+
+
+def test_a_streamed_point_says_how_many_sets_it_rotates(bench):
+    found = points.point(bench, STREAMED, "torch_cell", torch_cell, order=0)
+    assert found.weight_sets > 1
+    assert found.working_set_bytes >= 4 * bench.last_level_bytes
+
+
+def test_a_step_rotates_through_every_set_of_weights_and_of_inputs(bench):
+    log = []
+    found = points.point(bench, STREAMED, "spy", spy(log), order=0)
+    K = found.weight_sets
+    timed = log[CALLS_IN_A_ROW * INPUT_SETS :]  # after the check's calls
+    turn = lcm(K, INPUT_SETS)
+    assert timed[:turn] == [(j % K, j % INPUT_SETS) for j in range(turn)]
+    assert timed[turn : 2 * turn] == timed[:turn]
+    assert {w for w, _ in timed} == set(range(K))
+
+
+def test_a_resident_step_keeps_its_weights_and_rotates_its_inputs(bench):
+    log = []
+    points.point(bench, CASE, "spy", spy(log), order=0)
+    timed = log[CALLS_IN_A_ROW * INPUT_SETS :]
+    assert timed[: 2 * INPUT_SETS] == [(0, i) for i in range(INPUT_SETS)] * 2
+
+
+def test_the_check_looks_at_four_steps_from_the_first_to_the_last_set(bench):
+    log = []
+    found = points.point(bench, STREAMED, "spy", spy(log), order=0)
+    looked_at = log[: CALLS_IN_A_ROW * INPUT_SETS]
+    assert len(set(looked_at)) == INPUT_SETS
+    assert {i for _, i in looked_at} == set(range(INPUT_SETS))
+    assert {0, found.weight_sets - 1} <= {w for w, _ in looked_at}
+
+
+def test_inputs_are_drawn_anew_in_every_round(bench, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(points, "redraw", lambda *_arguments: drawn.append(1))
+    found = points.point(bench, CASE, "torch_cell", torch_cell, order=0)
+    assert len(drawn) >= len(found.seconds)
+
+
+def test_a_case_too_large_for_memory_is_skipped_with_the_bytes_needed_and_there(bench, monkeypatch):
+    monkeypatch.setattr(machine, "memory_available", lambda: 1 << 20)
+    large = Case("lstm", hidden=64, input=32, batch=1 << 16)
+    found = points.point(bench, large, "torch_cell", torch_cell, order=0)
+    assert found.status == "skipped"
+    needed, there = map(
+        int, re.search(r"needs (\d+) bytes and (\d+) are there", found.reason).groups()
+    )
+    assert needed > there
+    assert needed >= cost.of(large).activation_bytes
+
+
+def test_weights_that_outgrow_the_arena_are_skipped_with_the_bytes_needed_and_there(bench):
+    large = Case("lstm", hidden=1024, input=1024, batch=1)
+    found = points.point(bench, large, "torch_cell", torch_cell, order=0)
+    assert found.status == "skipped"
+    needed, there = map(
+        int, re.search(r"needs (\d+) bytes and (\d+) are there", found.reason).groups()
+    )
+    assert needed >= cost.of(large).weight_bytes > there == bench.arena.size_bytes
+
+
+def test_where_memory_is_the_limit_the_bytes_there_are_those_of_memory(bench, monkeypatch):
+    monkeypatch.setattr(machine, "memory_available", lambda: 100 << 20)
+    large = Case("lstm", hidden=64, input=32, batch=1 << 16)
+    found = points.point(bench, large, "torch_cell", torch_cell, order=0)
+    assert f"{(50 << 20) + bench.arena.size_bytes} are there" in found.reason
+
+
+@pytest.mark.parametrize("part", ["cell", "linear", "pointwise"])
+def test_the_memory_a_point_needs_covers_weights_reference_and_activations(part):
+    case = Case("gru", hidden=100, input=50, batch=10, part=part)
+    counted = cost.of(case)
+    least = 12345 + 2 * counted.weight_bytes + INPUT_SETS * counted.activation_bytes
+    assert points.memory_needed(case, 12345) >= least
+
+
+def test_a_case_that_the_implementation_refuses_is_skipped_with_its_reason(bench):
+    case = Case("lstm", 64, 32, 4, dtype="bfloat16", activations="float32")
+    found = points.point(bench, case, "torch_cell", torch_cell, order=0)
+    assert (found.status, found.reason) == ("skipped", torch_cell.unavailable(case))
+    assert found.seconds == ()
+
+
+def test_weights_too_small_to_stream_are_skipped(bench, monkeypatch):
+    """The list of bound steps itself would fill the caches."""
+    monkeypatch.setattr(beside, "MOST_STEPS", 4095)
+    small = Case("rnn", hidden=1, input=1, batch=1, residency="streamed")
+    found = points.point(bench, small, "torch_cell", torch_cell, order=0)
+    assert found.status == "skipped"
+    assert "too small to stream" in found.reason
+
+
+def test_a_set_too_small_for_the_read_probe_is_skipped(bench):
+    small = Case("rnn", hidden=1, input=1, batch=1, threads=64)
+    found = points.point(bench, small, "torch_cell", torch_cell, order=0)
+    assert found.status == "skipped"
+    assert "too small for the read probe" in found.reason
+
+
+def test_a_planted_step_that_does_nothing_is_scored_far_above_one(bench):
+    bench.last_level_bytes = 512 << 10
+    for place in planted.places(64 << 10, bench.last_level_bytes, threads=1).values():
+        step = planted.implementation("does nothing", place, read.VARIANTS[0])
+        found = points.point(bench, place.case, "does nothing", step, order=0)
+        assert found.status == "ok", found.reason
+        pairs = zip(found.seconds, found.roof_bytes_per_s, strict=True)
+        score = stats.estimate([found.bytes["read"] / roof / seconds for seconds, roof in pairs])
+        assert score.low > points.IMPOSSIBLE
+
+
+def rounds_of(monkeypatch, *each):
+    """Every measurement gives the next of these (step seconds, probe seconds); what was measured is noted."""
+    given, seen = iter(each), []
+
+    def rounds(contenders, figure, *_arguments, **_named):
+        seen.append(list(contenders))
+        step, probe = next(given)
+        rows = ((step,) * 10, (probe,) * 10, *(((probe,) * 10,) if len(contenders) > 2 else ()))
+        figure(rows)
+        return points.measure.Samples(rows, (1,) * len(rows))
+
+    monkeypatch.setattr(points.measure, "rounds", rounds)
+    return seen
+
+
+def test_an_impossible_point_is_measured_once_more_with_a_probe_chosen_anew(bench, monkeypatch):
+    seen = rounds_of(monkeypatch, (1e-9, 1e-3), (2e-3, 1e-3))
+    found = points.point(bench, CASE, "torch_cell", torch_cell, order=0)
+    assert len(seen) == 2
+    assert seen[0][0] is seen[1][0]
+    assert seen[0][1] is not seen[1][1]
+    assert found.seconds[0] == 2e-3
+
+
+def test_a_point_impossible_twice_is_recorded_as_it_was_measured(bench, monkeypatch):
+    seen = rounds_of(monkeypatch, (1e-9, 1e-3), (1e-9, 1e-3))
+    found = points.point(bench, CASE, "torch_cell", torch_cell, order=0)
+    assert len(seen) == 2
+    assert (found.status, found.seconds[0]) == ("ok", 1e-9)
+
+
+def test_a_possible_point_is_measured_once(bench, monkeypatch):
+    seen = rounds_of(monkeypatch, (2e-3, 1e-3))
+    points.point(bench, CASE, "torch_cell", torch_cell, order=0)
+    assert len(seen) == 1
+
+
+def test_the_arithmetic_probe_is_paired_where_products_take_more_than_half_as_long_as_the_bytes(
+    bench, monkeypatch
+):
+    variant = matmul.Variant(8, 8, 8)
+    bench.arithmetic = {("float32", 1): (1e6, variant)}  # so slow that arithmetic must be the limit
+    seen = rounds_of(monkeypatch, (1.0, 1e-3))
+    found = points.point(bench, CASE, "torch_cell", torch_cell, order=0)
+    assert len(seen[0]) == 3
+    assert found.roof_flop_per_s == (variant.flops / 1e-3,) * 10
+    bench.arithmetic = {("float32", 1): (1e18, variant)}
+    seen = rounds_of(monkeypatch, (1.0, 1e-3))
+    found = points.point(bench, CASE, "torch_cell", torch_cell, order=0)
+    assert len(seen[0]) == 2
+    assert found.roof_flop_per_s == ()
+
+
+@pytest.mark.parametrize(("dtype", "paired"), [("bfloat16", "float32"), ("float32", "float32")])
+def test_weights_are_held_against_the_best_arithmetic_they_widen_to(
+    bench, monkeypatch, dtype, paired
+):
+    """Faster float32 products are a limit of bfloat16 weights, never the other way round."""
+    prepared = []
+    monkeypatch.setattr(
+        beside.matmul,
+        "prepare",
+        lambda _variant, dtype, _device: prepared.append(dtype) or (lambda _count: None),
+    )
+    variant = matmul.Variant(8, 8, 8)
+    slow, fast = (1e3, variant), (1e4, variant)
+    bench.arithmetic = {("float32", 1): fast, ("bfloat16", 1): slow}
+    if dtype == "float32":
+        bench.arithmetic = {("float32", 1): slow, ("bfloat16", 1): fast}
+    rounds_of(monkeypatch, (1e9, 1e-3))
+    case = Case("lstm", 64, 32, 4, dtype=dtype, activations=dtype)
+    points.point(bench, case, "torch_cell", torch_cell, order=0)
+    assert prepared == [paired]
+
+
+def test_the_floor_is_measured_once_per_kind_of_call(bench, monkeypatch):
+    rounds_of(monkeypatch, *[(1.0, 1e-3)] * 3)
+    for batch in (1, 2):
+        points.point(bench, Case("lstm", 64, 32, batch), "torch_cell", torch_cell, order=0)
+    assert len(bench.floors) == 1
+    points.point(bench, Case("gru", 64, 32, 1), "torch_cell", torch_cell, order=0)
+    assert len(bench.floors) == 2
+
+
+def test_a_variant_of_the_probe_is_tried_once_per_working_set(bench):
+    beside.best_variant(bench, 1 << 16, 2, 1)
+    kept = dict(bench.variants)
+    assert kept.keys() == {(1 << 16, 2, 1)}
+    bench.variants[1 << 16, 2, 1] = "kept"
+    assert beside.best_variant(bench, 1 << 16, 2, 1) == "kept"
+    with pytest.raises(Unavailable, match="a set of 64 bytes is too small"):
+        beside.best_variant(bench, 64, 1, 1)
+
+
+@pytest.mark.parametrize("count", [0, -1, 4096])
+def test_threads_out_of_range_are_refused(count):
+    with pytest.raises(ValueError, match=f"threads {count} is out of range"):
+        threads.use(count)
+
+
+@pytest.mark.parametrize("last_level", [1 << 20, 33 << 20])
+def test_every_planted_step_claims_the_bytes_it_reads(last_level):
+    """Passes times the block it walks are the bytes its case is charged with, within one in a hundred."""
+    for name, place in planted.places(1 << 18, last_level, threads=2).items():
+        claimed = cost.of(place.case).bytes_read
+        read_in_a_call = place.passes * set_bytes(planted.layout(place, place.case), "float32")
+        assert read_in_a_call == pytest.approx(claimed, rel=0.01), name

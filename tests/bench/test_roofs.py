@@ -1,0 +1,257 @@
+"""Every probe moves the bytes it claims, all of them, and none beside them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from bench import measure, survey
+from bench.roofs import call, copy, matmul, read, triad, write
+
+SIZE = 33_000
+"""Bytes; no multiple of any probe's turn."""
+
+GUARD = 1024
+WRITERS = [write, copy, triad]
+probes = pytest.mark.parametrize(
+    ("probe", "variant"),
+    [(probe, variant) for probe in WRITERS for variant in probe.VARIANTS],
+    ids=lambda value: getattr(value, "KIND", None) or value.name,
+)
+threads = pytest.mark.parametrize("threads", [1, 2, 3])
+
+
+def block(size, seed=None):
+    """Floats on a cache line with guards on both sides: (all of it, the block, the block's address)."""
+    count = size // 4 + 2 * GUARD // 4 + 16
+    whole = np.zeros(count, np.float32)
+    if seed is not None:
+        # small whole numbers, none of them 0: their float32 sums are exact in any order
+        whole[:] = np.random.default_rng(seed).integers(1, 200, count)
+    start = -whole.ctypes.data % 64 // 4 + GUARD // 4
+    return whole, whole[start : start + size // 4], whole[start:].ctypes.data
+
+
+def summed(variant, address, size, threads, sets=1, passes=1):
+    """What the read probe adds up."""
+    read.prepare(variant, address, size, threads, sets)
+    sums = np.zeros(16 * threads, np.float32)
+    read._COMPILED[variant](address, size, sets, threads, passes, sums)
+    return sums
+
+
+@pytest.mark.parametrize("variant", read.VARIANTS, ids=lambda variant: variant.name)
+@threads
+@pytest.mark.parametrize("sets", [1, 3])
+def test_the_read_probe_adds_up_every_float_it_claims_to_read(variant, threads, sets):
+    """The sum is numpy's, to the last bit: of the front of each set, as long as the bytes claimed."""
+    size = SIZE // 64 * 64
+    _whole, floats, address = block(size * sets, seed=sets)
+    claimed = read.bytes_per_pass(variant, size, threads) // 4
+    each = [floats[one * size // 4 :][:claimed] for one in range(sets)]
+    expected = sum(int(values.sum(dtype=np.int64)) for values in each)
+    assert expected < 2**24
+    assert summed(variant, address, size, threads, sets).sum(dtype=np.float64) == expected
+
+
+@pytest.mark.parametrize("variant", read.VARIANTS, ids=lambda variant: variant.name)
+@threads
+@pytest.mark.parametrize("sets", [1, 3])
+def test_the_bytes_of_a_read_pass_are_four_for_every_float_it_adds(variant, threads, sets):
+    """Counted by reading ones. The threads take even shares."""
+    size = SIZE // 64 * 64
+    _whole, floats, address = block(size * sets)
+    floats[:] = 1
+    sums = summed(variant, address, size, threads, sets)
+    assert 4 * sums.sum() == read.bytes_per_pass(variant, size, threads, sets)
+    assert len(set(sums[::16])) == 1
+    assert size * sets * 0.8 < 4 * sums.sum() <= size * sets
+
+
+@pytest.mark.parametrize("variant", read.VARIANTS, ids=lambda variant: variant.name)
+def test_every_pass_reads_everything_again(variant):
+    _whole, floats, address = block(SIZE)
+    floats[:] = 1
+    once, thrice = (summed(variant, address, SIZE, 1, passes=n)[0] for n in (1, 3))
+    assert thrice == 3 * once
+
+
+def test_the_read_probe_runs_and_changes_nothing():
+    whole, _floats, address = block(SIZE, seed=0)
+    before = whole.copy()
+    for variant in read.VARIANTS:
+        read.prepare(variant, address, SIZE, 2)(3)
+    assert np.array_equal(whole, before)
+
+
+def test_a_block_too_small_to_read_is_refused_rather_than_read_beyond():
+    variant = read.VARIANTS[0]
+    assert read.bytes_per_pass(variant, 511, 1) == 0
+    with pytest.raises(ValueError, match="511 bytes are too few for 1 threads of variant 1x8x16"):
+        read.prepare(variant, 0, 511, 1)
+
+
+@probes
+@threads
+def test_a_writing_probe_claims_every_byte_it_loads_and_stores(probe, variant, threads):
+    """Counted by what changed: one stored byte of a write is one, of a copy two, of a triad three."""
+    whole, floats, address = block(SIZE)
+    floats[:] = np.arange(1, len(floats) + 1)
+    before = whole.copy()
+    probe.prepare(variant, address, SIZE, threads)(1)
+    stored = 4 * int((whole != before).sum())
+    assert stored > 0
+    factor = {"write": 1, "copy": 2, "triad": 3}[probe.KIND]
+    assert probe.bytes_per_pass(variant, SIZE, threads) == factor * stored
+
+
+@probes
+@threads
+def test_a_writing_probe_stores_nothing_beside_its_block(probe, variant, threads):
+    whole, floats, address = block(SIZE, seed=0)
+    before = whole.copy()
+    probe.prepare(variant, address, SIZE, threads)(2)
+    first = (address - whole.ctypes.data) // 4
+    assert np.array_equal(whole[:first], before[:first])
+    assert np.array_equal(whole[first + len(floats) :], before[first + len(floats) :])
+
+
+@pytest.mark.parametrize("variant", write.VARIANTS, ids=lambda variant: variant.name)
+@threads
+def test_write_fills_its_block_with_the_number_of_the_pass(variant, threads):
+    _whole, floats, address = block(SIZE)
+    write.prepare(variant, address, SIZE, threads)(3)
+    filled = write.bytes_per_pass(variant, SIZE, threads) // 4
+    assert (floats[:filled] == 2.5).all()
+    assert not floats[filled:].any()
+
+
+@pytest.mark.parametrize("variant", copy.VARIANTS, ids=lambda variant: variant.name)
+@threads
+def test_copy_makes_the_second_part_the_first(variant, threads):
+    _whole, floats, address = block(SIZE, seed=1)
+    before = floats.copy()
+    copy.prepare(variant, address, SIZE, threads)(2)
+    part = copy.bytes_per_pass(variant, SIZE, threads) // 8
+    assert np.array_equal(floats[:part], before[:part])
+    assert np.array_equal(floats[part : 2 * part], before[:part])
+    assert np.array_equal(floats[2 * part :], before[2 * part :])
+
+
+@pytest.mark.parametrize("variant", triad.VARIANTS, ids=lambda variant: variant.name)
+@threads
+def test_triad_makes_the_third_part_the_first_and_half_the_second(variant, threads):
+    _whole, floats, address = block(SIZE, seed=2)
+    before = floats.copy()
+    triad.prepare(variant, address, SIZE, threads)(2)
+    part = triad.bytes_per_pass(variant, SIZE, threads) // 12
+    b, c = before[:part], before[part : 2 * part]
+    assert np.array_equal(floats[: 2 * part], before[: 2 * part])
+    assert np.array_equal(floats[2 * part : 3 * part], b + np.float32(0.5) * c)
+    assert np.array_equal(floats[3 * part :], before[3 * part :])
+
+
+@probes
+def test_a_block_too_small_to_write_is_refused_rather_than_written_beyond(probe, variant):
+    assert probe.bytes_per_pass(variant, 64, 1) == 0
+    with pytest.raises(ValueError, match="too few"):
+        probe.prepare(variant, 0, 64, 1)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_flops_of_a_product_are_what_pytorch_counts(dtype):
+    variant = matmul.Variant(24, 16, 40)
+    run = matmul.prepare(variant, dtype, "cpu")
+    with FlopCounterMode(display=False) as counter:
+        run(3)
+    assert counter.get_total_flops() == 3 * variant.flops
+
+
+def test_the_products_are_large_enough_that_no_memory_is_in_the_way():
+    for variant in matmul.VARIANTS:
+        moved = 4 * (variant.M * variant.K + variant.K * variant.N + variant.M * variant.N)
+        assert variant.flops / moved > 100
+
+
+def test_the_operands_of_a_product_are_neither_zero_nor_the_same():
+    seen = []
+
+    def mm(left, right, out):
+        seen.extend([left, right])
+        return out
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "mm", mm)
+        matmul.prepare(matmul.Variant(8, 9, 10), "float32", "cpu")(1)
+    left, right = seen
+    assert (left.shape, right.shape) == ((8, 9), (9, 10))
+    assert (left != 0).all()
+    assert left.std() > 0.3
+    assert right.std() > 0.3
+
+
+@threads
+def test_the_empty_region_runs_in_every_thread(threads, monkeypatch):
+    made = []
+    zeros = np.zeros
+    monkeypatch.setattr(np, "zeros", lambda *given: made.append(zeros(*given)) or made[-1])
+    call.prepare(threads)(2)
+    assert made[0][::16].tolist() == [1.0] * threads
+
+
+@pytest.mark.parametrize("probe", [read, write, copy, triad, matmul, call])
+def test_a_probe_says_its_kind_and_unit(probe):
+    units = {"read": "byte/s", "matmul": "flop/s", "call": "s"}
+    assert units.get(probe.KIND, "byte/s") == probe.UNIT
+    assert probe.__name__.endswith(probe.KIND)
+
+
+def test_variants_have_different_names():
+    for probe in (read, write, matmul):
+        assert len({variant.name for variant in probe.VARIANTS}) == len(probe.VARIANTS)
+
+
+@pytest.mark.parametrize(("thorough", "least"), [(True, 1.3), (False, 1.9)])
+@pytest.mark.parametrize("largest", [32 << 10, 100 << 10, 33 << 20])
+def test_the_read_curve_has_a_size_per_doubling_or_two_up_to_the_largest(largest, thorough, least):
+    sizes = survey.sizes(largest, thorough)
+    assert sizes[0] == 32 << 10
+    assert sizes[-1] <= largest < sizes[-1] * 2
+    assert all(least < b / a <= least + 0.2 for a, b in pairwise(sizes))
+
+
+@pytest.fixture
+def instant(monkeypatch):
+    """Samples without measuring; any number of threads."""
+    monkeypatch.setattr(survey.threads, "use", lambda _count: None)
+    monkeypatch.setattr(measure, "best", lambda *_arguments: [1e-6, 2e-6])
+
+
+@pytest.mark.usefixtures("instant")
+def test_the_read_curve_tries_every_variant_at_every_size_and_thread_count():
+    largest = 256 << 10
+    _whole, _floats, address = block(largest)
+    roofs = list(survey.read_curve(address, largest, 4096, [1, 2], seconds=0.0, thorough=True))
+    found = {(roof.threads, roof.working_set_bytes, roof.implementation) for roof in roofs}
+    names = {variant.name for variant in read.VARIANTS}
+    assert found == {
+        (t, size, name) for t in (1, 2) for size in survey.sizes(largest, True) for name in names
+    }
+    assert len(roofs) == len(found)
+    for roof in roofs:
+        assert len(roof.samples) == len(roof.at) == 2
+        assert max(roof.samples) <= roof.working_set_bytes / 1e-6
+
+
+@pytest.mark.usefixtures("instant")
+@pytest.mark.parametrize("count", [33, 128])
+def test_a_machine_of_many_cores_has_a_read_curve_too(count):
+    largest = 1 << 20
+    _whole, _floats, address = block(largest)
+    roofs = list(survey.read_curve(address, largest, 4096, [count], seconds=0.0, thorough=True))
+    assert {roof.threads for roof in roofs} == {count}
+    assert all(min(roof.samples) > 0 for roof in roofs)

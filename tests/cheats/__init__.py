@@ -1,0 +1,48 @@
+"""One file = one implementation that must be found out. Same contract as kernels/implementations, and two names more:
+
+caught    what the reason of its failed point must match, or None where nothing but an impossible speed gives it away
+residency of the case it cheats at
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+
+from kernels.implementations import torch_cell
+
+
+def names():
+    """Every cheat's name."""
+    return sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
+
+
+def load(name):
+    """The cheat of that name as an implementation: what its file does not say, PyTorch's cell does."""
+    module = import_module(f"tests.cheats.{name}")
+    contract = ("label", "reads", "version", "unavailable", "layout", "canonical", "prepare")
+    own = {key: getattr(module, key, getattr(torch_cell, key)) for key in contract}
+    return SimpleNamespace(
+        **own, caught=module.caught, residency=getattr(module, "residency", "resident")
+    )
+
+
+def honest(case, sets, inputs):
+    """PyTorch's cell, bound: what a cheat starts from."""
+    return torch_cell.prepare(case, sets, inputs)
+
+
+def wrapped(change):
+    """A `prepare` whose step is `change(honest step's answer, its inputs)`."""
+
+    def prepare(case, sets, inputs):
+        bind = honest(case, sets, inputs)
+        return lambda w, i: partial(_changed, change, bind(w, i), inputs[i])
+
+    return prepare
+
+
+def _changed(change, step, given):
+    return change(step(), given)

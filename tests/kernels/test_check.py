@@ -1,0 +1,106 @@
+"""The judge: what counts as a wrong answer."""
+
+from __future__ import annotations
+
+from math import inf
+
+import pytest
+import torch
+
+from kernels import cells, check
+from kernels.contract import CELLS, DTYPES, Case
+from kernels.inputs import Arena, draw
+
+CASE = Case("lstm", hidden=40, input=24, batch=25)
+
+
+def given(case):
+    arena = Arena(1 << 16, "cpu", 0)
+    G = cells.GATES[case.cell]
+    rows = G * case.hidden
+    layout = ((rows, case.input), (rows, case.hidden), (rows,), (rows,))
+    weights = cells.Weights(*arena.sets(layout, case.dtype, 1)[0])
+    return draw(case, torch.Generator().manual_seed(0))[0], weights
+
+
+@pytest.fixture
+def right():
+    """Inputs, weights, and the right answer in float32, of a step with a thousand new units of state."""
+    inputs, weights = given(CASE)
+    return inputs, weights, [t.float() for t in cells.reference(CASE, inputs, weights)]
+
+
+def test_the_right_answer_has_no_error_but_rounding(right):
+    inputs, weights, answer = right
+    assert check.error(CASE, answer, cells.reference(CASE, inputs, weights)) < 1e-7
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_one_wrong_element_in_a_thousand_is_the_error(right, which):
+    inputs, weights, answer = right
+    assert answer[which].numel() == 1000
+    answer[which][17, 3] += 0.25
+    assert check.error(CASE, answer, cells.reference(CASE, inputs, weights)) == pytest.approx(
+        0.25, rel=1e-5
+    )
+
+
+@pytest.mark.parametrize("value", [float("nan"), inf, -inf])
+def test_an_element_that_is_not_finite_is_an_infinite_error(right, value):
+    inputs, weights, answer = right
+    answer[1][0, 0] = value
+    assert check.error(CASE, answer, cells.reference(CASE, inputs, weights)) == inf
+
+
+def test_a_wrong_shape_is_an_infinite_error(right):
+    inputs, weights, (h, c) = right
+    for answer in ([h], [h, c, c], [h.T, c], [h[:-1], c], [h, c.flatten()], [h[None], c]):
+        assert check.error(CASE, answer, cells.reference(CASE, inputs, weights)) == inf
+
+
+def test_states_in_the_wrong_order_are_an_error(right):
+    inputs, weights, (h, c) = right
+    assert check.error(CASE, [c, h], cells.reference(CASE, inputs, weights)) > check.tolerance(CASE)
+
+
+def test_the_error_is_relative_where_the_right_answer_is_above_one():
+    case = Case("rnn", hidden=3, input=2, batch=1, part="linear")
+    inputs = cells.Inputs(torch.tensor([[100.0, 0.0]]), torch.zeros(1, 3), *[torch.empty(0)] * 2)
+    weights = cells.Weights(torch.eye(3, 2), torch.eye(3), torch.zeros(3), torch.zeros(3))
+    answer = [torch.tensor([[101.0, 0.0, 0.0]])]
+    assert check.error(case, answer, cells.reference(case, inputs, weights)) == pytest.approx(0.01)
+    answer = [torch.tensor([[100.0, 0.5, 0.0]])]
+    assert check.error(case, answer, cells.reference(case, inputs, weights)) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_linear_part_may_answer_whole_or_by_gate_or_in_two_products(cell):
+    case = Case(cell, hidden=6, input=4, batch=3, part="linear")
+    inputs, weights = given(case)
+    (sums,) = cells.reference(case, inputs, weights)
+    x, h, W, U = (t.double() for t in (inputs.x, inputs.h, weights.W, weights.U))
+    for answer in ([sums], sums.chunk(cells.GATE_SUMS[cell], dim=1), [x @ W.T, h @ U.T]):
+        assert check.error(case, answer, cells.reference(case, inputs, weights)) < 1e-12
+
+
+def test_poison_leaves_no_element_of_an_answer():
+    answer = [torch.zeros(3, 4), torch.zeros(2, dtype=torch.bfloat16)]
+    check.poison(answer)
+    assert all(t.isnan().all() for t in answer)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_dtype_a_suite_can_ask_for_has_a_tolerance(dtype):
+    assert 0 < check.tolerance(Case("rnn", 8, 8, 1, dtype=dtype, activations=dtype)) < 0.1
+
+
+@pytest.mark.parametrize("narrow", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_tolerance_of_float32_is_finer_than_the_rounding_of_a_narrower_dtype(cell, narrow):
+    case = Case(cell, hidden=32, input=32, batch=4)
+    inputs, weights = given(case)
+    narrowed = cells.Weights(*(t.to(narrow) for t in weights))
+    answer = cells.reference(case, inputs, narrowed)
+    assert check.error(
+        case, [t.to(narrow) for t in answer], cells.reference(case, inputs, weights)
+    ) > check.tolerance(case)

@@ -1,0 +1,180 @@
+"""Every file in kernels/implementations computes the step it says it computes."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import torch
+
+from kernels import cells, check, implementations
+from kernels.contract import CELLS, DTYPES, PARTS, Case, Unavailable
+from kernels.inputs import INPUT_SETS, Arena, draw, set_bytes
+
+NAMES = implementations.names()
+SHAPES_EACH = 20
+SCALE = 16.0
+"""Exact in both dtypes; makes gate sums of order one at these sizes, so that no term is lost in rounding."""
+
+
+@pytest.fixture(scope="module")
+def arena():
+    arena = Arena(1 << 20, "cpu", seed=5)
+    (everything,) = arena.sets(((arena.size_bytes // 2,),), "bfloat16", 1)[0]
+    everything.mul_(SCALE)
+    return arena
+
+
+def random_shapes(seed):
+    chance = random.Random(seed)
+    yield 1, 1, 1
+    for _ in range(SHAPES_EACH - 1):
+        yield chance.randint(1, 40), chance.randint(1, 40), chance.randint(1, 9)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_it_agrees_with_the_reference_at_twenty_random_shapes(arena, name, cell, part, dtype):
+    implementation = implementations.load(name)
+    for H, I, B in random_shapes(f"{name}{cell}{part}{dtype}"):  # noqa: E741 - the method's own letters
+        case = Case(cell, H, I, B, part=part, dtype=dtype, activations=dtype)
+        if reason := implementation.unavailable(case):
+            pytest.skip(reason)
+        sets = arena.sets(implementation.layout(case), dtype, 2)
+        inputs = draw(case, torch.Generator().manual_seed(H))
+        with torch.inference_mode():
+            bind = implementation.prepare(case, sets, inputs)
+            answer = bind(1, 2)()
+        assert all(t.dtype == inputs[2].h.dtype for t in answer)
+        weights = implementation.canonical(case, sets[1])
+        worst = check.error(case, answer, cells.reference(case, inputs[2], weights))
+        assert worst <= check.tolerance(case), f"H={H} I={I} B={B}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("cell", CELLS)
+def test_its_canonical_weights_are_those_of_its_layout_each_once(name, cell):
+    """Weights numbered 1 to n come back as 1 to n; what else the convention wants is zero."""
+    implementation = implementations.load(name)
+    H, I = 7, 5  # noqa: E741 - the method's own letters
+    case = Case(cell, H, I, 1)
+    layout = implementation.layout(case)
+    numbers = iter(range(1, 10_000))
+    tensors = [
+        torch.tensor([float(next(numbers)) for _ in range(torch.Size(s).numel())]).view(s)
+        for s in layout
+    ]
+    given = torch.cat([t.flatten() for t in tensors])
+    weights = implementation.canonical(case, tensors)
+    G = cells.GATES[cell]
+    assert [tuple(t.shape) for t in weights] == [(G * H, I), (G * H, H), (G * H,), (G * H,)]
+    found = torch.cat([t.flatten() for t in weights])
+    assert torch.equal(found[found != 0].sort().values, given)
+    assert (weights.W != 0).all()
+    assert (weights.U != 0).all()
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_gates_of_torch_gates_are_the_rows_of_pytorchs_stacked_weights(cell):
+    torch_gates = implementations.load("torch_gates")
+    H, I = 3, 2  # noqa: E741 - the method's own letters
+    case = Case(cell, H, I, 1)
+    tensors = [torch.rand(shape) for shape in torch_gates.layout(case)]
+    weights = torch_gates.canonical(case, tensors)
+    for gate in range({"rnn": 1, "lstm": 4, "gru": 2}[cell]):
+        rows = slice(gate * H, (gate + 1) * H)
+        assert torch.equal(torch.hstack([weights.W[rows], weights.U[rows]]), tensors[gate])
+    if cell == "gru":
+        assert torch.equal(weights.W[2 * H :], tensors[2])
+        assert torch.equal(weights.U[2 * H :], tensors[3])
+        assert torch.equal(weights.b_u[2 * H :], tensors[7])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_computes_with_the_weights_and_inputs_it_is_bound_to(name):
+    implementation = implementations.load(name)
+    case = Case("lstm", 8, 6, 2)
+    layout = implementation.layout(case)
+    sets = Arena(3 * set_bytes(layout, "float32"), "cpu", 0).sets(layout, "float32", 3)
+    inputs = draw(case, torch.Generator().manual_seed(0))
+    bind = implementation.prepare(case, sets, inputs)
+    answers = {(w, i): bind(w, i)() for w in range(3) for i in range(INPUT_SETS)}
+    for (w, i), answer in answers.items():
+        weights = implementation.canonical(case, sets[w])
+        assert check.error(
+            case, answer, cells.reference(case, inputs[i], weights)
+        ) <= check.tolerance(case)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_leaves_weights_and_inputs_as_they_were(name):
+    implementation = implementations.load(name)
+    for cell in CELLS:
+        for part in PARTS:
+            case = Case(cell, 8, 6, 2, part=part)
+            layout = implementation.layout(case)
+            sets = Arena(set_bytes(layout, "float32"), "cpu", 0).sets(layout, "float32", 1)
+            inputs = draw(case, torch.Generator().manual_seed(0))
+            before = [t.clone() for t in (*sets[0], *inputs[0])]
+            with torch.inference_mode():
+                implementation.prepare(case, sets, inputs)(0, 0)()
+            after = (*sets[0], *inputs[0])
+            assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True)), case.id
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_says_what_it_is(name):
+    implementation = implementations.load(name)
+    assert implementation.label
+    assert implementation.version()
+    assert implementation.reads.keys() == {"W", "U"}
+    assert set(implementation.reads.values()) <= {"per_step", "per_call"}
+    assert len({implementations.load(other).label for other in NAMES}) == len(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_mixture_of_dtypes_it_cannot_compute_is_a_reason(name):
+    case = Case("lstm", 8, 8, 1, dtype="bfloat16", activations="float32")
+    reason = implementations.load(name).unavailable(case)
+    assert reason is None or "bfloat16" in reason
+
+
+def test_an_unknown_implementation_is_unavailable_and_the_known_ones_are_named():
+    with pytest.raises(
+        Unavailable, match=r"'nobody' is unknown: use one of .*torch_cell"
+    ) as caught:
+        implementations.load("nobody")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["__init__", "../cells", "torch_cell.py", ""])
+def test_only_a_files_own_name_is_an_implementation(name):
+    with pytest.raises(Unavailable):
+        implementations.load(name)
+
+
+def fails(error):
+    def load(_name):
+        raise error
+
+    return load
+
+
+def test_an_implementation_whose_library_is_absent_is_unavailable(monkeypatch):
+    error = ModuleNotFoundError("No module named 'onnxruntime'")
+    monkeypatch.setattr(implementations, "import_module", fails(error))
+    with pytest.raises(
+        Unavailable, match="torch_cell cannot be loaded: No module named 'onnxruntime'"
+    ):
+        implementations.load("torch_cell")
+
+
+@pytest.mark.parametrize(
+    "error", [SyntaxError("invalid syntax"), OSError("libcuda.so.1: not found")]
+)
+def test_an_implementation_that_breaks_on_import_is_unavailable(monkeypatch, error):
+    monkeypatch.setattr(implementations, "import_module", fails(error))
+    with pytest.raises(Unavailable):
+        implementations.load("torch_cell")

@@ -1,0 +1,101 @@
+"""Doubts that only reading reveals: impossible points, missing cases, levels that end elsewhere than caches."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bench.records import Doubt, Level, Point
+from reports import doubts
+from tests.reports import synthetic
+from tests.reports.synthetic import KIB, MIB, profile
+
+
+def codes(made):
+    """The codes of a profile's doubts, in order."""
+    return [doubt.code for doubt in doubts.of(made)]
+
+
+def test_a_sound_profile_is_not_doubted():
+    assert codes(profile([synthetic.point(fraction=0.9)])) == []
+
+
+def test_impossible_points_come_first():
+    stored = Doubt("noisy", "run", "interval of 9 %", "measure longer")
+    made = profile(
+        [synthetic.point(), synthetic.point(fraction=1.2, batch=2)],
+        doubts=(stored,),
+        complete=False,
+    )
+    assert codes(made) == ["impossible", "incomplete", "noisy"]
+    first = doubts.of(made)[0]
+    assert first.about == made.points[1].key
+    assert "119\N{EN DASH}121 %" in first.message
+
+
+def test_failed_and_skipped_cases_are_listed_with_their_reasons():
+    case = synthetic.point().case
+    made = profile([
+        Point(case, "a", "failed", reason="wrong by 3e-2"),
+        Point(replace(case, batch=2), "a", "skipped", reason="no such dtype"),
+        Point(replace(case, batch=4), "a", "skipped", reason="no such dtype"),
+        Point(replace(case, batch=8), "a", "skipped"),
+    ])  # fmt: skip
+    failed, together, silent = doubts.of(made)
+    assert (failed.code, failed.message) == ("missing case", "failed: wrong by 3e-2")
+    assert (together.code, together.about) == ("skipped", "2 points")
+    assert made.points[1].key in together.message
+    assert made.points[2].key in together.message
+    assert silent.message == "no reason was recorded"
+
+
+def test_points_that_no_roof_holds_are_doubted_together():
+    points = [replace(synthetic.point(batch=b), roof_bytes_per_s=()) for b in (1, 2)]
+    (doubt,) = doubts.of(profile(points))
+    assert (doubt.code, doubt.about) == ("no verdict", "2 points")
+    assert "no read roof" in doubt.message
+
+
+@pytest.mark.parametrize(
+    ("name", "end", "doubted"),
+    [
+        ("L3", 32 * MIB, False),
+        ("L3", 16 * MIB, False),
+        ("L3", 15 * MIB, True),
+        ("L3", 65 * MIB, True),
+        ("LLC", 4 * MIB, True),
+        ("LLC", 32 * MIB, False),
+        ("L2", 2 * MIB, False),
+        ("L2", 512 * KIB, True),
+        ("L1", 32 * KIB, False),
+        ("L4", 32 * KIB, False),
+        ("cache 2", 32 * KIB, False),
+    ],
+)
+def test_a_plateau_agrees_with_its_cache_within_a_factor_of_two(name, end, doubted):
+    made = profile(levels=(Level("cpu", name, end, 1e11), Level("cpu", "DRAM", None, 5e10)))
+    assert codes(made) == (["level disagrees"] if doubted else [])
+
+
+def test_a_point_beside_a_roof_of_another_level_is_doubted():
+    fast = replace(synthetic.point(fraction=0.9), roof_bytes_per_s=(150e9,) * 11)
+    (doubt,) = doubts.of(profile([fast, synthetic.point(batch=2)]))
+    assert (doubt.code, doubt.about) == ("level unclear", fast.key)
+
+
+def test_caches_are_counted_with_all_instances_and_without_instructions():
+    assert doubts.system_caches(profile()) == {1: 64 * KIB, 2: 2 * MIB, 3: 32 * MIB}
+
+
+@pytest.mark.parametrize(
+    "cpu",
+    [
+        None,
+        {},
+        {"caches": None},
+        {"caches": ["L1", {"level": "1"}, {"level": 1, "size_bytes": None}]},
+    ],
+)
+def test_a_machine_that_reports_no_caches_is_not_doubted(cpu):
+    assert codes(profile(machine={"cpu": cpu})) == []

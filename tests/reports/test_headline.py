@@ -1,0 +1,128 @@
+"""The headline in every situation: true, clear about what it is about, and claiming no bound that is unconfirmed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bench.records import Point
+from reports.headline import headline, machine
+from tests.reports import synthetic
+from tests.reports.synthetic import profile
+
+
+def series(fraction, implementation="torch_cell", **case):
+    """Batches 1, 2, 4 and 8 at one fraction of the roof."""
+    batches = (1, 2, 4, 8)
+    return [
+        synthetic.point(fraction=fraction, implementation=implementation, batch=batch, **case)
+        for batch in batches
+    ]
+
+
+def test_the_best_implementation_is_named_with_pytorchs_own_beside_it():
+    text = headline(profile([*series(0.8), *series(0.9, "torch_gates")]))
+    assert text.startswith("On Synthetic CPU, an LSTM step of 1,024 units (float32, 2 threads, ")
+    assert (
+        "reaches 90 % of the measured roof (89\N{EN DASH}91 %) at batch 1 with torch_gates" in text
+    )
+    assert "PyTorch\u2019s own cell reaches 80 % (79\N{EN DASH}81 %)" in text
+    assert "DRAM bandwidth allows up to batch 4" in text
+
+
+def test_a_bound_is_never_named_without_saying_that_it_is_unconfirmed():
+    text = headline(profile(series(0.9)))
+    assert "unconfirmed: the experiments that would confirm it have not been run" in text
+    assert "bound" not in text
+
+
+def test_where_nothing_touches_the_roof_it_says_so_and_by_how_much():
+    text = headline(profile([*series(0.4), *series(0.5, "torch_gates")]))
+    assert "no implementation measured touches the roof" in text
+    assert "torch_gates, reaches 50 % of it" in text
+    assert "the machine would allow 2.0 times its speed" in text
+    assert "PyTorch\u2019s own cell reaches 40 %" in text
+    assert "bandwidth" not in text
+
+
+def test_pytorch_is_not_set_beside_itself():
+    assert headline(profile(series(0.9))).count("PyTorch") == 1
+
+
+def test_a_missing_reference_is_said():
+    assert "own cell has no figure" in headline(profile(series(0.9, "torch_gates")))
+
+
+def test_streamed_1024_comes_before_larger_and_resident_steps():
+    points = [
+        *series(0.9),
+        *series(0.6, hidden=2048),
+        *series(0.7, residency="resident"),
+        *series(0.8, cell="gru"),
+        *series(0.8, cell="rnn"),
+    ]
+    assert "LSTM step of 1,024 units (float32, 2 threads, weights fetched" in headline(
+        profile(points)
+    )
+
+
+@pytest.mark.parametrize(
+    ("points", "words"),
+    [
+        ([*series(0.9, hidden=512), *series(0.9, hidden=2048)], "an LSTM step of 2,048 units"),
+        (series(0.9, residency="resident"), "weights resident)"),
+        (series(0.9, cell="gru"), "a GRU step of 1,024 units"),
+        (series(0.9, cell="rnn"), "an RNN step of 1,024 units"),
+        (series(0.9, part="linear"), "the linear part of an LSTM step"),
+    ],
+)
+def test_without_its_favourite_step_it_takes_the_next(points, words):
+    assert words in headline(profile(points))
+
+
+def test_an_impossible_point_is_no_record():
+    both = [*series(1.2, "torch_gates"), *series(0.9)]
+    assert "90 %" in headline(profile(both))
+    assert "120 %" not in headline(profile(both))
+    alone = headline(profile(series(1.2)))
+    assert "the roof or the bytes are wrong" in alone
+    assert "%" not in alone
+
+
+def test_an_open_bound_is_called_open():
+    points = [synthetic.point(fraction=0.75, spread=0.05, floor=1e-9)]
+    assert "open: the interval allows bandwidth or implementation" in headline(profile(points))
+
+
+def test_overhead_is_not_called_bandwidth():
+    point = synthetic.point(fraction=0.3)
+    text = headline(profile([replace(point, floor_seconds=0.7 * point.seconds[0])]))
+    assert "cost of the call itself (unconfirmed" in text
+    assert "bandwidth" not in text
+
+
+def test_no_roof_no_percentage():
+    text = headline(profile([replace(synthetic.point(), roof_bytes_per_s=())]))
+    assert "no read roof was measured beside it" in text
+    assert "%" not in text
+
+
+@pytest.mark.parametrize("status", ["failed", "skipped"])
+def test_no_good_point_at_all_is_a_sentence_too(status):
+    points = [Point(synthetic.point().case, "torch_cell", status, reason="no")]
+    assert headline(profile(points)) == headline(profile())
+    assert "no step could be measured" in headline(profile(points))
+
+
+@pytest.mark.parametrize(
+    ("described", "name"),
+    [
+        ({"label": "Box\n 1", "cpu": {"model": "CPU"}}, "Box 1"),
+        ({"label": " ", "cpu": {"model": "CPU"}}, "CPU"),
+        ({"label": None, "cpu": None}, "this machine"),
+        ({}, "this machine"),
+    ],
+)
+def test_a_machine_goes_by_its_label_else_its_processor(described, name):
+    assert machine(profile(machine=described)) == name

@@ -1,0 +1,198 @@
+"""The report as text and page: what stands in it, in which order, and that a profile cannot speak through it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from bench.records import Doubt, Point
+from reports import headline, html, markdown, page
+from tests.reports import synthetic
+from tests.reports.synthetic import profile
+
+HOSTILE = "<script>alert(1)</script>|[x](javascript:alert(1))`\n# no"
+
+
+def document(made, **fields):
+    """The document of a profile without pictures."""
+    known = {"pictures": (), "command": "python -m reports build x", "methodology": None} | fields
+    return page.document(made, **known)
+
+
+class Tags(HTMLParser):
+    """Collects a page's elements and their attributes; notices those that do not close."""
+
+    VOID = frozenset({"meta", "input", "br", "link", "img", "path", "use"})
+
+    def __init__(self, text):
+        super().__init__()
+        self.found, self._open = [], []
+        self.feed(text)
+        assert self._open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.found.append((tag, dict(attributes)))
+        if tag not in self.VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in self.VOID:
+            assert self._open.pop() == tag
+
+
+def hostile():
+    """A profile with markup wherever a profile holds text."""
+    point = replace(synthetic.point(), version=HOSTILE)
+    failed = Point(replace(point.case, batch=2), HOSTILE, "failed", reason=HOSTILE)
+    return profile(
+        [point, failed],
+        suite=HOSTILE,
+        created=HOSTILE,
+        machine={
+            "label": HOSTILE,
+            "os": HOSTILE,
+            "cpu": {"model": HOSTILE, "caches": [{"type": HOSTILE}]},
+        },
+        environment={"packages": {HOSTILE: HOSTILE}, "variables": {HOSTILE: HOSTILE}},
+        doubts=(Doubt(HOSTILE, HOSTILE, HOSTILE, HOSTILE),),
+    )
+
+
+def test_sections_stand_in_the_designs_order():
+    part = synthetic.point(part="linear")
+    names = [
+        section.name
+        for section in document(profile([synthetic.point(), part]), pictures=("roofline",)).sections
+    ]
+    assert names == [
+        "doubts",
+        "pictures",
+        "verdicts",
+        "linear",
+        "claims",
+        "points",
+        "machine",
+        "method",
+        "command",
+    ]
+
+
+def test_the_headline_opens_the_report_and_doubts_precede_every_figure():
+    made = profile([synthetic.point(fraction=1.2)])
+    text = markdown.render(document(made, pictures=("roofline",)))
+    assert (
+        text.index(headline.headline(made)) < text.index("impossible") < text.index("roofline.svg")
+    )
+
+
+def test_a_doubt_about_many_points_names_a_few_and_says_how_many_more():
+    doubt = Doubt("noisy", ", ".join("abcde"), "5 points were noisy", "measure longer")
+    text = markdown.render(document(profile(doubts=(doubt,))))
+    assert "- a, b, c and 2 more, named at each point: 5 points were noisy" in text
+
+
+def test_claims_are_said_not_to_be_evaluated():
+    assert "## Claims about the hardware\n\nNot evaluated in this version." in markdown.render(
+        document(profile())
+    )
+
+
+def test_the_command_and_the_method_are_in_it():
+    text = markdown.render(document(profile(), methodology="../../bench/METHODOLOGY.md"))
+    assert "    python -m reports build x" in text
+    assert "[METHODOLOGY.md](<../../bench/METHODOLOGY.md>)" in text
+    assert len(page.METHOD) == 10
+    assert "METHODOLOGY.md" in markdown.render(document(profile()))
+
+
+def test_every_picture_says_how_to_read_it_and_what_its_marks_are():
+    for _, caption in page.CAPTIONS.values():
+        assert "best-of-N" in caption
+        assert "medians with" in " ".join(caption.split())
+
+
+def test_every_bound_is_marked_unconfirmed_wherever_it_stands():
+    made = profile([synthetic.point(fraction=0.9)])
+    text = markdown.render(document(made))
+    assert text.count("bandwidth (DRAM)") == text.count("bandwidth (DRAM) \N{DAGGER}") == 3
+    assert "\N{DAGGER} unconfirmed: the experiments that would confirm it have not been run" in text
+
+
+def test_a_profile_cannot_mark_up_the_text():
+    text = markdown.render(document(hostile()))
+    assert "<script" not in text
+    # Every line of a table has as many bars as the line above it, escaped ones aside.
+    for table in re.findall(r"(?:^\|.*\|$\n?)+", text, flags=re.MULTILINE):
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
+    assert not re.search(r"(?<!\\)\[x", text)
+    assert "\n# no" not in text
+
+
+def test_a_profile_cannot_mark_up_the_page():
+    text = html.render(document(hostile()), {})
+    found = Tags(text).found
+    assert [tag for tag, _ in found].count("script") == 1
+    assert "&lt;script&gt;" in text
+    assert not any(
+        value and "javascript:" in value for tag, a in found if tag == "a" for value in a.values()
+    )
+
+
+def test_only_the_pages_own_script_may_run_and_nothing_is_fetched():
+    text = html.render(document(profile()), {})
+    policy = next(a["content"] for tag, a in Tags(text).found if a.get("http-equiv"))
+    assert "default-src 'none'" in policy
+    assert re.search(r"script-src 'sha256-[A-Za-z0-9+/]{43}='", policy)
+    for tag, attributes in Tags(text).found:
+        for name in ("src", "href", "action"):
+            assert not re.match(r"(?i)\s*(https?:|//)", attributes.get(name) or ""), (
+                tag,
+                attributes,
+            )
+
+
+def test_the_policys_hash_is_that_of_the_script_as_it_stands_in_the_page():
+    text = html.render(document(profile()), {})
+    script = re.search(r"<script>(.*)</script>", text, flags=re.DOTALL).group(1)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src &#39;sha256-{digest}&#39;" in text
+
+
+def test_pictures_are_inlined_with_ids_of_their_own_and_the_themes_colours():
+    svg = (
+        '<?xml version="1.0"?>\n<!DOCTYPE svg PUBLIC "x" "http://x">\n<svg width="10pt" height="5pt" viewBox="0 0 1 1">'
+        '<metadata>when and who</metadata><g id="a" clip-path="url(#p1)" style="fill: #1b1f24"/>'
+        '<use xlink:href="#m1"/></svg>'
+    )
+    assert html.inlined("roofline", svg) == (
+        '<svg viewBox="0 0 1 1"><g id="roofline-a" clip-path="url(#roofline-p1)" style="fill: var(--ink)"/>'
+        '<use xlink:href="#roofline-m1"/></svg>'
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("torch_cell", "torch_cell"),
+        ("_a_ ~b~", "\\_a\\_ \\~b\\~"),
+        ("a|b", "a\\|b"),
+        ("a & <b>", "a &amp; &lt;b&gt;"),
+        ("two\nlines", "two lines"),
+        ("*bold* `code` [link]", "\\*bold\\* \\`code\\` \\[link\\]"),
+        ("\\|", "\\\\\\|"),
+    ],
+)
+def test_markdown_shows_text_as_it_is(text, escaped):
+    assert markdown.escape(text) == escaped
+
+
+def test_a_profile_that_lacks_everything_still_makes_a_page():
+    bare = profile(machine={}, environment={}, project={}, roofs=(), levels=())
+    for made in (bare, replace(bare, points=(synthetic.point(),))):
+        assert "<main>" in html.render(document(made), {})
+        assert markdown.render(document(made)).startswith("# rnn-roofline on this machine")

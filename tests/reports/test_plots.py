@@ -1,0 +1,160 @@
+"""The pictures show every series they claim to, their roofs end at their elbows, and text stays text."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from reports import plots
+from reports import roofline as model
+from reports.plot_bandwidth import bandwidth_against_working_set
+from reports.plot_roofline import roofline
+from reports.plot_time import time_against_batch
+from tests.reports import synthetic
+from tests.reports.synthetic import profile
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    """No figure outlives its test."""
+    yield
+    import matplotlib.pyplot as plt
+
+    plt.close("all")
+
+
+@pytest.fixture
+def made():
+    """Two implementations, two residencies, two dtypes and two thread counts."""
+    cases = [
+        {"batch": batch, "residency": r} for batch in (1, 4, 16) for r in ("resident", "streamed")
+    ]
+    points = [synthetic.point(fraction=0.8, **case) for case in cases]
+    points += [
+        synthetic.point(fraction=0.6, implementation="torch_gates", **case) for case in cases
+    ]
+    points += [synthetic.point("gru", dtype="bfloat16"), synthetic.point(threads=1)]
+    return profile(points)
+
+
+def texts(ax):
+    """All text drawn on axes."""
+    return [text.get_text() for text in ax.texts]
+
+
+def test_a_panel_per_cell_and_residency(made):
+    axes = roofline(made)
+    titles = [ax.get_title(loc="left") for ax in axes.flat]
+    assert axes.shape == (2, 2)
+    assert titles[0].startswith("LSTM, weights streamed")
+    assert titles[3].startswith("GRU, weights resident")
+
+
+def test_bandwidth_roofs_end_at_their_elbow_and_arithmetic_begins_at_the_first(made):
+    ax = roofline(made)[0, 0]
+    lines = [
+        line for line in ax.lines if len(line.get_xdata()) == 2 and line.get_marker() == "None"
+    ]
+    ends = [tuple(line.get_xdata()) + tuple(line.get_ydata()) for line in lines]
+    dram = next(e for e in ends if e[2] / e[0] == pytest.approx(52) and e[1] > e[0])
+    assert dram[1] == pytest.approx(180 / 52)
+    assert dram[3] == pytest.approx(180)
+    flat = next(e for e in ends if e[2] == e[3])
+    assert flat[0] == pytest.approx(180 / 330)
+
+
+def test_roofs_carry_their_values_and_ridges_theirs(made):
+    found = texts(roofline(made)[0, 0])
+    assert "DRAM 52 GB/s" in found
+    assert "float32 180 GFLOP/s" in found
+    assert "3.46" in found
+
+
+def test_the_points_of_other_thread_counts_stay_out_of_the_roofline(made):
+    ax = roofline(made)[0, 0]
+    shown = sum(len(line.get_xdata()) for line in ax.lines if line.get_marker() == "o")
+    assert shown == 6
+
+
+def test_a_point_stands_at_its_intensity_and_rate(made):
+    (row,) = [
+        r for r in model.rows(made)
+        if r.case.batch == 16 and r.case.residency == "streamed" and r.point.implementation == "torch_cell"
+    ]  # fmt: skip
+    drawn = {
+        (x, y)
+        for line in roofline(made)[0, 0].lines
+        if line.get_marker() == "o"
+        for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)
+    }
+    assert (row.intensity, row.flop_per_s / 1e9) in drawn
+
+
+def test_labels_of_one_panel_do_not_overlap(made):
+    axes = roofline(made)
+    axes.flat[0].figure.canvas.draw()
+    for ax in axes.flat:
+        boxes = [text.get_window_extent() for text in ax.texts if not text.get_rotation()]
+        for i, one in enumerate(boxes):
+            assert not any(one.overlaps(other) for other in boxes[i + 1 :])
+
+
+def test_time_has_a_limit_line_beneath_every_measured_one(made):
+    ax = time_against_batch(made)[0, 0]
+    limits = [line for line in ax.lines if line.get_color() == plots.MUTED]
+    measured = [line for line in ax.lines if line.get_marker() == "o" and line not in limits]
+    measured = [line for line in measured if len(line.get_xdata()) == 3]
+    assert len(limits) == 1
+    assert len(measured) == 2
+    for line in measured:
+        assert all(a < b for a, b in zip(limits[0].get_ydata(), line.get_ydata(), strict=True))
+
+
+def test_the_free_batch_is_filled(made):
+    ax = time_against_batch(made)[0, 0]
+    filled = [line for line in ax.lines if line.get_marker() == "o" and len(line.get_xdata()) == 1]
+    assert [line.get_xdata()[0] for line in filled] == [4, 4]
+
+
+def test_the_bandwidth_plot_has_a_curve_per_thread_count_and_the_systems_caches(made):
+    ax = bandwidth_against_working_set(made)
+    labels = ax.get_legend_handles_labels()[1]
+    assert labels[:2] == ["read, 2 threads", "read, 1 thread"]
+    assert {"write, 2 threads", "copy, 2 threads", "triad, 2 threads"} <= set(labels)
+    assert {"L1 64 KiB", "L2 2 MiB", "L3 32 MiB", "DRAM\n52 GB/s"} <= set(texts(ax))
+
+
+def test_a_picture_without_data_is_not_drawn(tmp_path):
+    assert plots.save_all(profile(roofs=(), levels=()), tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("lacking", [{"levels": ()}, {"roofs": ()}, {"roofs": (), "levels": ()}])
+def test_pictures_do_without_what_a_profile_lacks(made, lacking):
+    bare = replace(made, **lacking)
+    for drawn in (roofline(bare), time_against_batch(bare)):
+        plots.figure_of(drawn).canvas.draw()
+    assert (bandwidth_against_working_set(bare) is None) == ("roofs" in lacking)
+
+
+def test_files_are_reproducible_and_their_text_is_text(made, tmp_path):
+    small = replace(made, points=(replace(made.points[0], implementation="<script>$x^2$_"),))
+    names = plots.save_all(small, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        f"{name}.{kind}" for name in names for kind in ("svg", "png", "pdf")
+    )
+    first = (tmp_path / "roofline.svg").read_text()
+    assert "&lt;script&gt;$x^2$_</text>" in first
+    assert "<script" not in first
+    assert not re.search(r"<dc:date>", first)
+    plots.save_all(small, tmp_path)
+    assert (tmp_path / "roofline.svg").read_text() == first
+
+
+def test_an_implementation_keeps_its_colour(made):
+    alone = replace(made, points=made.points[:1])
+    assert (
+        plots.colours(alone)["torch_cell"] == plots.colours(made)["torch_cell"] == plots.PALETTE[0]
+    )

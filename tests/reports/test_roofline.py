@@ -1,0 +1,211 @@
+"""Points against their roofs: fractions worked out by hand, and nothing made up where a profile lacks something."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bench.records import Level
+from reports import roofline, roofs
+from tests.reports import synthetic
+from tests.reports.synthetic import KIB, MIB, profile, roof
+
+
+def only(point, **fields):
+    """The row of a profile's one point."""
+    (row,) = roofline.rows(profile([point], **fields))
+    return row
+
+
+def planted(seconds, roofs, **fields):
+    """A point of 1000 bytes read, 100 written and 4000 FLOPs, with these samples."""
+    return replace(
+        synthetic.point(),
+        seconds=tuple(seconds),
+        roof_bytes_per_s=tuple(roofs),
+        bytes={"weights": 900, "activations": 200, "read": 1000, "written": 100},
+        flops={"linear": 4000, "recurrent": 2000, "pointwise": 10},
+        **fields,
+    )
+
+
+def test_a_fraction_is_what_paper_and_pencil_say():
+    # 1000 / 50e9 + 100 / 40e9 = 20 + 2.5 ns; 4000 / 180e9 = 22.2 ns; the floor is 5 ns.
+    row = only(planted([45e-9], [50e9], floor_seconds=5e-9))
+    assert row.t_bytes.median == pytest.approx(22.5e-9)
+    assert row.t_flops.median == pytest.approx(22.2222e-9, rel=1e-4)
+    assert row.fraction.median == pytest.approx(0.5)
+    assert row.explained.median == pytest.approx(27.5 / 45)
+    assert row.overhead.median == pytest.approx(5 / 45)
+    assert row.bytes_per_s == pytest.approx(1100 / 45e-9)
+    assert row.flop_per_s == pytest.approx(4000 / 45e-9)
+    assert row.intensity == pytest.approx(4000 / 1100)
+
+
+def test_the_larger_of_the_two_times_is_the_limit():
+    row = only(planted([100e-9], [500e9]))
+    assert row.t_bytes.median == pytest.approx(4.5e-9)
+    assert row.fraction.median == pytest.approx(0.222222, rel=1e-4)
+
+
+def test_fractions_are_formed_round_by_round():
+    # The machine slows down to a half and back; the step keeps to half of its roof throughout.
+    seconds, roofs = [45e-9, 90e-9, 45e-9], [50e9, 22.2222e9, 50e9]
+    row = only(planted(seconds, roofs, roof_flop_per_s=(1e15,) * 3))
+    assert row.fraction.median == pytest.approx(0.5)
+    rounds = sorted((1000 / r + 100 / 40e9) / s for s, r in zip(seconds, roofs, strict=True))
+    assert row.fraction.low == pytest.approx(rounds[0])
+    assert row.fraction.high == pytest.approx(rounds[-1])
+
+
+def test_a_paired_arithmetic_sample_goes_before_the_roof():
+    row = only(planted([100e-9], [500e9], roof_flop_per_s=(80e9,)))
+    assert row.t_flops.median == pytest.approx(50e-9)
+    assert row.fraction.median == pytest.approx(0.5)
+
+
+def test_a_point_planted_at_half_its_roof_scores_a_half():
+    assert only(synthetic.point(fraction=0.5)).fraction.median == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "matmul", "expected"),
+    [
+        ("float32", {"float32": 100e9, "bfloat16": 400e9}, 100e9),
+        ("bfloat16", {"float32": 300e9, "bfloat16": 161e9}, 300e9),
+        ("bfloat16", {"float32": 100e9, "bfloat16": 400e9}, 400e9),
+        ("float32", {"bfloat16": 400e9}, None),
+    ],
+)
+def test_weights_may_be_widened_but_not_narrowed(dtype, matmul, expected):
+    made = profile(roofs=tuple(roof("matmul", [v / 2, v], dtype=k) for k, v in matmul.items()))
+    assert roofs.arithmetic_roof(made, "cpu", 2, dtype) == expected
+
+
+def test_roofs_of_other_threads_devices_and_datasheets_do_not_count():
+    others = [
+        roof("matmul", [9e12], dtype="float32", threads=1),
+        roof("matmul", [9e12], dtype="float32", device="cuda"),
+        roof("matmul", [9e12], dtype="float32", source="datasheet"),
+        roof("matmul", [1e9, 3e9, 2e9], dtype="float32"),
+    ]
+    assert roofs.arithmetic_roof(profile(roofs=tuple(others)), "cpu", 2, "float32") == 3e9
+
+
+def test_a_roof_is_the_best_of_its_samples():
+    assert roofs.best(roof("read", [2.0, 5.0, 3.0])) == 5.0
+    assert roofs.best(roof("call", [2.0, 5.0, 3.0])) == 2.0
+    assert roofs.best(roof("read", [])) is None
+
+
+def test_the_write_roof_is_the_nearest_in_ratio():
+    sizes = (64 * KIB, MIB)
+    made = profile(roofs=tuple(roof("write", [size], working_set_bytes=size) for size in sizes))
+    assert roofs.write_roof(made, "cpu", 2, 8 * KIB) == 64 * KIB
+    assert roofs.write_roof(made, "cpu", 2, 300 * KIB) == MIB  # nearer to 64 KiB by difference
+    assert roofs.write_roof(made, "cpu", 1, 8 * KIB) is None
+
+
+def test_the_read_curve_keeps_the_best_variant_of_each_size():
+    made = profile(
+        roofs=(
+            roof("read", [10.0, 15.0], working_set_bytes=MIB, implementation="a"),
+            roof("read", [11.0, 12.0], working_set_bytes=MIB, implementation="b"),
+            roof("read", [30.0], working_set_bytes=KIB),
+            roof("read", [7.0], working_set_bytes=MIB, threads=1),
+        )
+    )
+    expected = {1: [(MIB, 7.0)], 2: [(KIB, 30.0), (MIB, 15.0)]}
+    assert roofs.read_curve(made, "cpu") == expected
+
+
+def test_a_ridge_is_arithmetic_over_bandwidth():
+    found = {
+        (r.level, r.dtype): r.flop_per_byte for r in roofs.ridges(profile(), "cpu", ["float32"])
+    }
+    assert found["DRAM", "float32"] == pytest.approx(180 / 52)
+    assert found["L1", "float32"] == pytest.approx(180 / 330)
+
+
+@pytest.mark.parametrize(
+    ("working_set", "threads", "level"),
+    [
+        (64 * KIB, 2, "L1"),
+        (64 * KIB + 1, 2, "L2"),
+        (33 * MIB, 2, "DRAM"),
+        (33 * MIB, 1, "DRAM"),
+        # Half the private caches: where a smaller set lies at one thread the levels do not say.
+        (MIB, 1, None),
+        (None, 2, None),
+    ],
+)
+def test_a_working_set_lies_in_its_level(working_set, threads, level):
+    point = synthetic.point(threads=threads)
+    point = replace(point, working_set_bytes=working_set, roof_bytes_per_s=(52e9,) * 11)
+    assert only(point).level == level
+
+
+@pytest.mark.parametrize(("paired", "level"), [(100e9, "DRAM"), (110e9, None), (10e9, "DRAM")])
+def test_a_level_is_not_named_where_the_roof_beside_the_point_is_anothers(paired, level):
+    assert only(replace(synthetic.point(), roof_bytes_per_s=(paired,) * 11)).level == level
+
+
+def test_the_level_of_no_levels_is_none():
+    assert only(synthetic.point(), levels=()).level is None
+    assert only(synthetic.point(), levels=(Level("cuda", "HBM", None, 4e12),)).level is None
+
+
+def test_what_is_missing_is_none_and_never_zero():
+    point = synthetic.point()
+    without_roofs = only(point, roofs=())
+    assert without_roofs.t_bytes is None
+    assert without_roofs.t_flops is None
+    assert without_roofs.fraction is None
+    assert only(replace(point, floor_seconds=None)).explained is None
+    assert only(replace(point, floor_seconds=None)).fraction is not None
+    unpaired = only(replace(point, roof_bytes_per_s=()))
+    assert (unpaired.fraction, unpaired.normalised) == (None, None)
+    uncounted = only(replace(point, flops=None, bytes=None))
+    assert (uncounted.bytes_per_s, uncounted.flop_per_s, uncounted.intensity) == (None,) * 3
+
+
+def test_a_part_without_products_is_limited_by_bytes_alone():
+    flops = {"linear": 0, "recurrent": 0, "pointwise": 21}
+    row = only(replace(synthetic.point(part="pointwise"), flops=flops), roofs=(
+        roof("write", [synthetic.WRITE_BYTES_PER_S], working_set_bytes=64 * KIB),
+    ))  # fmt: skip
+    assert row.t_flops.median == 0
+    assert row.limit == row.t_bytes
+    assert row.intensity is None
+
+
+def test_points_never_move_a_roof():
+    slow, fast = synthetic.point(fraction=0.5), synthetic.point(fraction=5.0, batch=2)
+    (alone,) = roofline.rows(profile([slow]))
+    (beside, _) = roofline.rows(profile([slow, fast]))
+    assert alone == beside
+
+
+def test_rows_come_in_one_order():
+    points = [
+        synthetic.point("gru"),
+        synthetic.point("lstm", batch=4),
+        synthetic.point("lstm", implementation="b"),
+        synthetic.point("lstm", implementation="a"),
+        synthetic.point("rnn", residency="streamed"),
+        synthetic.point("rnn", residency="resident"),
+    ]
+    made = profile(points)
+    keys = [
+        (r.case.cell, r.case.residency, r.case.batch, r.point.implementation)
+        for r in roofline.rows(made)
+    ]
+    assert keys == [
+        ("rnn", "resident", 1, "torch_cell"),
+        ("rnn", "streamed", 1, "torch_cell"),
+        ("lstm", "streamed", 1, "a"),
+        ("lstm", "streamed", 1, "b"),
+        ("lstm", "streamed", 4, "torch_cell"),
+        ("gru", "streamed", 1, "torch_cell"),
+    ]

@@ -1,0 +1,119 @@
+"""The free batch, the ridge that roofs predict, unbroken runs, and the share of the linear layers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bench.records import Point
+from reports import roofline, series
+from tests.reports import synthetic
+from tests.reports.synthetic import profile
+
+
+def costing(batch, cost, speed=1.0):
+    """A point whose time x paired roof is `cost`, on a machine that runs at `speed` while it is measured."""
+    point = synthetic.point(batch=batch)
+    rounds = len(point.seconds)
+    return replace(
+        point, seconds=(cost / speed,) * rounds, roof_bytes_per_s=(50e9 * speed,) * rounds
+    )
+
+
+def one(*points):
+    """The series of these points."""
+    (found,) = series.of(profile(points))
+    return found
+
+
+def test_sequences_ride_free_while_a_step_costs_a_quarter_more_at_most():
+    assert (
+        one(
+            costing(1, 1e-3), costing(2, 1.1e-3), costing(4, 1.25e-3), costing(8, 1.3e-3)
+        ).free_batch
+        == 4
+    )
+
+
+def test_the_free_run_is_unbroken():
+    assert one(costing(1, 1e-3), costing(2, 2e-3), costing(4, 1e-3)).free_batch == 1
+
+
+def test_raw_times_do_not_decide_what_rides_free():
+    # The machine ran at half its speed during the second point: twice the time, but not twice the cost.
+    assert one(costing(1, 1e-3), costing(2, 1.1e-3, speed=0.5), costing(4, 3e-3)).free_batch == 2
+
+
+def test_a_case_without_figure_ends_the_run():
+    failed = Point(synthetic.point(batch=2).case, "torch_cell", "failed", reason="wrong")
+    assert one(costing(1, 1e-3), failed, costing(4, 1e-3)).free_batch == 1
+
+
+def test_without_a_single_sequence_nothing_is_said_to_ride_free():
+    assert one(costing(2, 1e-3), costing(4, 1e-3)).free_batch is None
+
+
+def test_a_plan_that_ends_before_the_free_run_says_so():
+    assert one(costing(1, 1e-3), costing(2, 1e-3)).free_text == "2 or more"
+    assert one(costing(1, 1e-3), costing(2, 2e-3)).free_text == "1"
+    assert one(costing(1, 1e-3)).free_text is None
+
+
+def test_the_ridge_is_where_the_roofs_times_cross():
+    """Search for it by brute force, with bytes and FLOPs counted anew for every batch."""
+    made = profile([synthetic.point()])
+    (row,) = roofline.rows(made)
+    for batch in range(1, 100):
+        flops, moved = synthetic.counts(replace(row.case, batch=batch))
+        t_bytes = moved["read"] / 52e9 + moved["written"] / synthetic.WRITE_BYTES_PER_S
+        if flops["linear"] / 180e9 >= t_bytes:
+            break
+    assert series.ridge_batch(made, row) == batch == 7
+
+
+def test_there_is_no_ridge_where_sequences_bring_more_bytes_than_work():
+    made = profile([synthetic.point()], roofs=(
+        synthetic.roof("write", [1.0], working_set_bytes=8192),
+        synthetic.roof("matmul", [1e20], dtype="float32"),
+    ))  # fmt: skip
+    assert series.ridge_batch(made, roofline.rows(made)[0]) is None
+
+
+def test_the_bandwidth_run_ends_at_the_first_other_verdict():
+    near = [synthetic.point(fraction=0.9, batch=batch) for batch in (1, 2, 4, 8)]
+    assert one(*near).bandwidth_until == 4  # at 8 arithmetic takes longer
+    far = synthetic.point(fraction=0.5, batch=2)
+    assert one(near[0], far, near[2]).bandwidth_until == 1
+    assert one(far).bandwidth_until is None
+    assert one(*near[1:3]).bandwidth_until is None
+
+
+def test_series_differ_in_everything_but_the_batch():
+    points = [
+        synthetic.point(),
+        synthetic.point(batch=2),
+        synthetic.point(implementation="other"),
+        synthetic.point(residency="resident"),
+        synthetic.point(dtype="bfloat16"),
+        synthetic.point("gru"),
+    ]
+    assert [len(found.rows) for found in series.of(profile(points))] == [1, 1, 1, 2, 1]
+
+
+def test_the_linear_share_is_time_for_time_and_byte_for_byte():
+    whole, part = costing(1, 1e-3), costing(1, 0.9e-3, speed=0.8)
+    part = replace(
+        part,
+        case=replace(part.case, part="linear"),
+        bytes={**part.bytes, "read": part.bytes["read"] // 2, "written": 0},
+    )
+    (share,) = series.shares(profile([whole, part]))
+    assert share.time.median == pytest.approx(0.9)
+    moved = whole.bytes["read"] + whole.bytes["written"]
+    assert share.bytes == pytest.approx((whole.bytes["read"] // 2) / moved)
+    assert 0.99 < share.flops < 1
+
+
+def test_without_a_linear_part_there_is_no_share():
+    assert series.shares(profile([synthetic.point()])) == ()

@@ -1,0 +1,136 @@
+"""Tables and the CSV: readable numbers, every point, and nothing that a spreadsheet or terminal would execute."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+
+import pytest
+
+from bench.records import Doubt, Point
+from bench.stats import Estimate
+from reports import tables, units, verdict_tables
+from reports.points_csv import points_csv
+from tests.reports import synthetic
+from tests.reports.synthetic import profile
+
+
+def read(text):
+    """The CSV's lines by name."""
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def shown(table, capsys_width=200):
+    """A terminal table as text."""
+    from rich.console import Console
+
+    console = Console(width=capsys_width, file=io.StringIO(), color_system=None)
+    console.print(table)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"), (0.01234, "0.0123"), (0.5, "0.500"), (4.567, "4.57"), (9.996, "10.0"), (78.91, "78.9"),
+        (99.96, "100"), (123.4, "123"), (12345.6, "12,346"), (1.5e9, "1,500,000,000"), (None, "\N{EN DASH}"),
+    ],
+)  # fmt: skip
+def test_numbers_have_three_digits_and_no_exponent(value, text):
+    assert units.number(value) == text
+
+
+def test_percentages_sizes_and_units_read_as_people_write_them():
+    assert [units.percent(value) for value in (0.873, 0.0123, 0.9987, 1.0, None)] == [
+        "87 %",
+        "1.2 %",
+        "99.9 %",
+        "100 %",
+        "\N{EN DASH}",
+    ]
+    assert units.percent_range(Estimate(0.87, 0.85, 0.89)) == "85\N{EN DASH}89 %"
+    assert units.percent_range(Estimate(0.87, 0.868, 0.871)) == "87 %"
+    assert [units.size(value) for value in (100, 32 << 10, 3 << 19, 1 << 35)] == [
+        "100 B",
+        "32 KiB",
+        "1.5 MiB",
+        "32 GiB",
+    ]
+    assert units.time_unit([1e-5, 2e-4, 3e-2]) == ("\u00b5s", 1e6)
+    assert units.time_unit([2e-3]) == ("ms", 1e3)
+
+
+def test_every_planned_point_has_a_line_in_the_csv_with_si_figures():
+    skipped = Point(synthetic.point(batch=2).case, "torch_cell", "skipped", reason="no, thanks")
+    good, missing = read(points_csv(profile([synthetic.point(fraction=0.5), skipped])))
+    assert float(good["fraction_median"]) == pytest.approx(0.5)
+    assert float(good["seconds_median"]) == pytest.approx(float(good["limit_seconds_median"]) / 0.5)
+    assert float(good["arithmetic_roof_flop_per_s"]) == 180e9
+    assert good["confirmed"] == "False"
+    assert (missing["status"], missing["reason"], missing["seconds_median"]) == (
+        "skipped",
+        "no, thanks",
+        "",
+    )
+
+
+@pytest.mark.parametrize("reason", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "\r=1"])
+def test_no_text_is_a_formula(reason):
+    point = Point(synthetic.point().case, "a", "failed", reason=reason)
+    assert read(points_csv(profile([point])))[0]["reason"].startswith("'")
+
+
+def test_the_csv_of_nothing_is_empty():
+    assert points_csv(profile()) == ""
+
+
+def test_the_closing_table_shows_figures_verdicts_and_reasons():
+    failed = Point(
+        synthetic.point(batch=2).case, "torch_cell", "failed", reason="[bold]wrong[/nope]"
+    )
+    text = shown(tables.closing(profile([synthetic.point(fraction=0.5, spread=0.02), failed])))
+    assert "lstm 1024 streamed float32" in text
+    assert "50 %" in text
+    assert (
+        "1.6 %" in text
+    )  # the interval of 11 rounds from 0.98 to 1.02 ends at the second and the tenth
+    assert "2.0\N{MULTIPLICATION SIGN} to gain) \N{DAGGER}" in text
+    assert "failed: [bold]wrong[/nope]" in text
+    assert "unconfirmed" in text
+
+
+def test_the_points_table_sorts_by_numbers_and_names_doubts():
+    point = synthetic.point()
+    doubt = Doubt("noisy", f"{point.key}, another-point", "interval of 9 %", "measure longer")
+    failed = Point(replace(point.case, batch=2), "torch_cell", "failed")
+    table = tables.points(profile([point, failed], doubts=(doubt,)))
+    by_name = dict(zip(table.header, table.numeric, strict=True))
+    assert by_name["GB/s"]
+    assert by_name["H"]
+    assert not by_name["verdict"]
+    first, second = table.rows
+    assert first[-1].text == "noisy"
+    assert second[-2].text == "failed: no reason recorded"
+    assert len({len(row) for row in (table.header, *table.rows)}) == 1
+
+
+def test_verdicts_of_a_series_are_told_in_runs():
+    points = [
+        synthetic.point(fraction=f, batch=b)
+        for f, b in ((0.9, 1), (0.9, 2), (0.5, 4), (0.4, 8), (0.9, 16))
+    ]
+    (row,) = verdict_tables.by_series(profile(points)).rows
+    dash, mark, by = "\N{EN DASH}", "\N{DAGGER}", "\N{MULTIPLICATION SIGN}"
+    assert row[2].text == (
+        f"B 1{dash}2: bandwidth (DRAM) {mark}; "
+        f"B 4{dash}8: implementation (2.0{dash}2.5{by} to gain) {mark}; B 16: compute {mark}"
+    )
+
+
+def test_evidence_shows_what_a_verdict_rests_on():
+    table = verdict_tables.evidence(profile([synthetic.point(fraction=0.5)]))
+    row = dict(zip(table.header, table.rows[0], strict=True))
+    assert row["t_bytes"].value > row["t_flops"].value
+    assert row["t_floor"].value == 1e-6
+    assert row["fraction"].text == "50 %"
