@@ -78,7 +78,9 @@ def _parser() -> argparse.ArgumentParser:
     roofs = verb("roofs", _roofs, "measure this machine's roofs and levels")
     roofs.add_argument("--seconds", type=float, default=5.0, help="for the read curve (default 5)")
     verify = verb("verify", _verify, "planted steps of known truth: is the instrument right?")
-    verify.add_argument("--times", type=int, default=1, help="so many times in a row (default 1)")
+    verify.add_argument(
+        "--times", type=int, default=1, help="plant them so many times in a row (default 1)"
+    )
     step = verb("step", _step, "measure one case of your own, by every implementation that can")
     step.epilog = "example: python -m bench step lstm 1500 --batch 8 --residency streamed"
     step.add_argument("cell", help=", ".join(CELLS))
@@ -192,11 +194,9 @@ def _verify(given: argparse.Namespace) -> int:
             for found in verify.calibrate(run.bench, run.private_bytes):
                 bad += not found.good
                 print(f"{number:3d}  {verify.line(found)}", flush=True)
-            for ratio in (
-                c_probe.compare(run.bench, c_read, run.plateau_middles()) if c_read else ()
-            ):
-                bad += not ratio.good
-                print(f"{number:3d}  {c_probe.line(ratio)}", flush=True)
+        for ratio in c_probe.compare(run.bench, c_read, run.plateau_middles()) if c_read else ():
+            bad += not ratio.good
+            print(f"     {c_probe.line(ratio)}", flush=True)
         run.finish([])
     if bad:
         print(

@@ -55,6 +55,7 @@ def point(bench: Bench, case: Case, name: str, implementation: Implementation, o
             "written": costs.bytes_written,
         },
     )
+    weights = bench.arena.digest(bench.arena.size_bytes)
     try:
         with torch.inference_mode():
             return _measured(bench, base, costs, implementation)
@@ -65,6 +66,9 @@ def point(bench: Bench, case: Case, name: str, implementation: Implementation, o
     except Exception as error:  # noqa: BLE001 - whatever an implementation raises is a finding, and the run goes on
         text = str(error).strip().split("\n", 1)[0]
         return replace(base, reason=f"{type(error).__name__}: {text}"[:500])
+    finally:
+        if bench.arena.digest(bench.arena.size_bytes) != weights:
+            bench.arena.refill()  # it wrote there and then failed: the next point reads the same arena
 
 
 def weight_sets(case: Case, one_set_bytes: int, last_level_bytes: int) -> int:

@@ -182,7 +182,7 @@ class Run:
         for planned in self.plan.points:
             try:
                 layout = implementations.load(planned.implementation).layout(planned.case)
-            except Unavailable:
+            except Exception:  # noqa: BLE001 - it will be a failed or skipped point, with the reason
                 continue
             one = set_bytes(layout, planned.case.dtype)
             if one > most:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kernels.implementations import Implementation
 
 PRECISION = 0.005
-BUDGET_SECONDS = 2.0
+BUDGET_SECONDS = 1.2
 
 
 @dataclass(frozen=True, slots=True)

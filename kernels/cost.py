@@ -14,6 +14,8 @@ of a gate takes 3 adds:
     LSTM  4 gates x 3 adds, 4 activations, f*c, i*g, their sum, tanh(c'), o*tanh              = 21
     GRU   2 gates x (3 adds + sigmoid), n: 2 bias adds, r*, add, tanh, then 1-z, *n, z*h, add = 17
 
+These are the cell's; its parts are charged the same, although the linear part already joins W x and U h (1, 4, 2 adds).
+
 Bytes are compulsory: every operand once, no write-allocate, padding or re-reading.
 
     cell       weights (G*H*(I+H) + 2*G*H)*e_w; x, h (and c) read, h' (and c') written: (B*I + 2*B*H [+ 2*B*H])*e_a

@@ -1,4 +1,4 @@
-"""The command line: build a report, or check profiles. Exit codes: 0 good, 1 something failed, 2 bad input."""
+"""The command line: build a report, print its headline, check profiles. Exit codes: 0 good, 1 failed, 2 bad input."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from reports.load import BadInput
 
     try:
-        return _build(given.profile, given.out) if given.verb == "build" else _check(given.profile)
+        if given.verb == "build":
+            return _build(given.profile, given.out)
+        return _check(given.profile) if given.verb == "check" else _headline(given.profile)
     except (BadInput, BadProfile) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m reports",
-        description="Read profiles: build a report, or check them. Nothing is measured.",
+        description="Read profiles: build a report, print its headline, or check them. Nothing is measured.",
         epilog="example: python -m reports build latest",
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
@@ -46,6 +48,12 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument(
         "--out", type=Path, metavar="DIR", help="where to write (default: next to the profile)"
     )
+    headline = verbs.add_parser(
+        "headline",
+        help="the sentence that opens a report",
+        epilog="example: python -m reports headline latest",
+    )
+    headline.add_argument("profile", metavar="PROFILE", help=PROFILE)
     check = verbs.add_parser(
         "check",
         help="say whether profiles are valid and complete, and whether a point is impossible",
@@ -66,6 +74,15 @@ def _build(argument: str, out: Path | None) -> int:
     if built.impossible:
         print("a point lies above its roof: the report begins with it", file=sys.stderr)
     return 1 if built.impossible else 0
+
+
+def _headline(argument: str) -> int:
+    from reports.headline import headline
+    from reports.load import load
+
+    profile, _ = load(argument)
+    print(headline(profile))
+    return 0
 
 
 def _check(arguments: Sequence[str]) -> int:

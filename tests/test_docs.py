@@ -317,7 +317,9 @@ def test_the_example_of_kernels_passes_the_check_for_every_cell_part_and_dtype(t
                 with torch.inference_mode():
                     answer = example.prepare(case, sets, inputs)(1, 2)()
                 weights = example.canonical(case, sets[1])
-                assert check.error(case, answer, cells.reference(case, inputs[2], weights)) <= check.tolerance(case)
+                assert check.error(
+                    case, answer, cells.reference(case, inputs[2], weights)
+                ) <= check.tolerance(case)
                 checked += 1
     assert checked == 18
 

@@ -78,7 +78,10 @@ def test_what_names_nothing_is_told_what_there_is(home):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"seconds": (), "roof_bytes_per_s": (), "roof_flop_per_s": ()}, r"points\[0\].seconds: empty"),
+        (
+            {"seconds": (), "roof_bytes_per_s": (), "roof_flop_per_s": ()},
+            r"points\[0\].seconds: empty",
+        ),
         ({"seconds": (0.0,) * 11}, r"seconds\[0\]: 0.0 cannot have been measured"),
         ({"seconds": (-1.0,) * 11}, "cannot have been measured"),
         ({"roof_bytes_per_s": (1e-300,) * 11}, "cannot have been measured"),
