@@ -177,14 +177,14 @@ def _roofs(given: argparse.Namespace) -> int:
 def _verify(given: argparse.Namespace) -> int:
     from tempfile import TemporaryDirectory
 
-    from bench import c_probe, verify
+    from bench import c_probe, planted, verify
 
     if not 1 <= given.times <= 1000:
         msg = f"--times {given.times} is out of range: use 1 to 1000"
         raise BadUsage(msg)
     bad = 0
     with _run(_one_suite([], curve_seconds=1.0), None) as run, TemporaryDirectory() as folder:
-        run.begin()
+        run.begin(planted.ARENA_LEVELS)
         try:
             c_read = c_probe.build(Path(folder))
         except Unavailable as reason:

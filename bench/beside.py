@@ -81,9 +81,12 @@ def read_probe(bench: Bench, one_set: int, sets: int, threads: int) -> ReadProbe
 def best_variant(bench: Bench, one_set: int, sets: int, threads: int) -> read.Variant:
     """The variant of the read probe that is fastest over this memory; tried once per working set, in turns.
 
-    Raises Unavailable where a set is too small for all of them.
+    Raises Unavailable where a set is too small for all of them, or the sets larger than the arena.
     """
     key = (one_set, sets, threads)
+    if one_set * sets > bench.arena.size_bytes:
+        msg = f"{sets} sets of {one_set} bytes are more than the arena's {bench.arena.size_bytes}"
+        raise Unavailable(msg)
     if key not in bench.variants:
         rates: dict[read.Variant, float] = {}
         for variant in read.VARIANTS * VARIANT_TURNS:

@@ -6,6 +6,7 @@ answer of an RNN is zero whatever the input: it passes the check while its time 
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
@@ -48,28 +49,37 @@ class Place(NamedTuple):
 def places(private_bytes: int, last_level_bytes: int, threads: int) -> dict[str, Place]:
     """A step in a core's own cache, in the last level, streamed, and in memory, and what can be planted there.
 
-    Steps claim four times the last level's bytes, and in a cache read them as passes over a block of half the level, in
-    one call: what a call costs beside reading (5 us of 150 per 12 MiB, seen with one thread) must not be taken for an
-    error of the instrument. Nor must what threads cost that wait for each other after every call, as a step's must and
-    the probe's need not (3 to 5 % of calls of 0.5 ms, seen with two threads in the last level): several threads are
-    planted where a call lasts longer. Weights streamed and read twice are found in the cache the second time, and a
-    pause puts a pool of threads to sleep and leaves a shared cache to its neighbours: those truths are planted where
-    they hold.
+    Steps claim eight times the last level's bytes, and in a cache read them in one call, as passes over a block that
+    fits (half a core's own cache, a quarter of the last level, which neighbours may share): what a call costs beside
+    reading must not be taken for an error of the instrument. That is more than its floor, because the code that makes
+    the call is out of the caches when a step has streamed through them: 13 us with one thread, 30 us with two that wait
+    for each other, seen where floors were 3 us. So several threads are planted where a call lasts milliseconds. Weights
+    streamed and read twice are found in the cache the second time, and a pause puts a pool of threads to sleep and
+    leaves a shared cache to its neighbours: those truths are planted where they hold.
     """
-    H = max(32, round((4 * last_level_bytes / 8) ** 0.5 / 32) * 32)
+    H = _hidden(8 * last_level_bytes)
     whole = Case(cell="rnn", hidden=H, input=H, batch=1, threads=threads)
     claimed = 8 * H * H
     every = tuple(TRUTHS)
     pauseless = ("reads once", "reads twice", "does nothing")
-    twice = max(32, round((2 * last_level_bytes / 8) ** 0.5 / 32) * 32)
-    streamed = replace(whole, hidden=twice, input=twice, residency="streamed")
+    two_sets = _hidden(int(3.5 * last_level_bytes))
+    streamed = replace(whole, hidden=two_sets, input=two_sets, residency="streamed")
     alone = replace(whole, threads=1)
     return {
         "own cache, 1 thread": Place(alone, 2 * claimed // private_bytes, every),
-        "last level, 1 thread": Place(alone, 2 * claimed // last_level_bytes, pauseless),
+        "last level, 1 thread": Place(alone, 4 * claimed // last_level_bytes, pauseless),
         f"streamed, {threads} threads": Place(streamed, 1, ("reads once", "does nothing")),
         f"memory, {threads} threads": Place(whole, 1, pauseless),
     }
+
+
+def _hidden(weight_bytes: int) -> int:
+    """The multiple of 32 whose RNN has about so many bytes of float32 weights: 2*H*H elements."""
+    return max(32, round(math.sqrt(weight_bytes / 8) / 32) * 32)
+
+
+ARENA_LEVELS = 9
+"""How many times the last level an arena must hold for every place."""
 
 
 def layout(place: Place, case: Case) -> Layout:
@@ -90,6 +100,9 @@ def implementation(truth: str, place: Place, variant: read.Variant) -> Implement
         case: Case, sets: Sequence[Sequence[Tensor]], _inputs: Sequence[Inputs]
     ) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
         answer = (torch.zeros(case.batch, case.hidden),)
+        zeros = answer[
+            0
+        ].numpy()  # filled without torch's dispatcher, whose code is out of the caches by then
         size = set_bytes(layout(place, case), case.dtype)
 
         def bind(w: int, _i: int) -> Callable[[], Sequence[Tensor]]:
@@ -98,20 +111,32 @@ def implementation(truth: str, place: Place, variant: read.Variant) -> Implement
             else:
                 once = call.prepare(case.threads)  # the floor's call, too small to be shared out
 
-            def step() -> Sequence[Tensor]:
-                if truth == "does nothing":
-                    answer[0].zero_()
-                    return answer
-                start = perf_counter()
-                once(2 * place.passes if truth == "reads twice" else place.passes)
-                if truth == "sleeps as long as it works":
-                    wake = 2 * perf_counter() - start
-                    while perf_counter() < wake:
-                        pass
-                answer[0].zero_()
+            def read_once() -> Sequence[Tensor]:
+                once(place.passes)
+                zeros.fill(0)
                 return answer
 
-            return step
+            def read_twice() -> Sequence[Tensor]:
+                once(2 * place.passes)
+                zeros.fill(0)
+                return answer
+
+            def read_and_sleep() -> Sequence[Tensor]:
+                start = perf_counter()
+                once(place.passes)
+                wake = 2 * perf_counter() - start
+                while perf_counter() < wake:
+                    pass
+                zeros.fill(0)
+                return answer
+
+            def nothing() -> Sequence[Tensor]:
+                zeros.fill(0)
+                return answer
+
+            return dict(zip(TRUTHS, (read_once, read_twice, read_and_sleep, nothing), strict=True))[
+                truth
+            ]
 
         return bind
 

@@ -73,13 +73,17 @@ class Run:
         self._levels: tuple[Level, ...] = ()
         self._roofs: list[Roof] = []
 
-    def begin(self) -> None:
-        """Measure the roofs, unless an earlier process of this run did; allocate the arena."""
+    def begin(self, least_levels: int = 0) -> None:
+        """Measure the roofs, unless an earlier process of this run did; allocate the arena.
+
+        The arena holds what the plan needs, and at least `least_levels` times the last cache level reported.
+        """
         clock.quieten()
         settings = self.plan.settings
         reported = machine.last_level_bytes() or 32 << 20
         most = machine.memory_available() // MEMORY_SHARE
-        arena = Arena(self._arena_bytes(reported, most), "cpu", self._seed)
+        need = max(self._arena_bytes(reported, most), min(most, least_levels * reported))
+        arena = Arena(need, "cpu", self._seed)
         self._page_bytes = machine.page_bytes(arena.address)
         self._largest = min(points.STREAM_FACTOR * reported, arena.size_bytes)
         self._counts = sorted({1, self._all} | {p.case.threads for p in self.plan.points})
@@ -90,7 +94,7 @@ class Run:
         self._bench = beside.Bench(
             arena=arena,
             page_bytes=self._page_bytes,
-            last_level_bytes=max(levels.last_cache_bytes(self._plateaus()), 1 << 20),
+            last_level_bytes=_last_level(levels.last_cache_bytes(self._plateaus()), reported),
             arithmetic=_arithmetic_roofs(self._roofs),
             writes=_write_roofs(self._roofs),
             precision=settings["precision"],
@@ -178,7 +182,8 @@ class Run:
         return profile
 
     def _arena_bytes(self, last_level: int, most: int) -> int:
-        need = points.STREAM_FACTOR * last_level
+        # half as much again here and below, should the curve end its last level later than the system says
+        need = math.ceil(1.5 * points.STREAM_FACTOR * last_level)
         for planned in self.plan.points:
             try:
                 layout = implementations.load(planned.implementation).layout(planned.case)
@@ -187,7 +192,6 @@ class Run:
             one = set_bytes(layout, planned.case.dtype)
             if one > most:
                 continue  # it will be skipped, with the reason
-            # half as many sets again, should the curve end its last level later than the system says
             need = max(
                 need, math.ceil(1.5 * points.weight_sets(planned.case, one, last_level)) * one
             )
@@ -290,6 +294,14 @@ def _open_journal(folder: Path, header: Profile, earlier: Profile | None) -> rec
         msg = f"{folder}: its journal cannot be written: {error.strerror}"
         raise BadOutput(msg) from error
     return journal
+
+
+def _last_level(found: int, reported: int) -> int:
+    """Up to where weights may lie in a cache: what the curve found, or what the system reports if it is not twice that.
+
+    A neighbour who fills half of a shared cache while the curve is swept may be gone when a streamed point is measured.
+    """
+    return max(found, reported if reported <= 2 * found else 0, 1 << 20)
 
 
 def _caches(described: dict[str, Any]) -> list[tuple[int, int]]:

@@ -283,3 +283,9 @@ def test_every_planted_step_claims_the_bytes_it_reads(last_level):
         claimed = cost.of(place.case).bytes_read
         read_in_a_call = place.passes * set_bytes(planted.layout(place, place.case), "float32")
         assert read_in_a_call == pytest.approx(claimed, rel=0.01), name
+
+
+def test_the_read_probe_never_reads_beyond_the_arena(bench):
+    too_many = bench.arena.size_bytes // (1 << 16) + 1
+    with pytest.raises(Unavailable, match="more than the arena"):
+        beside.best_variant(bench, 1 << 16, too_many, 1)
