@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bench.records import Point, Profile
     from bench.run import Run
     from bench.suite import Planned, Suite
+    from reports.build import Built
 
 ROOT = Path(__file__).parent
 GOOD, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -124,7 +125,7 @@ class Session:
         self._selected: list[Planned] = []
         self._profile: Profile | None = None
         self._told = 0.0
-        self._impossible = False
+        self._built: Built | None = None
         try:
             self._plan, self._seed, self._folder, self._earlier = self._options()
         except (BadSuite, BadProfile, BadOutput) as error:
@@ -248,6 +249,9 @@ class Session:
         if self._run is not None:
             self._profile = self._run.finish(self._selected)
         yield
+        self._tell_the_end()
+        if session.exitstatus == pytest.ExitCode.OK and self._built and self._built.impossible:
+            session.exitstatus = FAILED
         codes = {
             int(pytest.ExitCode.INTERRUPTED): INTERRUPTED,
             int(pytest.ExitCode.NO_TESTS_COLLECTED): BAD_USAGE,
@@ -262,7 +266,7 @@ class Session:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Our table, the headline, and where the report is."""
+        """Our table; the report is built here, so that a failure to write it is seen."""
         if self._profile is None or self._run is None:
             return
         from rich.console import Console
@@ -273,14 +277,19 @@ class Session:
         console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 160)
         if self._profile.points:
             console.print(tables.closing(self._profile))
-        built = build.build(self._profile, self._run.folder)
-        terminalreporter.write_line(built.headline)
-        terminalreporter.write_line(f"report: {built.page}")
-        self._impossible = built.impossible
-        if built.impossible:
-            terminalreporter.write_line(
+        self._built = build.build(self._profile, self._run.folder)
+
+    def _tell_the_end(self) -> None:
+        """Headline and page, under everything else that pytest and its plugins print."""
+        terminal = self.config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is None or self._built is None:
+            return
+        terminal.write_line(f"\n{self._built.headline}\n")
+        if self._built.impossible:
+            terminal.write_line(
                 "a point lies above its roof: the roof or its bytes are wrong; see the doubts"
             )
+        terminal.write_line(f"report: {self._built.page}")
 
 
 def _parameter(item: pytest.Item, name: str) -> Any:

@@ -62,7 +62,12 @@ def test_no_folder_of_this_machine_is_published(report):
     for path in report.folder.glob("report.*"):
         assert str(report.folder.parent) not in path.read_text()
         assert str(CHECKOUT) not in path.read_text()
-    assert "python -m reports build one" in (report.folder / "report.md").read_text()
+    told = f"python -m reports build {build.shown(report.folder)}"
+    assert told in (report.folder / "report.md").read_text()
+
+
+def test_a_folder_outside_the_checkout_goes_by_its_name():
+    assert build.shown(Path("/elsewhere/of/mine/one")) == "one"
 
 
 def test_a_report_within_the_checkout_names_its_folder_and_the_method():
@@ -111,7 +116,7 @@ def test_build_writes_where_it_is_told(tmp_path):
     assert (tmp_path / "a" / "b" / "report.html").is_file()
     assert not (tmp_path / "report.html").exists()
     text = (tmp_path / "a" / "b" / "report.md").read_text()
-    assert f"    python -m reports build {tmp_path.name}\n" in text
+    assert f"    python -m reports build {build.shown(tmp_path)}\n" in text
 
 
 @pytest.mark.parametrize(
