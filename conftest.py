@@ -248,6 +248,8 @@ class Session:
         """Whatever ended the session: what was measured is assembled into a profile."""
         if self._run is not None:
             self._profile = self._run.finish(self._selected)
+        elif self._earlier is None and not any(self._folder.iterdir()):
+            self._folder.rmdir()  # claimed, and nothing was measured
         yield
         self._tell_the_end()
         if session.exitstatus == pytest.ExitCode.OK and self._built and self._built.impossible:

@@ -199,9 +199,11 @@ def test_plain_pytest_collects_no_benchmark() -> None:
     assert not any(line.startswith("bench/") for line in done.stdout.splitlines())
 
 
-def test_a_filter_selects_points_by_their_words() -> None:
-    """`-k "lstm and resident"` collects such points of the suite, and no other."""
-    done = run("--collect-only", "-q", "-k=lstm and resident")
+def test_a_filter_selects_points_by_their_words(tmp_path: Path) -> None:
+    """`-k "lstm and resident"` collects such points of the suite, and no other; nothing is left behind."""
+    out = tmp_path / "run"
+    done = run("--collect-only", "-q", "-k=lstm and resident", f"--out={out}")
+    assert not out.exists()
     chosen = [line for line in done.stdout.splitlines() if "test_step[" in line]
     assert chosen
     assert all("lstm" in line and "resident" in line for line in chosen)
