@@ -126,6 +126,7 @@ class Session:
         self._profile: Profile | None = None
         self._told = 0.0
         self._built: Built | None = None
+        self._interrupted = False
         try:
             self._plan, self._seed, self._folder, self._earlier = self._options()
         except (BadSuite, BadProfile, BadOutput) as error:
@@ -165,13 +166,18 @@ class Session:
     def run(self) -> Run:
         """The run, begun: roofs are measured at the first call."""
         if self._run is None:
-            from bench.run import Run
+            from bench.run import BadOutput, Run
+            from kernels.contract import Unavailable
 
             self._tell(
                 f"measuring the roofs of this machine for suite {self._plan.name} ...", now=True
             )
-            self._run = Run(self._plan, self._seed, self._folder, self._earlier)
-            self._run.begin()
+            try:
+                run = Run(self._plan, self._seed, self._folder, self._earlier)
+                run.begin()
+            except (BadOutput, Unavailable, ValueError) as error:
+                pytest.exit(f"rnn-roofline: {error}", returncode=BAD_USAGE)
+            self._run = run
         return self._run
 
     def measure(self, planned: Planned) -> Point:
@@ -254,11 +260,18 @@ class Session:
         self._tell_the_end()
         if session.exitstatus == pytest.ExitCode.OK and self._built and self._built.impossible:
             session.exitstatus = FAILED
-        codes = {
-            int(pytest.ExitCode.INTERRUPTED): INTERRUPTED,
-            int(pytest.ExitCode.NO_TESTS_COLLECTED): BAD_USAGE,
-        }
-        session.exitstatus = codes.get(int(session.exitstatus), session.exitstatus)
+        if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            session.exitstatus = BAD_USAGE
+        elif self._interrupted:
+            session.exitstatus = INTERRUPTED
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Ctrl-C, and not pytest.exit, which calls this too."""
+        self._interrupted = excinfo.errisinstance(KeyboardInterrupt)
+
+    def pytest_benchmark_update_machine_info(self, machine_info: dict[str, Any]) -> None:
+        """No host name in a file that people share."""
+        machine_info["node"] = ""
 
     @pytest.hookimpl(trylast=True)
     def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:

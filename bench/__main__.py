@@ -147,7 +147,7 @@ def _doctor(_given: argparse.Namespace) -> int:
 
 
 def _roofs(given: argparse.Namespace) -> int:
-    if not 0 < given.seconds < 3600:
+    if not 0 < given.seconds <= 3600:
         msg = f"--seconds {given.seconds} is out of range: use 0 to 3600"
         raise BadUsage(msg)
     with _run(_one_suite([], curve_seconds=given.seconds), None) as run:
@@ -214,8 +214,8 @@ def _step(given: argparse.Namespace) -> int:
 
     if given.device == "cuda":
         raise BadUsage(f"--device cuda: {machine.no_cuda_reason()}")
-    count = given.threads or threads.available()
-    if count > threads.available():
+    count = threads.available() if given.threads is None else given.threads
+    if not 1 <= count <= threads.available():
         msg = f"--threads {count} is out of range: this process may use 1 to {threads.available()}"
         raise BadUsage(msg)
     case = Case(
@@ -238,8 +238,10 @@ def _step(given: argparse.Namespace) -> int:
     ]
     with _run(_one_suite(planned, curve_seconds=1.0), given.out) as run:
         run.begin()
-        points = [run.measure(one, order) for order, one in enumerate(planned)]
-        profile = run.finish(planned)
+        try:
+            points = [run.measure(one, order) for order, one in enumerate(planned)]
+        finally:
+            profile = run.finish(planned)
         for point in points:
             print(_told(point, run.bench))
         print(f"verdict and pictures: python -m reports build {run.folder}")

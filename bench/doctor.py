@@ -18,7 +18,7 @@ ARENA_BYTES = 64 << 20
 
 
 def examine() -> list[Doubt]:
-    """Look at the machine for some seconds. Returns what was found, the gravest first."""
+    """Look at the machine for some seconds. Returns what was found, what others do to it first."""
     from kernels.inputs import Arena
 
     load = machine.Load()

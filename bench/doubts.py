@@ -87,6 +87,26 @@ def of_sentinel(start: Roof, end: Roof) -> list[Doubt]:
     ]
 
 
+def of_paired_roofs(points: Iterable[Point]) -> list[Doubt]:
+    """Whether the read probe beside streamed points, over memory all alike, ran at different speeds in one run."""
+    medians = [
+        stats.median(point.roof_bytes_per_s)
+        for point in points
+        if point.status == "ok" and point.case.residency == "streamed"
+    ]
+    if not medians or max(medians) <= (1 + 2 * DRIFT) * min(medians):
+        return []
+    low, high = min(medians) / 1e9, max(medians) / 1e9
+    message = (
+        f"beside streamed points the read probe over memory ran at {low:.0f} to {high:.0f} GB/s"
+    )
+    advice = (
+        "the drawn roof is one of these moments, and points are held against their own; the share of a step that does "
+        "not wait for memory moves with it"
+    )
+    return [Doubt("moving roof", "run", message, advice)]
+
+
 def of_load(cores: float | None) -> list[Doubt]:
     """Whether other processes (or the hypervisor) took processor time over the whole run."""
     if cores is None or cores < BUSY_CORES:

@@ -82,8 +82,8 @@ def gpus() -> list[dict[str, Any]]:
     return found
 
 
-def no_cuda_reason() -> str | None:
-    """Why `--device cuda` cannot be measured here, or None."""
+def no_cuda_reason() -> str:
+    """Why `--device cuda` cannot be measured here."""
     import torch
 
     if torch.version.cuda is None and torch.version.hip is None:
@@ -132,9 +132,10 @@ def memory_available() -> int:
 
 
 def last_level_bytes() -> int | None:
-    """Size of the largest cache that the system reports for one core's share of the machine, all instances; or None."""
+    """Size of the last cache level that the system reports, all its instances together; None where it reports none."""
     caches = _caches()
-    return max((c["size_bytes"] * c["instances"] for c in caches), default=None)
+    last = max((c["level"] for c in caches), default=0)
+    return sum(c["size_bytes"] * c["instances"] for c in caches if c["level"] == last) or None
 
 
 def page_bytes(address: int) -> int | None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 SAMPLE_SECONDS = 0.010
 """Least length of a timed block, or one call."""
 
+SPARE = 1.25
+"""How much longer a block is planned, so that it is not too short when the machine speeds up a little."""
+
 SETTLE_SECONDS = 0.002
 """Least length of the untimed calls before it, where torch and numba share one thread pool."""
 
@@ -106,7 +109,7 @@ def single_calls(contender: Contender, budget_seconds: float) -> dict[str, float
 
 def _calibrate(contender: Contender, settle_seconds: float) -> int:
     _settle(contender, contender.pass_calls, settle_seconds)
-    return calls_for(contender.run, SAMPLE_SECONDS)
+    return calls_for(contender.run, SPARE * SAMPLE_SECONDS)
 
 
 def _settle(contender: Contender, calls: int, settle_seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Planted steps of known truth: implementations that the instrument must score as what they are (method 9).
+"""Planted steps of known truth, which the instrument must score as what they are (METHODOLOGY.md, calibration).
 
 Each reads its weights with the read probe itself, and its weights in PyTorch's convention are zeros, so that the right
 answer of an RNN is zero whatever the input: it passes the check while its time is known against the roof.
@@ -100,9 +100,8 @@ def implementation(truth: str, place: Place, variant: read.Variant) -> Implement
         case: Case, sets: Sequence[Sequence[Tensor]], _inputs: Sequence[Inputs]
     ) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
         answer = (torch.zeros(case.batch, case.hidden),)
-        zeros = answer[
-            0
-        ].numpy()  # filled without torch's dispatcher, whose code is out of the caches by then
+        # filled without torch's dispatcher, whose code is out of the caches by then
+        zeros = answer[0].numpy()
         size = set_bytes(layout(place, case), case.dtype)
 
         def bind(w: int, _i: int) -> Callable[[], Sequence[Tensor]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -25,10 +26,13 @@ if TYPE_CHECKING:
     from kernels.implementations import Implementation
 
 IMPOSSIBLE = 1.03
-"""A median fraction whose whole interval lies above this is measured once more (method 5)."""
+"""A median fraction whose whole interval lies above this is measured once more."""
 
 STREAM_FACTOR = 4
 """Streamed weights span at least so many times the last cache level."""
+
+ABSOLUTE_PATH = re.compile(r"((?:[A-Za-z]:)?[/\\](?:[^/\\\s'\":]+[/\\])+)([^/\\\s'\":]*)")
+"""A path as error messages hold them: its folders are cut off, because a profile names no folder of its user's."""
 
 SINGLE_SECONDS = 20e-6
 """Shortest step that is timed alone: the clock itself takes some 0.1 us."""
@@ -64,7 +68,7 @@ def point(bench: Bench, case: Case, name: str, implementation: Implementation, o
     except Wrong as reason:
         return replace(base, reason=str(reason))
     except Exception as error:  # noqa: BLE001 - whatever an implementation raises is a finding, and the run goes on
-        text = str(error).strip().split("\n", 1)[0]
+        text = ABSOLUTE_PATH.sub(r"\2", str(error).strip().split("\n", 1)[0])
         return replace(base, reason=f"{type(error).__name__}: {text}"[:500])
     finally:
         if bench.arena.digest(bench.arena.size_bytes) != weights:

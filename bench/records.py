@@ -196,9 +196,10 @@ class Journal:
 
 
 def from_journal(folder: Path) -> Profile:
-    """The profile a journal tells so far. A last line cut short by a crash is left out; a later finding on the same
+    """The profile a journal tells so far.
 
-    point or level replaces an earlier one. Raises BadProfile.
+    A last line cut short by a crash is left out; a later finding on the same point replaces an earlier one. Raises
+    BadProfile.
     """
     path = folder / "journal.jsonl"
     lines = _text(path).split("\n")
@@ -255,8 +256,12 @@ def write(profile: Profile, folder: Path) -> Path:
 
 def load(path: Path) -> Profile:
     """Read a profile file, or a pytest-benchmark JSON that carries one under `roofline`. Raises BadProfile."""
+    text = _text(path)
     try:
-        data = json.loads(_text(path))
+        data = json.loads(text)
+        json.dumps(
+            data, ensure_ascii=False
+        ).encode()  # a lone surrogate is no text, and could not be written again
     except (ValueError, RecursionError) as error:
         msg = f"{path}: not JSON ({error}): give a profile.json of this suite"
         raise BadProfile(msg) from error

@@ -33,7 +33,7 @@ MEMORY_SHARE = 4
 """The arena takes at most one part in so many of the memory there is."""
 
 
-class BadOutput(OSError):
+class BadOutput(Exception):
     """The run's folder cannot be used; the message names it and the mend."""
 
 
@@ -87,7 +87,9 @@ class Run:
         self._page_bytes = machine.page_bytes(arena.address)
         self._largest = min(points.STREAM_FACTOR * reported, arena.size_bytes)
         self._counts = sorted({1, self._all} | {p.case.threads for p in self.plan.points})
-        if self._earlier and self._earlier.levels:
+        if self._earlier and any(
+            roof.kind == "call" for roof in self._earlier.roofs
+        ):  # the survey's last
             self._roofs, self._levels = list(self._earlier.roofs), self._earlier.levels
         else:
             self._survey(arena, self._counts)
@@ -252,6 +254,13 @@ class Run:
                 header.machine, header.environment, self._page_bytes, machine.governor()
             ),
             *doubts.of_sentinel(self._start, end),
+            *doubts.of_paired_roofs(self._done.values()),
+            Doubt(
+                "cpu only",
+                "run",
+                f"no GPU was measured: {machine.no_cuda_reason()}",
+                "nothing, if that is known",
+            ),
             *doubts.of_load(self._load.cores_taken_by_others()),
             *doubts.of_swap(machine.swapped_bytes() - self._swapped),
             *doubts.of_points(self._done.values(), self.plan.settings["precision"], self.bench),
@@ -270,10 +279,10 @@ def new_folder(suite: str) -> Path:
 
 def claim(folder: Path) -> None:
     """Make the folder of a new run. Raises BadOutput where it cannot be written or holds a run already."""
-    if (folder / "journal.jsonl").exists() or (folder / "profile.json").exists():
-        msg = f"{folder}: it holds a run already: choose another --out, or --resume it"
-        raise BadOutput(msg)
     try:
+        if (folder / "journal.jsonl").exists() or (folder / "profile.json").exists():
+            msg = f"{folder}: it holds a run already: choose another --out, or --resume it"
+            raise BadOutput(msg)
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / ".writable").open("wb"):
             pass

@@ -33,12 +33,27 @@ def cores() -> list[int]:
 
 
 def available() -> int:
-    """Threads worth using: physical cores this process may use, at most a container's CPU quota; at least 1."""
-    usable = cores()
+    """Threads worth using: one per physical core this process may use, and at least 1.
+
+    At most a container's CPU quota, and at most what OMP_NUM_THREADS or NUMBA_NUM_THREADS ask for.
+    """
     physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1
-    count = min(len(usable), physical) if usable else physical
+    limits = [_physical_cores() or physical, physical]
     quota = cpu_quota()
-    return max(1, min(count, int(quota)) if quota else count)
+    if quota:
+        limits.append(int(quota))
+    asked = (os.environ.get(name, "") for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"))
+    limits += [int(text) for text in asked if text.isdigit() and int(text) > 0]
+    return max(1, min(limits))
+
+
+def _physical_cores() -> int:
+    """Distinct cores among the logical processors this process may use; 0 where unknown."""
+    groups = set()
+    for core in _ORIGINAL_CORES:
+        path = Path(f"/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list")
+        groups.add(path.read_text().strip() if path.exists() else str(core))
+    return len(groups)
 
 
 def cpu_quota() -> float | None:

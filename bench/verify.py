@@ -1,4 +1,4 @@
-"""Verify the instrument: planted steps of known truth through the whole path of a point (method 9)."""
+"""Verify the instrument: planted steps of known truth through the whole path of a point (METHODOLOGY.md)."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ class Case:
 
     @property
     def id(self) -> str:
-        """A short name, unique among cases of one device: `lstm-cell-h1024-b1-float32-resident-t2`."""
+        """A short name, unique among cases of one device: `lstm-cell-h1024-b1-float32-resident-cpu-t2`."""
         sizes = f"h{self.hidden}" if self.input == self.hidden else f"i{self.input}-h{self.hidden}"
         kind = self.dtype if self.activations == self.dtype else f"{self.dtype}x{self.activations}"
         words = [self.cell, self.part, sizes, f"b{self.batch}", kind, self.residency, self.device]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 HOME = Path(__file__).resolve().parent
 LATEST = "latest"
 
+LARGEST_SIZE = 1 << 60
 SMALLEST, LARGEST = 1e-12, 1e24
 """No time in seconds and no rate per second of a real machine lies outside; within, no ratio overflows."""
 
@@ -35,10 +36,13 @@ def find(argument: str, home: Path = HOME) -> Path:
         return _in_folder(_latest(home / "runs"))
     given = Path(argument)
     for path in (given, home / "gallery" / argument):
-        if path.is_dir():
-            return _in_folder(path)
-        if path.is_file():
-            return path
+        try:
+            if path.is_dir():
+                return _in_folder(path)
+            if path.is_file():
+                return path
+        except OSError as error:  # a name too long for the system
+            raise BadInput(f"{argument[:60]}...: {error.strerror}: name a profile") from error
     names = ", ".join(gallery(home)) or "none yet"
     raise BadInput(
         f"{argument}: no such file, run folder or gallery name: gallery names are {names}"
@@ -62,6 +66,17 @@ def gallery(home: Path = HOME) -> list[str]:
 
 def sound(profile: Profile, where: str) -> None:
     """Raise BadProfile where a figure could not have been measured."""
+    sizes = [roof.working_set_bytes for roof in profile.roofs]
+    sizes += [level.up_to_bytes for level in profile.levels]
+    sizes += [point.working_set_bytes for point in profile.points]
+    sizes += [profile.machine.get("memory_bytes")]
+    cpu = profile.machine.get("cpu")
+    caches = cpu.get("caches") if isinstance(cpu, dict) else None
+    sizes += [one.get("size_bytes") for one in caches or () if isinstance(one, dict)]
+    for size in sizes:
+        if isinstance(size, int | float) and not 0 < size <= LARGEST_SIZE:
+            msg = f"{where}: a size of {str(size)[:30]} bytes cannot be: give 1 to {LARGEST_SIZE}"
+            raise records.BadProfile(msg)
     for index, roof in enumerate(profile.roofs):
         _positive(roof.samples, f"{where}.roofs[{index}].samples")
     for index, level in enumerate(profile.levels):

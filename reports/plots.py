@@ -1,6 +1,6 @@
 """The pictures: measured roofline, step time against batch, bandwidth against working set.
 
-Log-log throughout. Solid lines are measured roofs (best of their samples), dashed ones datasheet figures; points are
+Log-log throughout. Heavy straight lines are measured roofs (best of their samples); points are
 medians with the 95 % interval as error bar, hollow because their bytes are modelled. Colours are Okabe and Ito's, which
 colour-blind readers can tell apart; an implementation keeps its colour in every picture.
 """

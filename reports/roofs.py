@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bench.records import Level, Point, Profile, Roof
 
 EXACT_IN = {"float32": ("float32",), "bfloat16": ("bfloat16", "float32")}
-"""The dtypes that hold every weight of a dtype exactly: a kernel may compute in any of them (method 3)."""
+"""The dtypes that hold every weight of a dtype exactly: a kernel may compute in any of them."""
 
 AGREE = 2.0
 """A paired roof and a level's bandwidth, a plateau's end and a cache's size agree within this factor."""

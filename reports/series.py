@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 FREE = 1.25
 """A batch rides free while its step costs at most this many times the step of one sequence."""
 
+STILL = 1.1
+"""The roofs beside two points may differ by this factor for a share to be formed of their times."""
+
 
 @dataclass(frozen=True, slots=True)
 class Series:
@@ -83,7 +86,10 @@ def of(profile: Profile) -> tuple[Series, ...]:
 
 
 def shares(profile: Profile) -> tuple[Share, ...]:
-    """For each step whose linear part was measured too: that part's share, by time x paired roof."""
+    """For each step whose linear part was measured too: that part's share, by time x paired roof.
+
+    Only where the roofs beside the two differ by less than STILL: points minutes apart share no machine otherwise.
+    """
     rows = {(row.case, row.point.implementation): row for row in roofline.rows(profile)}
     found = []
     for (case, implementation), linear in rows.items():
@@ -94,6 +100,9 @@ def shares(profile: Profile) -> tuple[Share, ...]:
             linear.normalised and whole.normalised and linear.point.bytes and whole.point.bytes
         ):
             continue
+        beside = median(linear.point.roof_bytes_per_s), median(whole.point.roof_bytes_per_s)
+        if max(beside) > STILL * min(beside):
+            continue  # the machine was not the same for the two
         part, all_of_it = linear.normalised, whole.normalised
         time = Estimate(
             part.median / all_of_it.median, part.low / all_of_it.high, part.high / all_of_it.low
@@ -119,7 +128,14 @@ def _series(
     alone = first[0].normalised if first else None
 
     def rides_free(row: Row) -> bool:
-        return bool(alone and row.normalised and row.normalised.median <= FREE * alone.median)
+        """By time x roof, as points of one run are compared, and by bare time too: where the two disagree the roof
+
+        moved between the points and the step did not follow it, and neither says what a sequence costs.
+        """
+        if not (first and alone and row.normalised):
+            return False
+        bare = row.seconds.median <= FREE * first[0].seconds.median
+        return bare and row.normalised.median <= FREE * alone.median
 
     free, bound = 0, 0
     if planned[0] == 1:

@@ -1,4 +1,4 @@
-"""What bounds a point: the verdict of method 5, its thresholds, and what it rests on. Pure.
+"""What bounds a point: its verdict, the thresholds, and what it rests on. Pure.
 
 With t the step's time, t_floor the call's own, t_bytes and t_flops what the roofs allow: `explained` is
 (t_floor + max(t_bytes, t_flops)) / t. A verdict is confirmed only by experiments that are independent of the roofs

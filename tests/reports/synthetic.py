@@ -62,7 +62,7 @@ def levels() -> tuple[Level, ...]:
 
 
 def counts(case: Case) -> tuple[dict[str, int], dict[str, int]]:
-    """FLOPs and bytes of method 2, written down anew: an oracle must not import what it checks."""
+    """FLOPs and bytes, written down anew: an oracle must not import what it checks."""
     B, H, I, G = case.batch, case.hidden, case.input, GATES[case.cell]  # noqa: E741
     e = ELEMENT[case.dtype]
     states = 2 if case.cell == "lstm" else 1

@@ -40,9 +40,12 @@ def test_the_free_run_is_unbroken():
     assert one(costing(1, 1e-3), costing(2, 2e-3), costing(4, 1e-3)).free_batch == 1
 
 
-def test_raw_times_do_not_decide_what_rides_free():
+def test_what_rides_free_is_said_only_where_bare_times_agree():
     # The machine ran at half its speed during the second point: twice the time, but not twice the cost.
-    assert one(costing(1, 1e-3), costing(2, 1.1e-3, speed=0.5), costing(4, 3e-3)).free_batch == 2
+    assert one(costing(1, 1e-3), costing(2, 1.1e-3, speed=0.5), costing(4, 3e-3)).free_batch == 1
+    assert one(costing(1, 1e-3), costing(2, 1.1e-3), costing(4, 3e-3)).free_batch == 2
+    # And twice as fast during the second: the bare time rides free, the cost does not.
+    assert one(costing(1, 1e-3), costing(2, 2.2e-3, speed=2.0), costing(4, 3e-3)).free_batch == 1
 
 
 def test_a_case_without_figure_ends_the_run():
@@ -102,7 +105,7 @@ def test_series_differ_in_everything_but_the_batch():
 
 
 def test_the_linear_share_is_time_for_time_and_byte_for_byte():
-    whole, part = costing(1, 1e-3), costing(1, 0.9e-3, speed=0.8)
+    whole, part = costing(1, 1e-3), costing(1, 0.9e-3, speed=0.95)
     part = replace(
         part,
         case=replace(part.case, part="linear"),
@@ -113,6 +116,12 @@ def test_the_linear_share_is_time_for_time_and_byte_for_byte():
     moved = whole.bytes["read"] + whole.bytes["written"]
     assert share.bytes == pytest.approx((whole.bytes["read"] // 2) / moved)
     assert 0.99 < share.flops < 1
+
+
+def test_there_is_no_share_of_points_beside_which_the_roof_moved():
+    whole, part = costing(1, 1e-3), costing(1, 0.9e-3, speed=0.8)
+    part = replace(part, case=replace(part.case, part="linear"))
+    assert series.shares(profile([whole, part])) == ()
 
 
 def test_without_a_linear_part_there_is_no_share():
