@@ -33,8 +33,8 @@ CAPTIONS = {
         verticals mark the ridges between the two, in FLOP/byte; a point belongs under the heavy line of the level
         that its weights lie in, and the gap between them is what the implementation leaves unused. Lines are
         best-of-N roofs, a level’s the geometric mean over its plateau, while percentages are held against the
-        roof at the point’s own working set. Points are medians with 95 % intervals, joined along the batch, hollow because
-        their bytes are modelled.""",
+        roof at the point’s own working set. Points are medians with 95 % intervals, joined along the batch,
+        hollow because their bytes are modelled.""",
     ),
     "time_against_batch": (
         "Step time against batch",
