@@ -116,7 +116,7 @@ def test_every_relative_link_leads_somewhere(name):
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         if "://" in target or PLACEHOLDER.search(target):
             continue
-        file, _, part = target.partition("#")
+        file, _, part = target.strip("<>").partition("#")
         there = path.parent / file if file else path
         assert there.exists(), target
         if part and there.suffix == ".md":
@@ -341,3 +341,10 @@ def test_the_names_of_the_contract_are_those_of_the_protocol():
 def test_no_document_names_a_path_of_a_machine(path):
     text = (ROOT / path).read_text(encoding="utf-8")
     assert not re.search(r"(?<![\w.])/(?:work|home|root|Users|tmp)/", text)
+
+
+def test_no_placeholder_is_left():
+    """Every figure promised is there."""
+    assert not [
+        name for name in NAMES if PLACEHOLDER.search((ROOT / name).read_text(encoding="utf-8"))
+    ]
