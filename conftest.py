@@ -236,12 +236,10 @@ class Session:
         terminal = self.config.pluginmanager.get_plugin("terminalreporter")
         if terminal and self.config.option.verbose == 0:
             terminal.showfspath = False
-        lines = [
-            f"rnn-roofline: suite {self._plan.name}, {threads.available()} threads, into {self._folder}"
+        return [
+            f"rnn-roofline: suite {self._plan.name}, {threads.available()} threads, into {self._folder}",
+            f"rnn-roofline: CPU only: {self.no_cuda}",
         ]
-        if self.no_cuda:
-            lines.append(f"rnn-roofline: CPU only: {self.no_cuda}")
-        return lines
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
         """No dot for a good point: the line of progress says more."""

@@ -72,12 +72,8 @@ class Judge:
         return worst
 
     def rules(self, when: str) -> None:
-        """The weights are as they were, and no more threads than the case's are in use. Raises Wrong.
-
-        Changed weights are put right first: the next point reads the same arena.
-        """
+        """The weights are as they were, and no more threads than the case's are in use. Raises Wrong."""
         if self._arena.digest(self._used_bytes) != self._weights:
-            self._arena.refill()
             msg = f"it changed its weights ({when})"
             raise Wrong(msg)
         used = max(torch.get_num_threads(), numba.get_num_threads())

@@ -72,7 +72,7 @@ def point(bench: Bench, case: Case, name: str, implementation: Implementation, o
         return replace(base, reason=f"{type(error).__name__}: {text}"[:500])
     finally:
         if bench.arena.digest(bench.arena.size_bytes) != weights:
-            bench.arena.refill()  # it wrote there and then failed: the next point reads the same arena
+            bench.arena.refill()  # whatever wrote there: the next point reads the same arena
 
 
 def weight_sets(case: Case, one_set_bytes: int, last_level_bytes: int) -> int:

@@ -87,12 +87,10 @@ class Run:
         self._page_bytes = machine.page_bytes(arena.address)
         self._largest = min(points.STREAM_FACTOR * reported, arena.size_bytes)
         self._counts = sorted({1, self._all} | {p.case.threads for p in self.plan.points})
-        if self._earlier and any(
-            roof.kind == "call" for roof in self._earlier.roofs
-        ):  # the survey's last
+        if self._earlier and _is_surveyed(self._earlier):
             self._roofs, self._levels = list(self._earlier.roofs), self._earlier.levels
         else:
-            self._survey(arena, self._counts)
+            self._survey(arena)
         self._bench = beside.Bench(
             arena=arena,
             page_bytes=self._page_bytes,
@@ -129,15 +127,10 @@ class Run:
         """The roofs found so far."""
         return list(self._roofs)
 
-    def already(self, planned: Planned) -> Point | None:
-        """The point as an earlier process of this run measured it, or None."""
-        return self._done.get(planned.key)
-
     def measure(self, planned: Planned, order: int) -> Point:
         """One point, measured and in the journal; or, when resuming, as it was measured."""
-        earlier = self.already(planned)
-        if earlier is not None:
-            return earlier
+        if planned.key in self._done:
+            return self._done[planned.key]
         start = monotonic()
         try:
             implementation = implementations.load(planned.implementation)
@@ -170,7 +163,7 @@ class Run:
         if self._bench is not None:
             if complete:
                 # once more, so that a neighbour who was there at the start does not decide where the levels lie
-                self._curve(self._bench.arena, self._counts)
+                self._curve(self._bench.arena)
             for doubt in self._doubts(self._sentinel(self._bench.arena)):
                 self._journal.append(doubt)
         if complete:
@@ -199,25 +192,25 @@ class Run:
             )
         return min(need, most)
 
-    def _survey(self, arena: Arena, counts: list[int]) -> None:
+    def _survey(self, arena: Arena) -> None:
         """Every roof, and the levels that their read curve shows."""
-        thorough = self._curve(arena, counts)
+        counts, thorough = self._counts, self._curve(arena)
         scratch = Arena(self._largest, "cpu", self._seed)
         working_sets = levels.middle(self._plateaus(), survey.SMALLEST)
         self._keep(
             survey.writing(scratch.address, working_sets, self._page_bytes, counts, thorough)
         )
         del scratch
-        self._keep(roof for roof, _ in survey.arithmetic("cpu", counts, thorough))
+        self._keep(survey.arithmetic("cpu", counts, thorough))
         self._keep(survey.calls(counts))
 
-    def _curve(self, arena: Arena, counts: list[int]) -> bool:
+    def _curve(self, arena: Arena) -> bool:
         """Sweep the read curve and read the levels off all its samples so far. Returns whether it is a thorough one."""
         seconds = self.plan.settings["curve_seconds"]
         thorough = seconds >= THOROUGH_SECONDS
         self._keep(
             survey.read_curve(
-                arena.address, self._largest, self._page_bytes, counts, seconds, thorough
+                arena.address, self._largest, self._page_bytes, self._counts, seconds, thorough
             )
         )
         curve: dict[int, float] = {}
@@ -269,6 +262,11 @@ class Run:
                 points.STREAM_FACTOR * levels.last_cache_bytes(self._plateaus()),
             ),
         ]
+
+
+def _is_surveyed(earlier: Profile) -> bool:
+    """Whether an earlier process came to the end of its survey, of which the empty calls are the last."""
+    return any(roof.kind == "call" for roof in earlier.roofs)
 
 
 def new_folder(suite: str) -> Path:

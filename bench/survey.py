@@ -103,9 +103,7 @@ def writing(
             yield _roof(probe, size, page_bytes, count, variant.name, rates)
 
 
-def arithmetic(
-    device: str, counts: Sequence[int], thorough: bool
-) -> Iterator[tuple[Roof, matmul.Variant]]:
+def arithmetic(device: str, counts: Sequence[int], thorough: bool) -> Iterator[Roof]:
     """Matrix products of every dtype and shape, swept twice if `thorough`."""
     for _sweep, count, dtype, variant in itertools.product(
         range(1 + thorough), counts, MATMUL_DTYPES, matmul.VARIANTS
@@ -113,7 +111,7 @@ def arithmetic(
         threads.use(count)
         contender = measure.Contender(matmul.prepare(variant, dtype, device))
         rates = [variant.flops / s for s in measure.best(contender, REPEATS, SAMPLE_SECONDS, 0.0)]
-        yield _roof(matmul, None, None, count, variant.name, rates, dtype=dtype), variant
+        yield _roof(matmul, None, None, count, variant.name, rates, dtype=dtype)
 
 
 def calls(counts: Sequence[int]) -> Iterator[Roof]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench import beside, planted, points, stats, threads
+from bench import beside, doubts, planted, points, stats, threads
 from kernels.inputs import set_bytes
 
 if TYPE_CHECKING:
@@ -65,9 +65,8 @@ def _score(
     band = planted.TRUTHS[truth]
     bench.budget_seconds = BUDGET_SECONDS if band else GLANCE_SECONDS
     found = points.point(bench, place.case, truth, step, 0)
-    if found.status != "ok" or found.bytes is None:
+    if found.status != "ok":
         return Finding(name, truth, None, band, good=False, reason=found.reason)
-    pairs = zip(found.seconds, found.roof_bytes_per_s, strict=True)
-    score = stats.estimate([found.bytes["read"] / roof / seconds for seconds, roof in pairs])
+    score = stats.estimate(doubts.fractions(found, written_seconds=0.0))
     good = score.low > points.IMPOSSIBLE if band is None else band[0] <= score.median <= band[1]
     return Finding(name, truth, score, band, good=good)
