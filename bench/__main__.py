@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import threads
-from kernels.contract import CELLS, DTYPES, PARTS, RESIDENCIES, InvalidCase, Unavailable
+from kernels.contract import (
+    ACTIVATIONS,
+    CELLS,
+    DTYPES,
+    PARTS,
+    RESIDENCIES,
+    InvalidCase,
+    Unavailable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -90,7 +98,10 @@ def _parser() -> argparse.ArgumentParser:
         "--batch", type=int, default=1, help="sequences that share one step (default 1)"
     )
     step.add_argument("--part", default="cell", help=", ".join(PARTS))
-    step.add_argument("--dtype", default="float32", help=", ".join(DTYPES))
+    step.add_argument("--dtype", default="float32", help="of the weights: " + ", ".join(DTYPES))
+    step.add_argument(
+        "--activations", help="float32, bfloat16 (default: as the weights; float32 for int8)"
+    )
     step.add_argument("--residency", default="resident", help=", ".join(RESIDENCIES))
     step.add_argument("--threads", type=int, help="threads (default: one per core)")
     step.add_argument("--implementation", help="one of them only (default: every one)")
@@ -225,7 +236,7 @@ def _step(given: argparse.Namespace) -> int:
         batch=given.batch,
         part=given.part,
         dtype=given.dtype,
-        activations=given.dtype,
+        activations=given.activations or ACTIVATIONS.get(given.dtype, given.dtype),
         residency=given.residency,
         device=given.device,
         threads=count,

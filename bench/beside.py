@@ -29,7 +29,11 @@ MOST_STEPS = 1 << 16
 """Longest rotation of bound steps: beyond it the list itself would fill the caches."""
 
 FLOOR_SIZE = 8
-WIDENS_TO = {"float32": ("float32",), "bfloat16": ("bfloat16", "float32")}
+WIDENS_TO = {
+    "float32": ("float32",),
+    "bfloat16": ("bfloat16", "float32"),
+    "int8": ("bfloat16", "float32"),
+}
 """Dtypes that weights widen to exactly: any of their arithmetic roofs may be a case's."""
 
 

@@ -12,7 +12,8 @@ hidden = [1024]
 batch = [1, 2, 4]
 residency = ["resident", "streamed"]
 implementation = ["torch_cell"]
-# and, where the default will not do: input (as hidden), part ("cell"), dtype ("float32"), threads ("all")
+# and, where the default will not do: input (as hidden), part ("cell"), dtype ("float32"), activations (as the dtype;
+# float32 for int8), threads ("all")
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from kernels import implementations
-from kernels.contract import CELLS, PARTS, RESIDENCIES, Case, InvalidCase
+from kernels.contract import ACTIVATIONS, CELLS, PARTS, RESIDENCIES, Case, InvalidCase
 
 FOLDER = Path(__file__).parent / "suites"
 DEFAULT = "quick"
@@ -37,6 +38,7 @@ AXES: dict[str, list[Any]] = {
     "batch": [1],
     "part": list(PARTS[:1]),
     "dtype": ["float32"],
+    "activations": ["dtype"],
     "residency": list(RESIDENCIES[:1]),
     "threads": ["all"],
     "implementation": [],
@@ -152,7 +154,9 @@ def _case(one: dict[str, Any], device: str, all_threads: int, where: str) -> Cas
             batch=one["batch"],
             part=one["part"],
             dtype=one["dtype"],
-            activations=one["dtype"],
+            activations=ACTIVATIONS.get(one["dtype"], "float32")
+            if one["activations"] == "dtype"
+            else one["activations"],
             residency=one["residency"],
             device=device,
             threads=count if device == "cpu" else 0,

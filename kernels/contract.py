@@ -13,8 +13,11 @@ PARTS = ("cell", "linear", "pointwise")
 PHASES = ("step",)
 RESIDENCIES = ("resident", "streamed")
 DEVICES = ("cpu", "cuda")
-ELEMENT_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2}
-DTYPES = ("float32", "bfloat16")
+ELEMENT_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "int8": 1}
+DTYPES = ("float32", "bfloat16", "int8")
+"""Of weights. int8 is quantised: q stands for q / 127 of its row's scale; scales and biases are float32."""
+ACTIVATIONS = {"float32": "float32", "bfloat16": "bfloat16", "int8": "float32"}
+"""The activations that a weights' dtype has where a case does not say."""
 
 LARGEST_SIZE = 1 << 20
 """Largest hidden, input or batch size accepted: beyond it a size is taken for a slip of the hand."""
@@ -69,7 +72,7 @@ class Case:
             ("part", PARTS),
             ("phase", PHASES),
             ("dtype", DTYPES),
-            ("activations", DTYPES),
+            ("activations", tuple(dict.fromkeys(ACTIVATIONS.values()))),
             ("accumulate", ("float32",)),
             ("residency", RESIDENCIES),
             ("device", DEVICES),

@@ -16,7 +16,8 @@ of a gate takes 3 adds:
 
 These are the cell's; its parts are charged the same, although the linear part already joins W x and U h (1, 4, 2 adds).
 
-Bytes are compulsory: every operand once, no write-allocate, padding or re-reading.
+Bytes are compulsory: every operand once, no write-allocate, padding or re-reading. Weights of int8 have biases of
+float32, and a float32 scale for each row of W and of U: 2*G*H scales.
 
     cell       weights (G*H*(I+H) + 2*G*H)*e_w; x, h (and c) read, h' (and c') written: (B*I + 2*B*H [+ 2*B*H])*e_a
     linear     W, U: G*H*(I+H)*e_w; x, h read; the S*B*H gate sums written
@@ -57,14 +58,16 @@ def of(case: Case) -> Cost:
     B, H, I = case.batch, case.hidden, case.input  # noqa: E741 - the method's own letters
     G, S = GATES[case.cell], GATE_SUMS[case.cell]
     e_w, e_a = ELEMENT_BYTES[case.dtype], ELEMENT_BYTES[case.activations]
-    matrices, biases = G * H * (I + H), 2 * G * H
+    matrices, biases, scales = G * H * (I + H) * e_w, 2 * G * H * e_w, 0
+    if case.dtype == "int8":
+        biases = scales = 2 * G * H * ELEMENT_BYTES["float32"]
     state = STATES[case.cell] * B * H
     state_of_pointwise = 0 if case.cell == "rnn" else B * H
 
     if case.part == "cell":
-        weights, read, written = matrices + biases, B * I + state, state
+        weights, read, written = matrices + scales + biases, B * I + state, state
     elif case.part == "linear":
-        weights, read, written = matrices, B * I + B * H, S * B * H
+        weights, read, written = matrices + scales, B * I + B * H, S * B * H
     else:
         weights, read, written = biases, S * B * H + state_of_pointwise, state
 
@@ -73,8 +76,8 @@ def of(case: Case) -> Cost:
         linear_flops=2 * B * G * H * (I + H) if multiplies else 0,
         recurrent_flops=2 * B * G * H * H if multiplies else 0,
         pointwise_flops=0 if case.part == "linear" else POINTWISE_FLOPS_PER_UNIT[case.cell] * B * H,
-        weight_bytes=weights * e_w,
+        weight_bytes=weights,
         activation_bytes=(read + written) * e_a,
-        bytes_read=weights * e_w + read * e_a,
+        bytes_read=weights + read * e_a,
         bytes_written=written * e_a,
     )

@@ -29,13 +29,26 @@ INPUT_SETS = 4
 """Sets of inputs in rotation, so that no step can answer from memory."""
 
 Layout = tuple[tuple[int, ...], ...]
-"""Shapes of the weight tensors an implementation wants, in the order they lie in memory."""
+"""Shapes of the weight tensors an implementation wants, in the order they lie in memory; `Floats` among them."""
 
-TORCH_DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.bfloat16}
+
+class Floats(tuple[int, ...]):
+    """The shape of a tensor that is float32 whatever the weights' dtype: scales and biases beside int8."""
+
+    __slots__ = ()
+
+
+TORCH_DTYPES = {
+    "float64": torch.float64,
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "int8": torch.int8,
+}
 
 # Sign, the lowest exponent bit and the mantissa of a bfloat16 are random, the exponent otherwise that of 2**-7. So
 # every 16-bit half is a number of magnitude 2**-7 to 2**-5, every 32-bit word one too, and one fill serves all dtypes:
-# no zeros, no denormals, and gate sums of order one for hidden sizes from 256 to 4096.
+# no zeros, no denormals, and gate sums of order one for hidden sizes from 256 to 4096. As int8, every other element
+# takes all 256 values and the ones between are 60 and -68; with scales of that magnitude they make weights like those.
 _RANDOM_BITS = int.from_bytes(bytes.fromhex("80ff" * 4), "big", signed=True)
 _FIXED_BITS = int.from_bytes(bytes.fromhex("3c00" * 4), "big", signed=True)
 
@@ -90,22 +103,22 @@ class Arena:
         if need > self.size_bytes:
             msg = f"the weights need {need} bytes and the arena holds {self.size_bytes}"
             raise Unavailable(msg)
-        elements = self._words.view(TORCH_DTYPES[dtype])
-        size = ELEMENT_BYTES[dtype]
         sets, offset = [], 0
         for _ in range(count):
             tensors = []
             for shape in layout:
-                start = offset // size
-                tensors.append(elements[start : start + prod(shape)].view(shape))
-                offset += _aligned(prod(shape) * size)
+                kind = _kind(shape, dtype)
+                start = offset // ELEMENT_BYTES[kind]
+                elements = self._words.view(TORCH_DTYPES[kind])[start : start + prod(shape)]
+                tensors.append(elements.view(tuple(shape)))
+                offset += _tensor_bytes(shape, dtype)
             sets.append(tuple(tensors))
         return sets
 
 
 def set_bytes(layout: Layout, dtype: str) -> int:
     """Bytes of the arena that one set of weights takes, alignment included."""
-    return sum(_aligned(prod(shape) * ELEMENT_BYTES[dtype]) for shape in layout)
+    return sum(_tensor_bytes(shape, dtype) for shape in layout)
 
 
 def draw(case: Case, generator: torch.Generator) -> list[Inputs]:
@@ -134,7 +147,13 @@ def redraw(sets: list[Inputs], generator: torch.Generator) -> None:
             tensor.uniform_(-1, 1, generator=generator)
 
 
-def _aligned(size: int) -> int:
+def _kind(shape: tuple[int, ...], dtype: str) -> str:
+    return "float32" if isinstance(shape, Floats) else dtype
+
+
+def _tensor_bytes(shape: tuple[int, ...], dtype: str) -> int:
+    """Bytes of the arena that one tensor takes: whole cache lines."""
+    size = prod(shape) * ELEMENT_BYTES[_kind(shape, dtype)]
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 

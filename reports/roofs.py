@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
     from bench.records import Level, Point, Profile, Roof
 
-EXACT_IN = {"float32": ("float32",), "bfloat16": ("bfloat16", "float32")}
+EXACT_IN = {
+    "float32": ("float32",),
+    "bfloat16": ("bfloat16", "float32"),
+    "int8": ("bfloat16", "float32"),
+}
 """The dtypes that hold every weight of a dtype exactly: a kernel may compute in any of them."""
 
 AGREE = 2.0

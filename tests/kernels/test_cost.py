@@ -15,6 +15,9 @@ from kernels import cells, cost, inputs
 from kernels.cells import Weights
 from kernels.contract import CELLS, DTYPES, PARTS, Case
 
+FLOATS = ("float32", "bfloat16")
+"""Dtypes that PyTorch's cells have parameters of."""
+
 OWN = {"rnn": torch.nn.RNNCell, "lstm": torch.nn.LSTMCell, "gru": torch.nn.GRUCell}
 SHAPES = [(1, 3, 5), (7, 5, 3), (2, 1, 1), (4, 9, 16)]  # B, I, H
 CASES = [Case(cell, H, I, B) for cell in CELLS for B, I, H in SHAPES]  # noqa: E741 - the method's own letters
@@ -28,7 +31,7 @@ any_case = st.builds(
     batch=st.integers(1, 300),
     part=st.sampled_from(PARTS),
     dtype=st.sampled_from(DTYPES),
-    activations=st.sampled_from(DTYPES),
+    activations=st.sampled_from(FLOATS),
 )
 
 
@@ -118,7 +121,7 @@ def test_the_flops_of_the_two_parts_are_those_of_the_cell(case):
 
 
 @ids
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", FLOATS)
 def test_weight_bytes_are_the_parameters_of_pytorchs_cell(case, dtype):
     module = own_cell(case, inputs.TORCH_DTYPES[dtype])
     sizes = {name: p.numel() * p.element_size() for name, p in module.named_parameters()}
@@ -133,7 +136,23 @@ def test_weight_bytes_are_the_parameters_of_pytorchs_cell(case, dtype):
 
 
 @ids
-@pytest.mark.parametrize("dtype", DTYPES)
+def test_int8_weights_are_the_parameters_at_a_byte_with_floats_for_biases_and_row_scales(case):
+    """Counted on tensors: PyTorch's parameters, the matrices as int8, and the largest element of each of their rows."""
+    module = own_cell(case)
+    matrices = [p.detach() for p in (module.weight_ih, module.weight_hh)]
+    bytes_of = {
+        "pointwise": module.bias_ih.nbytes + module.bias_hh.nbytes,
+        "linear": sum(p.to(torch.int8).nbytes + p.amax(dim=1).nbytes for p in matrices),
+    }
+    bytes_of["cell"] = sum(bytes_of.values())
+    for part, wanted in bytes_of.items():
+        got = cost.of(replace(case, part=part, dtype="int8"))
+        assert got.weight_bytes == wanted, part
+        assert got.bytes_read - got.weight_bytes == (got.activation_bytes - got.bytes_written)
+
+
+@ids
+@pytest.mark.parametrize("dtype", FLOATS)
 def test_activation_bytes_of_a_cell_are_the_tensors_pytorchs_cell_takes_and_gives(case, dtype):
     kind = inputs.TORCH_DTYPES[dtype]
     taken, given = own_call(case, own_cell(case, kind), kind)
@@ -176,6 +195,6 @@ def test_twice_the_batch_is_twice_the_flops_and_activations_of_the_same_weights(
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_arithmetic_intensity_tends_to_two_sequences_per_weight_byte(dtype):
-    size = {"float32": 4, "bfloat16": 2}[dtype]
-    got = cost.of(Case("lstm", 100_000, 100_000, batch=3, dtype=dtype, activations=dtype))
+    size = {"float32": 4, "bfloat16": 2, "int8": 1}[dtype]
+    got = cost.of(Case("lstm", 100_000, 100_000, batch=3, dtype=dtype, activations="bfloat16"))
     assert got.linear_flops / got.bytes_read == pytest.approx(2 * 3 / size, rel=1e-3)

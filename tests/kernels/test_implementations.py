@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from kernels import cells, check, implementations
-from kernels.contract import CELLS, DTYPES, PARTS, Case, Unavailable
+from kernels.contract import CELLS, PARTS, Case, Unavailable
 from kernels.inputs import INPUT_SETS, Arena, draw, set_bytes
 
 NAMES = implementations.names()
@@ -35,11 +35,13 @@ def random_shapes(seed):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_it_agrees_with_the_reference_at_twenty_random_shapes(arena, name, cell, part, dtype):
+@pytest.mark.parametrize("dtype, activations", check.TOLERANCES)
+def test_it_agrees_with_the_reference_at_twenty_random_shapes(
+    arena, name, cell, part, dtype, activations
+):
     implementation = implementations.load(name)
     for H, I, B in random_shapes(f"{name}{cell}{part}{dtype}"):  # noqa: E741 - the method's own letters
-        case = Case(cell, H, I, B, part=part, dtype=dtype, activations=dtype)
+        case = Case(cell, H, I, B, part=part, dtype=dtype, activations=activations)
         if reason := implementation.unavailable(case):
             pytest.skip(reason)
         sets = arena.sets(implementation.layout(case), dtype, 2)
