@@ -11,7 +11,7 @@ import torch
 
 from bench import measure
 from bench.roofs import matmul, read
-from kernels.contract import Case, Unavailable
+from kernels.contract import ARITHMETIC, Case, Unavailable
 from kernels.inputs import Arena, draw
 
 if TYPE_CHECKING:
@@ -29,12 +29,6 @@ MOST_STEPS = 1 << 16
 """Longest rotation of bound steps: beyond it the list itself would fill the caches."""
 
 FLOOR_SIZE = 8
-WIDENS_TO = {
-    "float32": ("float32",),
-    "bfloat16": ("bfloat16", "float32"),
-    "int8": ("bfloat16", "float32"),
-}
-"""Dtypes that weights widen to exactly: any of their arithmetic roofs may be a case's."""
 
 
 @dataclass
@@ -44,7 +38,7 @@ class Bench:
     arena: Arena
     page_bytes: int | None
     last_level_bytes: int
-    arithmetic: dict[tuple[str, int], tuple[float, matmul.Variant]]
+    arithmetic: dict[tuple[str, int], tuple[float, matmul.Shape | matmul.Tile]]
     precision: float
     budget_seconds: float
     settle_seconds: float
@@ -114,7 +108,7 @@ def arithmetic_probe(
     """The matrix product to pair with and its FLOPs, where arithmetic takes more than half the `t_bytes` seconds."""
     roofs = [
         (*bench.arithmetic[dtype, case.threads], dtype)
-        for dtype in WIDENS_TO[case.dtype]
+        for dtype in ARITHMETIC.get((case.dtype, case.activations), ("float32",))
         if (dtype, case.threads) in bench.arithmetic
     ]
     if not roofs:
@@ -122,7 +116,8 @@ def arithmetic_probe(
     flop_per_s, variant, dtype = max(roofs, key=lambda roof: roof[0])
     if flops / flop_per_s <= t_bytes / 2:
         return None
-    return measure.Contender(matmul.prepare(variant, dtype, case.device)), variant.flops
+    product = measure.Contender(matmul.prepare(variant, dtype, case.device))
+    return product, matmul.flops(variant, dtype, case.threads)
 
 
 def floor_seconds(bench: Bench, case: Case, name: str, implementation: Implementation) -> float:

@@ -315,11 +315,15 @@ def _caches(described: dict[str, Any]) -> list[tuple[int, int]]:
     return [(c["level"], c["size_bytes"] * c["instances"]) for c in described["cpu"]["caches"]]
 
 
-def _arithmetic_roofs(found: list[Roof]) -> dict[tuple[str, int], tuple[float, matmul.Variant]]:
+def _arithmetic_roofs(
+    found: list[Roof],
+) -> dict[tuple[str, int], tuple[float, matmul.Shape | matmul.Tile]]:
     from bench.roofs import matmul
 
-    variants = {variant.name: variant for variant in matmul.VARIANTS}
-    best: dict[tuple[str, int], tuple[float, matmul.Variant]] = {}
+    tiles = (matmul.tile(dtype) for dtype in matmul.KINDS)
+    known: tuple[matmul.Shape | matmul.Tile, ...] = (*matmul.SHAPES, *tiles)
+    variants = {variant.name: variant for variant in known}
+    best: dict[tuple[str, int], tuple[float, matmul.Shape | matmul.Tile]] = {}
     for roof in found:
         if roof.kind == "matmul" and roof.dtype and roof.threads:
             key, rate = (roof.dtype, roof.threads), max(roof.samples)

@@ -22,7 +22,7 @@ SMALLEST = 32 << 10
 CURVE_SAMPLE_SECONDS = 0.002
 SAMPLE_SECONDS = 0.010
 REPEATS = 3
-MATMUL_DTYPES = ("float32", "bfloat16")
+MATMUL_DTYPES = ("float32", "bfloat16", "int8")
 
 
 def sizes(largest: int, thorough: bool) -> list[int]:
@@ -105,13 +105,13 @@ def writing(
 
 def arithmetic(device: str, counts: Sequence[int], thorough: bool) -> Iterator[Roof]:
     """Matrix products of every dtype and shape, swept twice if `thorough`."""
-    for _sweep, count, dtype, variant in itertools.product(
-        range(1 + thorough), counts, MATMUL_DTYPES, matmul.VARIANTS
-    ):
+    for _sweep, count, dtype in itertools.product(range(1 + thorough), counts, MATMUL_DTYPES):
         threads.use(count)
-        contender = measure.Contender(matmul.prepare(variant, dtype, device))
-        rates = [variant.flops / s for s in measure.best(contender, REPEATS, SAMPLE_SECONDS, 0.0)]
-        yield _roof(matmul, None, None, count, variant.name, rates, dtype=dtype)
+        for variant in matmul.variants(dtype, device):
+            contender = measure.Contender(matmul.prepare(variant, dtype, device))
+            flops = matmul.flops(variant, dtype, count)
+            rates = [flops / s for s in measure.best(contender, REPEATS, SAMPLE_SECONDS, 0.0)]
+            yield _roof(matmul, None, None, count, variant.name, rates, dtype=dtype)
 
 
 def calls(counts: Sequence[int]) -> Iterator[Roof]:

@@ -69,7 +69,7 @@ def _line(profile: Profile, point: Point) -> dict[str, object]:
 def _rates(profile: Profile, point: Point, row: Row | None) -> dict[str, object]:
     case = point.case
     written = (point.bytes or {}).get("written", 0)
-    peak = roofs.arithmetic_roof(profile, case.device, case.threads, case.dtype)
+    peak = roofs.arithmetic_roof(profile, case.device, case.threads, case.dtype, case.activations)
     return {
         "bytes_per_s": row.bytes_per_s if row else None,
         "flop_per_s": row.flop_per_s if row else None,

@@ -148,7 +148,7 @@ def _flops_times(profile: Profile, point: Point) -> list[float]:
     if len(point.roof_flop_per_s) == len(point.seconds):
         return [linear / roof for roof in point.roof_flop_per_s]
     case = point.case
-    roof = roofs.arithmetic_roof(profile, case.device, case.threads, case.dtype)
+    roof = roofs.arithmetic_roof(profile, case.device, case.threads, case.dtype, case.activations)
     return [linear / roof] * len(point.seconds) if roof else []
 
 

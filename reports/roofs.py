@@ -10,18 +10,12 @@ from math import log
 from typing import TYPE_CHECKING
 
 from bench.stats import median
+from kernels.contract import ACTIVATIONS, ARITHMETIC
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.records import Level, Point, Profile, Roof
-
-EXACT_IN = {
-    "float32": ("float32",),
-    "bfloat16": ("bfloat16", "float32"),
-    "int8": ("bfloat16", "float32"),
-}
-"""The dtypes that hold every weight of a dtype exactly: a kernel may compute in any of them."""
 
 AGREE = 2.0
 """A paired roof and a level's bandwidth, a plateau's end and a cache's size agree within this factor."""
@@ -74,12 +68,15 @@ def write_roof(profile: Profile, device: str, threads: int, written: float) -> f
     return min(curve, key=lambda sample: abs(log(sample[0] / written)))[1]
 
 
-def arithmetic_roof(profile: Profile, device: str, threads: int, dtype: str) -> float | None:
-    """The best matrix product (FLOP/s) over every dtype that `dtype` widens to exactly."""
+def arithmetic_roof(
+    profile: Profile, device: str, threads: int, dtype: str, activations: str | None = None
+) -> float | None:
+    """The best matrix product (FLOP/s) over every dtype that weights and activations widen to exactly."""
+    exact = ARITHMETIC.get((dtype, activations or ACTIVATIONS.get(dtype, dtype)), (dtype,))
     found = [
         best(roof)
         for roof in _measured(profile, device, "matmul")
-        if roof.dtype in EXACT_IN.get(dtype, (dtype,)) and (roof.threads or 0) == threads
+        if roof.dtype in exact and (roof.threads or 0) == threads
     ]
     return max((value for value in found if value is not None), default=None)
 

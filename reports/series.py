@@ -165,7 +165,9 @@ def ridge_batch(profile: Profile, row: Row) -> int | None:
     if not point.bytes or not point.flops or not point.roof_bytes_per_s:
         return None
     written = point.bytes["written"]
-    arithmetic = roofs.arithmetic_roof(profile, case.device, case.threads, case.dtype)
+    arithmetic = roofs.arithmetic_roof(
+        profile, case.device, case.threads, case.dtype, case.activations
+    )
     write = roofs.write_roof(profile, case.device, case.threads, written)
     if arithmetic is None or (written and write is None):
         return None

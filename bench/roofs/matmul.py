@@ -1,15 +1,22 @@
-"""Arithmetic roof: large products of square and wide matrices by PyTorch's library, per dtype; the best shape counts.
+"""Arithmetic roof: large products by PyTorch's library, and small ones out of registers and the first cache.
 
-FLOPs: 2*M*N*K. Bytes: three matrices that the caches reuse; at these sizes no memory is in the way.
+The best counts, per dtype. A library's product must be packed and blocked, and on some processors the library is not at
+home; the step kernels' own inner loop (`kernels/vectors.py`) over a tile of weights that stays in the first cache shows
+what the multipliers give. Its int8 weights meet activations in 2 digits of 8 bits, which count as one activation.
+
+FLOPs: 2*M*N*K. Bytes: matrices that the caches reuse; no memory is in the way.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numba
 import torch
+from numba import prange, uintp
 
-from kernels.inputs import TORCH_DTYPES
+from kernels.inputs import TORCH_DTYPES, Arena
+from kernels.vectors import DEPTH, DIGITS, LANES, LINE_BYTES, products, registers, runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,9 +24,15 @@ if TYPE_CHECKING:
 KIND = "matmul"
 UNIT = "flop/s"
 
+TURNS = 64
+"""Length of a tile in lines of weights: 16 KiB at 4 vectors side by side."""
+REPEATS = 256
+"""Products of a tile per call, so that the call itself does not count."""
+KINDS = {"float32": "float32", "bfloat16": "bfloat16 pairs", "int8": "int8 digits"}
 
-class Variant(NamedTuple):
-    """The product of an (M, K) and a (K, N) matrix."""
+
+class Shape(NamedTuple):
+    """The library's product of an (M, K) and a (K, N) matrix."""
 
     M: int
     K: int
@@ -30,22 +43,54 @@ class Variant(NamedTuple):
         """As a profile states it."""
         return f"{self.M}x{self.K}x{self.N}"
 
+
+class Tile(NamedTuple):
+    """Our product of a tile of `vectors` x 16 rows with `batch` sequences, from the first cache."""
+
+    vectors: int
+    batch: int
+
     @property
-    def flops(self) -> int:
-        """Of one product."""
-        return 2 * self.M * self.K * self.N
+    def name(self) -> str:
+        """As a profile states it."""
+        return f"tile {self.vectors * LANES}x{self.batch}"
 
 
-VARIANTS = (
-    Variant(768, 768, 768),
-    Variant(1024, 1024, 1024),
-    Variant(512, 2048, 1024),
-    Variant(512, 1024, 2048),
+SHAPES = (
+    Shape(768, 768, 768),
+    Shape(1024, 1024, 1024),
+    Shape(512, 2048, 1024),
+    Shape(512, 1024, 2048),
 )
 
 
-def prepare(variant: Variant, dtype: str, device: str) -> Callable[[int], None]:
-    """A function of the number of products; operands are random, seeded, in PyTorch's own memory."""
+def tile(dtype: str) -> Tile:
+    """The tile whose sums this machine's registers hold: fewer rows where weights meet two digits."""
+    if registers() < 16:
+        return Tile(1, 3)
+    return Tile(2, 4) if dtype == "int8" else Tile(4, 4)
+
+
+def variants(dtype: str, device: str) -> tuple[Shape | Tile, ...]:
+    """What can be multiplied in this dtype here."""
+    own = (tile(dtype),) if device == "cpu" and runs(KINDS[dtype]) else ()
+    return own if dtype == "int8" else (*SHAPES, *own)
+
+
+def flops(variant: Shape | Tile, dtype: str, threads: int) -> int:
+    """FLOPs of one call: a library's product, or every thread's products of a tile."""
+    if isinstance(variant, Shape):
+        return 2 * variant.M * variant.K * variant.N
+    of_line = variant.vectors * LANES * DEPTH[KINDS[dtype]] * variant.batch
+    return 2 * of_line * TURNS * REPEATS * threads
+
+
+def prepare(variant: Shape | Tile, dtype: str, device: str) -> Callable[[int], None]:
+    """A function of the number of calls. Operands are random, in memory of their own."""
+    return _shape(variant, dtype, device) if isinstance(variant, Shape) else _tile(variant, dtype)
+
+
+def _shape(variant: Shape, dtype: str, device: str) -> Callable[[int], None]:
     generator = torch.Generator(device=device).manual_seed(0)
     kind = TORCH_DTYPES[dtype]
     left = (
@@ -67,3 +112,39 @@ def prepare(variant: Variant, dtype: str, device: str) -> Callable[[int], None]:
             torch.mm(left, right, out=out)
 
     return run
+
+
+def _tile(variant: Tile, dtype: str) -> Callable[[int], None]:
+    threads = numba.get_num_threads()
+    if (variant, dtype) not in _COMPILED:
+        _COMPILED[variant, dtype] = _compile(variant, KINDS[dtype])
+    digits = DIGITS if dtype == "int8" else 1
+    weights = TURNS * variant.vectors * LINE_BYTES
+    inputs = TURNS * variant.batch * digits * 4
+    sums = variant.batch * digits * variant.vectors * LINE_BYTES
+    each = -(-(weights + inputs + sums) // 4096) * 4096
+    memory = Arena(threads * each, "cpu", 0)
+    call = _COMPILED[variant, dtype]
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            call(memory.address, each, weights, inputs, threads)
+
+    return run
+
+
+_COMPILED: dict[tuple[Tile, str], Callable[..., None]] = {}
+
+
+def _compile(variant: Tile, kind: str) -> Callable[..., None]:
+    vectors, batch = variant
+
+    @numba.njit(parallel=True, nogil=True, cache=True)
+    def multiply(start: Any, each: Any, weights: Any, inputs: Any, threads: Any) -> None:
+        for thread in prange(threads):
+            at = uintp(start) + uintp(thread * each)
+            x, sums = at + uintp(weights), at + uintp(weights + inputs)
+            for _ in range(REPEATS):
+                products(at, uintp(0), x, uintp(TURNS), sums, kind, vectors, batch, 1, vectors, 0)
+
+    return multiply

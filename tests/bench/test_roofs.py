@@ -164,17 +164,49 @@ def test_a_block_too_small_to_write_is_refused_rather_than_written_beyond(probe,
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_the_flops_of_a_product_are_what_pytorch_counts(dtype):
-    variant = matmul.Variant(24, 16, 40)
+    variant = matmul.Shape(24, 16, 40)
     run = matmul.prepare(variant, dtype, "cpu")
     with FlopCounterMode(display=False) as counter:
         run(3)
-    assert counter.get_total_flops() == 3 * variant.flops
+    assert counter.get_total_flops() == 3 * matmul.flops(variant, dtype, 2)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8"])
+def test_the_flops_of_a_tile_are_those_of_its_product_in_pytorch(dtype):
+    tile = matmul.tile(dtype)
+    weights = matmul.TURNS * tile.vectors * 64
+    elements = weights // {"float32": 4, "bfloat16": 2, "int8": 1}[dtype]
+    rows = tile.vectors * 16
+    with FlopCounterMode(display=False) as counter:
+        torch.ones(rows, elements // rows) @ torch.ones(elements // rows, tile.batch)
+    assert matmul.flops(tile, dtype, 3) == counter.get_total_flops() * matmul.REPEATS * 3
+    assert weights <= 16 << 10  # half of the smallest first cache there is
+
+
+def test_a_tile_multiplies_what_lies_in_its_memory(monkeypatch):
+    blocks = []
+
+    class Kept(matmul.Arena):
+        def __init__(self, *given):
+            super().__init__(*given)
+            blocks.append(self)
+
+    monkeypatch.setattr(matmul, "Arena", Kept)
+    tile = matmul.tile("float32")
+    matmul.prepare(tile, "float32", "cpu")(1)
+    (memory,) = blocks
+    rows, weights = tile.vectors * 16, matmul.TURNS * tile.vectors * 16
+    (floats,) = memory.sets(((memory.size_bytes // 4,),), "float32", 1)[0]
+    W = floats[:weights].view(matmul.TURNS, rows).double()
+    x = floats[weights : weights + matmul.TURNS * tile.batch].view(matmul.TURNS, -1).double()
+    sums = floats[weights + matmul.TURNS * tile.batch :][: tile.batch * rows].view(-1, rows)
+    assert torch.allclose(sums.double(), (W.T @ x).T, rtol=1e-4)
 
 
 def test_the_products_are_large_enough_that_no_memory_is_in_the_way():
-    for variant in matmul.VARIANTS:
+    for variant in matmul.SHAPES:
         moved = 4 * (variant.M * variant.K + variant.K * variant.N + variant.M * variant.N)
-        assert variant.flops / moved > 100
+        assert matmul.flops(variant, "float32", 1) / moved > 100
 
 
 def test_the_operands_of_a_product_are_neither_zero_nor_the_same():
@@ -186,7 +218,7 @@ def test_the_operands_of_a_product_are_neither_zero_nor_the_same():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch, "mm", mm)
-        matmul.prepare(matmul.Variant(8, 9, 10), "float32", "cpu")(1)
+        matmul.prepare(matmul.Shape(8, 9, 10), "float32", "cpu")(1)
     left, right = seen
     assert (left.shape, right.shape) == ((8, 9), (9, 10))
     assert (left != 0).all()
@@ -211,8 +243,8 @@ def test_a_probe_says_its_kind_and_unit(probe):
 
 
 def test_variants_have_different_names():
-    for probe in (read, write, matmul):
-        assert len({variant.name for variant in probe.VARIANTS}) == len(probe.VARIANTS)
+    for variants in (read.VARIANTS, write.VARIANTS, matmul.variants("float32", "cpu")):
+        assert len({variant.name for variant in variants}) == len(variants)
 
 
 @pytest.mark.parametrize(("thorough", "least"), [(True, 1.3), (False, 1.9)])

@@ -52,32 +52,34 @@ def test_the_default_is_one_of_them():
     assert suite.DEFAULT in suite.names()
 
 
-def test_quick_has_the_batch_series_at_1024_of_three_cells_in_both_residencies_by_both_implementations():
+def test_quick_has_batch_series_at_1024_of_three_cells_in_both_residencies_by_our_step_and_pytorchs():
     plan = suite.load("quick", "cpu", 2, seed=0)
     assert 60 <= len(plan.points) <= 80
     series = {
         (p.case.cell, p.case.residency, p.implementation, p.case.batch)
         for p in plan.points
-        if (p.case.hidden, p.case.input, p.case.part, p.case.dtype)
-        == (1024, 1024, "cell", "float32")
+        if (p.case.hidden, p.case.input, p.case.part, p.case.dtype, p.case.threads)
+        == (1024, 1024, "cell", "float32", 2)
     }
     for cell in CELLS:
-        for residency in ("resident", "streamed"):
-            batches = {
-                b for c, r, name, b in series if (c, r, name) == (cell, residency, "torch_cell")
-            }
-            assert batches == {1, 2, 4, 8, 16, 64}
-            assert (cell, residency, "torch_gates", 1) in series
+        assert (cell, "streamed", "torch_gates", 1) in series
+        for name in ("torch_cell", "numba_fused"):
+            for residency, wanted in (("resident", {1, 4, 16}), ("streamed", {1, 4, 16, 64})):
+                found = {b for *key, b in series if key == [cell, residency, name]}
+                assert found >= wanted
+    assert {1, 2, 4, 8, 16, 64} == {
+        b for *key, b in series if key == ["lstm", "streamed", "numba_fused"]
+    }
 
 
 def test_smoke_has_every_cell_part_residency_dtype_and_implementation():
     points = suite.load("smoke", "cpu", 2, seed=0).points
-    assert {p.implementation for p in points} == set(implementations.names())
+    assert {p.implementation for p in points} == {"torch_cell", "torch_gates", "numba_fused"}
     for field, known in (
         ("cell", {"rnn", "lstm", "gru"}),
         ("part", {"cell", "linear", "pointwise"}),
         ("residency", {"resident", "streamed"}),
-        ("dtype", {"float32", "bfloat16"}),
+        ("dtype", {"float32", "bfloat16", "int8"}),
     ):
         assert {getattr(p.case, field) for p in points} == known
 

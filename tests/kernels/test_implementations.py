@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import pytest
@@ -13,6 +14,8 @@ from kernels.inputs import INPUT_SETS, Arena, draw, set_bytes
 
 NAMES = implementations.names()
 SHAPES_EACH = 20
+BATCHES = (1, 9)
+"""Few, for a step that is compiled takes seconds for each."""
 SCALE = 16.0
 """Exact in both dtypes; makes gate sums of order one at these sizes, so that no term is lost in rounding."""
 
@@ -29,13 +32,13 @@ def random_shapes(seed):
     chance = random.Random(seed)
     yield 1, 1, 1
     for _ in range(SHAPES_EACH - 1):
-        yield chance.randint(1, 40), chance.randint(1, 40), chance.randint(1, 9)
+        yield chance.randint(1, 40), chance.randint(1, 40), chance.choice(BATCHES)
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize("dtype, activations", check.TOLERANCES)
+@pytest.mark.parametrize(("dtype", "activations"), check.TOLERANCES)
 def test_it_agrees_with_the_reference_at_twenty_random_shapes(
     arena, name, cell, part, dtype, activations
 ):
@@ -60,7 +63,7 @@ def test_it_agrees_with_the_reference_at_twenty_random_shapes(
 def test_its_canonical_weights_are_those_of_its_layout_each_once(name, cell):
     """Weights numbered 1 to n come back as 1 to n; what else the convention wants is zero."""
     implementation = implementations.load(name)
-    H, I = 7, 5  # noqa: E741 - the method's own letters
+    H, I = 16, 5  # noqa: E741 - the method's own letters; 16 fills the vectors of those that pack
     case = Case(cell, H, I, 1)
     layout = implementation.layout(case)
     numbers = iter(range(1, 10_000))
@@ -97,13 +100,13 @@ def test_the_gates_of_torch_gates_are_the_rows_of_pytorchs_stacked_weights(cell)
 @pytest.mark.parametrize("name", NAMES)
 def test_it_computes_with_the_weights_and_inputs_it_is_bound_to(name):
     implementation = implementations.load(name)
-    case = Case("lstm", 8, 6, 2)
+    case = Case("lstm", 8, 6, 1)
     layout = implementation.layout(case)
     sets = Arena(3 * set_bytes(layout, "float32"), "cpu", 0).sets(layout, "float32", 3)
     inputs = draw(case, torch.Generator().manual_seed(0))
     bind = implementation.prepare(case, sets, inputs)
-    answers = {(w, i): bind(w, i)() for w in range(3) for i in range(INPUT_SETS)}
-    for (w, i), answer in answers.items():
+    for w, i in itertools.product(range(3), range(INPUT_SETS)):
+        answer = bind(w, i)()
         weights = implementation.canonical(case, sets[w])
         assert check.error(
             case, answer, cells.reference(case, inputs[i], weights)
@@ -115,7 +118,9 @@ def test_it_leaves_weights_and_inputs_as_they_were(name):
     implementation = implementations.load(name)
     for cell in CELLS:
         for part in PARTS:
-            case = Case(cell, 8, 6, 2, part=part)
+            case = Case(cell, 8, 6, 1, part=part)
+            if implementation.unavailable(case):
+                continue
             layout = implementation.layout(case)
             sets = Arena(set_bytes(layout, "float32"), "cpu", 0).sets(layout, "float32", 1)
             inputs = draw(case, torch.Generator().manual_seed(0))
