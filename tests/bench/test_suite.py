@@ -8,7 +8,6 @@ import pytest
 
 from bench import suite
 from bench.suite import BadSuite
-from kernels import implementations
 from kernels.contract import CELLS
 
 GROUP = {
