@@ -92,7 +92,10 @@ def of_paired_roofs(points: Iterable[Point]) -> list[Doubt]:
     medians = [
         stats.median(point.roof_bytes_per_s)
         for point in points
-        if point.status == "ok" and point.case.residency == "streamed"
+        if point.status == "ok"
+        and point.case.residency == "streamed"
+        and point.case.phase
+        == "step"  # a training step's probe reads each set twice, the second time maybe in a cache
     ]
     if not medians or max(medians) <= (1 + 2 * DRIFT) * min(medians):
         return []
