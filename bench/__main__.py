@@ -15,6 +15,7 @@ from kernels.contract import (
     CELLS,
     DTYPES,
     PARTS,
+    PHASES,
     RESIDENCIES,
     InvalidCase,
     Unavailable,
@@ -98,6 +99,9 @@ def _parser() -> argparse.ArgumentParser:
         "--batch", type=int, default=1, help="sequences that share one step (default 1)"
     )
     step.add_argument("--part", default="cell", help=", ".join(PARTS))
+    step.add_argument(
+        "--phase", default="step", help=", ".join(PHASES) + ": forward alone, or backward too"
+    )
     step.add_argument("--dtype", default="float32", help="of the weights: " + ", ".join(DTYPES))
     step.add_argument(
         "--activations", help="float32, bfloat16 (default: as the weights; float32 for int8)"
@@ -235,6 +239,7 @@ def _step(given: argparse.Namespace) -> int:
         input=given.hidden if given.input is None else given.input,
         batch=given.batch,
         part=given.part,
+        phase=given.phase,
         dtype=given.dtype,
         activations=given.activations or ACTIVATIONS.get(given.dtype, given.dtype),
         residency=given.residency,

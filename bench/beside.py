@@ -46,7 +46,7 @@ class Bench:
     writes: dict[int, dict[int, float]] = field(default_factory=dict)
     """Write roofs: threads, then working set in bytes, to byte/s."""
     floors: dict[tuple[str, ...], float] = field(default_factory=dict)
-    variants: dict[tuple[int, int, int], read.Variant] = field(default_factory=dict)
+    variants: dict[tuple[int, int, int, int], read.Variant] = field(default_factory=dict)
 
     def write_seconds(self, written: int, threads: int) -> float:
         """How long `written` bytes take at the write roof of the working set nearest to them; 0 where there is none."""
@@ -66,32 +66,37 @@ class ReadProbe:
     seconds_per_pass: float
 
 
-def read_probe(bench: Bench, one_set: int, sets: int, threads: int) -> ReadProbe:
-    """The probe that walks the arena's first `sets` blocks of `one_set` bytes, and its time alone."""
-    variant = best_variant(bench, one_set, sets, threads)
+def read_probe(bench: Bench, one_set: int, sets: int, threads: int, times: int = 1) -> ReadProbe:
+    """The probe that walks the arena's first `sets` blocks of `one_set` bytes, and its time alone.
+
+    It reads each block `times` times in a row, as often as the step goes through one set.
+    """
+    variant = best_variant(bench, one_set, sets, threads, times)
     contender = measure.Contender(
-        read.prepare(variant, bench.arena.address, one_set, threads, sets)
+        read.prepare(variant, bench.arena.address, one_set, threads, sets, times)
     )
     each = min(measure.best(contender, 2, 0.002, 0.0))
-    return ReadProbe(contender, read.bytes_per_pass(variant, one_set, threads, sets), each)
+    return ReadProbe(contender, read.bytes_per_pass(variant, one_set, threads, sets, times), each)
 
 
-def best_variant(bench: Bench, one_set: int, sets: int, threads: int) -> read.Variant:
+def best_variant(
+    bench: Bench, one_set: int, sets: int, threads: int, times: int = 1
+) -> read.Variant:
     """The variant of the read probe that is fastest over this memory; tried once per working set, in turns.
 
     Raises Unavailable where a set is too small for all of them, or the sets larger than the arena.
     """
-    key = (one_set, sets, threads)
+    key = (one_set, sets, threads, times)
     if one_set * sets > bench.arena.size_bytes:
         msg = f"{sets} sets of {one_set} bytes are more than the arena's {bench.arena.size_bytes}"
         raise Unavailable(msg)
     if key not in bench.variants:
         rates: dict[read.Variant, float] = {}
         for variant in read.VARIANTS * VARIANT_TURNS:
-            size = read.bytes_per_pass(variant, one_set, threads, sets)
+            size = read.bytes_per_pass(variant, one_set, threads, sets, times)
             if size:
                 contender = measure.Contender(
-                    read.prepare(variant, bench.arena.address, one_set, threads, sets)
+                    read.prepare(variant, bench.arena.address, one_set, threads, sets, times)
                 )
                 rate = size / min(measure.best(contender, 1, 0.002, 0.0))
                 rates[variant] = max(rate, rates.get(variant, 0.0))
@@ -122,7 +127,8 @@ def arithmetic_probe(
 
 def floor_seconds(bench: Bench, case: Case, name: str, implementation: Implementation) -> float:
     """Seconds of the same call with next to no work, H = I = 8, B = 1: the best of 5, once per kind of call."""
-    kind = (name, case.cell, case.part, case.dtype, case.activations, str(case.threads))
+    numbers = (case.dtype, case.activations, str(case.threads))
+    kind = (name, case.cell, case.part, case.phase, *numbers)
     if kind not in bench.floors:
         small = Case(
             cell=case.cell,
@@ -130,6 +136,7 @@ def floor_seconds(bench: Bench, case: Case, name: str, implementation: Implement
             input=FLOOR_SIZE,
             batch=1,
             part=case.part,
+            phase=case.phase,
             dtype=case.dtype,
             activations=case.activations,
             device=case.device,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numba
 import torch
 
-from kernels import cells, check
+from kernels import check, gradients
 from kernels.cells import Weights
 from kernels.inputs import INPUT_SETS
 
@@ -57,10 +58,12 @@ class Judge:
         worst = 0.0
         for w, i, call in sorted((steps[j] for j in chosen), key=lambda step: step[0]):
             given = tuple(tensor.clone() for tensor in self._inputs[i])
-            expected = cells.reference(self._case, self._inputs[i], self._exact(w))
+            expected = check.expected(
+                self._case, self._inputs[i], self._exact(w), partial(self._in_layout, w)
+            )
             for _ in range(CALLS_IN_A_ROW):
                 answer = call()
-                worst = max(worst, check.error(self._case, answer, expected))
+                worst = max(worst, check.error(self._case, answer, *expected))
                 check.poison(answer)
             if any(not torch.equal(a, b) for a, b in zip(given, self._inputs[i], strict=True)):
                 msg = f"it changed its input ({when})"
@@ -88,3 +91,8 @@ class Judge:
             self._kept = Weights(*(tensor.to("cpu", torch.float64) for tensor in weights))
             self._known = w
         return self._kept
+
+    def _in_layout(self, w: int, found: Weights) -> Sequence[Tensor]:
+        """Gradients of the weights as those of set w in the implementation's layout."""
+        canonical = partial(self._implementation.canonical, self._case)
+        return gradients.in_layout(canonical, self._sets[w], found)

@@ -57,11 +57,12 @@ def point(bench: Bench, case: Case, name: str, implementation: Implementation, o
             "activations": costs.activation_bytes,
             "read": costs.bytes_read,
             "written": costs.bytes_written,
+            **({"gradients": costs.gradient_bytes} if case.phase == "train" else {}),
         },
     )
     weights = bench.arena.digest(bench.arena.size_bytes)
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(case.phase == "step"):
             return _measured(bench, base, costs, implementation)
     except Unavailable as reason:
         return replace(base, status="skipped", reason=str(reason))
@@ -83,9 +84,16 @@ def weight_sets(case: Case, one_set_bytes: int, last_level_bytes: int) -> int:
 
 
 def memory_needed(case: Case, arena_bytes: int) -> int:
-    """Bytes a point takes at its worst: its weights, the float64 reference's, and the activations of both."""
-    exact = cost.of(case).weight_bytes // ELEMENT_BYTES[case.dtype] * 8
+    """Bytes a point takes at its worst: its weights, the float64 reference's, and the activations of both.
+
+    To train, the gradients of the weights come in float64 too: the reference's, those as collected from the answer, and
+    their difference, each in one or two forms.
+    """
+    step = cost.of(replace(case, phase="step"))
+    exact = step.weight_bytes // ELEMENT_BYTES[case.dtype] * 8
     activations = case.batch * (case.input + 12 * case.hidden)
+    if case.phase == "train":
+        exact, activations = 8 * exact, 4 * activations
     return arena_bytes + exact + activations * (INPUT_SETS * ELEMENT_BYTES[case.activations] + 8)
 
 
@@ -179,8 +187,9 @@ def _rounds(
 ) -> tuple[beside.ReadProbe, tuple[measure.Contender, int] | None, measure.Samples]:
     """The step beside its probes; once more, with the probe's variant sought anew, if it comes out impossible."""
     written = bench.write_seconds(costs.bytes_written, case.threads)
+    times = cost.WEIGHT_READS[case.phase]
     for _attempt in range(2):
-        probe = beside.read_probe(bench, one_set, count, case.threads)
+        probe = beside.read_probe(bench, one_set, count, case.threads, times)
         calls = costs.bytes_read / probe.bytes_per_pass
         product = beside.arithmetic_probe(
             bench, case, costs.linear_flops, calls * probe.seconds_per_pass
@@ -195,5 +204,5 @@ def _rounds(
         )
         if stats.estimate(figure(samples.seconds)).low <= IMPOSSIBLE:
             break
-        bench.variants.pop((one_set, count, case.threads), None)
+        bench.variants.pop((one_set, count, case.threads, times), None)
     return probe, product, samples

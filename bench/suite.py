@@ -12,8 +12,8 @@ hidden = [1024]
 batch = [1, 2, 4]
 residency = ["resident", "streamed"]
 implementation = ["torch_cell"]
-# and, where the default will not do: input (as hidden), part ("cell"), dtype ("float32"), activations (as the dtype;
-# float32 for int8), threads ("all")
+# and, where the default will not do: input (as hidden), part ("cell"), phase ("step"), dtype ("float32"), activations
+# (as the dtype; float32 for int8), threads ("all")
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from kernels import implementations
-from kernels.contract import ACTIVATIONS, CELLS, PARTS, RESIDENCIES, Case, InvalidCase
+from kernels.contract import ACTIVATIONS, CELLS, PARTS, PHASES, RESIDENCIES, Case, InvalidCase
 
 FOLDER = Path(__file__).parent / "suites"
 DEFAULT = "quick"
@@ -37,6 +37,7 @@ AXES: dict[str, list[Any]] = {
     "input": ["hidden"],
     "batch": [1],
     "part": list(PARTS[:1]),
+    "phase": list(PHASES[:1]),
     "dtype": ["float32"],
     "activations": ["dtype"],
     "residency": list(RESIDENCIES[:1]),
@@ -153,6 +154,7 @@ def _case(one: dict[str, Any], device: str, all_threads: int, where: str) -> Cas
             input=one["hidden"] if one["input"] == "hidden" else one["input"],
             batch=one["batch"],
             part=one["part"],
+            phase=one["phase"],
             dtype=one["dtype"],
             activations=ACTIVATIONS.get(one["dtype"], "float32")
             if one["activations"] == "dtype"

@@ -22,7 +22,8 @@ def test_step(
     if point.status == "failed":
         pytest.fail(point.reason, pytrace=False)
     case = point.case
-    benchmark.group = f"{case.cell} {case.part}, {case.residency}"
+    part = case.part if case.phase == "step" else f"{case.part} {case.phase}"
+    benchmark.group = f"{case.cell} {part}, {case.residency}"
     benchmark.extra_info.update(
         case=case.to_dict(),
         implementation=point.implementation,

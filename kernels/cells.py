@@ -26,6 +26,10 @@ GATE_SUMS = {"rnn": 1, "lstm": 4, "gru": 4}
 """Sums that the linear part hands to the pointwise part: W x + U h per gate; GRU's candidate keeps its two apart."""
 
 
+NONE = torch.empty(0, 0)
+"""Stands for a tensor that a case does not read."""
+
+
 class Weights(NamedTuple):
     """One cell's weights in PyTorch's convention: W (G*H, I), U (G*H, H), b_w (G*H,), b_u (G*H,)."""
 
@@ -36,16 +40,19 @@ class Weights(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """What one step reads beside the weights: x (B, I), h (B, H), c (B, H), sums (B, S*H).
+    """What one step reads beside the weights: x (B, I), h (B, H), c (B, H), sums (B, S*H), d_h_new and d_c_new (B, H).
 
     c is used by LSTM alone. sums (W x + U h, without biases) is used by the part `pointwise` alone, with S of
-    GATE_SUMS; GRU's are r, z, W_n x, U_n h.
+    GATE_SUMS; GRU's are r, z, W_n x, U_n h. d_h_new and d_c_new (LSTM alone) are the gradients of h' and c' that phase
+    `train` starts its way back from.
     """
 
     x: Tensor
     h: Tensor
     c: Tensor
     sums: Tensor
+    d_h_new: Tensor = NONE
+    d_c_new: Tensor = NONE
 
 
 def linear(cell: str, x: Tensor, h: Tensor, weights: Weights) -> Tensor:
@@ -83,8 +90,11 @@ def pointwise(
 
 
 def reference(case: Case, inputs: Inputs, weights: Weights) -> tuple[Tensor, ...]:
-    """What a step of this case must return, in float64 on the CPU, from the weights as rounded to their dtype."""
-    x, h, c, sums = (t.detach().to("cpu", torch.float64) for t in inputs)
+    """The new state, or a part's answer, in float64 on the CPU, from the weights as rounded to their dtype.
+
+    What phase `train` must return beside it is in `kernels.gradients`.
+    """
+    x, h, c, sums, *_ = (t.detach().to("cpu", torch.float64) for t in inputs)
     exact = Weights(*(t.detach().to("cpu", torch.float64) for t in weights))
     if case.part == "linear":
         return (linear(case.cell, x, h, exact),)

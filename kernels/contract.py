@@ -10,7 +10,7 @@ from typing import Any
 
 CELLS = ("rnn", "lstm", "gru")
 PARTS = ("cell", "linear", "pointwise")
-PHASES = ("step",)
+PHASES = ("step", "train")
 RESIDENCIES = ("resident", "streamed")
 DEVICES = ("cpu", "cuda")
 ELEMENT_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "int8": 1}
@@ -48,7 +48,7 @@ class Case:
     input       I, units of the input
     batch       B, sequences that share one step
     part        cell (the whole step), linear (its products with the weights), pointwise (the rest)
-    phase       step (inference)
+    phase       step (inference), train (the whole step forward, then backward: new state and every gradient)
     dtype       of the weights
     activations of x, h, c and the outputs
     accumulate  of the sums of products
@@ -106,13 +106,23 @@ class Case:
         if self.steps != 1:
             msg = f"steps {self.steps} is not measured yet: use 1"
             raise InvalidCase(msg)
+        if self.phase == "train" and self.part != "cell":
+            msg = f"part {self.part!r} is not trained alone: use cell"
+            raise InvalidCase(msg)
+        if self.phase == "train" and self.dtype != self.activations:
+            msg = f"dtype {self.dtype!r} is not trained with {self.activations} activations: use one float dtype"
+            raise InvalidCase(msg)
 
     @property
     def id(self) -> str:
-        """A short name, unique among cases of one device: `lstm-cell-h1024-b1-float32-resident-cpu-t2`."""
+        """A short name, unique among cases of one device: `lstm-cell-h1024-b1-float32-resident-cpu-t2`.
+
+        Phase train has that word behind the part: `lstm-cell-train-h1024-...`.
+        """
         sizes = f"h{self.hidden}" if self.input == self.hidden else f"i{self.input}-h{self.hidden}"
         kind = self.dtype if self.activations == self.dtype else f"{self.dtype}x{self.activations}"
-        words = [self.cell, self.part, sizes, f"b{self.batch}", kind, self.residency, self.device]
+        part = self.part if self.phase == "step" else f"{self.part}-{self.phase}"
+        words = [self.cell, part, sizes, f"b{self.batch}", kind, self.residency, self.device]
         if self.device == "cpu":
             words.append(f"t{self.threads}")
         return "-".join(words)

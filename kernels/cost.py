@@ -22,6 +22,23 @@ float32, and a float32 scale for each row of W and of U: 2*G*H scales.
     cell       weights (G*H*(I+H) + 2*G*H)*e_w; x, h (and c) read, h' (and c') written: (B*I + 2*B*H [+ 2*B*H])*e_a
     linear     W, U: G*H*(I+H)*e_w; x, h read; the S*B*H gate sums written
     pointwise  the biases 2*G*H*e_w; gate sums, and the state it needs (LSTM c, GRU h, RNN none) read; state written
+
+Phase train is the whole step forward and then backward (`kernels.gradients` has the equations). Its products are three
+times the step's: forward, D W and D U for the gradients of x and h, D^T x and D^T h for those of the weights. Pointwise
+FLOPs of the way back, per unit and sequence; d_v v' takes 3 for a sigmoid (1-v, two multiplications) and for a tanh:
+
+    RNN   d_h' n' 3, bias sum 1                                                                              =  4
+    LSTM  tanh(c'), d_o 1, d_c'' 5, d_i d_f d_g d_c 4, four v' 12, bias sums 4                               = 27
+    GRU   d_z 2 + 3, d_n 2 + 3, d_r 1 + 3, d_q 1, d_h' z 1 and added to D U 1, bias sums 4                   = 21
+
+Between a step and its way back lies the rest of a sequence, so that each half counts its operands: x, h (c), W and U
+are read in both, biases in the first alone. What the second needs of the first (V values a unit: RNN h', LSTM i f g o
+c', GRU r z n q) is read there, and written before but for h' and c', which are outputs anyway (N: RNN 0, LSTM 4, GRU
+4). Gradients are written once, not added to what was there; those of gate sums stay within the way back.
+
+    forward   W, U, biases: (G*H*(I+H) + 2*G*H)*e_w; x, h (c) read; h' (c') and N*B*H kept values written
+    backward  W, U: G*H*(I+H)*e_w; x, h (c), V*B*H kept values, d_h' (d_c') read; gradients of x, h (c) written, and
+              those of the weights: (G*H*(I+H) + 2*G*H)*e_w, counted with the weights
 """
 
 from __future__ import annotations
@@ -39,10 +56,21 @@ POINTWISE_FLOPS_PER_UNIT = {"rnn": 4, "lstm": 21, "gru": 17}
 STATES = {"rnn": 1, "lstm": 2, "gru": 1}
 """State vectors a step reads and writes: h, and LSTM's c."""
 
+BACKWARD_FLOPS_PER_UNIT = {"rnn": 4, "lstm": 27, "gru": 21}
+KEPT = {"rnn": 1, "lstm": 5, "gru": 4}
+"""Values per unit that the way back needs of the way forward."""
+KEPT_APART = {"rnn": 0, "lstm": 4, "gru": 4}
+"""Those of them that are no outputs."""
+WEIGHT_READS = {"step": 1, "train": 2}
+"""How often a step of a phase goes through its matrices."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """FLOPs and bytes of one time step. `bytes_read` + `bytes_written` = `weight_bytes` + `activation_bytes`."""
+    """FLOPs and bytes of one time step. `bytes_read` + `bytes_written` = `weight_bytes` + `activation_bytes`.
+
+    `gradient_bytes`, of the weights' gradients, are part of `weight_bytes` and `bytes_written`; 0 but in phase train.
+    """
 
     linear_flops: int
     recurrent_flops: int
@@ -51,6 +79,7 @@ class Cost:
     activation_bytes: int
     bytes_read: int
     bytes_written: int
+    gradient_bytes: int = 0
 
 
 def of(case: Case) -> Cost:
@@ -71,6 +100,8 @@ def of(case: Case) -> Cost:
     else:
         weights, read, written = biases, S * B * H + state_of_pointwise, state
 
+    if case.phase == "train":
+        return _of_training(case, matrices, biases, B * I + state, state)
     multiplies = case.part != "pointwise"
     return Cost(
         linear_flops=2 * B * G * H * (I + H) if multiplies else 0,
@@ -80,4 +111,25 @@ def of(case: Case) -> Cost:
         activation_bytes=(read + written) * e_a,
         bytes_read=weights + read * e_a,
         bytes_written=written * e_a,
+    )
+
+
+def _of_training(case: Case, matrices: int, biases: int, given: int, state: int) -> Cost:
+    """From the bytes of matrices and biases, and the elements that a step is given and of its new state."""
+    B, H, G = case.batch, case.hidden, GATES[case.cell]
+    e_a = ELEMENT_BYTES[case.activations]
+    flops = POINTWISE_FLOPS_PER_UNIT[case.cell] + BACKWARD_FLOPS_PER_UNIT[case.cell]
+    gradients = matrices + biases
+    weights = WEIGHT_READS["train"] * matrices + biases
+    read = 2 * given + KEPT[case.cell] * B * H + state
+    written = state + KEPT_APART[case.cell] * B * H + given
+    return Cost(
+        linear_flops=3 * 2 * B * G * H * (case.input + H),
+        recurrent_flops=3 * 2 * B * G * H * H,
+        pointwise_flops=flops * B * H,
+        weight_bytes=weights + gradients,
+        activation_bytes=(read + written) * e_a,
+        bytes_read=weights + read * e_a,
+        bytes_written=written * e_a + gradients,
+        gradient_bytes=gradients,
     )

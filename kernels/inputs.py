@@ -122,7 +122,7 @@ def set_bytes(layout: Layout, dtype: str) -> int:
 
 
 def draw(case: Case, generator: torch.Generator) -> list[Inputs]:
-    """INPUT_SETS sets of inputs for this case, uniform in -1 to 1; tensors the part does not read are empty."""
+    """INPUT_SETS sets of inputs for this case, uniform in -1 to 1; tensors the case does not read are empty."""
     B, H = case.batch, case.hidden
     reads_xh = case.part != "pointwise"
     shapes = (
@@ -130,6 +130,8 @@ def draw(case: Case, generator: torch.Generator) -> list[Inputs]:
         (B, H) if reads_xh or case.cell == "gru" else (0, 0),
         (B, H) if case.cell == "lstm" and case.part != "linear" else (0, 0),
         (B, GATE_SUMS[case.cell] * H) if case.part == "pointwise" else (0, 0),
+        (B, H) if case.phase == "train" else (0, 0),
+        (B, H) if case.phase == "train" and case.cell == "lstm" else (0, 0),
     )
     dtype = TORCH_DTYPES[case.activations]
     sets = [

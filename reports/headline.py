@@ -52,13 +52,14 @@ def headline(profile: Profile) -> str:
 
 
 def foremost(all_series: tuple[Series, ...]) -> list[Series]:
-    """The series of one case, by every implementation: whole steps first, then LSTM, streamed, 1024 units."""
+    """The series of one case, by every implementation: whole steps of inference first, then LSTM, streamed, 1024."""
     if not all_series:
         return []
 
     def rank(one: Series) -> tuple[object, ...]:
         case = one.case
-        kind = (case.part == "cell", case.cell == "lstm", case.residency == "streamed")
+        inference = case.part == "cell" and case.phase == "step"
+        kind = (inference, case.cell == "lstm", case.residency == "streamed")
         sizes = (case.hidden == HIDDEN, case.hidden, case.input == case.hidden, case.input)
         return (*kind, *sizes, case.dtype == "float32", case.threads, case.device, case.cell)
 
@@ -80,7 +81,8 @@ def _step(case: Case) -> str:
     part = "" if case.part == "cell" else f"the {case.part} part of "
     weights = "weights fetched from memory" if case.residency == "streamed" else "weights resident"
     workers = threads(case) if case.device == "cpu" else case.device
-    units = f"{part}{ARTICLES[case.cell]} step of {case.hidden:,} units"
+    step = "step" if case.phase == "step" else "training step"
+    units = f"{part}{ARTICLES[case.cell]} {step} of {case.hidden:,} units"
     return f"{units} ({dtypes(case)}, {workers}, {weights})"
 
 

@@ -106,7 +106,7 @@ def _sound_point(point: Point, where: str) -> None:
         counts = getattr(point, name)
         if counts is None:
             continue
-        for key in known:
+        for key in dict.fromkeys((*known, *counts)):
             if not 0 <= counts.get(key, -1) <= LARGEST:
                 msg = f"{where}.{name}.{key}: {counts.get(key)} is no count: give a whole number from 0"
                 raise records.BadProfile(msg)

@@ -49,7 +49,7 @@ def roofline(profile: Profile, ax: Axes | None = None) -> Any:
     """Draw all steps into `ax`, or make a figure with a panel per cell and residency.
 
     Returns the axes drawn on (an array of them for a figure), or None where no point has an intensity. Shown are whole
-    steps on the device that has most points, at the most threads that its roofs were measured with.
+    steps of one phase on the device that has most points, at the most threads that its roofs were measured with.
     """
     shown = _shown(profile)
     if not shown:
@@ -63,7 +63,8 @@ def roofline(profile: Profile, ax: Axes | None = None) -> Any:
 
 def _shown(profile: Profile) -> list[Row]:
     steps = [row for row in model.rows(profile) if row.case.part == "cell"]
-    rows = [row for row in steps if row.intensity and row.flop_per_s]
+    phase = plots.phase_of(row.case for row in steps)
+    rows = [row for row in steps if row.case.phase == phase and row.intensity and row.flop_per_s]
     devices = [row.case.device for row in rows]
     device = max(sorted(set(devices)), key=devices.count, default="cpu")
     here = [row for row in rows if row.case.device == device]
@@ -85,7 +86,9 @@ def _figure(profile: Profile, shown: list[Row]) -> Any:
     frames = {cell: _frame(profile, rows, wide) for cell, rows in by_cell.items()}
     decade = PANEL_WIDTH[len(residencies)] / log10(wide.right / wide.left)
     heights = [decade * log10(frame.top / frame.bottom) for frame in frames.values()]
-    figure, axes = plots.panels(cells, residencies, [min(3.4, max(1.2, h)) for h in heights])
+    phase = shown[0].case.phase
+    heights = [min(3.4, max(1.2, height)) for height in heights]
+    figure, axes = plots.panels(cells, residencies, heights, phase)
     for i, cell in enumerate(cells):
         for j, residency in enumerate(residencies):
             rows = [row for row in by_cell[cell] if row.case.residency == residency]

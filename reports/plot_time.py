@@ -25,8 +25,8 @@ INCHES_PER_DECADE = 0.65
 def time_against_batch(profile: Profile, axes: Any = None) -> Any:
     """A panel per cell and residency; `axes` may be an array shaped (cells, residencies). None without such points.
 
-    Shown are whole steps in float32 (or the dtype there is most of) on the device that has most points, at its most
-    threads. Returns the axes.
+    Shown are whole steps of one phase in float32 (or the dtype there is most of) on the device that has most points, at
+    its most threads. Returns the axes.
     """
     shown = _shown(profile)
     if not shown:
@@ -41,7 +41,7 @@ def time_against_batch(profile: Profile, axes: Any = None) -> Any:
         if axes is None:
             ranges = [_range([one for one in shown if one.case.cell == cell]) for cell in cells]
             heights = [max(1.2, INCHES_PER_DECADE * log10(high / low)) for low, high in ranges]
-            figure, axes = plots.panels(cells, residencies, heights)
+            figure, axes = plots.panels(cells, residencies, heights, shown[0].case.phase)
         for i, cell in enumerate(cells):
             for j, residency in enumerate(residencies):
                 kind = (cell, residency)
@@ -58,7 +58,9 @@ def time_against_batch(profile: Profile, axes: Any = None) -> Any:
 
 
 def _shown(profile: Profile) -> list[Series]:
-    steps = [one for one in grouped.of(profile) if one.case.part == "cell"]
+    whole = [one for one in grouped.of(profile) if one.case.part == "cell"]
+    phase = plots.phase_of(one.case for one in whole)
+    steps = [one for one in whole if one.case.phase == phase]
     devices = [one.case.device for one in steps]
     device = max(sorted(set(devices)), key=devices.count, default="cpu")
     here = [one for one in steps if one.case.device == device]

@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from bench.records import Profile
+    from kernels.contract import Case
 
 INK, MUTED, GRID, PAPER = "#1b1f24", "#68707a", "#e4e7eb", "#fefefe"
 """Text and roofs, notes, grid, background. A page that knows light and dark replaces these four by its own."""
@@ -123,7 +124,14 @@ def markers(sizes: set[int]) -> dict[int, str]:
     return {size: MARKERS[index % len(MARKERS)] for index, size in enumerate(sorted(sizes))}
 
 
-def panels(cells: Sequence[str], residencies: Sequence[str], heights: Sequence[float]) -> Any:
+def phase_of(cases: Iterable[Case]) -> str:
+    """The phase that a picture is of, for one holds one alone: inference where there is any, else training."""
+    return min((case.phase for case in cases), default="step", key=lambda phase: phase != "step")
+
+
+def panels(
+    cells: Sequence[str], residencies: Sequence[str], heights: Sequence[float], phase: str
+) -> Any:
     """A figure and its axes: a row of `heights` inches per cell, a column per residency, titled."""
     import matplotlib.pyplot as plt
 
@@ -140,7 +148,8 @@ def panels(cells: Sequence[str], residencies: Sequence[str], heights: Sequence[f
     for i, cell in enumerate(cells):
         for j, residency in enumerate(residencies):
             memory = ", from memory" if residency == "streamed" else ""
-            axes[i, j].set_title(f"{cell.upper()}, weights {residency}{memory}")
+            name = cell.upper() if phase == "step" else f"{cell.upper()} training"
+            axes[i, j].set_title(f"{name}, weights {residency}{memory}")
     return figure, axes
 
 

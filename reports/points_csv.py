@@ -29,7 +29,7 @@ ESTIMATES = (
 )
 COUNTS = (
     ("flops", ("linear", "recurrent", "pointwise")),
-    ("bytes", ("weights", "activations", "read", "written")),
+    ("bytes", ("weights", "activations", "read", "written", "gradients")),
 )
 
 

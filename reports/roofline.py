@@ -66,11 +66,12 @@ def rows(profile: Profile) -> tuple[Row, ...]:
 
 
 def order(point: Point) -> tuple[object, ...]:
-    """How points are listed everywhere: by cell, part, residency, hidden, dtype, batch, implementation."""
+    """How points are listed everywhere: by cell, part, phase, residency, hidden, dtype, batch, implementation."""
     case = point.case
     return (
         ("rnn", "lstm", "gru").index(case.cell),
         ("cell", "linear", "pointwise").index(case.part),
+        case.phase,
         case.residency,
         case.hidden,
         case.input,

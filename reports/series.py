@@ -157,9 +157,9 @@ def _series(
 def ridge_batch(profile: Profile, row: Row) -> int | None:
     """The smallest batch for which the roofs beside `row` predict t_flops >= t_bytes.
 
-    Weights are read once whatever the batch; activations and FLOPs grow with it. Solved for B:
-    B * flops_1 / F >= weights / R + B * (read_1 / R + written_1 / W), with roofs F, R and W. None where roofs are
-    missing, or where the bytes of a sequence alone take longer than its FLOPs.
+    Weights are read whatever the batch, and to train their gradients written; activations and FLOPs grow with it.
+    Solved for B: B * flops_1 / F >= weights / R + gradients / W + B * (read_1 / R + written_1 / W), with roofs F, R and
+    W. None where roofs are missing, or where the bytes of a sequence alone take longer than its FLOPs.
     """
     case, point = row.case, row.point
     if not point.bytes or not point.flops or not point.roof_bytes_per_s:
@@ -172,12 +172,15 @@ def ridge_batch(profile: Profile, row: Row) -> int | None:
     if arithmetic is None or (written and write is None):
         return None
     read = median(point.roof_bytes_per_s)
+    gradients = point.bytes.get("gradients", 0)
+    weights = point.bytes["weights"] - gradients
     flops_1 = point.flops["linear"] / case.batch / arithmetic
-    bytes_1 = (point.bytes["read"] - point.bytes["weights"]) / case.batch / read
-    bytes_1 += written / case.batch / write if write else 0.0
+    bytes_1 = (point.bytes["read"] - weights) / case.batch / read
+    bytes_1 += (written - gradients) / case.batch / write if write else 0.0
     if flops_1 <= bytes_1:
         return None
-    return max(1, ceil(point.bytes["weights"] / read / (flops_1 - bytes_1)))
+    fixed = weights / read + (gradients / write if write else 0.0)
+    return max(1, ceil(fixed / (flops_1 - bytes_1)))
 
 
 def _run(holds: list[bool]) -> int:

@@ -102,7 +102,7 @@ def closing(profile: Profile) -> RichTable:
 
 def setting(case: Case) -> str:
     """A case without its batch, in words: `lstm, H 1024, streamed, float32, 2 threads`."""
-    words = [case.cell if case.part == "cell" else f"{case.cell} {case.part}", f"H {case.hidden}"]
+    words = [f"{case.cell}{_kind(case)}", f"H {case.hidden}"]
     if case.input != case.hidden:
         words.append(f"I {case.input}")
     words += [case.residency, dtypes(case)]
@@ -112,10 +112,15 @@ def setting(case: Case) -> str:
 
 def short(case: Case) -> str:
     """A case without batch and threads, as short as a terminal wants it: `lstm 1024 streamed float32`."""
-    part = "" if case.part == "cell" else f" {case.part}"
     sizes = str(case.hidden) if case.input == case.hidden else f"{case.input}>{case.hidden}"
     device = "" if case.device == "cpu" else f" {case.device}"
-    return f"{case.cell}{part} {sizes} {case.residency} {dtypes(case)}{device}"
+    return f"{case.cell}{_kind(case)} {sizes} {case.residency} {dtypes(case)}{device}"
+
+
+def _kind(case: Case) -> str:
+    """What a case is beside a whole step of inference, with a blank in front: ` linear`, ` train`."""
+    part = "" if case.part == "cell" else f" {case.part}"
+    return part if case.phase == "step" else f"{part} {case.phase}"
 
 
 def threads(case: Case) -> str:
@@ -164,7 +169,8 @@ def _case(point: Point) -> tuple[Cell, ...]:
     case = point.case
     workers = count(case.threads) if case.device == "cpu" else Cell(case.device)
     sizes = (count(case.hidden), count(case.input), count(case.batch))
-    words = (Cell(case.cell), Cell(case.part), Cell(case.residency))
+    part = case.part if case.phase == "step" else f"{case.part}, {case.phase}"
+    words = (Cell(case.cell), Cell(part), Cell(case.residency))
     return (*words, *sizes, Cell(dtypes(case)), workers, Cell(point.implementation))
 
 

@@ -54,12 +54,15 @@ def _compile(variant: Variant) -> Callable[..., None]:
     chunk = chunk_bytes(streams, unroll, width)
 
     @numba.njit(parallel=True, nogil=True, cache=True)
-    def read(address: Any, size: Any, sets: Any, threads: Any, passes: Any, sums: Any) -> None:
+    def read(
+        address: Any, size: Any, sets: Any, times: Any, threads: Any, passes: Any, sums: Any
+    ) -> None:
         for thread in prange(threads):
             share = size // threads // chunk * chunk
             total = np.float32(0)
             for _ in range(passes):
-                for one in range(sets):
+                for turn in range(sets * times):
+                    one = turn // times
                     start = uintp(address) + uintp(one * size + thread * share)
                     total += sum_segments(
                         start,
@@ -78,18 +81,19 @@ def _compile(variant: Variant) -> Callable[..., None]:
 _COMPILED: dict[Variant, Callable[..., None]] = {}
 
 
-def bytes_per_pass(variant: Variant, size: int, threads: int, sets: int = 1) -> int:
+def bytes_per_pass(variant: Variant, size: int, threads: int, sets: int = 1, times: int = 1) -> int:
     """Bytes a pass over `sets` blocks of `size` bytes really reads, in whole turns; 0 for too small a block."""
     chunk = chunk_bytes(variant.streams, variant.unroll, variant.width)
-    return size // threads // chunk * chunk * threads * sets
+    return size // threads // chunk * chunk * threads * sets * times
 
 
 def prepare(
-    variant: Variant, address: int, size: int, threads: int, sets: int = 1
+    variant: Variant, address: int, size: int, threads: int, sets: int = 1, times: int = 1
 ) -> Callable[[int], None]:
     """A function of the number of passes over `sets` blocks of `size` bytes, one behind the other from `address`.
 
-    The threads share each block, as they must share one step's weights, but wait for one another only after the last
+    A pass reads each block `times` times in a row, as a training step does, who finds a small one in a cache again. The
+    threads share each block, as they must share one step's weights, but wait for one another only after the last
     pass. Raises ValueError for too small a block.
     """
     if not bytes_per_pass(variant, size, threads):
@@ -98,5 +102,5 @@ def prepare(
     if variant not in _COMPILED:
         _COMPILED[variant] = _compile(variant)
     sums = np.zeros(16 * threads, np.float32)
-    call = partial(_COMPILED[variant], address, size, sets, threads)
+    call = partial(_COMPILED[variant], address, size, sets, times, threads)
     return lambda passes: call(passes, sums)

@@ -47,7 +47,9 @@ def version() -> str:
 
 
 def unavailable(case: Case) -> str | None:
-    """Whole steps on CPUs."""
+    """Whole steps of inference on CPUs."""
+    if case.phase != "step":
+        return "it goes forward alone: there are no gradients of its own yet"
     if case.device != "cpu":
         return f"a CPU's step, not one of {case.device}"
     if case.part != "cell":

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.functional import linear
 
+from kernels import autograd
 from kernels.cells import GATES, Weights
 
 if TYPE_CHECKING:
@@ -60,7 +61,9 @@ def canonical(case: Case, tensors: Sequence[Tensor]) -> Weights:  # noqa: ARG001
 def prepare(
     case: Case, sets: Sequence[Sequence[Tensor]], inputs: Sequence[Inputs]
 ) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
-    """Bind one set of weights and one set of inputs to the call."""
+    """Bind one set of weights and one set of inputs to the call; to train, with autograd around the same step."""
+    if case.phase == "train":
+        return autograd.prepare(prepare, case, sets, inputs)
 
     def bind(w: int, i: int) -> Callable[[], Sequence[Tensor]]:
         weights, given = Weights(*sets[w]), inputs[i]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from math import lcm
 from types import SimpleNamespace
 
 import pytest
 
-from bench import beside, machine, planted, points, stats, threads
+from bench import beside, doubts, machine, planted, points, stats, threads
 from bench.judge import CALLS_IN_A_ROW
 from bench.roofs import matmul, read
 from kernels import check, cost, implementations
@@ -54,6 +55,85 @@ def test_a_good_point_has_samples_beside_its_roof_and_passed_its_check(bench, na
     assert found.flops["linear"] == counted.linear_flops
     one_set = set_bytes(implementations.load(name).layout(case), "float32")
     assert found.working_set_bytes == found.weight_sets * one_set
+
+
+@pytest.mark.parametrize("name", ["torch_cell", "torch_gates"])
+@pytest.mark.parametrize("case", [CASE, STREAMED], ids=["resident", "streamed"])
+def test_a_good_point_of_training_is_held_against_a_training_steps_cost(bench, name, case):
+    case = replace(case, phase="train")
+    found = points.point(bench, case, name, implementations.load(name), order=5)
+    assert (found.status, found.reason) == ("ok", None)
+    assert 0 < found.error <= found.tolerance
+    counted = cost.of(case)
+    assert found.flops["linear"] == counted.linear_flops == 3 * cost.of(CASE).linear_flops
+    assert found.bytes["read"] == counted.bytes_read
+    assert found.bytes["gradients"] == counted.gradient_bytes
+    assert found.key == f"{case.id}-{name}"
+
+
+def test_the_probe_beside_training_reads_each_set_twice_in_a_row(bench, monkeypatch):
+    asked = []
+    real = beside.read_probe
+    monkeypatch.setattr(beside, "read_probe", lambda *a: asked.append(real(*a)) or asked[-1])
+    for phase in ("step", "train"):
+        points.point(bench, replace(STREAMED, phase=phase), "torch_cell", torch_cell, order=0)
+    step, train = asked[0], asked[-1]
+    assert train.bytes_per_pass == 2 * step.bytes_per_pass
+
+
+def test_a_floor_of_training_is_another_one(bench):
+    step, train = (
+        beside.floor_seconds(bench, replace(CASE, phase=phase), "torch_cell", torch_cell)
+        for phase in ("step", "train")
+    )
+    assert len(bench.floors) == 2
+    assert step != train
+
+
+def forgets(what):
+    """PyTorch's cell in training, whose answer `what` spoils."""
+
+    def prepare(case, sets, inputs):
+        bind = torch_cell.prepare(case, sets, inputs)
+        if case.phase == "step":
+            return bind
+        return lambda w, i: lambda: what(bind(w, i)())
+
+    return SimpleNamespace(**{**vars(torch_cell), "prepare": prepare})
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        lambda answer: answer[:2],
+        lambda answer: [*answer[:5], 2 * answer[5], *answer[6:]],
+        lambda answer: [*answer[:7], answer[7] * 0, answer[8]],
+        lambda answer: [*answer[:2], *(t.half().float() for t in answer[2:])],
+    ],
+    ids=["no gradients", "twice W's", "none of a bias", "float16"],
+)
+def test_wrong_gradients_are_a_failed_point_and_never_timed(bench, monkeypatch, what):
+    monkeypatch.setattr(points.measure, "rounds", None)
+    case = replace(CASE, phase="train")
+    found = points.point(bench, case, "forgets", forgets(what), order=0)
+    assert found.status == "failed"
+    assert "wrong answer before it was timed" in found.reason
+
+
+def test_gradients_added_to_what_was_there_are_a_failed_point(bench):
+    """They must be written: the memory of the answer before holds NaN."""
+    held = {}
+
+    def adds(answer):
+        for index, tensor in enumerate(answer[5:]):
+            held[index] = held[index].add_(tensor) if index in held else tensor
+        return [*answer[:5], *held.values()]
+
+    found = points.point(bench, replace(CASE, phase="train"), "adds", forgets(adds), order=0)
+    assert (found.status, found.reason) == (
+        "failed",
+        "wrong answer before it was timed: error inf, tolerance 1e-05",
+    )
 
 
 @pytest.mark.parametrize("last_level", [1 << 20, 33 << 20])
@@ -139,6 +219,14 @@ def test_the_memory_a_point_needs_covers_weights_reference_and_activations(part)
     case = Case("gru", hidden=100, input=50, batch=10, part=part)
     counted = cost.of(case)
     least = 12345 + 2 * counted.weight_bytes + INPUT_SETS * counted.activation_bytes
+    assert points.memory_needed(case, 12345) >= least
+
+
+def test_the_memory_to_train_covers_gradients_of_the_reference_and_of_the_answer():
+    case = Case("gru", hidden=100, input=50, batch=10, phase="train")
+    counted = cost.of(case)
+    exact = 2 * counted.gradient_bytes
+    least = 12345 + 3 * exact + counted.gradient_bytes + INPUT_SETS * counted.activation_bytes
     assert points.memory_needed(case, 12345) >= least
 
 
@@ -263,8 +351,8 @@ def test_the_floor_is_measured_once_per_kind_of_call(bench, monkeypatch):
 def test_a_variant_of_the_probe_is_tried_once_per_working_set(bench):
     beside.best_variant(bench, 1 << 16, 2, 1)
     kept = dict(bench.variants)
-    assert kept.keys() == {(1 << 16, 2, 1)}
-    bench.variants[1 << 16, 2, 1] = "kept"
+    assert kept.keys() == {(1 << 16, 2, 1, 1)}
+    bench.variants[1 << 16, 2, 1, 1] = "kept"
     assert beside.best_variant(bench, 1 << 16, 2, 1) == "kept"
     with pytest.raises(Unavailable, match="a set of 64 bytes is too small"):
         beside.best_variant(bench, 64, 1, 1)
@@ -289,3 +377,12 @@ def test_the_read_probe_never_reads_beyond_the_arena(bench):
     too_many = bench.arena.size_bytes // (1 << 16) + 1
     with pytest.raises(Unavailable, match="more than the arena"):
         beside.best_variant(bench, 1 << 16, too_many, 1)
+
+
+def test_a_training_steps_probe_is_no_moving_roof(bench):
+    """It reads each set twice, the second time maybe in a cache: its speed is another one by right."""
+    step = points.point(bench, STREAMED, "torch_cell", torch_cell, order=0)
+    double = tuple(2 * roof for roof in step.roof_bytes_per_s)
+    train = replace(step, case=replace(STREAMED, phase="train"), roof_bytes_per_s=double)
+    assert not doubts.of_paired_roofs([step, train])
+    assert doubts.of_paired_roofs([step, replace(train, case=STREAMED)])

@@ -36,11 +36,11 @@ def block(size, seed=None):
     return whole, whole[start : start + size // 4], whole[start:].ctypes.data
 
 
-def summed(variant, address, size, threads, sets=1, passes=1):
+def summed(variant, address, size, threads, sets=1, passes=1, times=1):
     """What the read probe adds up."""
-    read.prepare(variant, address, size, threads, sets)
+    read.prepare(variant, address, size, threads, sets, times)
     sums = np.zeros(16 * threads, np.float32)
-    read._COMPILED[variant](address, size, sets, threads, passes, sums)
+    read._COMPILED[variant](address, size, sets, times, threads, passes, sums)
     return sums
 
 
@@ -61,15 +61,16 @@ def test_the_read_probe_adds_up_every_float_it_claims_to_read(variant, threads, 
 @pytest.mark.parametrize("variant", read.VARIANTS, ids=lambda variant: variant.name)
 @threads
 @pytest.mark.parametrize("sets", [1, 3])
-def test_the_bytes_of_a_read_pass_are_four_for_every_float_it_adds(variant, threads, sets):
-    """Counted by reading ones. The threads take even shares."""
+@pytest.mark.parametrize("times", [1, 2])
+def test_the_bytes_of_a_read_pass_are_four_for_every_float_it_adds(variant, threads, sets, times):
+    """Counted by reading ones, each set as many times as asked. The threads take even shares."""
     size = SIZE // 64 * 64
     _whole, floats, address = block(size * sets)
     floats[:] = 1
-    sums = summed(variant, address, size, threads, sets)
-    assert 4 * sums.sum() == read.bytes_per_pass(variant, size, threads, sets)
+    sums = summed(variant, address, size, threads, sets, times=times)
+    assert 4 * sums.sum() == read.bytes_per_pass(variant, size, threads, sets, times)
     assert len(set(sums[::16])) == 1
-    assert size * sets * 0.8 < 4 * sums.sum() <= size * sets
+    assert size * sets * times * 0.8 < 4 * sums.sum() <= size * sets * times
 
 
 @pytest.mark.parametrize("variant", read.VARIANTS, ids=lambda variant: variant.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from itertools import groupby
 
 import pytest
@@ -79,8 +80,22 @@ def test_smoke_has_every_cell_part_residency_dtype_and_implementation():
         ("part", {"cell", "linear", "pointwise"}),
         ("residency", {"resident", "streamed"}),
         ("dtype", {"float32", "bfloat16", "int8"}),
+        ("phase", {"step", "train"}),
     ):
         assert {getattr(p.case, field) for p in points} == known
+
+
+def test_train_trains_three_cells_from_one_sequence_to_many_in_both_residencies():
+    points = suite.load("train", "cpu", 2, seed=0).points
+    assert {p.case.phase for p in points} == {"train"}
+    found = {
+        (p.case.cell, p.case.hidden, p.case.batch, p.case.residency)
+        for p in points
+        if p.implementation == "torch_cell"
+    }
+    sizes = itertools.product(CELLS, (512, 1024), (1, 8, 64), ("resident", "streamed"))
+    assert found == set(sizes)
+    assert {p.implementation for p in points} == {"torch_cell", "torch_gates"}
 
 
 def test_lists_are_combined_every_one_with_every_other(load):
@@ -103,7 +118,7 @@ def test_what_a_group_leaves_out_is_the_plain_case(load):
         "float32",
         "float32",
     )
-    assert (case.residency, case.threads) == ("resident", 2)
+    assert (case.residency, case.threads, case.phase) == ("resident", 2, "step")
 
 
 def test_activations_follow_the_weights_dtype(load):
@@ -206,7 +221,9 @@ def test_a_folder_is_not_a_suite(tmp_path):
         ({"why": '" "'}, "no why"),
         ({"why": "5"}, "no why"),
         ({"hiden": "64"}, "unknown key 'hiden'"),
-        ({"phase": '"train"'}, "unknown key 'phase'"),
+        ({"phase": '"training"'}, "phase 'training'"),
+        ({"phase": '"train"', "part": '"linear"'}, "part 'linear' is not trained alone"),
+        ({"phase": '"train"', "dtype": '"int8"'}, "dtype 'int8' is not trained"),
     ],
 )
 def test_a_group_that_means_nothing_is_refused_in_one_line(load, group, named):

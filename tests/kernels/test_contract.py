@@ -56,6 +56,7 @@ def test_a_case_cannot_be_changed():
         ("residency", "streamed"),
         ("device", "cuda"),
         ("threads", 2),
+        ("phase", "train"),
     ],
 )
 def test_cases_that_differ_have_different_names(field, value):
@@ -65,6 +66,23 @@ def test_cases_that_differ_have_different_names(field, value):
 def test_the_name_says_cell_part_sizes_batch_dtype_residency_device_and_threads():
     assert Case("lstm", 1024, 1024, 1, threads=2).id == "lstm-cell-h1024-b1-float32-resident-cpu-t2"
     assert GOOD.id == "lstm-cell-i6-h8-b2-float32-resident-cpu-t1"
+    train = replace(GOOD, phase="train")
+    assert train.id == "lstm-cell-train-i6-h8-b2-float32-resident-cpu-t1"
+
+
+@pytest.mark.parametrize("part", ["linear", "pointwise"])
+def test_a_part_is_not_trained_alone(part):
+    with pytest.raises(InvalidCase, match=f"part '{part}' is not trained alone: use cell"):
+        replace(GOOD, phase="train", part=part)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "activations"),
+    [("int8", "float32"), ("bfloat16", "float32"), ("float32", "bfloat16")],
+)
+def test_weights_are_trained_in_the_dtype_of_their_activations(dtype, activations):
+    with pytest.raises(InvalidCase, match=f"dtype '{dtype}' is not trained with {activations}"):
+        replace(GOOD, phase="train", dtype=dtype, activations=activations)
 
 
 def test_a_case_in_a_profile_is_the_case():

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import random
+from functools import partial
 
 import pytest
 import torch
 
-from kernels import cells, check, implementations
+from kernels import cells, check, gradients, implementations
 from kernels.contract import CELLS, PARTS, Case, Unavailable
 from kernels.inputs import INPUT_SETS, Arena, draw, set_bytes
 
@@ -56,6 +57,34 @@ def test_it_agrees_with_the_reference_at_twenty_random_shapes(
         weights = implementation.canonical(case, sets[1])
         worst = check.error(case, answer, cells.reference(case, inputs[2], weights))
         assert worst <= check.tolerance(case), f"H={H} I={I} B={B}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_its_gradients_agree_with_the_reference_or_it_says_why_it_does_not_train(
+    arena, name, cell, dtype
+):
+    implementation = implementations.load(name)
+    for H, I, B in random_shapes(f"{name}{cell}{dtype}"):  # noqa: E741 - the method's own letters
+        case = Case(cell, H, I, B, phase="train", dtype=dtype, activations=dtype)
+        if reason := implementation.unavailable(case):
+            pytest.skip(reason)
+        sets = arena.sets(implementation.layout(case), dtype, 2)
+        inputs = draw(case, torch.Generator().manual_seed(H))
+        before = [t.clone() for t in (*sets[1], *inputs[2])]
+        answer = implementation.prepare(case, sets, inputs)(1, 2)()
+        assert all(t.dtype == inputs[2].h.dtype for t in answer)
+        canonical = partial(implementation.canonical, case)
+        right, scales = check.expected(
+            case,
+            inputs[2],
+            canonical(sets[1]),
+            partial(gradients.in_layout, canonical, sets[1]),
+        )
+        assert check.error(case, answer, right, scales) <= check.tolerance(case), case.id
+        after = (*sets[1], *inputs[2])
+        assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True)), case.id
 
 
 @pytest.mark.parametrize("name", NAMES)

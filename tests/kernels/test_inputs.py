@@ -134,3 +134,13 @@ def test_inputs_are_uniform_between_minus_one_and_one_and_repeat_with_the_seed()
 def test_a_part_is_given_only_what_it_reads(cell, part, used):
     drawn = draw(Case(cell, 7, 5, 3, part=part), torch.Generator().manual_seed(0))[0]
     assert [name for name, t in drawn._asdict().items() if t.numel()] == used.split()
+
+
+@pytest.mark.parametrize(
+    ("cell", "used"),
+    [("rnn", "x h d_h_new"), ("gru", "x h d_h_new"), ("lstm", "x h c d_h_new d_c_new")],
+)
+def test_training_is_given_the_gradients_of_the_new_state_too(cell, used):
+    drawn = draw(Case(cell, 7, 5, 3, phase="train"), torch.Generator().manual_seed(0))[0]
+    assert drawn.d_h_new.shape == (3, 7)
+    assert [name for name, t in drawn._asdict().items() if t.numel()] == used.split()

@@ -74,11 +74,30 @@ def counts(case: Case) -> tuple[dict[str, int], dict[str, int]]:
         "recurrent": 2 * B * G * H * H,
         "pointwise": 21 * B * H,
     }
+    if case.phase == "train":
+        return _counts_of_training(case, weights)
     return flops, {
         "weights": weights,
         "activations": read - weights + written,
         "read": read,
         "written": written,
+    }
+
+
+def _counts_of_training(case: Case, weights: int) -> tuple[dict[str, int], dict[str, int]]:
+    """Matrices read twice, biases once, gradients written; as many activations as 20 values a unit, half each way."""
+    B, H, G, e = case.batch, case.hidden, GATES[case.cell], ELEMENT[case.dtype]
+    moved = 10 * B * H * e
+    fetched = 2 * weights - 2 * G * H * e
+    flops = {
+        name: 3 * 2 * B * G * H * n for name, n in (("linear", case.input + H), ("recurrent", H))
+    }
+    return {**flops, "pointwise": 48 * B * H}, {
+        "weights": fetched + weights,
+        "activations": 2 * moved,
+        "read": fetched + moved,
+        "written": weights + moved,
+        "gradients": weights,
     }
 
 

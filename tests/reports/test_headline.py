@@ -61,6 +61,7 @@ def test_streamed_1024_comes_before_larger_and_resident_steps():
         *series(0.7, residency="resident"),
         *series(0.8, cell="gru"),
         *series(0.8, cell="rnn"),
+        *series(0.95, phase="train"),
     ]
     assert "LSTM step of 1,024 units (float32, 2 threads, weights fetched" in headline(
         profile(points)
@@ -75,6 +76,8 @@ def test_streamed_1024_comes_before_larger_and_resident_steps():
         (series(0.9, cell="gru"), "a GRU step of 1,024 units"),
         (series(0.9, cell="rnn"), "an RNN step of 1,024 units"),
         (series(0.9, part="linear"), "the linear part of an LSTM step"),
+        (series(0.9, phase="train"), "an LSTM training step of 1,024 units"),
+        ([*series(0.5, cell="rnn"), *series(0.9, phase="train")], "an RNN step of 1,024 units"),
     ],
 )
 def test_without_its_favourite_step_it_takes_the_next(points, words):

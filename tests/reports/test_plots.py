@@ -52,6 +52,20 @@ def test_a_panel_per_cell_and_residency(made):
     assert titles[3].startswith("GRU, weights resident")
 
 
+def test_a_picture_is_of_one_phase_and_says_which_it_is_if_not_inference(made):
+    """Training stays out of pictures that have steps of inference, and fills those of a run that trains alone."""
+    points = [synthetic.point(phase="train", batch=batch) for batch in (2, 8)]
+    both, alone = replace(made, points=(*made.points, *points)), profile(points)
+    for draw in (roofline, time_against_batch):
+        mixed, without = draw(both)[0, 0], draw(made)[0, 0]
+        assert [len(line.get_xdata()) for line in mixed.lines] == [
+            len(line.get_xdata()) for line in without.lines
+        ]
+        (ax,) = draw(alone).flat
+        assert ax.get_title(loc="left") == "LSTM training, weights streamed, from memory"
+        assert any(len(line.get_xdata()) == 2 and line.get_marker() == "o" for line in ax.lines)
+
+
 def test_bandwidth_roofs_end_at_their_elbow_and_arithmetic_begins_at_the_first(made):
     ax = roofline(made)[0, 0]
     lines = [

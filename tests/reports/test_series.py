@@ -63,16 +63,17 @@ def test_a_plan_that_ends_before_the_free_run_says_so():
     assert one(costing(1, 1e-3)).free_text is None
 
 
-def test_the_ridge_is_where_the_roofs_times_cross():
+@pytest.mark.parametrize(("phase", "ridge"), [("step", 7), ("train", 8)])
+def test_the_ridge_is_where_the_roofs_times_cross(phase, ridge):
     """Search for it by brute force, with bytes and FLOPs counted anew for every batch."""
-    made = profile([synthetic.point()])
+    made = profile([synthetic.point(phase=phase)])
     (row,) = roofline.rows(made)
     for batch in range(1, 100):
         flops, moved = synthetic.counts(replace(row.case, batch=batch))
         t_bytes = moved["read"] / 52e9 + moved["written"] / synthetic.WRITE_BYTES_PER_S
         if flops["linear"] / 180e9 >= t_bytes:
             break
-    assert series.ridge_batch(made, row) == batch == 7
+    assert series.ridge_batch(made, row) == batch == ridge
 
 
 def test_there_is_no_ridge_where_sequences_bring_more_bytes_than_work():
@@ -100,8 +101,10 @@ def test_series_differ_in_everything_but_the_batch():
         synthetic.point(residency="resident"),
         synthetic.point(dtype="bfloat16"),
         synthetic.point("gru"),
+        synthetic.point(phase="train"),
     ]
-    assert [len(found.rows) for found in series.of(profile(points))] == [1, 1, 1, 2, 1]
+    found = [(one.case.phase, len(one.rows)) for one in series.of(profile(points))]
+    assert sorted(found) == [("step", 1)] * 4 + [("step", 2), ("train", 1)]
 
 
 def test_the_linear_share_is_time_for_time_and_byte_for_byte():

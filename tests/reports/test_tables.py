@@ -134,3 +134,11 @@ def test_evidence_shows_what_a_verdict_rests_on():
     assert row["t_bytes"].value > row["t_flops"].value
     assert row["t_floor"].value == 1e-6
     assert row["fraction"].text == "50 %"
+
+
+def test_every_name_of_a_case_tells_training_from_inference():
+    step, train = synthetic.point(), synthetic.point(phase="train")
+    assert tables.setting(train.case) == tables.setting(step.case).replace("lstm,", "lstm train,")
+    assert tables.short(train.case) == tables.short(step.case).replace("lstm ", "lstm train ")
+    rows = tables.points(profile([train, step])).rows
+    assert [row[1].text for row in rows] == ["cell", "cell, train"]
