@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from bench import beside, machine, measure, stats
+from bench import beside, machine, measure, stats, watch
 from bench.judge import Judge, Wrong
 from bench.records import Point
 from kernels import check, cost
@@ -121,11 +121,11 @@ def _measured(bench: Bench, base: Point, costs: Cost, implementation: Implementa
     worst = judge.check(steps, "before it was timed")
 
     step = measure.Contender(beside.rotation([call for _, _, call in steps]), pass_calls=count)
-    load = machine.Load()
+    watching = watch.Watch()
     probe, product, samples = _rounds(
         bench, case, costs, step, one_set, count, lambda: redraw(inputs, generator)
     )
-    others = load.cores_taken_by_others()
+    state = watching.seen()
     each = stats.median(samples.seconds[0])
     single = measure.single_calls(step, 0.02) if each > SINGLE_SECONDS else None
     worst = max(worst, judge.check(steps, "after it was timed"))
@@ -146,13 +146,7 @@ def _measured(bench: Bench, base: Point, costs: Cost, implementation: Implementa
         page_bytes=bench.page_bytes,
         error=worst,
         tolerance=check.tolerance(case),
-        state={
-            "clock_hz": None,
-            "temperature_c": None,
-            "throttle": [],
-            "power_w": None,
-            "load": others,
-        },
+        state=state,
     )
 
 
