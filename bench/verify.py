@@ -141,7 +141,7 @@ def _score(
 ) -> Finding:
     band = planted.TRUTHS[truth]
     bench.budget_seconds = BUDGET_SECONDS if band else GLANCE_SECONDS
-    found = points.point(bench, place.case, truth, step, 0)
+    found = points.point(bench, place.case, truth, step, 0, planted.TrustingJudge)
     if found.status != "ok":
         return Finding(name, truth, None, band, good=False, reason=found.reason)
     score = stats.estimate(doubts.fractions(found, written_seconds=0.0))

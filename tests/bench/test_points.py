@@ -17,6 +17,9 @@ from kernels.implementations import torch_cell
 from kernels.inputs import INPUT_SETS, set_bytes
 
 CASE = Case("lstm", hidden=64, input=32, batch=4)
+JUDGED = CALLS_IN_A_ROW * INPUT_SETS + 2
+"""Calls of the check before the timing, its two with changed weights among them."""
+
 STREAMED = Case("lstm", hidden=64, input=32, batch=4, residency="streamed")
 
 
@@ -75,7 +78,7 @@ def test_a_step_rotates_through_every_set_of_weights_and_of_inputs(bench):
     log = []
     found = points.point(bench, STREAMED, "spy", spy(log), order=0)
     K = found.weight_sets
-    timed = log[CALLS_IN_A_ROW * INPUT_SETS :]  # after the check's calls
+    timed = log[JUDGED:]  # after the check's calls
     turn = lcm(K, INPUT_SETS)
     assert timed[:turn] == [(j % K, j % INPUT_SETS) for j in range(turn)]
     assert timed[turn : 2 * turn] == timed[:turn]
@@ -85,7 +88,7 @@ def test_a_step_rotates_through_every_set_of_weights_and_of_inputs(bench):
 def test_a_resident_step_keeps_its_weights_and_rotates_its_inputs(bench):
     log = []
     points.point(bench, CASE, "spy", spy(log), order=0)
-    timed = log[CALLS_IN_A_ROW * INPUT_SETS :]
+    timed = log[JUDGED:]
     assert timed[: 2 * INPUT_SETS] == [(0, i) for i in range(INPUT_SETS)] * 2
 
 
@@ -169,7 +172,7 @@ def test_a_planted_step_that_does_nothing_is_scored_far_above_one(bench):
     bench.last_level_bytes = 512 << 10
     for place in planted.places(64 << 10, bench.last_level_bytes, threads=1).values():
         step = planted.implementation("does nothing", place, read.VARIANTS[0])
-        found = points.point(bench, place.case, "does nothing", step, order=0)
+        found = points.point(bench, place.case, "does nothing", step, 0, planted.TrustingJudge)
         assert found.status == "ok", found.reason
         pairs = zip(found.seconds, found.roof_bytes_per_s, strict=True)
         score = stats.estimate([found.bytes["read"] / roof / seconds for seconds, roof in pairs])
