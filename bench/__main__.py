@@ -86,10 +86,29 @@ def _parser() -> argparse.ArgumentParser:
     verb("doctor", _doctor, "what will spoil a measurement here, and what to do about it")
     roofs = verb("roofs", _roofs, "measure this machine's roofs and levels")
     roofs.add_argument("--seconds", type=float, default=5.0, help="for the read curve (default 5)")
-    verify = verb("verify", _verify, "planted steps of known truth: is the instrument right?")
-    verify.add_argument(
-        "--times", type=int, default=1, help="plant them so many times in a row (default 1)"
+    verify = verb(
+        "verify", _verify, "is the instrument right? known truths, C probes, counted bytes"
     )
+    verify.epilog = (
+        "examples: python -m bench verify    python -m bench verify --only counted\n"
+        "          python -m bench verify --counts reports/runs/latest --out counted"
+    )
+    verify.formatter_class = argparse.RawDescriptionHelpFormatter
+    verify.add_argument(
+        "--times", type=int, default=1, help="plant known truths so many times in a row (default 1)"
+    )
+    verify.add_argument(
+        "--only",
+        choices=("planted", "probes", "counted"),
+        help="planted steps of known truth, roofs against C, or counted bytes (default: all three)",
+    )
+    verify.add_argument(
+        "--counts",
+        type=Path,
+        metavar="PROFILE",
+        help="count the steps of this profile or run folder alone, and write it with its counts to --out",
+    )
+    verify.add_argument("--out", type=Path, help="new folder for the profile that --counts makes")
     step = verb("step", _step, "measure one case of your own, by every implementation that can")
     step.epilog = "example: python -m bench step lstm 1500 --batch 8 --residency streamed"
     step.add_argument("cell", help=", ".join(CELLS))
@@ -190,35 +209,44 @@ def _roofs(given: argparse.Namespace) -> int:
 
 
 def _verify(given: argparse.Namespace) -> int:
-    from tempfile import TemporaryDirectory
-
-    from bench import c_probe, planted, verify
-
     if not 1 <= given.times <= 1000:
         msg = f"--times {given.times} is out of range: use 1 to 1000"
         raise BadUsage(msg)
+    if (given.counts is None) != (given.out is None):
+        msg = "--counts and --out belong together: the profile to count for, and a folder for the counted one"
+        raise BadUsage(msg)
+    if given.counts and given.only not in (None, "counted"):
+        msg = f"--counts counts bytes, and --only {given.only} does not: leave one of them out"
+        raise BadUsage(msg)
     bad = 0
-    with _run(_one_suite([], curve_seconds=1.0), None) as run, TemporaryDirectory() as folder:
-        run.begin(planted.ARENA_LEVELS)
-        try:
-            c_read = c_probe.build(Path(folder))
-        except Unavailable as reason:
-            print(f"the read roof is not checked against C: {reason}")
-            c_read = None
-        for number in range(1, given.times + 1):
-            for found in verify.calibrate(run.bench, run.private_bytes):
-                bad += not found.good
-                print(f"{number:3d}  {verify.line(found)}", flush=True)
-        for ratio in c_probe.compare(run.bench, c_read, run.plateau_middles()) if c_read else ():
-            bad += not ratio.good
-            print(f"     {c_probe.line(ratio)}", flush=True)
-        run.finish([])
+    for good, text in _verified(given):
+        bad += not good
+        print(text, flush=True)
     if bad:
         print(
             f"bench: {bad} known truths were scored wrongly: trust no figure here now",
             file=sys.stderr,
         )
     return FAILED if bad else GOOD
+
+
+def _verified(given: argparse.Namespace) -> Iterator[tuple[bool, str]]:
+    from bench import planted, verify
+
+    if given.counts:
+        yield from verify.profile(given.counts, given.out)
+        return
+    parts = verify.PARTS if given.only is None else (given.only,)
+    if parts != ("counted",):
+        with _run(_one_suite([], curve_seconds=1.0), None) as run:
+            run.begin(planted.ARENA_LEVELS)
+            if "planted" in parts:
+                yield from verify.plant(run, given.times)
+            if "probes" in parts:
+                yield from verify.against_c(run)
+            run.finish([])
+    if "counted" in parts:
+        yield from verify.bytes_counted()
 
 
 def _step(given: argparse.Namespace) -> int:

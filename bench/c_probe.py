@@ -1,4 +1,4 @@
-"""The read roof against an independent probe in C, in alternation over the same memory, where a C compiler is."""
+"""The bandwidth roofs against independent probes in C, in alternation over the same memory, where a C compiler is."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import subprocess
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bench import beside, measure, stats, threads
-from bench.roofs import read
+from bench.roofs import copy, read, triad, write
 from kernels.contract import Unavailable
 
 if TYPE_CHECKING:
@@ -21,16 +21,29 @@ if TYPE_CHECKING:
 
 SOURCE = Path(__file__).with_suffix(".c")
 FLAGS = ("-O3", "-march=native", "-fopenmp", "-ffast-math", "-shared", "-fPIC")
-STREAMS = (1, 4)
+PROBES: tuple[tuple[Any, tuple[int, int]], ...] = (
+    # our probe, and the ways of C's that bears its kind's name
+    (read, (1, 4)),
+    (write, (0, 1)),
+    (copy, (0, 1)),
+    (triad, (0, 1)),
+)
 PRECISION, BUDGET_SECONDS = 0.005, 3.0
+WRITING_BUDGET_SECONDS = 1.0
+SETTLE_SECONDS = measure.SETTLE_SECONDS_TWO_POOLS
+"""C's OpenMP is the compiler's, not the one that torch brings: each side's workers spin on the other's cores."""
+
 LEAST = {"DRAM": 0.95}
 LEAST_IN_CACHE = 0.97
+LEAST_STORING = 0.90
+"""Of write, copy and triad, whose bytes are a small part of a step's or none: seen 0.92 of C's copy in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
     """Our probe's bandwidth over the C probe's, round by round, over one working set."""
 
+    kind: str
     place: str
     working_set_bytes: int
     threads: int
@@ -39,11 +52,11 @@ class Ratio:
     good: bool
 
 
-def build(folder: Path) -> Callable[..., int]:
-    """Compile the C probe into `folder`. Raises Unavailable without a compiler or where it fails."""
+def build(folder: Path) -> ctypes.CDLL:
+    """Compile the C probes into `folder`. Raises Unavailable without a compiler or where it fails."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
-        msg = "no C compiler: install gcc or clang to check the read roof against C"
+        msg = "no C compiler: install gcc or clang to check the roofs against C"
         raise Unavailable(msg)
     library = folder / "c_probe.so"
     built = subprocess.run(
@@ -54,11 +67,17 @@ def build(folder: Path) -> Callable[..., int]:
         timeout=60,
     )
     if built.returncode:
-        msg = f"the C probe does not compile: {built.stderr.strip().splitlines()[0][:200]}"
+        said = built.stderr.strip().splitlines() or ["it said nothing"]
+        msg = f"the C probes do not compile: {said[0][:200]}"
         raise Unavailable(msg)
-    function = ctypes.CDLL(str(library)).read_block
-    function.restype = ctypes.c_size_t
-    function.argtypes = (
+    return ctypes.CDLL(str(library))
+
+
+def function(library: ctypes.CDLL, kind: str) -> Callable[..., int]:
+    """`kind`'s probe: (address, bytes, threads, passes, way, sums) to the bytes of a pass."""
+    found = getattr(library, f"probe_{kind}")
+    found.restype = ctypes.c_size_t
+    found.argtypes = (
         ctypes.c_void_p,
         ctypes.c_size_t,
         ctypes.c_int,
@@ -66,38 +85,47 @@ def build(folder: Path) -> Callable[..., int]:
         ctypes.c_int,
         ctypes.c_void_p,
     )
-    return function
+    return found  # type: ignore[no-any-return] # ctypes knows a function only when it is called
 
 
 def compare(
-    bench: beside.Bench, c_read: Callable[..., int], sizes: dict[str, int]
+    bench: beside.Bench, library: ctypes.CDLL, address: int, sizes: dict[str, int]
 ) -> Iterator[Ratio]:
-    """Our best variant and the best of C's, in turns, at a size inside each level, at 1 and all threads."""
-    for count in sorted({1, threads.available()}):
-        threads.use(count)
-        for place, size in sizes.items():
-            bench.variants.clear()
-            variant = beside.best_variant(bench, size, 1, count)
-            ours = measure.Contender(read.prepare(variant, bench.arena.address, size, count))
-            moved = read.bytes_per_pass(variant, size, count)
-            c_moved, theirs = _best_c(c_read, bench.arena.address, size, count)
-            ratios = partial(_ratios, moved / c_moved)
-            samples = measure.rounds(
-                [ours, theirs], ratios, PRECISION, BUDGET_SECONDS, bench.settle_seconds
-            )
-            ratio = stats.estimate(ratios(samples.seconds))
-            least = LEAST.get(place, LEAST_IN_CACHE)
-            rate = moved / stats.median(samples.seconds[0])
-            yield Ratio(place, size, count, ratio, rate, good=ratio.median >= least)
+    """The best of ours and the best of C's, in turns, at a size inside each level, at 1 and all threads.
+
+    `address` is of memory that may be overwritten, as large as the largest of `sizes`. Reads walk the bench's arena.
+    """
+    for probe, ways in PROBES:
+        theirs_of = function(library, probe.KIND)
+        budget = BUDGET_SECONDS if probe is read else WRITING_BUDGET_SECONDS
+        at = bench.arena.address if probe is read else address
+        for count in sorted({1, threads.available()}):
+            threads.use(count)
+            for place, size in sizes.items():
+                moved, ours = _best_of_ours(probe, at, size, count)
+                c_moved, theirs = _best_of_c(theirs_of, ways, at, size, count)
+                if ours is None or not c_moved:
+                    continue  # too small a block to share out
+                ratios = partial(_ratios, moved / c_moved)
+                samples = measure.rounds([ours, theirs], ratios, PRECISION, budget, SETTLE_SECONDS)
+                ratio = stats.estimate(ratios(samples.seconds))
+                good = ratio.median >= least(probe.KIND, place)
+                rate = moved / stats.median(samples.seconds[0])
+                yield Ratio(probe.KIND, place, size, count, ratio, rate, good=good)
+
+
+def least(kind: str, place: str) -> float:
+    """The least ratio wanted of that probe there."""
+    return LEAST_STORING if kind != read.KIND else LEAST.get(place, LEAST_IN_CACHE)
 
 
 def line(found: Ratio) -> str:
     """One comparison as a line of text."""
-    size, least = found.working_set_bytes / 2**20, LEAST.get(found.place, LEAST_IN_CACHE)
+    size = found.working_set_bytes / 2**20
     return (
-        f"{'good ' if found.good else 'WRONG'}  {found.place} ({size:.3g} MiB), {found.threads} threads: "
+        f"{'good ' if found.good else 'WRONG'}  {found.kind}, {found.place} ({size:.3g} MiB), {found.threads} threads: "
         f"{found.ratio.median:.3f} ({found.ratio.low:.3f} to {found.ratio.high:.3f}) of the C probe, "
-        f"{found.bytes_per_s / 1e9:.1f} GB/s, wanted {least:.2f} or more"
+        f"{found.bytes_per_s / 1e9:.1f} GB/s, wanted {least(found.kind, found.place):.2f} or more"
     )
 
 
@@ -106,19 +134,36 @@ def _ratios(bytes_ratio: float, rows: Sequence[Sequence[float]]) -> list[float]:
     return [bytes_ratio * its / mine for mine, its in zip(*rows, strict=True)]
 
 
-def _best_c(
-    c_read: Callable[..., int], address: int, size: int, count: int
+def _best_of_ours(
+    probe: Any, address: int, size: int, count: int
+) -> tuple[int, measure.Contender | None]:
+    """The fastest variant of our probe over this memory and the bytes of its pass; each has had its turns."""
+    found: list[tuple[float, int, measure.Contender]] = []
+    for variant in probe.VARIANTS * beside.VARIANT_TURNS:
+        moved = probe.bytes_per_pass(variant, size, count)
+        if moved:
+            contender = measure.Contender(probe.prepare(variant, address, size, count))
+            each = min(measure.best(contender, 1, 0.002, SETTLE_SECONDS)) / moved
+            found.append((each, moved, contender))
+    if not found:
+        return 0, None
+    _, moved, best = min(found, key=lambda one: one[0])
+    return moved, best
+
+
+def _best_of_c(
+    run_c: Callable[..., int], ways: Sequence[int], address: int, size: int, count: int
 ) -> tuple[int, measure.Contender]:
-    """The faster of the C probe's patterns over this memory, and the bytes of its pass."""
+    """The faster of the C probe's ways over this memory, and the bytes of its pass."""
     sums = np.zeros(16 * count, np.float32)
     found: list[tuple[float, int, measure.Contender]] = []
-    for streams in STREAMS * beside.VARIANT_TURNS:
+    for way in tuple(ways) * beside.VARIANT_TURNS:
 
-        def run(passes: int, streams: int = streams) -> None:
-            c_read(address, size, count, passes, streams, sums.ctypes.data)
+        def run(passes: int, way: int = way) -> None:
+            run_c(address, size, count, passes, way, sums.ctypes.data)
 
         contender = measure.Contender(run)
-        moved = c_read(address, size, count, 1, streams, sums.ctypes.data)
-        found.append((min(measure.best(contender, 1, 0.002, 0.0)), moved, contender))
+        moved = run_c(address, size, count, 1, way, sums.ctypes.data)
+        found.append((min(measure.best(contender, 1, 0.002, SETTLE_SECONDS)), moved, contender))
     _, moved, contender = min(found, key=lambda one: one[0])
     return moved, contender

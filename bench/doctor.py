@@ -5,9 +5,7 @@ from __future__ import annotations
 from time import sleep
 from typing import TYPE_CHECKING
 
-import psutil
-
-from bench import doubts, machine, threads
+from bench import doubts, machine, quota, threads
 from bench.records import Doubt
 
 if TYPE_CHECKING:
@@ -29,16 +27,14 @@ def examine() -> list[Doubt]:
     page_bytes = machine.page_bytes(arena.address)
     described = machine.describe()
     environment = machine.environment(threads.available(), pools.layer)
-    found = [*busy, *doubts.of_machine(described, environment, page_bytes, machine.governor())]
-    return [*found, *_quota(), *_memory(), *_battery()]
-
-
-def _quota() -> Sequence[Doubt]:
-    quota, cores = threads.cpu_quota(), len(threads.cores())
-    if quota is None or quota >= cores:
-        return ()
-    message = f"a control group grants {quota:.2f} of {cores} cores: threads beyond that are stopped now and then"
-    return (Doubt("cpu quota", "run", message, "raise the quota, or take a machine of its own"),)
+    return [
+        *busy,
+        *doubts.of_machine(described, environment, page_bytes, machine.governor()),
+        *doubts.of_quota(quota.cpus(), len(threads.cores())),
+        *doubts.of_threads(threads.available(), pools.workers),
+        *doubts.of_battery(machine.on_battery()),
+        *_memory(),
+    ]
 
 
 def _memory() -> Sequence[Doubt]:
@@ -50,17 +46,3 @@ def _memory() -> Sequence[Doubt]:
         f"{there} bytes of memory are free, and the read curve wants {needed} to leave the caches"
     )
     return (Doubt("little memory", "run", message, "free some, or take a machine with more"),)
-
-
-def _battery() -> Sequence[Doubt]:
-    battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
-    if battery is None or battery.power_plugged:
-        return ()
-    return (
-        Doubt(
-            "battery",
-            "run",
-            "this machine runs on its battery",
-            "plug it in: clocks are lowered without",
-        ),
-    )

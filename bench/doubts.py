@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bench.records import Point, Roof
 
 DRIFT = 0.05
+CLOCK = 0.05
 BUSY_CORES = 0.1
 SLACK = 1.25
 """A precision missed by less than this factor is not worth a line."""
@@ -69,6 +70,83 @@ def of_machine(
             )
         )
     return found
+
+
+def of_quota(granted: float | None, cores: int) -> list[Doubt]:
+    """Whether a control group grants fewer processors' worth of time than there are cores."""
+    if granted is None or granted >= cores:
+        return []
+    message = f"a control group grants {granted:.2f} of {cores} cores: threads beyond that are stopped now and then"
+    return [Doubt("cpu quota", "run", message, "raise the quota, or take a machine of its own")]
+
+
+def of_battery(on_battery: bool) -> list[Doubt]:
+    """Whether the machine draws on a battery."""
+    if not on_battery:
+        return []
+    message = "this machine runs on its battery"
+    return [Doubt("battery", "run", message, "plug it in: clocks are lowered without")]
+
+
+def of_threads(asked: int, workers: int) -> list[Doubt]:
+    """Whether fewer threads share a parallel region than it was given."""
+    if workers >= asked:
+        return []
+    message = f"{asked} threads were asked for and {workers} came: every point of more threads ran with these"
+    advice = "look for OMP_THREAD_LIMIT, OMP_DYNAMIC or a limit on processes, and measure again"
+    return [Doubt("fewer threads", "run", message, advice)]
+
+
+def of_throttling(before: dict[str, int], after: dict[str, int]) -> list[Doubt]:
+    """Whether processors were slowed down during the run, and for what."""
+    why = {"heat": "for heat or power", "quota": "because a quota of processor time was spent"}
+    how = {
+        "heat": "cool the machine, or lower its clock for good",
+        "quota": "raise the quota, or use fewer threads",
+    }
+    return [
+        Doubt(
+            "throttled",
+            "run",
+            f"processors were slowed down {after[cause] - count} times during the run, {why[cause]}",
+            f"{how[cause]}, and measure again",
+        )
+        for cause, count in before.items()
+        if after[cause] > count
+    ]
+
+
+def of_clock(points: Iterable[Point]) -> list[Doubt]:
+    """Whether the core ticked at different speeds beside the points of a run."""
+    clocks = [
+        clock
+        for point in points
+        if point.status == "ok" and (clock := (point.state or {}).get("clock_hz"))
+    ]
+    if not clocks or max(clocks) <= (1 + CLOCK) * min(clocks):
+        return []
+    message = f"the core ran at {min(clocks) / 1e9:.2f} to {max(clocks) / 1e9:.2f} GHz beside the points of this run"
+    advice = (
+        "compare fractions, not times; fix the clock for figures of steps that stay in the caches"
+    )
+    return [Doubt("clock changed", "run", message, advice)]
+
+
+def of_pages(roofs: Iterable[Roof]) -> list[Doubt]:
+    """Whether the processes of one run had memory of different page sizes."""
+    sizes = {roof.page_bytes for roof in roofs if roof.kind == "read" and roof.page_bytes}
+    if len(sizes) < 2:
+        return []
+    listed = " and ".join(str(size) for size in sorted(sizes))
+    message = f"parts of this run had their weights on pages of {listed} bytes"
+    return [
+        Doubt(
+            "page sizes differ",
+            "run",
+            message,
+            "measure it in one go: page size decides bandwidth",
+        )
+    ]
 
 
 def of_sentinel(start: Roof, end: Roof) -> list[Doubt]:
@@ -159,6 +237,7 @@ def of_streaming(points: Iterable[Point], least_bytes: int) -> list[Doubt]:
 def of_points(points: Iterable[Point], precision: float, bench: Bench) -> list[Doubt]:
     """One doubt per kind, naming the points it is about: noisy, of short samples, or beside a busy process."""
     noisy, short, busy = [], [], []
+    slowed: dict[str, list[str]] = {}
     for point in points:
         if point.status != "ok":
             continue
@@ -173,7 +252,17 @@ def of_points(points: Iterable[Point], precision: float, bench: Bench) -> list[D
             short.append(point.key)
         if ((point.state or {}).get("load") or 0.0) >= BUSY_CORES:
             busy.append(point.key)
-    found = []
+        for cause in (point.state or {}).get("throttle") or ():
+            slowed.setdefault(cause, []).append(point.key)
+    found = [
+        Doubt(
+            "throttled",
+            ", ".join(keys),
+            f"processors were slowed down beside {_count(keys)} ({cause})",
+            "measure them again on a machine that keeps its speed",
+        )
+        for cause, keys in slowed.items()
+    ]
     if noisy:
         found.append(
             Doubt(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
 CALLS_IN_A_ROW = 3
 """Each step judged is called so often, its answer spoiled in between: one that works now and then is found out."""
 
+CHANGED_AT_ONCE = 64
+"""Elements of every weight tensor that are changed to see whether the answer follows."""
+
+PADDED = 0.75
+"""Of the changed elements of a layout that is padded, the least share of those expected to be weights that must be."""
+
 
 class Wrong(Exception):
     """An answer outside its tolerance, or a rule broken; the message says which, by how much, and when."""
@@ -41,26 +48,28 @@ class Judge:
         inputs: Sequence[Inputs],
         arena: Arena,
         used_bytes: int,
+        seed: int,
     ) -> None:
-        """Look at the weights before the implementation does: `used_bytes` of the arena are its."""
+        """Look at the weights before the implementation does: `used_bytes` of the arena are its.
+
+        `seed` says which steps are judged and which weights are changed.
+        """
         self._case, self._implementation = case, implementation
         self._sets, self._inputs = sets, inputs
         self._arena, self._used_bytes = arena, used_bytes
         self._weights = arena.digest(used_bytes)
         self._known = -1
+        self._random = random.Random(f"{seed} {case.id}")
 
     def check(
         self, steps: Sequence[tuple[int, int, Callable[[], Sequence[Tensor]]]], when: str
     ) -> float:
-        """The largest error over four of the bound steps, first and last among them. Raises Wrong."""
-        last = len(steps) - 1
-        chosen = sorted({round(last * part / (INPUT_SETS - 1)) for part in range(INPUT_SETS)})
+        """The largest error over four of the bound steps: first, last and others by chance. Raises Wrong."""
         worst = 0.0
-        for w, i, call in sorted((steps[j] for j in chosen), key=lambda step: step[0]):
+        for step in self._chosen(steps):
+            w, i, call = step
             given = tuple(tensor.clone() for tensor in self._inputs[i])
-            expected = check.expected(
-                self._case, self._inputs[i], self._exact(w), partial(self._in_layout, w)
-            )
+            expected = self._reference(w, i)
             for _ in range(CALLS_IN_A_ROW):
                 answer = call()
                 worst = max(worst, check.error(self._case, answer, *expected))
@@ -72,7 +81,42 @@ class Judge:
         if not worst <= check.tolerance(self._case):
             msg = f"wrong answer {when}: error {worst:.3g}, tolerance {check.tolerance(self._case):.3g}"
             raise Wrong(msg)
+        self.follow(step, when)
         return worst
+
+    def follow(self, step: tuple[int, int, Callable[[], Sequence[Tensor]]], when: str) -> None:
+        """Whether the answer to the same input follows the weights, when some of them change. Raises Wrong.
+
+        Every answer may be right, and yet no weight be read: an answer remembered by the input's value, a product kept
+        from the call before, weights that are no weights because `canonical` makes zeros of them.
+        """
+        w, i, call = step
+        exact, was = self._exact(w), self._reference(w, i)
+        seen = [tensor.clone() for tensor in self._canonical(w)]
+        call()  # whatever it remembers, it remembers now
+        kept = self._change(w)
+        try:
+            visible = 0
+            for tensor, now, then in zip(exact, self._canonical(w), seen, strict=True):
+                places = (now != then).nonzero(as_tuple=True)
+                tensor[places] = now[places].to("cpu", torch.float64)
+                visible += len(places[0])
+            expected = self._reference(w, i)
+            error = check.error(self._case, call(), *expected)
+        finally:
+            for elements, changed_at, values in kept:
+                elements[changed_at] = values
+            self._known = -1
+        changed = sum(len(places) for _, places, _ in kept)
+        share = self._share(w, seen)
+        if visible < (1.0 if share == 1.0 else PADDED) * share * changed:
+            msg = f"{visible} of {changed} changed weights are in its weights in PyTorch's convention: it reads fewer"
+            raise Wrong(f"{msg} ({when})")
+        tolerance = check.tolerance(self._case)
+        plain = check.error(self._case, was[0], *expected) > 2 * tolerance
+        if plain and not error <= tolerance and not getattr(self._implementation, "packs", False):
+            msg = f"its answer does not follow its weights when they change: error {error:.3g} ({when})"
+            raise Wrong(msg)
 
     def rules(self, when: str) -> None:
         """The weights are as they were, and no more threads than the case's are in use. Raises Wrong."""
@@ -84,11 +128,54 @@ class Judge:
             msg = f"it set {used} threads where the case has {self._case.threads} ({when})"
             raise Wrong(msg)
 
+    def _chosen(
+        self, steps: Sequence[tuple[int, int, Callable[[], Sequence[Tensor]]]]
+    ) -> list[tuple[int, int, Callable[[], Sequence[Tensor]]]]:
+        """First and last step and two by chance, in any order, each with another set of inputs."""
+        chosen = {steps[0][1]: steps[0], steps[-1][1]: steps[-1]}
+        for step in self._random.sample(steps, len(steps)):
+            if len(chosen) < INPUT_SETS:
+                chosen.setdefault(step[1], step)
+        return self._random.sample(list(chosen.values()), len(chosen))
+
+    def _change(self, w: int) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Change some elements of set w's tensors, by chance: (all elements, where, what was there) of each tensor.
+
+        int8's scales and biases stay.
+        """
+        kept = []
+        for tensor in self._sets[w]:
+            if self._case.dtype == "int8" and tensor.dtype != torch.int8:
+                continue
+            elements = tensor.view(-1)
+            count = min(CHANGED_AT_ONCE, len(elements))
+            places = torch.tensor(
+                self._random.sample(range(len(elements)), count), dtype=torch.long
+            )
+            places = places.to(elements.device)
+            values = elements[places]
+            large = 127 if tensor.dtype == torch.int8 else 1
+            elements[places] = torch.where(values < 0, large, -large).to(tensor.dtype)
+            kept.append((elements, places, values))
+        return kept
+
+    def _share(self, w: int, canonical: Sequence[Tensor]) -> float:
+        """How much of a layout are weights: 1, or less where it is padded."""
+        padded = sum(tensor.numel() for tensor in self._sets[w])
+        return min(1.0, sum(tensor.numel() for tensor in canonical) / max(1, padded))
+
+    def _canonical(self, w: int) -> Weights:
+        return self._implementation.canonical(self._case, self._sets[w])
+
+    def _reference(self, w: int, i: int) -> tuple[tuple[Tensor, ...], tuple[float, ...]]:
+        layout = partial(self._in_layout, w)
+        return check.expected(self._case, self._inputs[i], self._exact(w), layout)
+
     def _exact(self, w: int) -> Weights:
         """Set w in float64; the last one asked for is kept."""
         if w != self._known:
-            weights = self._implementation.canonical(self._case, self._sets[w])
-            self._kept = Weights(*(tensor.to("cpu", torch.float64) for tensor in weights))
+            copies = (tensor.to("cpu", torch.float64, copy=True) for tensor in self._canonical(w))
+            self._kept = Weights(*copies)
             self._known = w
         return self._kept
 

@@ -161,12 +161,21 @@ def page_bytes(address: int) -> int | None:
     return None
 
 
+GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+
+
 def governor() -> str | None:
     """The clock governor of the first core, or None where the system has none to show."""
     try:
-        return Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").read_text().strip()
+        return GOVERNOR.read_text().strip()
     except OSError:
         return None
+
+
+def on_battery() -> bool:
+    """Whether this machine has a battery and draws on it."""
+    battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
+    return battery is not None and battery.power_plugged is False
 
 
 def swapped_bytes() -> int:

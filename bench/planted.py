@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import torch
 
+from bench.judge import Judge
 from bench.roofs import call, read
 from kernels.cells import Weights
 from kernels.contract import Case
@@ -36,6 +37,13 @@ TRUTHS: dict[str, tuple[float, float] | None] = {
     "sleeps as long as it works": (0.48, 0.52),
     "does nothing": None,
 }
+
+
+class TrustingJudge(Judge):
+    """Looks at answers alone: a planted step's weights, in PyTorch's convention, are zeros whatever the arena holds."""
+
+    def follow(self, step: tuple[int, int, Callable[[], Sequence[Tensor]]], when: str) -> None:
+        """They need not."""
 
 
 class Place(NamedTuple):

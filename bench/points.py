@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from bench import beside, machine, measure, stats
+from bench import beside, machine, measure, stats, watch
 from bench.judge import Judge, Wrong
 from bench.records import Point
 from kernels import check, cost
@@ -38,8 +38,15 @@ SINGLE_SECONDS = 20e-6
 """Shortest step that is timed alone: the clock itself takes some 0.1 us."""
 
 
-def point(bench: Bench, case: Case, name: str, implementation: Implementation, order: int) -> Point:
-    """Measure `case` by `implementation`. A wrong answer or any error fails the point; what cannot be is skipped."""
+def point(
+    bench: Bench,
+    case: Case,
+    name: str,
+    implementation: Implementation,
+    order: int,
+    judge: type[Judge] = Judge,
+) -> Point:
+    """Measure `case` by `implementation`. What `judge` finds wrong or any error fails it; what cannot be is skipped."""
     costs = cost.of(case)
     base = Point(
         case=case,
@@ -63,7 +70,7 @@ def point(bench: Bench, case: Case, name: str, implementation: Implementation, o
     weights = bench.arena.digest(bench.arena.size_bytes)
     try:
         with torch.inference_mode(case.phase == "step"):
-            return _measured(bench, base, costs, implementation)
+            return _measured(bench, base, costs, implementation, judge)
     except Unavailable as reason:
         return replace(base, status="skipped", reason=str(reason))
     except Wrong as reason:
@@ -112,7 +119,9 @@ def fractions(
     ]
 
 
-def _measured(bench: Bench, base: Point, costs: Cost, implementation: Implementation) -> Point:
+def _measured(
+    bench: Bench, base: Point, costs: Cost, implementation: Implementation, judge: type[Judge]
+) -> Point:
     case = base.case
     reason = implementation.unavailable(case)
     if reason:
@@ -124,19 +133,19 @@ def _measured(bench: Bench, base: Point, costs: Cost, implementation: Implementa
     sets = bench.arena.sets(layout, case.dtype, count)
     generator = torch.Generator(device=case.device).manual_seed(bench.seed)
     inputs = draw(case, generator)
-    judge = Judge(case, implementation, sets, inputs, bench.arena, count * one_set)
+    judged = judge(case, implementation, sets, inputs, bench.arena, count * one_set, bench.seed)
     steps = beside.bind(implementation, case, sets, inputs)
-    worst = judge.check(steps, "before it was timed")
+    worst = judged.check(steps, "before it was timed")
 
     step = measure.Contender(beside.rotation([call for _, _, call in steps]), pass_calls=count)
-    load = machine.Load()
+    watching = watch.Watch()
     probe, product, samples = _rounds(
         bench, case, costs, step, one_set, count, lambda: redraw(inputs, generator)
     )
-    others = load.cores_taken_by_others()
+    state = watching.seen()
     each = stats.median(samples.seconds[0])
     single = measure.single_calls(step, 0.02) if each > SINGLE_SECONDS else None
-    worst = max(worst, judge.check(steps, "after it was timed"))
+    worst = max(worst, judged.check(steps, "after it was timed"))
     flops = product[1] if product else 0
     return replace(
         base,
@@ -154,13 +163,7 @@ def _measured(bench: Bench, base: Point, costs: Cost, implementation: Implementa
         page_bytes=bench.page_bytes,
         error=worst,
         tolerance=check.tolerance(case),
-        state={
-            "clock_hz": None,
-            "temperature_c": None,
-            "throttle": [],
-            "power_w": None,
-            "load": others,
-        },
+        state=state,
     )
 
 

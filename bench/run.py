@@ -9,7 +9,20 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from bench import beside, clock, doubts, levels, machine, measure, points, records, survey, threads
+from bench import (
+    beside,
+    clock,
+    doubts,
+    levels,
+    machine,
+    measure,
+    points,
+    quota,
+    records,
+    survey,
+    threads,
+    watch,
+)
 from bench.records import Doubt, Level, Profile, Roof
 from kernels import implementations
 from kernels.contract import Unavailable
@@ -49,6 +62,7 @@ class Run:
         """
         self.plan, self.folder, self._seed = plan, folder, seed
         self._load, self._swapped = machine.Load(), machine.swapped_bytes()
+        self._throttled = watch.throttled()
         self._pools = threads.start()
         self._all = threads.available()
         header = Profile(
@@ -246,6 +260,10 @@ class Run:
             *doubts.of_machine(
                 header.machine, header.environment, self._page_bytes, machine.governor()
             ),
+            *doubts.of_quota(quota.cpus(), len(threads.cores())),
+            *doubts.of_threads(self._all, self._pools.workers),
+            *doubts.of_battery(machine.on_battery()),
+            *doubts.of_pages(self._roofs),
             *doubts.of_sentinel(self._start, end),
             *doubts.of_paired_roofs(self._done.values()),
             Doubt(
@@ -256,6 +274,8 @@ class Run:
             ),
             *doubts.of_load(self._load.cores_taken_by_others()),
             *doubts.of_swap(machine.swapped_bytes() - self._swapped),
+            *doubts.of_throttling(self._throttled, watch.throttled()),
+            *doubts.of_clock(self._done.values()),
             *doubts.of_points(self._done.values(), self.plan.settings["precision"], self.bench),
             *doubts.of_streaming(
                 self._done.values(),

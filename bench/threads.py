@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import psutil
 
+from bench import quota
+
 _ORIGINAL_CORES: list[int] = (
     sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 )
@@ -39,9 +41,9 @@ def available() -> int:
     """
     physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1
     limits = [_physical_cores() or physical, physical]
-    quota = cpu_quota()
-    if quota:
-        limits.append(int(quota))
+    granted = quota.cpus()
+    if granted:
+        limits.append(int(granted))
     asked = (os.environ.get(name, "") for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"))
     limits += [int(text) for text in asked if text.isdigit() and int(text) > 0]
     return max(1, min(limits))
@@ -54,15 +56,6 @@ def _physical_cores() -> int:
         path = Path(f"/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list")
         groups.add(path.read_text().strip() if path.exists() else str(core))
     return len(groups)
-
-
-def cpu_quota() -> float | None:
-    """Processors' worth of time a control group grants, or None where there is no limit."""
-    try:
-        limit, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-    except (OSError, ValueError):
-        return None
-    return None if limit == "max" else int(limit) / int(period)
 
 
 def settle() -> None:
@@ -93,10 +86,11 @@ def use(count: int) -> None:
 
 
 class Pools(NamedTuple):
-    """numba's threading layer, and whether torch and numba share one pool of threads (one OpenMP library)."""
+    """numba's threading layer, whether torch and numba share one OpenMP library's pool, and its threads as counted."""
 
     layer: str
     shared: bool
+    workers: int
 
 
 def start() -> Pools:
@@ -115,9 +109,10 @@ def start() -> Pools:
     before = psutil.Process().num_threads()
     region(1)
     shared = psutil.Process().num_threads() == before
+    workers = call.workers(numba.config.NUMBA_NUM_THREADS)
     if _ORIGINAL_CORES and "OMP_PLACES" in os.environ:
         os.sched_setaffinity(0, cores()[:1])
-    return Pools(str(numba.threading_layer()), shared)
+    return Pools(str(numba.threading_layer()), shared, workers)
 
 
 def release() -> None:

@@ -1,18 +1,38 @@
-"""Verify the instrument: planted steps of known truth through the whole path of a point (METHODOLOGY.md)."""
+"""Verify the instrument: planted steps of known truth through the whole path of a point, roofs against probes in C, and
+counted against modelled bytes (METHODOLOGY.md). Each yields whether it is as it should be, and a line that says what.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from bench import beside, doubts, planted, points, stats, threads
-from kernels.inputs import set_bytes
+from bench import (
+    beside,
+    c_probe,
+    counted,
+    doubts,
+    planted,
+    points,
+    records,
+    stats,
+    threads,
+    traffic,
+)
+from bench.run import claim
+from kernels import implementations
+from kernels.contract import Unavailable
+from kernels.inputs import Arena, set_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from bench.run import Run
     from kernels.implementations import Implementation
 
+PARTS = ("planted", "probes", "counted")
 PRECISION = 0.005
 BUDGET_SECONDS = 3.0
 GLANCE_SECONDS = 0.2
@@ -29,6 +49,63 @@ class Finding:
     band: tuple[float, float] | None
     good: bool
     reason: str | None = None
+
+
+def plant(run: Run, times: int) -> Iterator[tuple[bool, str]]:
+    """Known truths, `times` in a row."""
+    for number in range(1, times + 1):
+        for found in calibrate(run.bench, run.private_bytes):
+            yield found.good, f"{number:3d}  {line(found)}"
+
+
+def against_c(run: Run) -> Iterator[tuple[bool, str]]:
+    """Every bandwidth roof against C, or why not."""
+    sizes = run.plateau_middles()
+    with TemporaryDirectory() as folder:
+        try:
+            library = c_probe.build(Path(folder))
+        except Unavailable as reason:
+            yield True, f"the roofs are not checked against C: {reason}"
+            return
+        scratch = Arena(max(sizes.values()), "cpu", 0)
+        for found in c_probe.compare(run.bench, library, scratch.address, sizes):
+            yield found.good, f"     {c_probe.line(found)}"
+
+
+def bytes_counted() -> Iterator[tuple[bool, str]]:
+    """Every cell by every implementation, counted where it can be, or why not."""
+    yield from _told(counted.jobs(implementations.names()))
+
+
+def profile(path: Path, folder: Path) -> Iterator[tuple[bool, str]]:
+    """Count the steps of the profile at `path`, a file or a run's folder, and write it with its counts to `folder`.
+
+    Raises records.BadProfile, bench.run.BadOutput, and Unavailable where nothing can be counted.
+    """
+    given = path / "profile.json" if path.is_dir() else path
+    measured = records.load(given)
+    claim(folder)
+    wanted, refused = counted.of_points(measured.points)
+    reason = traffic.missing()
+    if reason:
+        raise Unavailable(reason)
+    counts = list(refused)
+    yield from ((True, f"     {counted.line(count)}") for count in refused)
+    yield from _told(wanted, counts)
+    written = records.write(counted.into(measured, counts), folder)
+    yield True, f"counted: {written}"
+
+
+def _told(
+    wanted: Iterable[traffic.Job], keep: list[traffic.Count] | None = None
+) -> Iterator[tuple[bool, str]]:
+    try:
+        for found in traffic.count(list(wanted)):
+            if keep is not None:
+                keep.append(found)
+            yield counted.good(found), f"     {counted.line(found)}"
+    except Unavailable as reason:
+        yield True, f"bytes are not counted: {reason}"
 
 
 def calibrate(bench: beside.Bench, private_bytes: int) -> Iterator[Finding]:
@@ -64,7 +141,7 @@ def _score(
 ) -> Finding:
     band = planted.TRUTHS[truth]
     bench.budget_seconds = BUDGET_SECONDS if band else GLANCE_SECONDS
-    found = points.point(bench, place.case, truth, step, 0)
+    found = points.point(bench, place.case, truth, step, 0, planted.TrustingJudge)
     if found.status != "ok":
         return Finding(name, truth, None, band, good=False, reason=found.reason)
     score = stats.estimate(doubts.fractions(found, written_seconds=0.0))

@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numba
+import numpy as np
 from numba import prange
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ def _compiled() -> Callable[..., None]:
 
 def prepare(threads: int) -> Callable[[int], None]:
     """A function of the number of regions to run one after another."""
-    import numpy as np
-
     region, out = _compiled(), np.zeros(16 * threads, np.float32)
 
     def run(count: int) -> None:
@@ -36,3 +35,23 @@ def prepare(threads: int) -> Callable[[int], None]:
             region(threads, out)
 
     return run
+
+
+@cache
+def _roll_call() -> Callable[..., None]:
+    @numba.njit(parallel=True, nogil=True, cache=True)
+    def region(threads: Any, out: Any) -> None:
+        for thread in prange(threads):
+            out[thread] = numba.get_thread_id()
+
+    return region
+
+
+def workers(threads: int) -> int:
+    """How many threads really share a region over `threads`: a limit of OpenMP makes them fewer and says nothing."""
+    found = 0
+    for _ in range(20):  # a thread that is late may find its share taken
+        out = np.zeros(threads, np.int64)
+        _roll_call()(threads, out)
+        found = max(found, len(set(out.tolist())))
+    return found

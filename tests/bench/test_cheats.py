@@ -42,7 +42,18 @@ def test_the_honest_point_after_a_cheat_is_good_and_has_the_same_weights(bench, 
     assert (found.status, found.reason) == ("ok", None)
 
 
-@pytest.mark.parametrize("name", ["wrong_gate_order", "one_wrong_in_a_thousand", "raises"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "wrong_gate_order",
+        "one_wrong_in_a_thousand",
+        "raises",
+        "remembers_by_value",
+        "keeps_half_of_its_products",
+        "reads_half_of_its_weights",
+        "has_weights_of_zeros",
+    ],
+)
 @pytest.mark.parametrize("residency", ["resident", "streamed"])
 def test_a_cheat_is_never_timed(bench, monkeypatch, name, residency):
     def timed(*_arguments, **_named):

@@ -18,6 +18,9 @@ from kernels.implementations import torch_cell
 from kernels.inputs import INPUT_SETS, set_bytes
 
 CASE = Case("lstm", hidden=64, input=32, batch=4)
+JUDGED = CALLS_IN_A_ROW * INPUT_SETS + 2
+"""Calls of the check before the timing, its two with changed weights among them."""
+
 STREAMED = Case("lstm", hidden=64, input=32, batch=4, residency="streamed")
 
 
@@ -155,7 +158,7 @@ def test_a_step_rotates_through_every_set_of_weights_and_of_inputs(bench):
     log = []
     found = points.point(bench, STREAMED, "spy", spy(log), order=0)
     K = found.weight_sets
-    timed = log[CALLS_IN_A_ROW * INPUT_SETS :]  # after the check's calls
+    timed = log[JUDGED:]  # after the check's calls
     turn = lcm(K, INPUT_SETS)
     assert timed[:turn] == [(j % K, j % INPUT_SETS) for j in range(turn)]
     assert timed[turn : 2 * turn] == timed[:turn]
@@ -165,7 +168,7 @@ def test_a_step_rotates_through_every_set_of_weights_and_of_inputs(bench):
 def test_a_resident_step_keeps_its_weights_and_rotates_its_inputs(bench):
     log = []
     points.point(bench, CASE, "spy", spy(log), order=0)
-    timed = log[CALLS_IN_A_ROW * INPUT_SETS :]
+    timed = log[JUDGED:]
     assert timed[: 2 * INPUT_SETS] == [(0, i) for i in range(INPUT_SETS)] * 2
 
 
@@ -257,7 +260,7 @@ def test_a_planted_step_that_does_nothing_is_scored_far_above_one(bench):
     bench.last_level_bytes = 512 << 10
     for place in planted.places(64 << 10, bench.last_level_bytes, threads=1).values():
         step = planted.implementation("does nothing", place, read.VARIANTS[0])
-        found = points.point(bench, place.case, "does nothing", step, order=0)
+        found = points.point(bench, place.case, "does nothing", step, 0, planted.TrustingJudge)
         assert found.status == "ok", found.reason
         pairs = zip(found.seconds, found.roof_bytes_per_s, strict=True)
         score = stats.estimate([found.bytes["read"] / roof / seconds for seconds, roof in pairs])
@@ -304,12 +307,12 @@ def test_a_possible_point_is_measured_once(bench, monkeypatch):
 def test_the_arithmetic_probe_is_paired_where_products_take_more_than_half_as_long_as_the_bytes(
     bench, monkeypatch
 ):
-    variant = matmul.Variant(8, 8, 8)
+    variant = matmul.Shape(8, 8, 8)
     bench.arithmetic = {("float32", 1): (1e6, variant)}  # so slow that arithmetic must be the limit
     seen = rounds_of(monkeypatch, (1.0, 1e-3))
     found = points.point(bench, CASE, "torch_cell", torch_cell, order=0)
     assert len(seen[0]) == 3
-    assert found.roof_flop_per_s == (variant.flops / 1e-3,) * 10
+    assert found.roof_flop_per_s == (matmul.flops(variant, "float32", 1) / 1e-3,) * 10
     bench.arithmetic = {("float32", 1): (1e18, variant)}
     seen = rounds_of(monkeypatch, (1.0, 1e-3))
     found = points.point(bench, CASE, "torch_cell", torch_cell, order=0)
@@ -328,7 +331,7 @@ def test_weights_are_held_against_the_best_arithmetic_they_widen_to(
         "prepare",
         lambda _variant, dtype, _device: prepared.append(dtype) or (lambda _count: None),
     )
-    variant = matmul.Variant(8, 8, 8)
+    variant = matmul.Shape(8, 8, 8)
     slow, fast = (1e3, variant), (1e4, variant)
     bench.arithmetic = {("float32", 1): fast, ("bfloat16", 1): slow}
     if dtype == "float32":

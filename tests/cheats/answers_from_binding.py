@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.cheats import honest
 
-caught = "wrong answer after it was timed"
+caught = "does not follow its weights when they change.*before it was timed"
 
 
 def prepare(case, sets, inputs):

@@ -1,6 +1,8 @@
-"""Remembers the answer to every input by the address of its memory, and gives copies."""
+"""Remembers the answer to every input by the address of its memory, once it has been looked at, and gives copies."""
 
 from __future__ import annotations
+
+from itertools import count
 
 from tests.cheats import honest
 
@@ -9,13 +11,13 @@ caught = "wrong answer after it was timed"
 
 def prepare(case, sets, inputs):
     """One memory for all bound steps."""
-    bind, memory = honest(case, sets, inputs), {}
+    bind, memory, number = honest(case, sets, inputs), {}, count()
 
     def cheat(w, i):
         step, key = bind(w, i), (w, inputs[i].x.data_ptr(), inputs[i].h.data_ptr())
 
         def call():
-            if key not in memory:
+            if next(number) < 30 or key not in memory:
                 memory[key] = step()
             return tuple(t.clone() for t in memory[key])
 

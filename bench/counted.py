@@ -1,0 +1,182 @@
+"""Which steps are counted, beyond which simulated last level, and what a count says of the cost model.
+
+Streamed: the last level would hold several sets of weights, and the rotation outgrows it as it does the real one; so
+what a step fetches is what it fetches from memory. Resident: the last level is too small for the weights, so that what
+a step fetches is what it reads of them from wherever they lie, once or twice; and a second time in a last level that
+holds them, beyond which nothing should be fetched. Counts are bytes read; what they contain beside weights and state is
+the interpreter's and the library's own data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bench import points
+from bench.traffic import Count, Job
+from kernels import cost, implementations
+from kernels.contract import ACTIVATIONS, CELLS, DTYPES, Case
+from kernels.inputs import set_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from bench.records import Point, Profile
+
+FAR = 16 << 20
+"""Simulated last level that streamed steps must outgrow and one set of weights must stay in."""
+
+NEAR = 1 << 20
+"""Simulated last level that holds no set of weights worth a count: what a step fetches from beyond the inner caches."""
+
+LARGEST_SET_BYTES = 160 << 20
+"""A larger set takes the simulator more than some ten seconds."""
+
+LEAST_OF_NEAR = 4
+"""Weights must be so many times the small last level, or the interpreter's data are too large beside them."""
+
+MOST_SETS = 128
+"""Longest rotation of sets of weights that is simulated."""
+
+BAND = (0.98, 1.02)
+"""Counted over modelled: below it bytes are charged that nobody reads; above it a step reads some twice, or others."""
+
+STAYS = 0.02
+"""Largest share of its weights that a resident step may fetch from beyond a cache that holds them."""
+
+
+def jobs(names: Sequence[str]) -> list[Job]:
+    """What `python -m bench verify` counts: every cell by every one of these implementations, at two sizes each.
+
+    Streamed at 512 and 768 units, and at 512 units resident in the same last level, of which nothing should be
+    fetched. Resident at 768 and 1024 units beyond a small one.
+    """
+    found = []
+    for name in names:
+        dtype = _dtype(name)
+        for cell in CELLS:
+            for H, residency, last_level in (
+                (512, "streamed", FAR),
+                (768, "streamed", FAR),
+                (512, "resident", FAR),
+                (768, "resident", NEAR),
+                (1024, "resident", NEAR),
+            ):
+                case = Case(
+                    cell, H, H, 1, dtype=dtype, activations=ACTIVATIONS[dtype], residency=residency
+                )
+                found.append(_job(case, name, last_level))
+    return found
+
+
+def of_points(measured: Sequence[Point]) -> tuple[list[Job], list[Count]]:
+    """Jobs for a profile's points, each case once whatever its threads; and the others, with why they are not counted.
+
+    A count is of one thread: how many share out the weights does not change how many bytes there are.
+    """
+    pairs = dict.fromkeys(_alone(point) for point in measured if point.status == "ok")
+    wanted, refused = [], []
+    for case, name in pairs:
+        job = _job(case, name, FAR if case.residency == "streamed" else NEAR)
+        reason = _uncountable(job)
+        if reason:
+            refused.append(Count(job, "none", reason=reason))
+        else:
+            wanted.append(job)
+    return wanted, refused
+
+
+def into(profile: Profile, counts: Iterable[Count]) -> Profile:
+    """The profile with `counted_bytes` in every point whose case, implementation and sizes were counted."""
+    known = {
+        (found.job.case, found.job.implementation): {
+            "tool": f"{found.tool}, last level {found.job.last_level_bytes >> 20} MiB",
+            "read": found.read,
+            "written": found.written,
+        }
+        for found in counts
+        if found.read is not None
+    }
+    counted = (
+        replace(point, counted_bytes=known.get(_alone(point), point.counted_bytes))
+        for point in profile.points
+    )
+    return replace(profile, points=tuple(counted))
+
+
+def ratio(found: Count) -> float | None:
+    """Counted over modelled bytes read; None where it was not counted."""
+    return None if found.read is None else found.read / cost.of(found.job.case).bytes_read
+
+
+def stays(job: Job) -> bool:
+    """Whether its one set of weights lies within the last level, beyond which nothing should then be fetched."""
+    return job.case.residency == "resident" and job.last_level_bytes == FAR
+
+
+def good(found: Count) -> bool:
+    """No fewer bytes than the model charges; next to none where the weights stay. What is not counted is not bad."""
+    share = ratio(found)
+    if share is None:
+        return True
+    return share <= STAYS if stays(found.job) else share >= BAND[0]
+
+
+def line(found: Count) -> str:
+    """One count as a line of text."""
+    job, share = found.job, ratio(found)
+    case = job.case
+    where = f"{case.residency}, beyond {job.last_level_bytes >> 20} MiB"
+    name = f"{case.cell} {case.hidden} {case.dtype}, {where}, {job.implementation}"
+    if found.read is None or share is None:
+        return f"uncounted  {name}: {found.reason}"
+    word = "more " if share > BAND[1] else "good "
+    wanted = f"at most {STAYS}: they stay" if stays(job) else f"{BAND[0]} to {BAND[1]}"
+    return (
+        f"{word if good(found) else 'WRONG'}  {name}: model {cost.of(case).bytes_read / 1e6:.3f} MB, "
+        f"counted {found.read / 1e6:.3f} MB, ratio {share:.4f}, wanted {wanted}; "
+        f"written back {(found.written or 0) / 1e3:.1f} kB"
+    )
+
+
+def _alone(point: Point) -> tuple[Case, str]:
+    case = replace(point.case, threads=1) if point.case.device == "cpu" else point.case
+    return case, point.implementation
+
+
+def _uncountable(job: Job) -> str | None:
+    case, weights = job.case, cost.of(job.case).weight_bytes
+    if case.device != "cpu":
+        return "a GPU's step is not counted by a simulator of a processor's caches"
+    if weights > LARGEST_SET_BYTES:
+        return f"{weights} bytes of weights take the simulator too long"
+    if case.residency == "resident" and weights < LEAST_OF_NEAR * NEAR:
+        return f"{weights} bytes of weights are too few to outgrow a simulated cache of {NEAR}"
+    if job.sets > MOST_SETS:
+        return f"{weights} bytes of weights are too few to outgrow a simulated cache of {FAR}"
+    return None
+
+
+def _job(case: Case, name: str, last_level: int) -> Job:
+    sets = points.weight_sets(case, _set_bytes(case, name), last_level)
+    return Job(case, name, sets, last_level)
+
+
+def _set_bytes(case: Case, name: str) -> int:
+    try:
+        return set_bytes(implementations.load(name).layout(case), case.dtype)
+    except Exception:  # noqa: BLE001 - the child meets it again, and says so
+        return cost.of(case).weight_bytes
+
+
+def _dtype(name: str) -> str:
+    """float32, or the first dtype of weights that the implementation takes."""
+    try:
+        module = implementations.load(name)
+        for dtype in DTYPES:
+            case = Case("lstm", 512, 512, 1, dtype=dtype, activations=ACTIVATIONS[dtype])
+            if module.unavailable(case) is None:
+                return dtype
+    except Exception:  # noqa: BLE001 - the child meets it again, and says so
+        return DTYPES[0]
+    return DTYPES[0]

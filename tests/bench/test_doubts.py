@@ -1,0 +1,333 @@
+"""Every doubt that is observed while measuring, provoked: by a real neighbour, limit or page where one can be made."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import re
+import subprocess
+import sys
+from ctypes import addressof, c_char
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numba
+import numpy as np
+import psutil
+import pytest
+
+from bench import doubts, machine, points, pulse, quota, survey, threads, watch
+from bench.records import Point, Roof
+from bench.roofs import call, read
+from kernels.contract import Case
+from kernels.implementations import torch_cell
+from kernels.inputs import HUGE_PAGE, Arena
+
+CASE = Case("lstm", hidden=64, input=32, batch=4)
+
+
+def codes(found):
+    return [doubt.code for doubt in found]
+
+
+def point(case=CASE, **fields):
+    """A good point with ten equal rounds at half of its roof."""
+    known = {
+        "status": "ok",
+        "seconds": (1e-3,) * 10,
+        "roof_bytes_per_s": (2e9,) * 10,
+        "steps_per_sample": 100,
+        "bytes": {"weights": 0, "activations": 0, "read": 10**6, "written": 0},
+        "flops": {"linear": 1, "recurrent": 1, "pointwise": 1},
+        "working_set_bytes": 1 << 20,
+        "state": {"clock_hz": 3e9, "throttle": [], "load": 0.0},
+    }
+    return Point(case, "torch_cell", **{**known, **fields})
+
+
+def roof(*samples, kind="read", page_bytes=HUGE_PAGE):
+    times = ("2026-01-01T00:00:00+00:00",) * len(samples)
+    return Roof(
+        "cpu", kind, "measured", None, 1 << 20, page_bytes, 1, "x", "byte/s", samples, times
+    )
+
+
+@pytest.fixture
+def neighbour():
+    """A process that keeps a core busy."""
+    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        yield
+    finally:
+        busy.kill()
+        busy.wait()
+
+
+@pytest.fixture
+def system(tmp_path, monkeypatch):
+    """A root folder with nothing in it but what a test writes there."""
+    monkeypatch.setattr(quota, "ROOT", tmp_path)
+
+    def write(path, text):
+        file = tmp_path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    return write
+
+
+def test_a_busy_neighbour_is_told_beside_the_points_it_ran_beside(bench, neighbour):  # noqa: ARG001
+    bench.precision, bench.budget_seconds = 1e-9, 0.3
+    found = points.point(bench, replace(CASE, hidden=256), "torch_cell", torch_cell, order=0)
+    assert found.state["load"] >= doubts.BUSY_CORES
+    assert "load" in codes(doubts.of_points([found], precision=1.0, bench=bench))
+    quiet = replace(found, state={**found.state, "load": 0.0})
+    assert "load" not in codes(doubts.of_points([quiet], precision=1.0, bench=bench))
+
+
+def test_a_busy_neighbour_is_told_of_the_run(neighbour):  # noqa: ARG001
+    load = machine.Load()
+    psutil.Process().children()[0].cpu_percent(interval=0.5)
+    assert codes(doubts.of_load(load.cores_taken_by_others())) == ["load"]
+    assert not doubts.of_load(0.05)
+    assert not doubts.of_load(None)
+
+
+def test_own_work_is_no_neighbour(monkeypatch):
+    times = iter([10.0, 14.0])
+    monkeypatch.setattr(
+        machine.psutil,
+        "cpu_times",
+        lambda: SimpleNamespace(user=next(times), nice=0, system=0, irq=0, softirq=0, steal=0),
+    )
+    own = iter([1.0, 4.0])
+    monkeypatch.setattr(
+        machine.psutil,
+        "Process",
+        lambda: SimpleNamespace(cpu_times=lambda: SimpleNamespace(user=next(own), system=0)),
+    )
+    clock = iter([100.0, 102.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    assert machine.Load().cores_taken_by_others() == pytest.approx((4 - 3) / 2)
+
+
+@pytest.mark.parametrize(
+    ("files", "granted"),
+    [
+        ({"sys/fs/cgroup/cpu.max": "max 100000\n"}, None),
+        ({"sys/fs/cgroup/cpu.max": "150000 100000\n"}, 1.5),
+        (
+            {
+                "proc/self/cgroup": "0::/a/b\n",
+                "sys/fs/cgroup/a/cpu.max": "50000 100000\n",
+                "sys/fs/cgroup/a/b/cpu.max": "max 100000\n",
+            },
+            0.5,
+        ),
+        (
+            {
+                "proc/self/cgroup": "5:memory:/\n4:cpu,cpuacct:/c\n",
+                "sys/fs/cgroup/cpu/c/cpu.cfs_quota_us": "25000\n",
+                "sys/fs/cgroup/cpu/c/cpu.cfs_period_us": "100000\n",
+                "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n",
+                "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
+            },
+            0.25,
+        ),
+        ({"proc/self/cgroup": "0::/../elsewhere\n", "sys/fs/cgroup/cpu.max": "9 10\n"}, 0.9),
+        ({"sys/fs/cgroup/cpu.max": "nonsense\n"}, None),
+        ({}, None),
+    ],
+)
+def test_the_least_quota_of_a_group_and_those_above_it_counts(system, files, granted):
+    for path, text in files.items():
+        system(path, text)
+    assert quota.cpus() == granted
+    assert bool(doubts.of_quota(granted, 2)) == (granted is not None)
+    if granted:
+        assert threads.available() == 1
+        assert not doubts.of_quota(granted + 2, 2)
+
+
+def test_processors_slowed_down_are_told_beside_the_point_and_of_the_run(bench, system):
+    count = "sys/devices/system/cpu/cpu1/thermal_throttle/core_throttle_count"
+    stat = "sys/fs/cgroup/cpu.stat"
+    system(count, "3\n")
+    system(stat, "nr_periods 9\nnr_throttled 4\nthrottled_usec 1000\n")
+    before, watching = watch.throttled(), watch.Watch()
+    assert before == {"heat": 3, "quota": 4}
+    assert watching.seen()["throttle"] == []
+    assert not doubts.of_throttling(before, watch.throttled())
+    system(count, "5\n")
+    assert watching.seen()["throttle"] == ["heat"]
+    system(stat, "nr_periods 10\nnr_throttled 5\nthrottled_usec 2000\n")
+    slowed = point(state=watching.seen())
+    assert slowed.state["throttle"] == ["heat", "quota"]
+    of_run = doubts.of_throttling(before, watch.throttled())
+    assert codes(of_run) == ["throttled", "throttled"]
+    assert "2 times" in of_run[0].message
+    of_point = doubts.of_points([slowed, point()], precision=1.0, bench=bench)
+    assert [(doubt.code, doubt.about) for doubt in of_point] == [("throttled", slowed.key)] * 2
+
+
+def test_a_clock_that_changed_is_told_with_both_speeds():
+    slow = point(state={"clock_hz": 3.0e9})
+    assert not doubts.of_clock([slow, point(state={"clock_hz": 3.1e9})])
+    assert not doubts.of_clock([slow, point(state={"clock_hz": None}), point(state=None)])
+    (found,) = doubts.of_clock([slow, point(state={"clock_hz": 3.7e9})])
+    assert found.code == "clock changed"
+    assert "3.00 to 3.70 GHz" in found.message
+
+
+def test_the_chain_that_shows_the_clock_is_run_to_its_end():
+    """Marsaglia's xorshift, written anew with whole numbers: a shorter way to the same state there is none."""
+    x = 88172645463325252
+    for _ in range(1000):
+        x ^= x << 13 & (1 << 64) - 1
+        x ^= x >> 7
+        x ^= x << 17 & (1 << 64) - 1
+    assert pulse.chain(1000, 88172645463325252) == x
+    assert pulse.clock_hz() > 0
+
+
+def test_threads_that_do_not_come_are_counted():
+    """OpenMP's own limit is not asked by torch or numba, which go on saying two."""
+    program = (
+        "from bench import threads; threads.settle(); pools = threads.start()\n"
+        "print(pools.layer, pools.workers)"
+    )
+
+    given = {"NUMBA_NUM_THREADS": "2", "OMP_NUM_THREADS": "2", "NUMBA_THREADING_LAYER": "omp"}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, **given, "OMP_THREAD_LIMIT": "1"},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode and "omp" in done.stderr:
+        pytest.skip("numba has no OpenMP here, and another layer knows no limit of OpenMP's")
+    assert done.stdout.split() == ["omp", "1"], done.stderr
+    assert call.workers(numba.config.NUMBA_NUM_THREADS) == numba.config.NUMBA_NUM_THREADS
+    assert codes(doubts.of_threads(2, 1)) == ["fewer threads"]
+    assert not doubts.of_threads(2, 2)
+
+
+@pytest.mark.skipif(not hasattr(mmap, "MADV_NOHUGEPAGE"), reason="no way to ask for small pages")
+def test_small_pages_are_told_and_large_ones_are_not():
+    small = mmap.mmap(-1, 8 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    small.madvise(mmap.MADV_NOHUGEPAGE)
+    small.write(b"\1" * (8 << 20))
+    view = c_char.from_buffer(small)
+    size = machine.page_bytes(addressof(view))
+    del view
+    assert size == os.sysconf("SC_PAGE_SIZE")
+    assert codes(doubts.of_machine({}, {}, size, None)) == ["small pages"]
+    assert not doubts.of_machine({}, {}, HUGE_PAGE, None)
+    if machine.page_bytes(Arena(8 << 20, "cpu", 0).address) == HUGE_PAGE:
+        assert codes(doubts.of_pages([roof(1.0), roof(1.0, page_bytes=size)])) == [
+            "page sizes differ"
+        ]
+
+
+def test_pages_of_one_size_are_no_doubt():
+    assert not doubts.of_pages([roof(1.0), roof(2.0), roof(1.0, kind="matmul", page_bytes=None)])
+
+
+@pytest.mark.parametrize(("governor", "told"), [("powersave", True), ("performance", False)])
+def test_a_governor_that_saves_power_is_told(tmp_path, monkeypatch, governor, told):
+    (tmp_path / "scaling_governor").write_text(governor + "\n")
+    monkeypatch.setattr(machine, "GOVERNOR", tmp_path / "scaling_governor")
+    found = doubts.of_machine({}, {}, None, machine.governor())
+    assert codes(found) == (["clock governor"] if told else [])
+    monkeypatch.setattr(machine, "GOVERNOR", tmp_path / "none")
+    assert not doubts.of_machine({}, {}, None, machine.governor())
+
+
+@pytest.mark.parametrize(("plugged", "told"), [(False, True), (True, False), (None, False)])
+def test_a_battery_that_is_drawn_on_is_told(monkeypatch, plugged, told):
+    state = None if plugged is None else SimpleNamespace(power_plugged=plugged)
+    monkeypatch.setattr(machine.psutil, "sensors_battery", lambda: state, raising=False)
+    assert codes(doubts.of_battery(machine.on_battery())) == (["battery"] if told else [])
+
+
+def test_a_virtual_machine_is_told(monkeypatch):
+    monkeypatch.setattr(machine, "_lscpu", lambda: {"Hypervisor vendor": "KVM"})
+    (found,) = doubts.of_machine(machine.describe(), {}, None, None)
+    assert found.code == "virtual machine"
+    assert "KVM" in found.message
+    monkeypatch.setattr(machine, "_lscpu", lambda: {"Model name": "a processor"})
+    assert not doubts.of_machine(machine.describe(), {}, None, None)
+
+
+def test_swapping_is_told_with_its_bytes(monkeypatch):
+    now = iter([(10, 20), (10, 4116)])
+    monkeypatch.setattr(
+        machine.psutil,
+        "swap_memory",
+        lambda: SimpleNamespace(**dict(zip(("sin", "sout"), next(now), strict=True))),
+    )
+    before = machine.swapped_bytes()
+    (found,) = doubts.of_swap(machine.swapped_bytes() - before)
+    assert found.code == "swap"
+    assert "4096 bytes" in found.message
+    assert not doubts.of_swap(0)
+
+
+def test_a_roof_that_slows_down_during_the_run_is_drift():
+    assert codes(doubts.of_sentinel(roof(1e9), roof(0.9e9))) == ["drift"]
+    assert codes(doubts.of_sentinel(roof(1e9), roof(1.1e9))) == ["drift"]
+    assert not doubts.of_sentinel(roof(1e9), roof(0.96e9))
+
+
+def test_a_roof_that_moves_beside_streamed_points_is_told():
+    streamed = replace(CASE, residency="streamed")
+    fast, slow = point(streamed), point(streamed, roof_bytes_per_s=(1.5e9,) * 10)
+    assert codes(doubts.of_paired_roofs([fast, slow])) == ["moving roof"]
+    assert not doubts.of_paired_roofs([fast, point(roof_bytes_per_s=(1.5e9,) * 10)])
+
+
+def test_a_planted_slow_roof_is_drift(bench, monkeypatch):
+    """The probe itself, which reads everything twice from some moment on."""
+    monkeypatch.setattr(survey, "SAMPLE_SECONDS", 0.002)
+    address, size = bench.arena.address, 1 << 20
+    start, prepare = survey.sentinel(address, size, None, 1), read.prepare
+
+    def slow(*arguments):
+        once = prepare(*arguments)
+        return lambda passes: once(4 * passes)
+
+    monkeypatch.setattr(read, "prepare", slow)
+    (found,) = doubts.of_sentinel(start, survey.sentinel(address, size, None, 1))
+    assert found.code == "drift"
+    assert re.search(r"ran -\d\d% at the end", found.message)
+
+
+def test_few_or_scattered_samples_are_noisy_and_steady_ones_are_not(bench):
+    rng = np.random.default_rng(0)
+    scattered = point(seconds=tuple(1e-3 * rng.uniform(0.5, 1.5, 10)))
+    found = doubts.of_points([scattered, point(CASE, seconds=(2e-3,) * 10)], 0.02, bench)
+    assert [(doubt.code, doubt.about) for doubt in found] == [("noisy", scattered.key)]
+
+
+def test_samples_much_shorter_than_asked_are_told(bench, monkeypatch):
+    monkeypatch.setattr(doubts, "SAMPLE_SECONDS", 0.010)
+    short, long = point(steps_per_sample=4), point(steps_per_sample=6)
+    assert codes(doubts.of_points([short], 1.0, bench)) == ["short sample"]
+    assert not doubts.of_points([long], 1.0, bench)
+
+
+def test_streamed_weights_that_may_lie_in_a_cache_are_told():
+    streamed = point(replace(CASE, residency="streamed"), working_set_bytes=100)
+    assert codes(doubts.of_streaming([streamed], 101)) == ["not streamed for sure"]
+    assert not doubts.of_streaming([streamed], 100)
+    assert not doubts.of_streaming([point(working_set_bytes=1)], 100)
+
+
+def test_a_failed_point_is_no_witness(bench):
+    failed = Point(CASE, "torch_cell", "failed", reason="wrong")
+    assert not doubts.of_points([failed], 0.1, bench)
+    assert not doubts.of_clock([failed])
+    assert not doubts.of_streaming([failed], 1)

@@ -1,0 +1,237 @@
+"""Counted bytes: what the simulator's events mean, which steps are counted, and real steps against the cost model."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import replace
+
+import pytest
+
+from bench import __main__ as command
+from bench import counted, records, traffic
+from bench.records import Point
+from bench.traffic import Count, Job
+from kernels import cost, implementations
+from kernels.contract import CELLS, Case, Unavailable
+
+RNN = Case("rnn", 512, 512, 1)
+STREAMED = replace(RNN, residency="streamed")
+LEVEL = 4 << 20
+"""A last level that one set of RNN's weights, 2 MiB, stays in and eight of them outgrow."""
+
+NO_VALGRIND = traffic.missing()
+needs_valgrind = pytest.mark.skipif(NO_VALGRIND is not None, reason=NO_VALGRIND or "it is here")
+
+
+def count(read, case=STREAMED, last_level=counted.FAR):
+    return Count(Job(case, "torch_cell", 1, last_level), "callgrind 3", read, 0)
+
+
+@needs_valgrind
+def test_a_real_step_fetches_what_the_model_says_twice_alike_and_nothing_where_its_weights_stay():
+    """Two counts of one job, in one process: the same bytes. Streamed they are the model's, resident none."""
+    streamed, resident = Job(STREAMED, "torch_cell", 8, LEVEL), Job(RNN, "torch_cell", 1, LEVEL)
+    first, stays, again = traffic.count([streamed, resident, streamed])
+    for found in (first, again):
+        assert found.reason is None
+        assert found.read == pytest.approx(cost.of(STREAMED).weight_bytes, rel=0.02)
+    assert again.read == pytest.approx(first.read, rel=0.005)
+    assert stays.read <= 0.02 * cost.of(RNN).weight_bytes
+
+
+def test_a_step_is_the_difference_of_five_steps_and_one_over_four_in_lines_of_64_bytes():
+    one = {"Ir": 9, "DLmr": 1000, "DLmw": 5, "ILdmr": 1, "DLdmr": 10, "DLdmw": 100}
+    many = {"Ir": 99, "DLmr": 9000, "DLmw": 7, "ILdmr": 5, "DLdmr": 50, "DLdmw": 500}
+    assert traffic.difference(one, many) == (2000 * 64, (1 + 10 + 100) * 64)
+
+
+def test_totals_are_read_by_the_names_of_their_events_and_zeros_that_are_not_written():
+    text = (
+        "desc: Trigger: Client Request: 3 5\n\nevents: Ir Dr DLmr DLdmw\nsummary: 7 6 5\n\nfn=x\n"
+    )
+    assert traffic._totals(text) == ("3 5", {"Ir": 7, "Dr": 6, "DLmr": 5, "DLdmw": 0})
+    assert traffic._totals("desc: Trigger: Program termination\nevents: Ir\nsummary: 1\n") == (
+        None,
+        {},
+    )
+
+
+def fake_valgrind(folder, monkeypatch, script):
+    path = folder / "valgrind"
+    path.write_text("#!/bin/sh\n" + script)
+    path.chmod(path.stat().st_mode | stat.S_IEXEC)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+
+def quickly(monkeypatch, progress):
+    """Instead of a child with torch in it: whoever runs valgrind, and what the child would have told."""
+    run = traffic._run
+
+    def told(arguments):
+        if arguments[0] != "valgrind":
+            return "it was not under valgrind"
+        traffic.Path(arguments[-1]).write_text(progress)
+        return run(arguments[:1])
+
+    monkeypatch.setattr(traffic, "_run", told)
+
+
+def test_who_dies_takes_its_own_jobs_along_and_no_others(tmp_path, monkeypatch):
+    fake_valgrind(tmp_path, monkeypatch, '[ "$1" = --version ] && exit 0\nkill -SEGV $$\n')
+    quickly(monkeypatch, '{"begin": 0}\n')
+    monkeypatch.setattr(traffic, "missing", lambda: None)
+    jobs = [Job(case, name, 1, LEVEL) for name in ("one", "two") for case in (RNN, STREAMED)]
+    found = list(traffic.count(jobs))
+    assert [each.job for each in found] == jobs
+    assert {each.reason for each in found} == {"it ended with SIGSEGV under valgrind"}
+    assert [each.died for each in found] == [True] * 4
+
+
+def test_a_step_without_a_count_says_why(tmp_path, monkeypatch):
+    fake_valgrind(tmp_path, monkeypatch, '[ "$1" = --version ] && echo valgrind-9.9\nexit 0\n')
+    quickly(
+        monkeypatch,
+        '{"begin": 0}\n{"end": 0, "reason": "not here"}\n{"begin": 1}\n{"end": 1, "reason": null}\n',
+    )
+    monkeypatch.setattr(traffic, "missing", lambda: None)
+    refused, lost = traffic.count([Job(RNN, "one", 1, LEVEL), Job(RNN, "two", 1, LEVEL)])
+    assert (refused.reason, refused.tool) == ("not here", "callgrind 9.9")
+    assert lost.reason == "callgrind wrote no counts"
+    assert "uncounted" in counted.line(refused)
+
+
+def test_a_long_one_is_ended_by_its_alarm(tmp_path, monkeypatch):
+    fake_valgrind(tmp_path, monkeypatch, "kill -ALRM $$\n")
+    assert "took longer than 90 s" in traffic._run(["valgrind"])
+
+
+def test_without_valgrind_there_is_a_reason_and_no_count(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert traffic.missing()
+    with pytest.raises(Unavailable):
+        list(traffic.count([Job(RNN, "torch_cell", 1, LEVEL)]))
+
+
+def test_every_cell_and_implementation_is_counted_at_two_sizes_streamed_and_resident():
+    jobs = counted.jobs(implementations.names())
+    for name in implementations.names():
+        for cell in CELLS:
+            for residency in ("streamed", "resident"):
+                sizes = {
+                    job.case.hidden
+                    for job in jobs
+                    if (job.implementation, job.case.cell) == (name, cell)
+                    and job.case.residency == residency
+                    and not counted.stays(job)
+                }
+                assert len(sizes) == 2
+    for job in jobs:
+        weights = job.sets * cost.of(job.case).weight_bytes
+        if counted.stays(job):
+            assert weights < job.last_level_bytes
+        else:
+            assert weights >= 4 * job.last_level_bytes
+
+
+@pytest.mark.parametrize(
+    ("share", "good", "word"),
+    [(1.0, True, "good"), (0.97, False, "WRONG"), (1.03, True, "more"), (0.0, False, "WRONG")],
+)
+def test_fewer_bytes_than_modelled_are_wrong_and_more_are_a_finding(share, good, word):
+    found = count(round(share * cost.of(STREAMED).bytes_read))
+    assert counted.ratio(found) == pytest.approx(share, abs=1e-6)
+    assert counted.good(found) == good
+    assert counted.line(found).startswith(word)
+
+
+@pytest.mark.parametrize(("share", "good"), [(0.0, True), (0.01, True), (0.5, False)])
+def test_weights_that_should_stay_are_not_fetched(share, good):
+    assert counted.good(count(round(share * cost.of(RNN).bytes_read), RNN)) == good
+
+
+def test_a_count_goes_to_every_point_of_its_case_whatever_the_threads_and_to_no_other():
+    large = Case("lstm", 1024, 1024, 1)
+    points = (
+        Point(large, "torch_cell", "ok"),
+        Point(replace(large, threads=2), "torch_cell", "ok"),
+        Point(replace(large, batch=2), "torch_cell", "ok"),
+        Point(large, "torch_gates", "ok"),
+        Point(replace(large, residency="streamed"), "torch_cell", "ok"),
+    )
+    profile = records.Profile("now", "x", 0, {}, {}, {}, points=points)
+    jobs, refused = counted.of_points(points)
+    assert len(jobs) == 4
+    assert not refused
+    found = Count(Job(large, "torch_cell", 1, counted.NEAR), "callgrind 3", 34_000_000, 1000)
+    lost = Count(Job(large, "torch_gates", 1, counted.NEAR), "callgrind 3", reason="it died")
+    after = counted.into(profile, [found, lost])
+    assert [point.counted_bytes is not None for point in after.points] == [True, True, *[False] * 3]
+    assert after.points[0].counted_bytes == {
+        "tool": "callgrind 3, last level 1 MiB",
+        "read": 34_000_000,
+        "written": 1000,
+    }
+    assert replace(after, points=points) == profile
+
+
+@pytest.mark.parametrize(
+    ("case", "reason"),
+    [
+        (Case("rnn", 256, 256, 1), "too few to outgrow"),
+        (Case("rnn", 64, 64, 1, residency="streamed"), "too few to outgrow"),
+        (Case("lstm", 4096, 4096, 1), "take the simulator too long"),
+        (Case("lstm", 1024, 1024, 1, device="cuda", threads=0), "GPU"),
+    ],
+)
+def test_what_is_not_counted_is_listed_with_its_reason(case, reason):
+    jobs, (refused,) = counted.of_points([Point(case, "torch_cell", "ok")])
+    assert not jobs
+    assert reason in refused.reason
+
+
+def test_points_without_a_time_are_not_counted():
+    failed = Point(Case("lstm", 1024, 1024, 1), "torch_cell", "failed", reason="wrong")
+    assert counted.of_points([failed]) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--counts", "x"], "--counts and --out belong together"),
+        (["--out", "x"], "--counts and --out belong together"),
+        (["--counts", "x", "--out", "y", "--only", "planted"], "leave one of them out"),
+        (["--counts", "no/such/profile.json", "--out", "y"], "no/such/profile.json"),
+        (["--times", "0"], "out of range"),
+    ],
+)
+def test_bad_usage_of_verify_is_one_line_and_code_two(
+    capsys, tmp_path, monkeypatch, arguments, said
+):
+    monkeypatch.chdir(tmp_path)
+    assert command.main(["verify", *arguments]) == 2
+    out, error = capsys.readouterr()
+    assert not out
+    assert said in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_counts_are_written_to_a_folder_of_their_own(tmp_path, monkeypatch, capsys):
+    """And to none that holds a run."""
+    large = Case("lstm", 1024, 1024, 1)
+    profile = records.Profile("now", "x", 0, {}, {}, {}, points=(Point(large, "torch_cell", "ok"),))
+    (tmp_path / "run").mkdir()
+    records.write(profile, tmp_path / "run")
+    before = (tmp_path / "run" / "profile.json").read_bytes()
+    monkeypatch.setattr(traffic, "missing", lambda: None)
+    monkeypatch.setattr(
+        traffic, "count", lambda jobs: [Count(job, "callgrind 3", 34_000_000, 0) for job in jobs]
+    )
+    arguments = ["verify", "--counts", str(tmp_path / "run"), "--out"]
+    assert command.main([*arguments, str(tmp_path / "counted")]) == 0
+    (point,) = records.load(tmp_path / "counted" / "profile.json").points
+    assert point.counted_bytes["read"] == 34_000_000
+    assert command.main([*arguments, str(tmp_path / "run")]) == 2
+    assert "holds a run already" in capsys.readouterr().err
+    assert (tmp_path / "run" / "profile.json").read_bytes() == before
