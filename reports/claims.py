@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from bench.stats import Estimate, estimate
 from reports import experiments, headline, roofline, roofs, series, ternary
-from reports.experiments import BYTES, CONTRADICTS, SUPPORTS, THREADS
+from reports.experiments import BYTES, THREADS
+from reports.judgement import CONTRADICTS, SUPPORTS
 from reports.roofline import moved
 from reports.tables import setting
 from reports.units import decimal, gain, giga, percent, percent_range
@@ -152,7 +153,7 @@ def _bandwidth_bound(group: Sequence[Series]) -> Found:
     row, found = best.rows[0], best.verdicts[0]
     sure = "confirmed" if found.confirmed else "unconfirmed"
     figures = [
-        f"{_named(best)}: {found.text} at batch {row.case.batch} ({sure}: {found.reason})",
+        f"{_named(best)}: {found.marked} at batch {row.case.batch} ({sure}: {found.reason})",
     ]
     if row.fraction:
         figures.append(f"it reaches {_share(row.fraction)} of its roof there")
@@ -230,7 +231,7 @@ def _slower(profile: Profile, group: Sequence[Series]) -> Found:
         states[lstm.case.batch] = ternary.all_of([*slower, ternary.at_least(follows, FOLLOWS)])
         ratios = ", ".join(
             f"{name} {decimal(time.median)} ({decimal(time.low)}\N{EN DASH}{decimal(time.high)}) for "
-            f"{decimal(counted[name])} of the bytes"
+            f"{decimal(counted[name])}{TIMES} the bytes"
             for name, time in times.items()
         )
         figures.append(f"B {lstm.case.batch}: {ratios}; elasticity {decimal(follows.median)}")

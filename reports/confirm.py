@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reports import experiments, roofline, verdict
-from reports.experiments import CONTEST, CONTRADICTS, NAMES, SUPPORTS
+from reports.experiments import CONTEST, NAMES
+from reports.judgement import CONTRADICTS, SUPPORTS
 from reports.units import gain
 from reports.verdict import BANDWIDTH, CALL, CODE, COMPUTE
 
@@ -60,7 +61,9 @@ def confirmed(found: Verdict, outcomes: Sequence[Outcome]) -> Verdict:
     rivals = () if bound == CODE else (BANDWIDTH, COMPUTE, CALL)
     left = [rival for rival in rivals if rival not in {bound, *excluded}]
     if len(supporting) >= AGREEING and not left:
-        return replace(found, confirmed=True, reason=f"{_listed(supporting)} agree")
+        agree = f"{_listed(supporting)} agree"
+        reason = f"{agree}: its time moves as no limit does" if bound == CODE else agree
+        return replace(found, confirmed=True, reason=reason)
     if bound == CODE:
         return replace(found, reason="no quicker implementation and no two experiments show it")
     if not supporting:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reports import experiments, roofs, tables
-from reports.experiments import BATCH, BYTES, CONTEST, CONTRADICTS, RESIDENCY, SUPPORTS
+from reports.experiments import BATCH, BYTES, CONTEST, RESIDENCY
+from reports.judgement import CONTRADICTS, SUPPORTS
 from reports.tables import Cell, Table, count, scaled, setting
 from reports.units import ABSENT, decimal, gain
 from reports.verdict import BANDWIDTH, BOUNDS, CALL, COMPUTE

@@ -1,13 +1,6 @@
-"""What two points that differ in one thing alone say about what bounds them. Pure: a profile in, outcomes out.
+"""The experiments: points that differ in one thing alone, and what they say about what bounds them.
 
-A bound predicts by how much the time moves from one point to the other: bandwidth as t_bytes does, compute as t_flops,
-overhead as the call's floor. Between two bounds an experiment decides only where their predictions lie far enough
-apart, and it supports one only where the measured interval lies wholly beside its prediction. It judges those bounds
-alone that could rule both points: the larger of t_bytes and t_flops, and the call where the floor takes half the time
-or more. Where it contradicts all of these, it supports that the implementation is the bound. What was measured is
-compared with a prediction round by round, each time over the limit sampled beside it: t_bytes from the paired read
-roof, t_flops from the paired arithmetic roof. So a machine that changes its speed between two points moves both sides.
-Bandwidth and compute are held against the time beyond the call's floor, overhead against the whole.
+Pure: a profile in, outcomes out. What a pair may say of a bound, and when, is `reports.judgement`'s.
 
 residency  weights resident against streamed: t_bytes moves as the two roofs do, t_flops and floor stay
 bytes      float32 against bfloat16 or int8 weights of one implementation, whatever its activations
@@ -24,35 +17,21 @@ from itertools import combinations, pairwise
 from math import log
 from typing import TYPE_CHECKING
 
-from bench.stats import Estimate, estimate, median
-from reports import roofline, verdict
-from reports.verdict import BANDWIDTH, CALL, CODE, COMPUTE, EXPLAINED, OVERHEAD
+from bench.stats import Estimate
+from reports import judgement, roofline, verdict
+from reports.judgement import APART, CONTRADICTS, SPEEDUPS, SUPPORTS, Answer
+from reports.verdict import BANDWIDTH, CODE, COMPUTE, EXPLAINED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from bench.records import Profile
     from kernels.contract import Case
+    from reports.judgement import Held
     from reports.roofline import Row
-
-APART = 1.5
-"""Two bounds whose predicted times differ by a smaller factor are not told apart."""
-SPEEDUPS = 1.3
-"""The same for threads: by how much the speed-ups of two roofs must differ."""
-TOLERANCE = log(1 / EXPLAINED)
-"""How far a measured log ratio may lie from its prediction: as much as a bound may leave unexplained of the time."""
 
 RESIDENCY, BYTES, BATCH, THREADS, CONTEST = "residency", "bytes", "batch", "threads", "contest"
 NAMES = (RESIDENCY, BYTES, BATCH, THREADS, CONTEST)
-SUPPORTS, CONTRADICTS, SILENT = "supports", "contradicts", "silent"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What an experiment says of one bound, and which other bounds it excludes where it supports this one."""
-
-    word: str = SILENT
-    excludes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,26 +61,6 @@ class Outcome:
         return self.answers.get(bound, Answer())
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """A row, by bound what the bound predicts (median seconds), and the time over it, round by round."""
-
-    row: Row
-    limits: dict[str, float]
-    ratios: dict[str, Estimate]
-
-    @property
-    def larger(self) -> str:
-        """The larger of the machine's two limits."""
-        return max((BANDWIDTH, COMPUTE), key=lambda bound: self.limits.get(bound, 0.0))
-
-    @property
-    def rules(self) -> set[str]:
-        """What could bound it: the larger limit, and the call where the floor takes half of the time."""
-        called = self.limits.get(CALL, 0.0) >= OVERHEAD * self.row.seconds.median
-        return {self.larger, CALL} if called else {self.larger}
-
-
 def of(profile: Profile) -> tuple[Outcome, ...]:
     """Every experiment that the profile holds both points of, in the order of NAMES and of the points.
 
@@ -112,13 +71,13 @@ def of(profile: Profile) -> tuple[Outcome, ...]:
         for row in roofline.rows(profile)
         if verdict.of(row).name not in ("unknown", "impossible")
     )
-    held = [_held(profile, row) for row in sound]
-    made = [_judged(*pair) for pair in _pairs(held)]
+    held = [judgement.held(profile, row) for row in sound]
+    made = [_asked(*pair) for pair in _pairs(held)]
     made += [_contest(slow, quick) for slow, quick in _contests([one.row for one in held])]
     return tuple(made)
 
 
-def _pairs(held: Sequence[_Held]) -> Iterator[tuple[str, _Held, _Held]]:
+def _pairs(held: Sequence[Held]) -> Iterator[tuple[str, Held, Held]]:
     """Points of one implementation that differ in one thing."""
     for group in _groups(held, residency="resident"):
         by_residency = {one.row.case.residency: one for one in group}
@@ -137,116 +96,48 @@ def _pairs(held: Sequence[_Held]) -> Iterator[tuple[str, _Held, _Held]]:
             yield THREADS, by_threads[1], by_threads[max(by_threads)]
 
 
-def _groups(held: Sequence[_Held], **same: object) -> list[list[_Held]]:
-    found: dict[tuple[Case, str], list[_Held]] = {}
+def _groups(held: Sequence[Held], **same: object) -> list[list[Held]]:
+    found: dict[tuple[Case, str], list[Held]] = {}
     for one in held:
         key = (replace(one.row.case, **same), one.row.point.implementation)  # type: ignore[arg-type]
         found.setdefault(key, []).append(one)
     return list(found.values())
 
 
-def _weights(one: _Held) -> int:
+def _weights(one: Held) -> int:
     return one.row.point.bytes["weights"] if one.row.point.bytes else 0
 
 
-def _held(profile: Profile, row: Row) -> _Held:
-    point, floor = row.point, row.point.floor_seconds or 0.0
-    beyond = [taken - floor for taken in point.seconds]
-    spent = {
-        BANDWIDTH: (beyond, roofline.bytes_times(profile, point)),
-        COMPUTE: (beyond, roofline.flops_times(profile, point)),
-        CALL: (point.seconds, [floor] * len(beyond)),
-    }
-    known = {bound: pair for bound, pair in spent.items() if min(pair[0]) > 0 and min(pair[1]) > 0}
-    return _Held(
-        row,
-        {bound: median(limit) for bound, (_, limit) in known.items()},
-        {
-            bound: estimate([above / below for above, below in zip(*pair, strict=True)])
-            for bound, pair in known.items()
-        },
-    )
-
-
-def _judged(experiment: str, one: _Held, other: _Held) -> Outcome:
-    shared = [bound for bound in one.limits if bound in other.limits]
-    shift = {bound: log(other.limits[bound] / one.limits[bound]) for bound in shared}
-    predicted = {bound: (value, value) for bound, value in shift.items()}
-    if experiment == BYTES and COMPUTE in shift:
-        # Narrow weights may be multiplied by the faster products of their own dtype, or be widened first.
-        predicted[COMPUTE] = (min(0.0, shift[COMPUTE]), max(0.0, shift[COMPUTE]))
-    measured = {bound: _moved(shift[bound], one, other, bound) for bound in shared}
-    least = log(SPEEDUPS if experiment == THREADS else APART)
-    answers = {
-        bound: _answer(bound, measured[bound], predicted, least)
-        for bound in shared
-        if bound in one.rules and bound in other.rules
-    }
-    if answers and all(said.word == CONTRADICTS for said in answers.values()):
-        answers[CODE] = Answer(SUPPORTS)  # the time moves as no limit does that could rule it
-    driver, by = _driver(experiment, one, other, shift)
-    shown = BANDWIDTH if driver == "t_bytes" or one.larger not in measured else one.larger
-    tells = abs(by) >= least and shown in measured
+def _asked(experiment: str, one: Held, other: Held) -> Outcome:
+    narrow = experiment == BYTES
+    found = judgement.of(one, other, SPEEDUPS if experiment == THREADS else APART, narrow=narrow)
+    driver, by = _driver(experiment, one, other)
+    shown = BANDWIDTH if driver == "t_bytes" or one.larger not in found.measured else one.larger
+    tells = abs(by) >= log(APART) and shown in found.measured
     return Outcome(
         experiment,
         (one.row, other.row),
         (one.row.point.key, other.row.point.key),
         driver,
-        _over(measured[shown], by) if tells else None,
-        {bound: value / by for bound, value in shift.items()} if tells else {},
-        answers=answers,
+        _over(found.measured[shown], by) if tells else None,
+        {bound: value / by for bound, value in found.predicted.items()} if tells else {},
+        answers=found.answers,
     )
 
 
-def _driver(
-    experiment: str, one: _Held, other: _Held, shift: dict[str, float]
-) -> tuple[str, float]:
+def _driver(experiment: str, one: Held, other: Held) -> tuple[str, float]:
     """What the elasticity is formed against, and the log ratio by which it moves."""
     cases = one.row.case, other.row.case
     if experiment == BATCH:
         return "B", log(cases[1].batch / cases[0].batch)
     if experiment == THREADS:
         return "threads", log(cases[1].threads / cases[0].threads)
-    return "t_bytes", shift.get(BANDWIDTH, 0.0)
-
-
-def _moved(shift: float, one: _Held, other: _Held, bound: str) -> Estimate:
-    """The log ratio of the times, as `shift` times what is left of it when each is held against its own limit."""
-    before, after = one.ratios[bound], other.ratios[bound]
-    return Estimate(
-        shift + log(after.median / before.median),
-        shift + log(after.low / before.high),
-        shift + log(after.high / before.low),
-    )
+    return "t_bytes", judgement.shift(one, other, BANDWIDTH)
 
 
 def _over(value: Estimate, by: float) -> Estimate:
     low, high = sorted((value.low / by, value.high / by))
     return Estimate(value.median / by, low, high)
-
-
-def _answer(
-    bound: str, measured: Estimate, predicted: dict[str, tuple[float, float]], least: float
-) -> Answer:
-    """Supports: wholly within TOLERANCE of its own prediction, and nearer to it than to any other that can be told
-
-    apart. Contradicts: wholly beyond TOLERANCE, and farther than half-way.
-    """
-    own = predicted[bound]
-    gaps = {
-        name: max(other[0] - own[1], own[0] - other[1])
-        for name, other in predicted.items()
-        if name != bound
-    }
-    rivals = {name: gap for name, gap in gaps.items() if gap >= least}
-    if not rivals:
-        return Answer()
-    halfway = min(rivals.values()) / 2
-    nearest = max(own[0] - measured.high, measured.low - own[1], 0.0)
-    farthest = max(own[0] - measured.low, measured.high - own[1], 0.0)
-    if farthest <= min(TOLERANCE, halfway):
-        return Answer(SUPPORTS, tuple(rivals))
-    return Answer(CONTRADICTS if nearest > max(TOLERANCE, halfway) else SILENT)
 
 
 def _contests(rows: Sequence[Row]) -> Iterator[tuple[Row, Row]]:
