@@ -65,7 +65,8 @@ def test_linear_layers_that_take_two_thirds_do_not():
 
 
 def test_an_interval_across_the_threshold_leaves_it_open():
-    assert told(1, *parts(0.9)).text == UNTESTED
+    for share in (0.895, 0.9, 0.905):
+        assert told(1, *parts(share)).text == UNTESTED
 
 
 def test_where_they_hold_it_up_to_a_batch_it_says_so():
@@ -130,6 +131,9 @@ def test_an_unconfirmed_verdict_is_no_evidence():
 def test_the_implementation_that_comes_nearest_to_its_roof_speaks_for_the_machine():
     slow = bandwidth_bound((1, 2), implementation="slow", fraction=0.3)
     assert told(2, *slow, *bandwidth_bound((1, 2))).text == SUPPORTED
+    # Nearer still, but its verdict is not confirmed.
+    nearer = step(implementation="nearer", fraction=0.95)
+    assert told(2, nearer, *bandwidth_bound((1, 2))).text == SUPPORTED
 
 
 # 3: more compute units do not help
@@ -259,6 +263,8 @@ def test_a_profile_of_two_devices_has_the_claims_of_each():
     assert [(c.device, c.number) for c in found] == [
         (device, number) for device in ("cpu", "cuda") for number in range(1, 7)
     ]
+    on_cpu, on_gpu = (claim.figures[0] for claim in found if claim.number == 2)
+    assert ("2 threads" in on_cpu, "cuda" in on_cpu, "cuda" in on_gpu) == (True, False, True)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from reports import confirm, roofline, verdict
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
-from tests.reports.test_experiments import resident, step, timed
+from tests.reports.test_experiments import resident, step, threaded, timed
 
 
 def of(*points):
@@ -42,6 +42,14 @@ def test_experiments_that_leave_a_rival_do_not_confirm():
         step(fraction=0.9), step(fraction=0.9, dtype="bfloat16"), step(fraction=0.9, batch=2)
     )
     assert (with_batch.confirmed, with_batch.reason) == (True, "bytes and batch agree")
+
+
+def test_two_experiments_that_leave_the_same_rival_do_not_confirm_either():
+    """One thread reads memory nearly as fast as two; neither that nor the batch could show the cost of a call."""
+    (alone, both), fields = threaded(read=0.9, products=0.5, taken=0.9)
+    made = profile([alone, both, step(fraction=0.9, batch=2)], **fields)
+    found = confirm.verdicts(made)[both.key]
+    assert (found.confirmed, found.reason) == (False, "batch and threads cannot exclude overhead")
 
 
 def test_one_contradiction_blocks_any_number_that_agree():
@@ -93,6 +101,7 @@ def test_a_verdict_between_two_bounds_is_never_confirmed():
     straddling = step(fraction=0.75, spread=0.05, floor=1e-12)
     found = of(straddling, resident(fraction=0.9), step(fraction=0.8, batch=2))
     assert (found.name, found.confirmed) == ("mixed", False)
+    assert found.reason == "the interval leaves more than one bound open"
 
 
 @pytest.mark.parametrize("point", [step(fraction=1.2), replace(step(), roof_bytes_per_s=())])

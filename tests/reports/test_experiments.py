@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import log
 
 import pytest
 
 from reports import experiments
-from reports.judgement import APART, CONTRADICTS, SILENT, SUPPORTS
+from reports.judgement import CONTRADICTS, SILENT, SUPPORTS
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
 
@@ -57,6 +58,16 @@ def test_a_step_that_follows_the_two_roofs_is_bound_by_bandwidth():
     assert found.predicted["compute"] == found.predicted["overhead"] == 0
 
 
+def test_the_interval_joins_the_worst_ends_of_both_points():
+    """Eleven rounds go from 0.98 to 1.02 of a step's share of its roof; the 2nd and the 10th are the ends."""
+    ends = {"fraction": 0.9, "spread": 0.02, "floor": 1e-9}
+    found = one("residency", step(**ends), resident(**ends))
+    by = log(155 / 52)
+    widest = log(1.016 / 0.984) / by
+    assert found.elasticity.high - found.elasticity.median == pytest.approx(widest, rel=0.03)
+    assert found.elasticity.median - found.elasticity.low == pytest.approx(widest, rel=0.03)
+
+
 def test_a_step_that_takes_as_long_from_memory_as_from_the_cache_is_not():
     streamed = step(fraction=0.6)
     hot = resident()
@@ -83,8 +94,7 @@ def test_a_machine_that_slows_down_between_two_points_does_not_change_the_answer
 
 def test_roofs_that_lie_too_near_each_other_decide_nothing():
     hot = resident(fraction=0.9)
-    near = 52e9 * APART * 0.97
-    hot = at_speed(hot, near / hot.roof_bytes_per_s[0])
+    hot = at_speed(hot, 1.45 * 52e9 / hot.roof_bytes_per_s[0])
     found = one("residency", step(fraction=0.9), hot)
     assert (words(found), found.elasticity) == ({}, None)
     further = at_speed(hot, 1.1)
@@ -155,6 +165,14 @@ def test_half_the_bytes_take_half_the_time_of_a_step_that_waits_for_them(activat
     assert found.answer("bandwidth").excludes == ("overhead",)
 
 
+def test_however_fast_narrow_products_are_a_kernel_may_not_use_them():
+    """Four times the speed in bfloat16 would predict a quarter of the time; half of it lies on the way there."""
+    points = step(fraction=0.9), step(fraction=0.9, dtype="bfloat16")
+    fast = synthetic.roof("matmul", [800e9], dtype="bfloat16")
+    found = one("bytes", *points, roofs=(*profile().roofs, fast))
+    assert found.answer("bandwidth").excludes == ("overhead",)
+
+
 def test_where_narrow_products_are_no_faster_bytes_exclude_compute_too():
     points = step(fraction=0.9), step(fraction=0.9, dtype="bfloat16")
     roofs = [roof for roof in profile().roofs if (roof.kind, roof.dtype) != ("matmul", "bfloat16")]
@@ -178,8 +196,8 @@ def test_a_quarter_of_the_bytes_is_held_against_a_quarter_of_the_time():
     }
 
 
-def on_threads(read, products, taken):
-    """A step at one and at two threads, roofs and times at one thread `read`, `products`, `taken` of those at two."""
+def threaded(read, products, taken):
+    """A step at one and at two threads, speed of roofs and step at one thread `read`, `products`, `taken` of two's."""
     both = step(fraction=0.9)
     alone = replace(
         timed(both, 1 / taken),
@@ -193,7 +211,13 @@ def on_threads(read, products, taken):
         for roof in made.roofs
         if roof.kind == kind
     ]
-    return one("threads", alone, both, roofs=(*made.roofs, *roofs))
+    return [alone, both], {"roofs": (*made.roofs, *roofs)}
+
+
+def on_threads(**speeds):
+    """What that pair says."""
+    points, fields = threaded(**speeds)
+    return one("threads", *points, **fields)
 
 
 def test_threads_decide_where_the_speed_ups_of_the_two_roofs_differ():
@@ -207,7 +231,10 @@ def test_threads_say_nothing_where_the_roofs_speed_up_alike():
     # 1.5 against 1.9: 1.27 times, less than the 1.3 that decide.
     found = on_threads(read=1 / 1.5, products=1 / 1.9, taken=1 / 1.5)
     assert "compute" not in found.answer("bandwidth").excludes
-    assert "compute" in on_threads(1 / 1.4, 1 / 1.9, 1 / 1.4).answer("bandwidth").excludes
+    assert (
+        "compute"
+        in on_threads(read=1 / 1.4, products=1 / 1.9, taken=1 / 1.4).answer("bandwidth").excludes
+    )
 
 
 def test_one_thread_is_compared_with_the_most_there_are():
