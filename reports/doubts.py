@@ -23,6 +23,8 @@ def of(profile: Profile) -> tuple[Doubt, ...]:
         *_unheld(profile),
         *_levels(profile),
         *_unclear(profile),
+        *_pages(profile),
+        *_versions(profile),
         *profile.doubts,
     )
 
@@ -136,6 +138,47 @@ def _unclear(profile: Profile) -> list[Doubt]:
         "the fraction holds, it uses the sampled roof; look at where the curve says the level ends"
     )
     return [Doubt("level unclear", BETWEEN.join(unclear), message, advice)]
+
+
+def _pages(profile: Profile) -> list[Doubt]:
+    """Points whose weights lay on pages of another size than the read roof's."""
+    found: dict[tuple[int, int], list[str]] = {}
+    for row in roofline.rows(profile):
+        pages = {
+            roof.page_bytes
+            for roof in profile.roofs
+            if (roof.kind, roof.device) == ("read", row.case.device) and roof.page_bytes
+        }
+        own = row.point.page_bytes
+        if own and pages and own not in pages:
+            found.setdefault((own, max(pages)), []).append(row.point.key)
+    return [
+        Doubt(
+            "page sizes differ",
+            BETWEEN.join(keys),
+            f"{len(keys)} points had pages of {size(own)}, the read roof of {size(roof)}",
+            "page size decides bandwidth: trust the roofs sampled beside these points, not the curve",
+        )
+        for (own, roof), keys in found.items()
+    ]
+
+
+def _versions(profile: Profile) -> list[Doubt]:
+    """Implementations whose points were computed by more than one version of it, as a resumed run can have."""
+    versions: dict[str, set[str]] = {}
+    for point in profile.points:
+        if point.version:
+            versions.setdefault(point.implementation, set()).add(point.version)
+    return [
+        Doubt(
+            "unequal versions",
+            "run",
+            f"{name} was measured in {len(found)} versions: {', '.join(sorted(found))}",
+            "measure anew in one run before comparing its points",
+        )
+        for name, found in versions.items()
+        if len(found) > 1
+    ]
 
 
 def system_caches(profile: Profile) -> dict[int, int]:

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from kernels.contract import Case
     from reports.roofline import Row
     from reports.series import Series
+    from reports.verdict import Verdict
 
 HIDDEN = 1024
 REFERENCE = "torch_cell"
 OWN = "PyTorch\u2019s own cell"
 ARTICLES = {"rnn": "an RNN", "lstm": "an LSTM", "gru": "a GRU"}
-UNCONFIRMED = f"(unconfirmed: {verdict.UNCONFIRMED})"
 
 
 def headline(profile: Profile) -> str:
@@ -92,7 +92,7 @@ def _reached(step: str, best: Series, own: Series | None) -> str:
     share = f"({percent_range(row.fraction)})"
     at = f"at batch {row.case.batch}"
     beside = "" if best.implementation == REFERENCE else _beside(own, row.case.batch)
-    if found.name == "implementation":
+    if found.name == verdict.CODE:
         return (
             f"no implementation measured touches the roof for {step}: the best, {who}, reaches "
             f"{percent(_fraction(row))} of it {share} {at}, and the machine would allow "
@@ -118,23 +118,42 @@ def _beside(own: Series | None, batch: int) -> str:
 
 
 def _bound(best: Series) -> str:
-    """What bounds it, named only as what the time agrees with while no experiment has confirmed it."""
+    """What bounds it: as a fact where experiments confirm it, else as what the time agrees with."""
     row, found = best.rows[0], best.verdicts[0]
-    if found.name == "implementation":
+    if found.name == verdict.CODE:
         return ""
-    if found.name == verdict.BANDWIDTH:
-        level = f"{found.level} bandwidth" if found.level else "memory bandwidth"
-        until = best.bandwidth_until or row.case.batch
-        reach = f"up to batch {until}" if until > row.case.batch else f"at batch {until} only"
-        return f" Its time is what {level} allows {reach} {UNCONFIRMED}."
-    if found.name == "overhead":
-        return f" Most of that time is the cost of the call itself {UNCONFIRMED}."
     if found.name == "mixed":
         between = " or ".join(found.between)
         return f" What bounds it is open: the interval allows {between}."
     if found.name == "unknown":
         return f" What bounds it is unknown: {found.reason}."
-    return f" Its time reads as {found.text} {UNCONFIRMED}."
+    at = f"at batch {row.case.batch}"
+    if found.confirmed:
+        return f" It is {_by(found)}-bound {_until(best) or at} (confirmed: {found.reason})."
+    because = f"(unconfirmed: {found.reason})"
+    if found.name == verdict.BANDWIDTH:
+        return f" Its time is what {_memory(found)} allows {at} {because}."
+    if found.name == verdict.CALL:
+        return f" Most of that time is the cost of the call itself {because}."
+    return f" Its time reads as {found.text} {because}."
+
+
+def _until(best: Series) -> str | None:
+    """Up to which batch bandwidth is confirmed, where that is more than the first."""
+    until, last = best.bandwidth_until, best.planned[-1]
+    if until is None or until == best.planned[0]:
+        return None
+    return f"up to batch {until}" + (", the largest measured" if until == last else "")
+
+
+def _by(found: Verdict) -> str:
+    """`DRAM-bandwidth`, `memory-bandwidth`, `compute`, `overhead`."""
+    level = (found.level or "memory") + "-" if found.bound == verdict.BANDWIDTH else ""
+    return level + found.name
+
+
+def _memory(found: Verdict) -> str:
+    return f"{found.level} bandwidth" if found.level else "memory bandwidth"
 
 
 def _fraction(row: Row) -> float:

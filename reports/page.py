@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports import doubts, headline, machine, tables, verdict, verdict_tables
+from reports import (
+    claim_table,
+    confirm,
+    doubts,
+    experiment_tables,
+    headline,
+    machine,
+    tables,
+    verdict_tables,
+)
 from reports.document import (
     Code,
     Document,
@@ -75,7 +84,20 @@ Mixed: the interval straddles a threshold."""
 
 FREE = """The free batch is the largest whose step costs at most 1.25 times the step of one sequence, among those
 measured; the predicted ridge is the smallest batch for which the roofs let arithmetic take longer than bytes;
-the last column is the last batch of an unbroken run of bandwidth verdicts from 1."""
+the last column is the last batch of an unbroken run from 1 whose bandwidth verdicts are confirmed."""
+
+EXPERIMENTS = """Each compares two points that differ in one thing. The elasticity is d log t / d log of what was
+changed: of t_bytes for residency and bytes, of B, or of the threads. Beside it stands what each bound predicts, as the
+roofs stood at both points. It says something only where predictions lie far enough apart, and where the whole interval
+lies beside one of them. A contest is the same step by a quicker implementation."""
+
+THREADS = """Roofs are the best of their samples. One thread against all decides between bandwidth and compute only
+where the two speed-ups differ by 1.3 times or more."""
+
+CLAIMS = """What "Limitations of RNN, LSTM and GRU" states about hardware, tested on this machine. Supported needs
+evidence that could have gone the other way. Up to a batch: from the smallest on, without a gap. Not testable: points
+are missing, or their intervals or unconfirmed verdicts leave it open; the figures say which. Claims 2 and 6 take the
+implementation that comes nearest to its roof."""
 
 LINEAR = """The linear part of a step, its products with the weights, was measured alone; its share of the whole
 step’s time is formed from time x paired roof. A share above 100 % means that the part alone runs slower than
@@ -91,15 +113,13 @@ def document(
         _pictures(pictures),
         _verdicts(profile),
         _linear(profile),
-        Section(
-            "claims", "Claims about the hardware", (Paragraph("Not evaluated in this version."),)
-        ),
+        _claims(profile),
         Section(
             "points",
             "Every point",
             (
                 Paragraph(
-                    f"All planned points, with their reason where they have no figure. {_legend()}"
+                    f"All planned points, with their reason where they have no figure. {confirm.LEGEND}"
                 ),
                 Listing("Points", tables.points(profile), searched=True),
                 Paragraph("The same in SI units, with every figure behind it: points.csv."),
@@ -130,10 +150,6 @@ def document(
         subtitle,
         tuple(section for section in sections if section.blocks),
     )
-
-
-def _legend() -> str:
-    return f"{verdict.MARK} unconfirmed: {verdict.UNCONFIRMED}."
 
 
 def _doubts(profile: Profile) -> Section:
@@ -168,14 +184,36 @@ def _verdicts(profile: Profile) -> Section:
         "verdicts",
         "What bounds each series",
         (
-            Paragraph(
-                f"{READING} {_legend()} So far every verdict is a reading of the figures, not a finding."
-            ),
+            Paragraph(f"{READING} {confirm.LEGEND}"),
             Listing("Series", by_series),
             Paragraph(FREE),
             Listing("Evidence, point by point", verdict_tables.evidence(profile), folded=True),
+            *_experiments(profile),
         ),
     )
+
+
+def _experiments(profile: Profile) -> tuple[Block, ...]:
+    """What confirms verdicts: the experiments, and what threads add to the roofs."""
+    found, threads = experiment_tables.outcomes(profile), experiment_tables.threads(profile)
+    blocks: list[Block] = []
+    if found.rows:
+        title = "Experiments between points, with elasticities"
+        blocks += [Paragraph(EXPERIMENTS), Listing(title, found, folded=True)]
+    if threads.rows:
+        blocks += [Paragraph(THREADS), Listing("Roofs against threads", threads)]
+    return tuple(blocks)
+
+
+def _claims(profile: Profile) -> Section:
+    found = claim_table.table(profile)
+    blocks = (
+        Paragraph(CLAIMS),
+        Listing("Claims", found),
+        Paragraph("What each rests on, or what is missing:"),
+        Listing("Figures of the claims", claim_table.figures(profile)),
+    )
+    return Section("claims", "Claims about the hardware", blocks if found.rows else ())
 
 
 def _linear(profile: Profile) -> Section:

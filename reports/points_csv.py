@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from bench.records import Point, Profile
     from bench.stats import Estimate
     from reports.roofline import Row
+    from reports.verdict import Verdict
 
 FORMULA = ("=", "+", "-", "@")
 """What a spreadsheet takes for the beginning of a formula."""
@@ -37,16 +38,18 @@ def points_csv(profile: Profile) -> str:
     """One line per planned point, the failed and skipped ones too, under a line of names."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
+    known = tables.held(profile)
     for index, point in enumerate(sorted(profile.points, key=roofline.order)):
-        line = _line(profile, point)
+        line = _line(profile, point, *known.get(point.key, (None, None)))
         if index == 0:
             writer.writerow(line)
         writer.writerow([_field(value) for value in line.values()])
     return out.getvalue()
 
 
-def _line(profile: Profile, point: Point) -> dict[str, object]:
-    row, found = tables.held(profile, point)
+def _line(
+    profile: Profile, point: Point, row: Row | None, found: Verdict | None
+) -> dict[str, object]:
     line: dict[str, object] = point.case.to_dict()
     line |= {name: getattr(point, name) for name in ABOUT}
     line["rounds"] = len(point.seconds)
@@ -63,6 +66,7 @@ def _line(profile: Profile, point: Point) -> dict[str, object]:
     line |= _rates(profile, point, row)
     line["verdict"] = found.text if found else None
     line["confirmed"] = found.confirmed if found else None
+    line["verdict_because"] = found.reason if found else None
     return line
 
 

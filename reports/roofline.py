@@ -89,7 +89,7 @@ def row(profile: Profile, point: Point) -> Row:
     seconds = estimate(point.seconds)
     linear = point.flops["linear"] if point.flops else None
     moved = point.bytes["read"] + point.bytes["written"] if point.bytes else None
-    t_bytes, t_flops = _bytes_times(profile, point), _flops_times(profile, point)
+    t_bytes, t_flops = bytes_times(profile, point), flops_times(profile, point)
     limit = (
         [max(pair) for pair in zip(t_bytes, t_flops, strict=True)] if t_bytes and t_flops else []
     )
@@ -118,6 +118,23 @@ def row(profile: Profile, point: Point) -> Row:
     )
 
 
+def times_apart(slow: Row, quick: Row) -> Estimate:
+    """How many times as long one step takes as another, by time x paired roof; by bare time where a roof is missing."""
+    if slow.normalised and quick.normalised:
+        return quotient(slow.normalised, quick.normalised)
+    return quotient(slow.seconds, quick.seconds)
+
+
+def quotient(above: Estimate, below: Estimate) -> Estimate:
+    """A ratio of two medians, and the interval that holds it whenever both intervals hold theirs."""
+    return Estimate(above.median / below.median, above.low / below.high, above.high / below.low)
+
+
+def moved(row: Row) -> int:
+    """Bytes that a step reads and writes, compulsory; 0 where they are not in the profile."""
+    return row.point.bytes["read"] + row.point.bytes["written"] if row.point.bytes else 0
+
+
 def level_of(profile: Profile, point: Point) -> str | None:
     """The level a working set lies in, or None where the roof sampled beside the point is not that level's.
 
@@ -127,7 +144,8 @@ def level_of(profile: Profile, point: Point) -> str | None:
     return level.name if level is not None and roofs.agrees(level, point) else None
 
 
-def _bytes_times(profile: Profile, point: Point) -> list[float]:
+def bytes_times(profile: Profile, point: Point) -> list[float]:
+    """What the bytes of a point take at the roofs beside it, round by round; empty where a roof is missing."""
     if not point.bytes or len(point.roof_bytes_per_s) != len(point.seconds):
         return []
     read, written = point.bytes["read"], point.bytes["written"]
@@ -140,7 +158,8 @@ def _bytes_times(profile: Profile, point: Point) -> list[float]:
     return [read / reading + writing for reading in point.roof_bytes_per_s]
 
 
-def _flops_times(profile: Profile, point: Point) -> list[float]:
+def flops_times(profile: Profile, point: Point) -> list[float]:
+    """What its products take at the arithmetic roof, round by round; zeros without products, empty without a roof."""
     if not point.flops:
         return []
     linear = point.flops["linear"]

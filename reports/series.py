@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING
 
-from bench.stats import Estimate, median
-from reports import roofline, roofs, verdict
+from bench.stats import median
+from reports import confirm, roofline, roofs, verdict
 
 if TYPE_CHECKING:
     from bench.records import Profile
+    from bench.stats import Estimate
     from kernels.contract import Case
     from reports.roofline import Row
     from reports.verdict import Verdict
@@ -32,7 +33,7 @@ class Series:
     case             with batch 1, standing for all of them
     free_batch       the largest batch of an unbroken run from 1 whose step costs <= 1.25 times the step of one
     ridge_batch      the smallest batch for which the roofs predict t_flops >= t_bytes; None where they never do
-    bandwidth_until  the last batch of an unbroken run of `bandwidth` verdicts from 1
+    bandwidth_until  the last batch of an unbroken run of confirmed `bandwidth` verdicts from 1
     """
 
     case: Case
@@ -73,13 +74,20 @@ def of(profile: Profile) -> tuple[Series, ...]:
     for point in profile.points:
         key = (replace(point.case, batch=1), point.implementation)
         planned.setdefault(key, []).append(point.case.batch)
+    verdicts = confirm.verdicts(profile)
     found: dict[tuple[Case, str], list[Row]] = {}
     for row in roofline.rows(profile):
         key = (replace(row.case, batch=1), row.point.implementation)
         found.setdefault(key, []).append(row)
     return tuple(
         _series(
-            profile, *key, tuple(sorted(planned[key])), sorted(rows, key=lambda r: r.case.batch)
+            profile,
+            *key,
+            tuple(sorted(planned[key])),
+            [
+                (row, verdicts[row.point.key])
+                for row in sorted(rows, key=lambda row: row.case.batch)
+            ],
         )
         for key, rows in found.items()
     )
@@ -103,16 +111,13 @@ def shares(profile: Profile) -> tuple[Share, ...]:
         beside = median(linear.point.roof_bytes_per_s), median(whole.point.roof_bytes_per_s)
         if max(beside) > STILL * min(beside):
             continue  # the machine was not the same for the two
-        part, all_of_it = linear.normalised, whole.normalised
-        time = Estimate(
-            part.median / all_of_it.median, part.low / all_of_it.high, part.high / all_of_it.low
-        )
+        time = roofline.quotient(linear.normalised, whole.normalised)
         found.append(
             Share(
                 whole.case,
                 implementation,
                 time,
-                _moved(linear) / _moved(whole),
+                roofline.moved(linear) / roofline.moved(whole),
                 _linear_flops(whole),
             )
         )
@@ -120,10 +125,14 @@ def shares(profile: Profile) -> tuple[Share, ...]:
 
 
 def _series(
-    profile: Profile, case: Case, implementation: str, planned: tuple[int, ...], rows: list[Row]
+    profile: Profile,
+    case: Case,
+    implementation: str,
+    planned: tuple[int, ...],
+    held: list[tuple[Row, Verdict]],
 ) -> Series:
-    verdicts = tuple(verdict.of(row) for row in rows)
-    by_batch = {row.case.batch: (row, found) for row, found in zip(rows, verdicts, strict=True)}
+    rows, verdicts = zip(*held, strict=True)
+    by_batch = {row.case.batch: (row, found) for row, found in held}
     first = by_batch.get(1)
     alone = first[0].normalised if first else None
 
@@ -141,12 +150,17 @@ def _series(
     if planned[0] == 1:
         runs = [by_batch.get(batch) for batch in planned]
         free = _run([one is not None and rides_free(one[0]) for one in runs])
-        bound = _run([one is not None and one[1].name == verdict.BANDWIDTH for one in runs])
+        bound = _run(
+            [
+                one is not None and one[1].confirmed and one[1].name == verdict.BANDWIDTH
+                for one in runs
+            ]
+        )
     return Series(
         case=case,
         implementation=implementation,
         planned=planned,
-        rows=tuple(rows),
+        rows=rows,
         verdicts=verdicts,
         free_batch=planned[free - 1] if free else None,
         ridge_batch=ridge_batch(profile, rows[0]),
@@ -186,10 +200,6 @@ def ridge_batch(profile: Profile, row: Row) -> int | None:
 def _run(holds: list[bool]) -> int:
     """How many hold before the first that does not."""
     return next((index for index, one in enumerate(holds) if not one), len(holds))
-
-
-def _moved(row: Row) -> int:
-    return row.point.bytes["read"] + row.point.bytes["written"] if row.point.bytes else 0
 
 
 def _linear_flops(row: Row) -> float:

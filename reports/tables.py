@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reports import doubts, roofline, verdict
+from reports import confirm, doubts, roofline
 from reports.units import ABSENT, giga, number, percent, percent_range, span, time_unit
 
 if TYPE_CHECKING:
@@ -62,8 +62,9 @@ def points(profile: Profile) -> Table:
     header += (f"time, {unit}", "95 % interval", "GB/s", "GFLOP/s", "FLOP/byte", "% of roof")
     header += ("95 % interval", "verdict", "doubts")
     rows = []
+    known = held(profile)
     for point in ordered:
-        row, found = held(profile, point)
+        row, found = known.get(point.key, (None, None))
         verdict_or_reason = found.marked if found else outcome(point)
         doubted = ", ".join(sorted(codes.get(point.key, ())))
         rows.append((*_case(point), *_figures(row, factor), Cell(verdict_or_reason), Cell(doubted)))
@@ -76,19 +77,19 @@ def closing(profile: Profile) -> RichTable:
     from rich.text import Text
 
     unit, factor = time_unit(row.seconds.median for row in roofline.rows(profile))
-    legend = f"{verdict.MARK} unconfirmed: {verdict.UNCONFIRMED}"
-    grid = Grid(caption=legend, caption_justify="left")
+    grid = Grid(caption=confirm.LEGEND, caption_justify="left")
     numbers = ("B", unit, "\N{PLUS-MINUS SIGN}", "GB/s", "GFLOP/s", "% of roof")
     for name in ("case", "B", "implementation", *numbers[1:], "verdict"):
         grid.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
     many_threads = len({point.case.threads for point in profile.points}) > 1
     before = None
+    known = held(profile)
     for point in sorted(profile.points, key=roofline.order):
         case = short(point.case) + (f" t{point.case.threads}" if many_threads else "")
         if before not in (None, case):
             grid.add_section()
         before = case
-        row, found = held(profile, point)
+        row, found = known.get(point.key, (None, None))
         figures = ["", "", "", "", "", outcome(point)]
         if row is not None and found is not None:
             figures = [number(row.seconds.median * factor), percent(row.seconds.half_width)]
@@ -138,12 +139,10 @@ def outcome(point: Point) -> str:
     return f"{point.status}: {point.reason or 'no reason recorded'}"
 
 
-def held(profile: Profile, point: Point) -> tuple[Row, Verdict] | tuple[None, None]:
-    """A good point's row and verdict; nothing for one that failed or was skipped."""
-    if point.status != "ok" or not point.seconds:
-        return None, None
-    row = roofline.row(profile, point)
-    return row, verdict.of(row)
+def held(profile: Profile) -> dict[str, tuple[Row, Verdict]]:
+    """Row and verdict of every good point, by its key; those that failed or were skipped have none."""
+    verdicts = confirm.verdicts(profile)
+    return {row.point.key: (row, verdicts[row.point.key]) for row in roofline.rows(profile)}
 
 
 def count(value: int | None) -> Cell:

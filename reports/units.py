@@ -86,3 +86,9 @@ def giga(per_s: float | None) -> str:
 def gain(factor: float) -> str:
     """A factor of speed, to two digits: 2.1, 24."""
     return f"{factor:.1f}" if factor < 9.95 else f"{factor:,.0f}"
+
+
+def decimal(value: float) -> str:
+    """Two decimals with a true minus sign, and no minus zero: 0.97, −0.12."""
+    text = f"{value:.2f}"
+    return "0.00" if text == "-0.00" else text.replace("-", "\N{MINUS SIGN}")

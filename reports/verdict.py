@@ -1,8 +1,8 @@
 """What bounds a point: its verdict, the thresholds, and what it rests on. Pure.
 
 With t the step's time, t_floor the call's own, t_bytes and t_flops what the roofs allow: `explained` is
-(t_floor + max(t_bytes, t_flops)) / t. A verdict is confirmed only by experiments that are independent of the roofs
-(residency, element size, batch, threads); this version does not run them, so no verdict is.
+(t_floor + max(t_bytes, t_flops)) / t. `of` reads a point by itself; what other points confirm of that reading is told
+by `reports.confirm`.
 """
 
 from __future__ import annotations
@@ -26,12 +26,14 @@ EXPLAINED = 0.75
 IMPOSSIBLE = 1.03
 """A roof fraction that lies wholly above it says that the roof or the bytes are wrong."""
 
-UNCONFIRMED = "the experiments that would confirm it have not been run"
-MARK = "\N{DAGGER}"
-"""Stands behind every verdict that is not confirmed."""
+UNCONFIRMED = "no experiment has been asked"
+MARK, CONFIRMED = "\N{DAGGER}", "\N{CHECK MARK}"
+"""One of them stands behind every verdict that names a bound: not confirmed, or confirmed."""
 
-BANDWIDTH, COMPUTE, BOTH = "bandwidth", "compute", " + overhead"
-ORDER = ("overhead", BANDWIDTH + BOTH, COMPUTE + BOTH, BANDWIDTH, COMPUTE, "implementation")
+BANDWIDTH, COMPUTE, CALL, CODE = "bandwidth", "compute", "overhead", "implementation"
+BOUNDS = (BANDWIDTH, COMPUTE, CALL, CODE)
+BOTH = " + overhead"
+ORDER = (CALL, BANDWIDTH + BOTH, COMPUTE + BOTH, BANDWIDTH, COMPUTE, CODE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Verdict:
     level      the memory level whose bandwidth it is, where known
     faster     how many times faster the machine allows (time / limit), where a limit is known
     between    the verdicts a mixed one lies between
-    reason     why it is unknown, or why it is not confirmed
+    reason     why it is unknown, what confirms it, or why nothing does
     confirmed  whether independent experiments agree
     """
 
@@ -55,11 +57,17 @@ class Verdict:
     confirmed: bool = False
 
     @property
+    def bound(self) -> str | None:
+        """The one bound that it names, `overhead` beside it left aside; None where it names several or none."""
+        name = self.name.removesuffix(BOTH)
+        return name if name in BOUNDS else None
+
+    @property
     def text(self) -> str:
         """The verdict in words, without its mark: `bandwidth (DRAM)`, `implementation (2.1× to gain)`."""
         if self.name.startswith(BANDWIDTH) and self.level:
             return self.name.replace(BANDWIDTH, f"{BANDWIDTH} ({self.level})")
-        if self.name == "implementation" and self.faster:
+        if self.name == CODE and self.faster:
             return f"implementation ({gain(self.faster)}\N{MULTIPLICATION SIGN} to gain)"
         if self.name == "mixed":
             return f"mixed ({' or '.join(self.between)})"
@@ -67,9 +75,14 @@ class Verdict:
 
     @property
     def marked(self) -> str:
-        """The verdict in words, with the mark of those that name a bound and are not confirmed."""
+        """The verdict in words, with its mark where it names a bound."""
         claims = self.name not in ("unknown", "impossible")
-        return f"{self.text} {MARK}" if claims and not self.confirmed else self.text
+        return f"{self.text} {self.mark}" if claims else self.text
+
+    @property
+    def mark(self) -> str:
+        """Confirmed or not, as one sign."""
+        return CONFIRMED if self.confirmed else MARK
 
 
 def of(row: Row) -> Verdict:
@@ -96,9 +109,9 @@ def of(row: Row) -> Verdict:
 def classify(overhead: float, explained: float, balance: float) -> str:
     """The verdict of exact figures: floor / t, explained, and t_flops / t_bytes."""
     if overhead >= OVERHEAD:
-        return "overhead"
+        return CALL
     if explained < EXPLAINED:
-        return "implementation"
+        return CODE
     bound = COMPUTE if balance > 1 else BANDWIDTH
     return bound + BOTH if overhead > BESIDE else bound
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports import roofline, series, verdict
-from reports.tables import Cell, Table, count, scaled, setting, share
+from reports import series, verdict
+from reports.tables import Cell, Table, count, held, scaled, setting, share
 from reports.units import ABSENT, gain, percent, percent_range, time_unit
 
 if TYPE_CHECKING:
@@ -22,23 +22,23 @@ def by_series(profile: Profile) -> Table:
         words = (Cell(setting(one.case)), Cell(one.implementation), Cell(_along(one)))
         free = Cell(one.free_text or ABSENT, one.free_batch)
         lines.append((*words, free, count(one.ridge_batch), count(one.bandwidth_until)))
-    return Table((*header, "bandwidth until"), tuple(lines))
+    return Table((*header, "confirmed bandwidth until"), tuple(lines))
 
 
 def evidence(profile: Profile) -> Table:
-    """What each verdict rests on: the times the roofs allow, the floor, and the two shares."""
-    rows = roofline.rows(profile)
-    unit, factor = time_unit(row.seconds.median for row in rows)
+    """What each verdict rests on: the times the roofs allow, the floor, the two shares, and what confirms it or not."""
+    known = held(profile).values()
+    unit, factor = time_unit(row.seconds.median for row, _ in known)
     header = ("case", "B", "implementation", f"t, {unit}", "t_bytes", "t_flops", "t_floor")
     lines = []
-    for row in rows:
+    for row, found in known:
         words = (Cell(setting(row.case)), count(row.case.batch), Cell(row.point.implementation))
         times = (row.seconds, row.t_bytes, row.t_flops)
         spent = tuple(scaled(value.median if value else None, factor) for value in times)
         floor = scaled(row.point.floor_seconds, factor)
         shares = (share(row.fraction), share(row.explained))
-        lines.append((*words, *spent, floor, *shares, Cell(verdict.of(row).marked)))
-    return Table((*header, "fraction", "explained", "verdict"), tuple(lines))
+        lines.append((*words, *spent, floor, *shares, Cell(found.marked), Cell(found.reason)))
+    return Table((*header, "fraction", "explained", "verdict", "because"), tuple(lines))
 
 
 def linear_shares(profile: Profile) -> Table:
@@ -66,16 +66,17 @@ def _along(one: Series) -> str:
 
 
 def _alike(found: Verdict) -> tuple[object, ...]:
-    return found.name, found.level if found.name != "implementation" else None, found.between
+    level = found.level if found.name != verdict.CODE else None
+    return found.name, level, found.between, found.confirmed
 
 
 def _together(verdicts: list[Verdict]) -> str:
     gains = sorted(found.faster for found in verdicts if found.faster)
-    if verdicts[0].name != "implementation" or not gains:
+    if verdicts[0].name != verdict.CODE or not gains:
         return verdicts[0].marked
     low, high = gain(gains[0]), gain(gains[-1])
     span = low if low == high else f"{low}\N{EN DASH}{high}"
-    return f"implementation ({span}\N{MULTIPLICATION SIGN} to gain) {verdict.MARK}"
+    return f"{verdict.CODE} ({span}\N{MULTIPLICATION SIGN} to gain) {verdicts[0].mark}"
 
 
 def _range(batches: list[int]) -> str:

@@ -34,6 +34,30 @@ def test_impossible_points_come_first():
     assert "119\N{EN DASH}121 %" in first.message
 
 
+def test_a_roof_measured_too_slow_makes_a_good_point_impossible():
+    sound = synthetic.point(fraction=0.9)
+    slow = replace(sound, roof_bytes_per_s=tuple(r * 0.8 for r in sound.roof_bytes_per_s))
+    (doubt,) = doubts.of(profile([slow, synthetic.point(fraction=0.9, batch=2)]))
+    assert (doubt.code, doubt.about) == ("impossible", slow.key)
+
+
+def test_pages_of_another_size_than_the_roofs_are_doubted():
+    other = replace(synthetic.point(fraction=0.9), page_bytes=2 * MIB)
+    unknown = replace(synthetic.point(fraction=0.9, batch=4), page_bytes=None)
+    (doubt,) = doubts.of(profile([other, synthetic.point(fraction=0.9, batch=2), unknown]))
+    assert (doubt.code, doubt.about) == ("page sizes differ", other.key)
+    assert "pages of 2 MiB, the read roof of 4 KiB" in doubt.message
+
+
+def test_one_implementation_in_two_versions_is_doubted_and_two_implementations_are_not():
+    points = [synthetic.point(fraction=0.9), synthetic.point(fraction=0.9, batch=2)]
+    newer = replace(points[1], version="torch 3.0")
+    (doubt,) = doubts.of(profile([points[0], newer]))
+    assert (doubt.code, doubt.about) == ("unequal versions", "run")
+    assert "torch 2.9.1, torch 3.0" in doubt.message
+    assert codes(profile([points[0], replace(newer, implementation="other")])) == []
+
+
 def test_failed_and_skipped_cases_are_listed_with_their_reasons():
     case = synthetic.point().case
     made = profile([

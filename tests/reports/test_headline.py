@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bench.records import Point
+from kernels import contract
 from reports.headline import headline, machine
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
@@ -28,13 +29,49 @@ def test_the_best_implementation_is_named_with_pytorchs_own_beside_it():
         "reaches 90 % of the measured roof (89\N{EN DASH}91 %) at batch 1 with torch_gates" in text
     )
     assert "PyTorch\u2019s own cell reaches 80 % (79\N{EN DASH}81 %)" in text
-    assert "DRAM bandwidth allows up to batch 4" in text
+    assert "DRAM bandwidth allows at batch 1 (unconfirmed" in text
 
 
 def test_a_bound_is_never_named_without_saying_that_it_is_unconfirmed():
     text = headline(profile(series(0.9)))
-    assert "unconfirmed: the experiments that would confirm it have not been run" in text
+    assert "(unconfirmed: batch cannot exclude overhead)" in text
     assert "bound" not in text
+
+
+def confirmed(**look):
+    """A series from memory and from the cache: residency and batch confirm what bounds it."""
+    kinds = {"fraction": 0.9, "hidden": 512} | look
+    return [
+        synthetic.point(residency=residency, batch=batch, **kinds)
+        for residency in ("streamed", "resident")
+        for batch in (1, 2, 4, 8)
+    ]
+
+
+def test_a_confirmed_bound_is_named_up_to_its_last_batch():
+    text = headline(profile(confirmed()))
+    assert (
+        "It is DRAM-bandwidth-bound up to batch 4 (confirmed: residency and batch agree)." in text
+    )
+    assert "unconfirmed" not in text
+
+
+def test_a_run_that_ends_with_the_plan_says_so_and_one_batch_is_no_run():
+    two = [point for point in confirmed() if point.case.batch < 4]
+    assert "bound up to batch 2, the largest measured (confirmed" in headline(profile(two))
+    narrow = synthetic.point(hidden=512, fraction=0.9, dtype="bfloat16")
+    one = [*(point for point in two if point.case.batch == 1), narrow]
+    assert "It is DRAM-bandwidth-bound at batch 1 (confirmed: residency and bytes" in headline(
+        profile(one)
+    )
+
+
+def test_training_does_not_take_the_headline(monkeypatch):
+    monkeypatch.setattr(contract, "PHASES", ("step", "train"))
+    step = synthetic.point("gru", hidden=256, fraction=0.9)
+    trained = synthetic.point(fraction=0.9)
+    trained = replace(trained, case=replace(trained.case, phase="train"))
+    assert "GRU step of 256 units" in headline(profile([trained, step]))
 
 
 def test_where_nothing_touches_the_roof_it_says_so_and_by_how_much():

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 import pytest
 
 from bench.records import Doubt, Point
-from reports import headline, html, markdown, page
+from reports import confirm, headline, html, markdown, page
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
 
@@ -96,10 +96,24 @@ def test_a_doubt_about_many_points_names_a_few_and_says_how_many_more():
     assert "- a, b, c and 2 more, named at each point: 5 points were noisy" in text
 
 
-def test_claims_are_said_not_to_be_evaluated():
-    assert "## Claims about the hardware\n\nNot evaluated in this version." in markdown.render(
-        document(profile())
-    )
+def test_the_claims_stand_with_their_verdict_their_experiment_and_their_figures():
+    text = markdown.render(document(profile([synthetic.point(fraction=0.4)])))
+    lines = text[text.index("## Claims about the hardware") :].splitlines()
+    (claim,) = (line for line in lines if line.startswith("| 2 | These layers need memory"))
+    assert "| not supported here | residency, bytes, batch and threads" in claim
+    assert any(line.startswith("| 2 | cpu | lstm, H 1024, streamed") for line in lines)
+    assert "Claims about the hardware" not in markdown.render(document(profile()))
+
+
+def test_experiments_and_the_roofs_against_threads_stand_with_the_verdicts():
+    points = [synthetic.point(fraction=0.9, batch=batch) for batch in (1, 2)]
+    text = markdown.render(document(profile(points)))
+    assert "| batch | B 1 \N{RIGHTWARDS ARROW} 2 |" in text
+    assert "supports bandwidth" in text
+    # Over memory 0.55 times 52 GB/s with one thread.
+    assert "| 1 | 28.6 | 1.00 |" in text
+    alone = replace(profile(points), roofs=tuple(r for r in profile().roofs if r.threads == 2))
+    assert "one thread |" not in markdown.render(document(alone))
 
 
 def test_the_command_and_the_method_are_in_it():
@@ -119,8 +133,8 @@ def test_every_picture_says_how_to_read_it_and_what_its_marks_are():
 def test_every_bound_is_marked_unconfirmed_wherever_it_stands():
     made = profile([synthetic.point(fraction=0.9)])
     text = markdown.render(document(made))
-    assert text.count("bandwidth (DRAM)") == text.count("bandwidth (DRAM) \N{DAGGER}") == 3
-    assert "\N{DAGGER} unconfirmed: the experiments that would confirm it have not been run" in text
+    assert text.count("bandwidth (DRAM)") == text.count("bandwidth (DRAM) \N{DAGGER}") == 4
+    assert confirm.LEGEND in text
 
 
 def test_a_profile_cannot_mark_up_the_text():

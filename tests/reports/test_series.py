@@ -84,13 +84,28 @@ def test_there_is_no_ridge_where_sequences_bring_more_bytes_than_work():
     assert series.ridge_batch(made, roofline.rows(made)[0]) is None
 
 
-def test_the_bandwidth_run_ends_at_the_first_other_verdict():
-    near = [synthetic.point(fraction=0.9, batch=batch) for batch in (1, 2, 4, 8)]
-    assert one(*near).bandwidth_until == 4  # at 8 arithmetic takes longer
-    far = synthetic.point(fraction=0.5, batch=2)
-    assert one(near[0], far, near[2]).bandwidth_until == 1
-    assert one(far).bandwidth_until is None
-    assert one(*near[1:3]).bandwidth_until is None
+def held(batch, residency="streamed", fraction=0.9):
+    """A step of 512 units at this share of its roof."""
+    return synthetic.point(hidden=512, batch=batch, residency=residency, fraction=fraction)
+
+
+def until(*points):
+    """`bandwidth_until` of the streamed series."""
+    (found,) = (s for s in series.of(profile(points)) if s.case.residency == "streamed")
+    return found.bandwidth_until
+
+
+def test_the_bandwidth_run_ends_at_the_first_verdict_that_is_another_or_not_confirmed():
+    near = [held(batch) for batch in (1, 2, 4, 8)]
+    hot = [held(batch, "resident") for batch in (1, 2, 4, 8)]
+    assert until(*near, *hot) == 4  # at 8 arithmetic takes longer
+    assert until(*near, *hot[:2]) == 2  # at 4 only the batch speaks for it
+    assert until(*near) is None
+    far = held(2, fraction=0.5)
+    assert (
+        until(near[0], far, near[2], *hot) is None
+    )  # at 2 half of the roof, and 1 is contradicted
+    assert until(*near[1:], *hot) is None
 
 
 def test_series_differ_in_everything_but_the_batch():

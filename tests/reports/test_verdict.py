@@ -116,8 +116,25 @@ def test_what_cannot_be_decided_is_unknown_and_says_why(lacking, fields, reason)
     assert reason in found.reason
 
 
-def test_no_verdict_is_confirmed_and_every_bound_says_so():
+def test_a_point_by_itself_is_never_confirmed():
     found = of(synthetic.point(fraction=0.9))
     assert not found.confirmed
     assert found.marked.endswith(verdict.MARK)
-    assert "not been run" in found.reason
+    assert replace(found, confirmed=True).marked == f"bandwidth (DRAM) {verdict.CONFIRMED}"
+
+
+@pytest.mark.parametrize(
+    ("name", "bound"),
+    [
+        ("bandwidth", "bandwidth"),
+        ("bandwidth + overhead", "bandwidth"),
+        ("compute + overhead", "compute"),
+        ("overhead", "overhead"),
+        ("implementation", "implementation"),
+        ("mixed", None),
+        ("impossible", None),
+        ("unknown", None),
+    ],
+)
+def test_a_verdict_names_one_bound_or_none(name, bound):
+    assert verdict.Verdict(name).bound == bound
