@@ -6,7 +6,6 @@ the dtypes in use; the levels above it are in each machine's own report.
 
 from __future__ import annotations
 
-from math import atan, degrees
 from typing import TYPE_CHECKING, Any
 
 from bench.stats import estimate
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 
 NAME = "rooflines"
 PANEL_INCHES = 2.4
-ABOVE = 1.06
-"""A bandwidth stands off its line by this factor."""
 DASHED = (0, (4, 2))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
@@ -132,7 +129,7 @@ def _roofs(
     ends: tuple[float, float, float, float],
     colour: str,
 ) -> None:
-    """Memory's line up to the highest arithmetic roof in use, and those roofs from there on; values on the lines."""
+    """Memory's line up to the highest arithmetic roof in use, those from there on; the legend has the values."""
     look: dict[str, Any] = {
         "color": colour,
         "linewidth": 1.1,
@@ -145,29 +142,9 @@ def _roofs(
         _, memory = one.levels[-1]
         elbow = min(ends[1], top / memory)
         ax.plot([ends[0], elbow], [ends[0] * memory / 1e9, elbow * memory / 1e9], **look)
-        x, slope = ends[0] * 1.06, memory / 1e9 * ABOVE
-        ax.text(
-            x,
-            x * slope,
-            f"{trimmed(giga(memory))} GB/s",
-            rotation=degrees(atan(slope)),
-            transform_rotates_text=True,
-            rotation_mode="anchor",
-            fontsize=5.8,
-            color=colour,
-        )
     for peak in dict.fromkeys(peaks.values()):
         start = peak / one.levels[-1][1] if one.levels else ends[0]
         ax.plot([min(start, ends[1]), ends[1]], [peak / 1e9] * 2, **look)
-        ax.annotate(
-            f"{trimmed(giga(peak))} GFLOP/s",
-            (ends[1], peak / 1e9),
-            (-2, 2),
-            textcoords="offset points",
-            ha="right",
-            fontsize=5.8,
-            color=colour,
-        )
 
 
 def _peaks(one: Subject) -> dict[str, float]:
@@ -201,8 +178,16 @@ def _markers(entries: Iterable[Entry]) -> dict[str, str]:
     return {name: MARKERS[index % len(MARKERS)] for index, name in enumerate(known)}
 
 
+def _values(one: Subject, dtypes: set[str]) -> str:
+    """`67.9 GB/s, 195 GFLOP/s (datasheet)`."""
+    peaks = dict.fromkeys(peak for dtype, peak in _peaks(one).items() if dtype in dtypes)
+    told = [f"{trimmed(giga(one.levels[-1][1]))} GB/s"] if one.levels else []
+    told += [f"{trimmed(giga(peak))} GFLOP/s" for peak in peaks]
+    return ", ".join(told) + ("" if one.measured else " (datasheet)")
+
+
 def _handles(comparison: Comparison, every: Sequence[Entry]) -> list[Any]:
-    """A line per machine, dashed where its roofs are a datasheet's; a marker per implementation."""
+    """A line per machine with its roofs' values, which on close lines would overlap; a marker per implementation."""
     from matplotlib.lines import Line2D
 
     handles = [
@@ -211,7 +196,7 @@ def _handles(comparison: Comparison, every: Sequence[Entry]) -> list[Any]:
             [],
             color=PALETTE[index % len(PALETTE)],
             linestyle="-" if one.measured else DASHED,
-            label=f"{LETTERS[index]}: {one.name}" + ("" if one.measured else " (datasheet roofs)"),
+            label=f"{LETTERS[index]}: {one.name}, {_values(one, {e.work.dtype for e in every})}",
         )
         for index, one in enumerate(comparison.subjects)
     ]

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports import compare, compare_tables, gate, published, subject
+from reports import compare, compare_tables, gate, plot_compare, published, subject
 from reports.compare import BadInput
 from tests.reports import synthetic
 
@@ -244,3 +244,17 @@ def test_a_published_step_is_held_against_the_work_both_have(made):
     for defect in published.sets()[0].defects:
         assert defect in told
     assert "datasheet" in told
+
+
+def test_the_picture_has_every_machine_its_roofs_and_dashes_for_a_datasheet(made):
+    import matplotlib.pyplot as plt
+
+    found = compare.compare([subject.of(made, "mine"), published.find("NVIDIA P100")])
+    axes = plot_compare.rooflines(found)
+    legend = axes.flat[0].figure.legends[0]
+    told = [text.get_text() for text in legend.get_texts()]
+    assert told[0].startswith("A: mine, 52 GB/s, 180 GFLOP/s")
+    assert told[1] == "B: NVIDIA P100, 732 GB/s, 9,300 GFLOP/s (datasheet)"
+    styles = [line.get_linestyle() for line in legend.get_lines()[:2]]
+    assert styles == ["-", "--"]
+    plt.close("all")
