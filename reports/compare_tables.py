@@ -213,7 +213,8 @@ def setting(work: Work) -> str:
     words += [f"H {work.hidden}"]
     if work.input not in (None, work.hidden):
         words.append(f"I {work.input}")
-    words += [work.residency, work.dtype]
+    mixed = work.activations != work.dtype
+    words += [work.residency, f"{work.dtype} x {work.activations}" if mixed else work.dtype]
     words += [work.phase] if work.phase != "step" else []
     words += [f"{work.steps} steps"] if work.steps > 1 else []
     words += [f"{work.threads} thread{'' if work.threads == '1' else 's'}"] if work.input else []

@@ -67,8 +67,14 @@ def rooflines(comparison: Comparison) -> Any:
             axes[i, 0].set_ylabel("GFLOP/s")
         for ax in axes[-1]:
             ax.set_xlabel("arithmetic intensity, FLOP/byte (modelled bytes)")
-        plots.legend(figure, _handles(comparison, every))
+        # Two columns: a machine's entry is long, for it holds the values of its roofs.
+        figure.legend(handles=_handles(comparison, every), loc="outside lower center", ncols=2)
     return axes
+
+
+def pair(entry: Entry) -> tuple[str, str]:
+    """The dtypes that decide an arithmetic roof: of the weights and of the activations."""
+    return entry.work.dtype, entry.work.activations
 
 
 def _compared(comparison: Comparison) -> dict[int, list[Entry]]:
@@ -93,7 +99,7 @@ def _panel(
     ax.set_xlim(*ends[:2])
     ax.set_ylim(*ends[2:])
     by_name = _markers(entry for entries in points.values() for entry in entries)
-    dtypes = {entry.work.dtype for entries in points.values() for entry in entries}
+    dtypes = {pair(entry) for entries in points.values() for entry in entries}
     for index, one in enumerate(comparison.subjects):
         colour = PALETTE[index % len(PALETTE)]
         _roofs(ax, one, dtypes, ends, colour)
@@ -101,7 +107,7 @@ def _panel(
         for entry in points[index]:
             work = entry.work
             if (work.cell, work.residency) == (cell, residency):
-                key = (entry.implementation, work.hidden, work.input, work.dtype, work.threads)
+                key = (entry.implementation, work.hidden, work.input, pair(entry), work.threads)
                 series.setdefault((*key, work.steps, forward(work.phase)), []).append(entry)
         for (name, *_), entries in series.items():
             ordered = sorted(entries, key=lambda entry: entry.work.batch)
@@ -125,7 +131,7 @@ def _spread(entries: Sequence[Entry]) -> list[list[float]]:
 def _roofs(
     ax: Axes,
     one: Subject,
-    dtypes: set[str],
+    dtypes: set[tuple[str, str]],
     ends: tuple[float, float, float, float],
     colour: str,
 ) -> None:
@@ -147,8 +153,8 @@ def _roofs(
         ax.plot([min(start, ends[1]), ends[1]], [peak / 1e9] * 2, **look)
 
 
-def _peaks(one: Subject) -> dict[str, float]:
-    """The arithmetic roofs at all threads, by dtype."""
+def _peaks(one: Subject) -> dict[tuple[str, str], float]:
+    """The arithmetic roofs at all threads, by dtype of weights and activations."""
     found = one.roofs.get("all") or next(iter(one.roofs.values()), None)
     return found.peaks if found else {}
 
@@ -159,7 +165,7 @@ def _ends(
     """Left and right in FLOP/byte, bottom and top in GFLOP/s, that hold the points and the roofs."""
     x = [entry.flops / (entry.read + entry.written) for entry in entries]
     y = [entry.flops / entry.time for entry in entries]
-    dtypes = {entry.work.dtype for entry in entries}
+    dtypes = {pair(entry) for entry in entries}
     peaks = [p for one in subjects for d, p in _peaks(one).items() if d in dtypes]
     ridges = [
         max(_peaks(one).values()) / one.levels[-1][1]
@@ -178,7 +184,7 @@ def _markers(entries: Iterable[Entry]) -> dict[str, str]:
     return {name: MARKERS[index % len(MARKERS)] for index, name in enumerate(known)}
 
 
-def _values(one: Subject, dtypes: set[str]) -> str:
+def _values(one: Subject, dtypes: set[tuple[str, str]]) -> str:
     """`67.9 GB/s, 195 GFLOP/s (datasheet)`."""
     peaks = dict.fromkeys(peak for dtype, peak in _peaks(one).items() if dtype in dtypes)
     told = [f"{trimmed(giga(one.levels[-1][1]))} GB/s"] if one.levels else []
@@ -196,7 +202,7 @@ def _handles(comparison: Comparison, every: Sequence[Entry]) -> list[Any]:
             [],
             color=PALETTE[index % len(PALETTE)],
             linestyle="-" if one.measured else DASHED,
-            label=f"{LETTERS[index]}: {one.name}, {_values(one, {e.work.dtype for e in every})}",
+            label=f"{LETTERS[index]}: {one.name}, {_values(one, {pair(entry) for entry in every})}",
         )
         for index, one in enumerate(comparison.subjects)
     ]

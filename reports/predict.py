@@ -96,7 +96,7 @@ def limit(entry: Entry, roofs: Roofs) -> float | None:
     memory = entry.work.residency == "streamed"
     read = roofs.read[-1][1] if memory else interpolated(roofs.read, entry.working_set)
     write = interpolated(roofs.write, max(1, entry.written))
-    peak = roofs.peaks.get(entry.work.dtype)
+    peak = roofs.peaks.get((entry.work.dtype, entry.work.activations))
     if not read or (entry.flops and not peak) or (entry.written and not write):
         return None
     t_bytes = entry.read / read + (entry.written / write if write else 0.0)

@@ -146,7 +146,7 @@ def _machines(machines: list[Machine]) -> Table:
     for one, step in lines:
         memory = one.subject.levels[-1][1] if one.subject.levels else None
         peaks = one.subject.roofs.get(subjects.ALL)
-        peak = peaks.peaks.get("float32") if peaks else None
+        peak = peaks.peaks.get(("float32", "float32")) if peaks else None
         rows.append(
             (
                 Cell(one.subject.name),

@@ -12,6 +12,7 @@ from math import exp, log
 from typing import TYPE_CHECKING
 
 from bench.stats import median
+from kernels.contract import ARITHMETIC
 from reports import roofline, roofs
 
 if TYPE_CHECKING:
@@ -82,14 +83,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Roofs:
-    """Limits at one thread count: read and write bandwidth (byte/s) over the working set, ascending; FLOP/s by dtype.
+    """Limits at one thread count: read and write bandwidth (byte/s) over the working set, ascending; FLOP/s by dtype
+    of weights and activations.
 
     A curve of one point holds for every working set.
     """
 
     read: tuple[tuple[int, float], ...]
     write: tuple[tuple[int, float], ...]
-    peaks: dict[str, float]
+    peaks: dict[tuple[str, str], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,13 +198,11 @@ def _entry(row: Row, everyone: int | None) -> Entry | None:
 
 
 def _roofs(profile: Profile, device: str, threads: int) -> Roofs:
-    found = {
-        dtype: roofs.arithmetic_roof(profile, device, threads, dtype) for dtype in roofs.EXACT_IN
-    }
+    found = {pair: roofs.arithmetic_roof(profile, device, threads, *pair) for pair in ARITHMETIC}
     return Roofs(
         read=tuple(roofs.read_curve(profile, device).get(threads, ())),
         write=tuple(roofs.read_curve(profile, device, "write").get(threads, ())),
-        peaks={dtype: peak for dtype, peak in found.items() if peak is not None},
+        peaks={pair: peak for pair, peak in found.items() if peak is not None},
     )
 
 

@@ -99,7 +99,7 @@ def subject(one: PublishedSet, device: Device) -> Subject:
     limits = Roofs(
         read=((1, device.bytes_per_s),),
         write=((1, device.bytes_per_s),),
-        peaks=dict.fromkeys(ELEMENT_BYTES, device.flop_per_s),
+        peaks={(name, name): device.flop_per_s for name in ELEMENT_BYTES},
     )
     own = [result for result in one.results if result.device == device.name]
     remarks = [

@@ -257,4 +257,9 @@ def test_the_picture_has_every_machine_its_roofs_and_dashes_for_a_datasheet(made
     assert told[1] == "B: NVIDIA P100, 732 GB/s, 9,300 GFLOP/s (datasheet)"
     styles = [line.get_linestyle() for line in legend.get_lines()[:2]]
     assert styles == ["-", "--"]
+    figure = axes.flat[0].figure
+    figure.canvas.draw()
+    box = legend.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.x1
     plt.close("all")
