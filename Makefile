@@ -55,6 +55,8 @@ $(STAMP): requirements.lock requirements-torch.lock | .cache/tmp
 	  { echo "error: $(PYTHON) is missing or older than Python 3.11; name another: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	  { echo "error: $(PYTHON) lacks the venv module; install it (Debian and Ubuntu: the package python3-venv)" >&2; exit 1; }
+	@[ ! -L .venv ] || { echo "error: .venv is a link: installing would empty the folder it leads to;" \
+	  "run make venv there, or remove the link" >&2; exit 1; }
 	@echo "Installing the locked dependencies into .venv (once; torch is large)"
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock

@@ -1,4 +1,4 @@
-"""The command line: build a report, print its headline, check profiles. Exit codes: 0 good, 1 failed, 2 bad input."""
+"""The command line: report on profiles, compare and check them. Exit codes: 0 good, 1 failed, 2 bad input."""
 
 from __future__ import annotations
 
@@ -19,12 +19,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. Errors are one line on stderr."""
     given = _parser().parse_args(arguments)
     from bench.records import BadProfile
-    from reports.load import BadInput
+    from reports.profiles import BadInput
 
     try:
-        if given.verb == "build":
-            return _build(given.profile, given.out)
-        return _check(given.profile) if given.verb == "check" else _headline(given.profile)
+        return _run(given)
     except (BadInput, BadProfile) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -32,10 +30,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
+def _run(given: argparse.Namespace) -> int:
+    if given.verb == "build":
+        return _build(given.profile, given.out)
+    if given.verb == "headline":
+        return _headline(given.profile)
+    if given.verb == "check":
+        return _check(given.profile)
+    from reports import commands
+
+    if given.verb == "compare":
+        return commands.run_compare(given.profile, given.out, given.fail_if_slower)
+    if given.verb == "predict":
+        return commands.run_predict(given.profile, given.on, given.out)
+    return commands.run_gallery(given.out)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m reports",
-        description="Read profiles: build a report, print its headline, or check them. Nothing is measured.",
+        description="Read profiles: report on one, compare several, predict, check. Nothing is measured.",
         epilog="example: python -m reports build latest",
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
@@ -60,12 +74,56 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example: python -m reports check latest",
     )
     check.add_argument("profile", nargs="+", metavar="PROFILE", help=PROFILE)
+    _add_several(verbs)
     return parser
+
+
+def _add_several(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The verbs that look at more than one profile."""
+    one_of = f"{PROFILE}; or a published machine, such as `NVIDIA P100`"
+    compare = verbs.add_parser(
+        "compare",
+        help="two to twenty profiles: ratios with intervals, what they follow, a ranking per cell",
+        epilog='example: python -m reports compare latest "NVIDIA P100" --out comparison',
+    )
+    compare.add_argument("profile", nargs="+", metavar="PROFILE", help=one_of)
+    compare.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="write compare.md, compare.html, compare.csv, plots/",
+    )
+    compare.add_argument(
+        "--fail-if-slower",
+        type=float,
+        metavar="PERCENT",
+        help="exit 1 where a case is slower than before by more; runs before first, as many after, two a side at least",
+    )
+    predict = verbs.add_parser(
+        "predict",
+        help="what one profile's steps would take on another's roofs, with the error where both are known",
+        epilog='example: python -m reports predict "NVIDIA TitanXp" --on "NVIDIA P100"',
+    )
+    predict.add_argument("profile", metavar="PROFILE", help=one_of)
+    predict.add_argument("--on", required=True, metavar="PROFILE", help="whose roofs")
+    predict.add_argument("--out", type=Path, metavar="DIR", help="write predict.csv")
+    gallery = verbs.add_parser(
+        "gallery",
+        help="a static site of every profile in reports/gallery, ready to publish",
+        epilog="example: python -m reports gallery --out site",
+    )
+    gallery.add_argument(
+        "--out",
+        type=Path,
+        default=Path("site"),
+        metavar="DIR",
+        help="where to write (default: site)",
+    )
 
 
 def _build(argument: str, out: Path | None) -> int:
     from reports.build import build, shown
-    from reports.load import load
+    from reports.profiles import load
 
     profile, folder = load(argument)
     built = build(profile, out or folder, source=shown(folder))
@@ -78,7 +136,7 @@ def _build(argument: str, out: Path | None) -> int:
 
 def _headline(argument: str) -> int:
     from reports.headline import headline
-    from reports.load import load
+    from reports.profiles import load
 
     profile, _ = load(argument)
     print(headline(profile))
@@ -88,7 +146,7 @@ def _headline(argument: str) -> int:
 def _check(arguments: Sequence[str]) -> int:
     """Every profile is looked at, whatever is wrong with those before it; the worst code counts."""
     from bench.records import BadProfile
-    from reports.load import BadInput, load
+    from reports.profiles import BadInput, load
 
     worst = 0
     for argument in arguments:
@@ -105,22 +163,27 @@ def _check(arguments: Sequence[str]) -> int:
 
 
 def _summary(profile: Profile) -> tuple[bool, str]:
-    from reports import doubts
+    from reports import doubts, tables
 
     counts = {
         status: sum(p.status == status for p in profile.points)
         for status in ("ok", "failed", "skipped")
     }
     impossible = doubts.impossible(profile)
+    found = [verdict for _, verdict in tables.held(profile).values()]
+    unknown = sum(verdict.name == "unknown" for verdict in found)
     words = [
         "complete" if profile.complete else "not complete",
         f"{counts['ok']} good",
         f"{counts['failed']} failed",
         f"{counts['skipped']} skipped",
         f"{len(impossible)} impossible",
+        f"{unknown} without a verdict",
         f"{len(doubts.of(profile))} doubts",
     ]
-    return profile.complete and not counts["failed"] and not impossible, ", ".join(words)
+    blind = bool(found) and unknown == len(found)  # no step was held against a roof
+    good = profile.complete and not counts["failed"] and not impossible and not blind
+    return good, ", ".join(words)
 
 
 if __name__ == "__main__":

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports import doubts, headline, html, markdown, page, plots, points_csv
-from reports.load import HOME, BadInput
+from reports import doubts, headline, html, markdown, page, plots, points_csv, whole
+from reports.profiles import HOME
 
 if TYPE_CHECKING:
     from bench.records import Profile
@@ -30,24 +28,15 @@ class Built:
     impossible: bool
 
 
-def build(profile: Profile, out: Path, source: str | None = None) -> Built:
+def build(profile: Profile, out: Path, source: str | None = None, *, alone: bool = False) -> Built:
     """Write the report on `profile` into `out`, made if missing; an older report there is replaced.
 
-    `source` is the PROFILE argument to print in the command that makes the report again; without it, `out`. Raises
-    BadInput where `out` cannot be written.
+    `source` is the PROFILE argument to print in the command that makes the report again; without it, `out`. A report
+    that is to stand `alone`, away from the checkout, links to nothing beside it. Raises BadInput where `out` cannot be
+    written.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=".report-", dir=out))
-    except OSError as error:
-        raise _unwritable(out, error) from error
-    try:
-        _write(profile, draft, out, source)
-        _move(draft, out)
-    except OSError as error:
-        raise _unwritable(out, error) from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+    with whole.draft(out, last="report.html") as folder:
+        _write(profile, folder, _command(out, source), None if alone else _methodology(out))
     return Built(
         headline.headline(profile),
         out,
@@ -56,36 +45,29 @@ def build(profile: Profile, out: Path, source: str | None = None) -> Built:
     )
 
 
-def _write(profile: Profile, draft: Path, out: Path, source: str | None) -> None:
+def _write(profile: Profile, draft: Path, command: str, methodology: str | None) -> None:
     pictures = draft / "plots"
     pictures.mkdir()
     names = plots.save_all(profile, pictures)
-    document = page.document(profile, names, _command(out, source), _methodology(out))
+    document = page.document(profile, names, command, methodology)
     (draft / "report.md").write_text(markdown.render(document), encoding="utf-8")
     (draft / "points.csv").write_text(points_csv.points_csv(profile), encoding="utf-8", newline="")
     drawn = {name: (pictures / f"{name}.svg").read_text(encoding="utf-8") for name in names}
     (draft / "report.html").write_text(html.render(document, drawn), encoding="utf-8")
 
 
-def _move(draft: Path, out: Path) -> None:
-    """Put each file in its place at once, the page last: it stands for the whole."""
-    (out / "plots").mkdir(exist_ok=True)
-    files = sorted(path for path in draft.rglob("*") if path.is_file())
-    for path in sorted(files, key=lambda path: path.name == "report.html"):
-        path.replace(out / path.relative_to(draft))
-
-
 def _command(out: Path, source: str | None) -> str:
+    """What makes the report again, run from the checkout; elsewhere a reader puts in where the folder lies."""
     return f"python -m reports build {shlex.quote(source or shown(out))}"
 
 
 def shown(path: Path) -> str:
-    """A folder as a page may name it: its path within the checkout, elsewhere only its name."""
+    """A folder as a page may name it: its path within the checkout; elsewhere its name, what leads there left out."""
     resolved = path.resolve()
     return (
         resolved.relative_to(CHECKOUT).as_posix()
         if resolved.is_relative_to(CHECKOUT)
-        else resolved.name
+        else f".../{resolved.name}"
     )
 
 
@@ -94,9 +76,3 @@ def _methodology(out: Path) -> str | None:
     if not out.resolve().is_relative_to(CHECKOUT) or not METHODOLOGY.is_file():
         return None
     return Path(os.path.relpath(METHODOLOGY, out.resolve())).as_posix()
-
-
-def _unwritable(out: Path, error: OSError) -> BadInput:
-    return BadInput(
-        f"{out}: cannot be written: {error.strerror or error}: name another folder with --out"
-    )

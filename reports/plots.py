@@ -7,6 +7,7 @@ colour-blind readers can tell apart; an implementation keeps its colour in every
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -68,10 +69,11 @@ STYLE: dict[str, Any] = {
 
 @contextmanager
 def style() -> Iterator[None]:
-    """The look of all pictures, drawn without a display; what was set before is put back."""
+    """The look of all pictures, drawn without a display unless a notebook has chosen one; it is put back after."""
     import matplotlib as mpl
 
-    mpl.use("Agg", force=False)
+    if "matplotlib.pyplot" not in sys.modules:
+        mpl.use("Agg", force=False)
     with mpl.rc_context(STYLE):  # type: ignore[arg-type]
         yield
 
@@ -102,6 +104,13 @@ def save_all(profile: Profile, folder: Path) -> list[str]:
             plt.close(figure)
         names.append(name)
     return names
+
+
+def roofline(profile: Profile, ax: Axes | None = None) -> Any:
+    """The measured roofline, into `ax` or a figure of its own; returns the axes, None without a point to draw."""
+    from reports.plot_roofline import roofline as drawn
+
+    return drawn(profile, ax)
 
 
 def figure_of(drawn: Any) -> Figure:

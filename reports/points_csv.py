@@ -38,13 +38,20 @@ def points_csv(profile: Profile) -> str:
     """One line per planned point, the failed and skipped ones too, under a line of names."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    known = tables.held(profile)
-    for index, point in enumerate(sorted(profile.points, key=roofline.order)):
-        line = _line(profile, point, *known.get(point.key, (None, None)))
+    for index, line in enumerate(lines(profile)):
         if index == 0:
             writer.writerow(line)
-        writer.writerow([_field(value) for value in line.values()])
+        writer.writerow([field(value) for value in line.values()])
     return out.getvalue()
+
+
+def lines(profile: Profile) -> list[dict[str, object]]:
+    """The same as records: a column's name and its value, None where a figure is missing."""
+    known = tables.held(profile)
+    return [
+        _line(profile, point, *known.get(point.key, (None, None)))
+        for point in sorted(profile.points, key=roofline.order)
+    ]
 
 
 def _line(
@@ -84,7 +91,7 @@ def _rates(profile: Profile, point: Point, row: Row | None) -> dict[str, object]
     }
 
 
-def _field(value: object) -> object:
+def field(value: object) -> object:
     """Text on one line; what a spreadsheet would run as a formula is made plain text by a leading apostrophe."""
     if value is None:
         return ""

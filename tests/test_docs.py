@@ -19,7 +19,7 @@ from bench import __main__ as bench_command
 from bench import records, suite
 from kernels import contract
 from reports import __main__ as reports_command
-from reports import headline, load
+from reports import headline, profiles
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted(
@@ -57,6 +57,8 @@ HOLDERS_OF_THRESHOLDS = (
     "reports/claims.py",
     "reports/confirm.py",
     "reports/judgement.py",
+    "reports/gate.py",
+    "reports/ratios.py",
     "reports/roofs.py",
     "reports/series.py",
     "reports/verdict.py",
@@ -223,7 +225,7 @@ def test_the_format_names_every_key_of_a_suite_with_its_default():
 def test_the_example_of_the_format_is_a_profile():
     (block,) = re.findall(r"^```json\n(.*?)^```$", FORMAT, re.MULTILINE | re.DOTALL)
     profile = records.from_dict(json.loads(block), "FORMAT.md")
-    load.sound(profile, "FORMAT.md")
+    profiles.sound(profile, "FORMAT.md")
     assert profile.points
     assert profile.roofs
 
@@ -289,7 +291,7 @@ def test_the_headline_in_the_readme_is_its_runs():
     if PLACEHOLDER.search(name):
         pytest.skip("no run stands in the README yet")
     (block,) = re.findall(r"<!-- headline -->\n(.*?)<!-- headline -->", README, re.DOTALL)
-    profile, _ = load.load(name)
+    profile, _ = profiles.load(name)
     shown = re.sub(r"^> ?", "", block, flags=re.MULTILINE).replace("**", "")
     assert shown.split() == headline.headline(profile).split()
 

@@ -127,7 +127,7 @@ def test_a_report_is_built_without_loading_it(module):
         "    runpy.run_module('reports', run_name='__main__', alter_sys=True)\n"
         "except SystemExit as end:\n"
         "    assert not end.code, end.code\n"
-        "import reports.load, reports.roofline, reports.tables\n"
+        "import reports.profiles, reports.roofline, reports.tables\n"
         f"sys.exit({module!r} in sys.modules)\n"
     )
     done = subprocess.run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from bench import records
 from bench.records import Point
 from reports import __main__, build
-from reports.load import BadInput
+from reports.profiles import BadInput
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
 
@@ -66,8 +67,8 @@ def test_no_folder_of_this_machine_is_published(report):
     assert told in (report.folder / "report.md").read_text()
 
 
-def test_a_folder_outside_the_checkout_goes_by_its_name():
-    assert build.shown(Path("/elsewhere/of/mine/one")) == "one"
+def test_a_folder_outside_the_checkout_shows_that_what_leads_to_it_is_left_out():
+    assert build.shown(Path("/elsewhere/of/mine/one")) == ".../one"
 
 
 def test_a_report_within_the_checkout_names_its_folder_and_the_method():
@@ -126,11 +127,18 @@ def test_build_writes_where_it_is_told(tmp_path):
             [synthetic.point()],
             True,
             0,
-            "complete, 1 good, 0 failed, 0 skipped, 0 impossible, 0 doubts",
+            "complete, 1 good, 0 failed, 0 skipped, 0 impossible, 0 without a verdict, 0 doubts",
         ),
         ([synthetic.point()], False, 1, "not complete, 1 good"),
         ([synthetic.point(fraction=1.2)], True, 1, "1 impossible"),
         ([Point(synthetic.point().case, "a", "failed")], True, 1, "0 good, 1 failed"),
+        ([replace(synthetic.point(), roof_bytes_per_s=())], True, 1, "1 without a verdict"),
+        (
+            [replace(synthetic.point(), roof_bytes_per_s=()), synthetic.point(batch=2)],
+            True,
+            0,
+            "1 without a verdict",
+        ),
         ([Point(synthetic.point().case, "a", "skipped")], True, 0, "0 failed, 1 skipped"),
     ],
 )
@@ -161,15 +169,22 @@ def test_a_file_that_is_no_profile_is_one_line_and_code_two(tmp_path, capsys, co
 
 
 def test_bad_usage_is_code_two_and_help_shows_an_example(capsys):
-    for arguments in ([], ["compare", "a", "b"], ["build"]):
+    for arguments in ([], ["compare"], ["predict", "a"], ["build"]):
         with pytest.raises(SystemExit) as caught:
             __main__.main(arguments)
         assert caught.value.code == 2
-    for arguments in (["--help"], ["build", "--help"], ["check", "--help"]):
+    for arguments in (
+        ["--help"],
+        ["build", "--help"],
+        ["check", "--help"],
+        ["compare", "--help"],
+        ["predict", "--help"],
+        ["gallery", "--help"],
+    ):
         with pytest.raises(SystemExit) as caught:
             __main__.main(arguments)
         assert caught.value.code == 0
-    assert capsys.readouterr().out.count("example: python -m reports") == 3
+    assert capsys.readouterr().out.count("example: python -m reports") == 6
 
 
 def test_help_loads_no_library():

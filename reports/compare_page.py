@@ -1,0 +1,74 @@
+"""A comparison as Markdown, HTML, CSV and a picture, in a folder that has all of them or none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reports import compare_tables, html, markdown, plot_compare, whole
+from reports.document import Code, Document, Items, Listing, Paragraph, Picture, Section
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from reports.compare import Comparison
+    from reports.document import Block
+
+PAGE = "compare.html"
+CAPTION = """Every machine has a colour: its memory bandwidth is the slanted line, its arithmetic the flat one, and the
+steps compared lie under them, joined along the batch. Full lines are measured, dashed ones datasheet figures, which
+nobody measured. Points are medians, hollow because their bytes are modelled."""
+
+
+def document(comparison: Comparison, command: str, pictured: bool) -> Document:
+    """What a comparison says, in this order: who, by how much, the ranking, the picture, every ratio, what differs."""
+    ranking = compare_tables.ranking_table(comparison)
+    differing = compare_tables.differing_table(comparison)
+    picture = Picture(plot_compare.NAME, "Rooflines", CAPTION)
+    parts: list[tuple[str, str, tuple[Block, ...]]] = [
+        ("machines", "What is compared", (Items(tuple(compare_tables.names(comparison))),)),
+        ("notes", "How to read it", (Items(tuple(compare_tables.notes(comparison))),)),
+        ("ranking", "Ranking per cell", (Listing("Ranking", ranking),) if ranking.rows else ()),
+        ("pictures", "Rooflines", (picture,) if pictured else ()),
+        (
+            "ratios",
+            "Every point in common",
+            (
+                Listing("Ratios", compare_tables.ratio_table(comparison), searched=True),
+                Paragraph("The same in SI units: compare.csv."),
+            ),
+        ),
+        (
+            "differing",
+            "What differs",
+            (Listing("What differs", differing),) if differing.rows else (Paragraph("Nothing."),),
+        ),
+        ("command", "Made by", (Code(command),)),
+    ]
+    return Document(
+        "rnn-roofline: " + " against ".join(dict.fromkeys(s.name for s in comparison.subjects)),
+        " ".join(compare_tables.overall(comparison)),
+        "; ".join(compare_tables.names(comparison)) + ".",
+        tuple(Section(*part) for part in parts if part[2]),
+    )
+
+
+def write(
+    comparison: Comparison,
+    out: Path,
+    command: str,
+    kinds: Sequence[str] = ("svg", "png", "pdf"),
+) -> Path:
+    """Write compare.md, compare.html, compare.csv and plots/ into `out`; returns the page. Raises BadInput."""
+    with whole.draft(out, last=PAGE) as folder:
+        pictures = folder / "plots"
+        pictures.mkdir()
+        pictured = plot_compare.save(comparison, pictures, kinds)
+        made = document(comparison, command, pictured)
+        drawn = pictures / f"{plot_compare.NAME}.svg"
+        svg = {plot_compare.NAME: drawn.read_text(encoding="utf-8")} if pictured else {}
+        (folder / "compare.md").write_text(markdown.render(made), encoding="utf-8")
+        text = compare_tables.ratios_csv(comparison)
+        (folder / "compare.csv").write_text(text, encoding="utf-8", newline="")
+        (folder / PAGE).write_text(html.render(made, svg), encoding="utf-8")
+    return out / PAGE

@@ -1,0 +1,214 @@
+"""The rooflines of several machines in one picture: a colour each, the steps that were compared under the roofs.
+
+Full lines are measured roofs, dashed ones datasheet figures. Drawn are the slowest level, memory, and the arithmetic of
+the dtypes in use; the levels above it are in each machine's own report.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bench.stats import estimate
+from reports import plots
+from reports.compare import LETTERS, WHOLE, forward
+from reports.plots import PALETTE, trimmed
+from reports.units import giga
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+
+    from reports.compare import Comparison
+    from reports.subject import Entry, Subject
+
+NAME = "rooflines"
+PANEL_INCHES = 2.4
+DASHED = (0, (4, 2))
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+
+def save(
+    comparison: Comparison, folder: Path, kinds: Sequence[str] = ("svg", "png", "pdf")
+) -> bool:
+    """Write the picture in each of `kinds`; False where no compared step has an intensity."""
+    import matplotlib.pyplot as plt
+
+    metadata: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+    with plots.style():
+        axes = rooflines(comparison)
+        if axes is None:
+            return False
+        figure = plots.figure_of(axes)
+        for kind in kinds:
+            figure.savefig(folder / f"{NAME}.{kind}", dpi=200, metadata=metadata.get(kind))
+        plt.close(figure)
+    return True
+
+
+def rooflines(comparison: Comparison) -> Any:
+    """A panel per cell and residency of the steps compared. Returns the array of axes, or None without any."""
+    points = {
+        index: [entry for entry in entries if entry.work.part in WHOLE and entry.flops]
+        for index, entries in _compared(comparison).items()
+    }
+    every = [entry for entries in points.values() for entry in entries]
+    if not every:
+        return None
+    cells = sorted({entry.work.cell for entry in every}, key=("rnn", "lstm", "gru").index)
+    kinds = sorted({entry.work.residency for entry in every}, reverse=True)
+    with plots.style():
+        figure, axes = plots.panels(cells, kinds, [PANEL_INCHES] * len(cells), "step")
+        ends = _ends(comparison.subjects, every)
+        for i, cell in enumerate(cells):
+            for j, kind in enumerate(kinds):
+                _panel(axes[i, j], comparison, points, cell, kind, ends)
+            axes[i, 0].set_ylabel("GFLOP/s")
+        for ax in axes[-1]:
+            ax.set_xlabel("arithmetic intensity, FLOP/byte (modelled bytes)")
+        # Two columns: a machine's entry is long, for it holds the values of its roofs.
+        figure.legend(handles=_handles(comparison, every), loc="outside lower center", ncols=2)
+    return axes
+
+
+def pair(entry: Entry) -> tuple[str, str]:
+    """The dtypes that decide an arithmetic roof: of the weights and of the activations."""
+    return entry.work.dtype, entry.work.activations
+
+
+def _compared(comparison: Comparison) -> dict[int, list[Entry]]:
+    """The entries of each subject that some row is about, each once."""
+    found: dict[int, dict[int, Entry]] = {index: {} for index in range(len(comparison.subjects))}
+    for row in comparison.rows:
+        found[0][id(row.first)] = row.first
+        found[row.other][id(row.second)] = row.second
+    return {index: list(entries.values()) for index, entries in found.items()}
+
+
+def _panel(
+    ax: Axes,
+    comparison: Comparison,
+    points: dict[int, list[Entry]],
+    cell: str,
+    residency: str,
+    ends: tuple[float, float, float, float],
+) -> None:
+    plots.plain_log(ax, "x", base=2)
+    plots.plain_log(ax, "y")
+    ax.set_xlim(*ends[:2])
+    ax.set_ylim(*ends[2:])
+    by_name = _markers(entry for entries in points.values() for entry in entries)
+    dtypes = {pair(entry) for entries in points.values() for entry in entries}
+    for index, one in enumerate(comparison.subjects):
+        colour = PALETTE[index % len(PALETTE)]
+        _roofs(ax, one, dtypes, ends, colour)
+        series: dict[tuple[Any, ...], list[Entry]] = {}
+        for entry in points[index]:
+            work = entry.work
+            if (work.cell, work.residency) == (cell, residency):
+                key = (entry.implementation, work.hidden, work.input, pair(entry), work.threads)
+                series.setdefault((*key, work.steps, forward(work.phase)), []).append(entry)
+        for (name, *_), entries in series.items():
+            ordered = sorted(entries, key=lambda entry: entry.work.batch)
+            x = [entry.flops / (entry.read + entry.written) for entry in ordered]
+            y = [entry.flops / entry.time / 1e9 for entry in ordered]
+            spread = _spread(ordered)
+            plots.series_line(ax, x, y, spread, color=colour, marker=by_name[name])
+
+
+def _spread(entries: Sequence[Entry]) -> list[list[float]]:
+    """Below and above each point, the 95 % interval of its median; nothing where a source gives one figure."""
+    found: list[list[float]] = [[], []]
+    for entry in entries:
+        rate = entry.flops / 1e9
+        middle, low, high = estimate(entry.seconds)
+        found[0].append(rate / middle - rate / high)
+        found[1].append(rate / low - rate / middle)
+    return found
+
+
+def _roofs(
+    ax: Axes,
+    one: Subject,
+    dtypes: set[tuple[str, str]],
+    ends: tuple[float, float, float, float],
+    colour: str,
+) -> None:
+    """Memory's line up to the highest arithmetic roof in use, those from there on; the legend has the values."""
+    look: dict[str, Any] = {
+        "color": colour,
+        "linewidth": 1.1,
+        "linestyle": "-" if one.measured else DASHED,
+        "zorder": 2,
+    }
+    peaks = {d: p for d, p in _peaks(one).items() if d in dtypes}
+    top = max(peaks.values(), default=ends[3] * 1e9)
+    if one.levels:
+        _, memory = one.levels[-1]
+        elbow = min(ends[1], top / memory)
+        ax.plot([ends[0], elbow], [ends[0] * memory / 1e9, elbow * memory / 1e9], **look)
+    for peak in dict.fromkeys(peaks.values()):
+        start = peak / one.levels[-1][1] if one.levels else ends[0]
+        ax.plot([min(start, ends[1]), ends[1]], [peak / 1e9] * 2, **look)
+
+
+def _peaks(one: Subject) -> dict[tuple[str, str], float]:
+    """The arithmetic roofs at all threads, by dtype of weights and activations."""
+    found = one.roofs.get("all") or next(iter(one.roofs.values()), None)
+    return found.peaks if found else {}
+
+
+def _ends(
+    subjects: Sequence[Subject], entries: Sequence[Entry]
+) -> tuple[float, float, float, float]:
+    """Left and right in FLOP/byte, bottom and top in GFLOP/s, that hold the points and the roofs."""
+    x = [entry.flops / (entry.read + entry.written) for entry in entries]
+    y = [entry.flops / entry.time for entry in entries]
+    dtypes = {pair(entry) for entry in entries}
+    peaks = [p for one in subjects for d, p in _peaks(one).items() if d in dtypes]
+    ridges = [
+        max(_peaks(one).values()) / one.levels[-1][1]
+        for one in subjects
+        if one.levels and _peaks(one)
+    ]
+    left, right = min([*x, *ridges]) / 2.5, max([*x, *ridges]) * 2
+    y += [left * one.levels[-1][1] for one in subjects if one.levels]
+    return left, right, min(y) / 1.6e9, max([*y, *peaks]) * 1.8 / 1e9
+
+
+def _markers(entries: Iterable[Entry]) -> dict[str, str]:
+    known = sorted(
+        {entry.implementation for entry in entries}, key=lambda n: (n != "torch_cell", n)
+    )
+    return {name: MARKERS[index % len(MARKERS)] for index, name in enumerate(known)}
+
+
+def _values(one: Subject, dtypes: set[tuple[str, str]]) -> str:
+    """`67.9 GB/s, 195 GFLOP/s (datasheet)`."""
+    peaks = dict.fromkeys(peak for dtype, peak in _peaks(one).items() if dtype in dtypes)
+    told = [f"{trimmed(giga(one.levels[-1][1]))} GB/s"] if one.levels else []
+    told += [f"{trimmed(giga(peak))} GFLOP/s" for peak in peaks]
+    return ", ".join(told) + ("" if one.measured else " (datasheet)")
+
+
+def _handles(comparison: Comparison, every: Sequence[Entry]) -> list[Any]:
+    """A line per machine with its roofs' values, which on close lines would overlap; a marker per implementation."""
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D(
+            [],
+            [],
+            color=PALETTE[index % len(PALETTE)],
+            linestyle="-" if one.measured else DASHED,
+            label=f"{LETTERS[index]}: {one.name}, {_values(one, {pair(entry) for entry in every})}",
+        )
+        for index, one in enumerate(comparison.subjects)
+    ]
+    look: dict[str, Any] = {"markerfacecolor": "none", "linestyle": "none", "color": plots.INK}
+    handles += [
+        Line2D([], [], marker=marker, markersize=4.2, label=name, **look)
+        for name, marker in _markers(every).items()
+    ]
+    return handles

@@ -1,0 +1,234 @@
+"""Results of others, as data: each file in this folder is one set, with its source, its accounting and its defects.
+
+A set is a TOML file with `name`, `source`, `licence`, `accounting`, `defects`, a table `results` as CSV in one text,
+and a `[[device]]` per machine with its datasheet figures. Listing the folder is the registry. Times are of calls on
+whole sequences; the products of the input are not in them. Datasheet figures are limits that nobody measured.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from bench.stats import Estimate
+from reports.profiles import BadInput
+from reports.subject import ALL, Entry, Roofs, Subject, Work
+
+HERE = Path(__file__).resolve().parent
+GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+STATES = {"rnn": 1, "gru": 1, "lstm": 2}
+ELEMENT_BYTES = {"float32": 4, "float16": 2}
+WHOLE_BACKWARD = "inputs+weights"
+"""What a backward pass covers that, with its forward pass, is a training step."""
+ORIGIN = "published"
+
+
+class BadSet(BadInput):
+    """A published set that cannot be read; the message names file, place and mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A machine of a set: datasheet figures, and where they come from."""
+
+    name: str
+    memory: str
+    bytes_per_s: float
+    flop_per_s: float
+    last_level_bytes: int
+    remark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One published figure: a call of `steps` steps, forward (`forward_ms`) and backward, in milliseconds."""
+
+    device: str
+    library: str
+    dtype: str
+    cell: str
+    mode: str
+    hidden: int
+    batch: int
+    steps: int
+    forward_ms: float
+    backward_ms: float | None
+    backward_of: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedSet:
+    """All that one file tells."""
+
+    name: str
+    source: str
+    licence: str
+    accounting: str
+    defects: tuple[str, ...]
+    devices: tuple[Device, ...]
+    results: tuple[Result, ...]
+
+
+@cache
+def sets(folder: Path = HERE) -> tuple[PublishedSet, ...]:
+    """Every set of the folder, by its file's name. Raises BadSet."""
+    return tuple(_read(path) for path in sorted(folder.glob("*.toml")))
+
+
+def names(folder: Path = HERE) -> list[str]:
+    """The machines of all sets, in order."""
+    return [device.name for one in sets(folder) for device in one.devices]
+
+
+def find(name: str, folder: Path = HERE) -> Subject | None:
+    """The published machine of that name, whatever its case; None where there is none."""
+    for one in sets(folder):
+        for device in one.devices:
+            if device.name.casefold() == name.strip().casefold():
+                return subject(one, device)
+    return None
+
+
+def subject(one: PublishedSet, device: Device) -> Subject:
+    """A published machine as one side of a comparison: its datasheet for roofs, its results for points."""
+    limits = Roofs(
+        read=((1, device.bytes_per_s),),
+        write=((1, device.bytes_per_s),),
+        peaks={(name, name): device.flop_per_s for name in ELEMENT_BYTES},
+    )
+    own = [result for result in one.results if result.device == device.name]
+    remarks = [
+        f"{device.name} as published by {one.name} ({one.source}; {one.licence}).",
+        one.accounting,
+        "Its roofs are datasheet figures: nobody measured them beside the steps.",
+        *([f"Datasheet: {device.remark}."] if device.remark else []),
+        *one.defects,
+    ]
+    return Subject(
+        name=device.name,
+        origin=ORIGIN,
+        schema=one.name,
+        method=0,
+        machine=None,
+        entries=tuple(entry for result in own for entry in _entries(result, device)),
+        roofs={ALL: limits},
+        levels=((device.memory, device.bytes_per_s),),
+        facts={
+            "machine": device.name,
+            "suite": one.name,
+            "library": ", ".join(sorted({result.library for result in own})),
+        },
+        remarks=tuple(" ".join(remark.split()) for remark in remarks),
+    )
+
+
+def _entries(result: Result, device: Device) -> list[Entry]:
+    """The forward pass; and the training step, where the backward pass is whole."""
+    forward = result.forward_ms / 1e3
+    found = [_entry(result, device, "step" if result.mode == "inference" else "forward", forward)]
+    if result.backward_ms is not None and result.backward_of == WHOLE_BACKWARD:
+        found.append(_entry(result, device, "train", forward + result.backward_ms / 1e3))
+    return found
+
+
+def _entry(result: Result, device: Device, phase: str, call_seconds: float) -> Entry:
+    """Bytes are the compulsory ones of a step without its input's products.
+
+    A training step does three products for one, reads its weights twice, and writes their gradients once a call.
+    Weights that fit the last level are not held against the bandwidth of the memory behind it.
+    """
+    B, H, G = result.batch, result.hidden, GATES[result.cell]
+    element, train = ELEMENT_BYTES[result.dtype], phase == "train"
+    weights, states = G * H * H * element, STATES[result.cell] * B * H * element
+    read = (2 if train else 1) * (weights + G * B * H * element + states)
+    written = 2 * states + weights // result.steps if train else states
+    recurrent = (3 if train else 1) * 2 * B * G * H * H
+    seconds = call_seconds / result.steps
+    t_flops = recurrent / device.flop_per_s
+    cached = weights <= device.last_level_bytes
+    t_bytes = None if cached else (read + written) / device.bytes_per_s
+    fraction = None if t_bytes is None else max(t_bytes, t_flops) / seconds
+    return Entry(
+        work=Work(
+            cell=result.cell,
+            part="recurrent",
+            phase=phase,
+            hidden=H,
+            input=None,
+            batch=B,
+            dtype=result.dtype,
+            activations=result.dtype,
+            residency="resident",
+            device=ORIGIN,
+            threads=ALL,
+            steps=result.steps,
+        ),
+        implementation=result.library,
+        seconds=(seconds,),
+        paired=(),
+        read=read,
+        written=written,
+        flops=recurrent,
+        recurrent=recurrent,
+        working_set=weights,
+        floor=None,
+        t_bytes=t_bytes,
+        t_flops=t_flops,
+        fraction=Estimate(fraction, fraction, fraction) if fraction else None,
+        overhead=None,
+    )
+
+
+def _read(path: Path) -> PublishedSet:
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        lines = csv.DictReader(io.StringIO(data["results"].strip()))
+        return PublishedSet(
+            name=str(data["name"]),
+            source=str(data["source"]),
+            licence=str(data["licence"]),
+            accounting=str(data["accounting"]),
+            defects=tuple(map(str, data["defects"])),
+            devices=tuple(Device(**_device(one)) for one in data["device"]),
+            results=tuple(_result(line) for line in lines),
+        )
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        msg = f"{path.name}: not a published set ({type(error).__name__}: {error}): see deepbench.toml"
+        raise BadSet(msg) from error
+
+
+def _device(one: dict[str, Any]) -> dict[str, Any]:
+    checked = dict(one)
+    for key, kind in (("bytes_per_s", float), ("flop_per_s", float), ("last_level_bytes", int)):
+        checked[key] = kind(one[key])
+        if checked[key] <= 0:
+            msg = f"{key} of {one.get('name')} is not above 0"
+            raise ValueError(msg)
+    return checked
+
+
+def _result(line: dict[str, Any]) -> Result:
+    backward = line["backward_ms"]
+    made = Result(
+        device=line["device"],
+        library=line["library"],
+        dtype=line["dtype"],
+        cell=line["cell"],
+        mode=line["mode"],
+        hidden=int(line["hidden"]),
+        batch=int(line["batch"]),
+        steps=int(line["steps"]),
+        forward_ms=float(line["forward_ms"]),
+        backward_ms=float(backward) if backward else None,
+        backward_of=line["backward_of"],
+    )
+    known = made.cell in GATES and made.dtype in ELEMENT_BYTES
+    if not known or min(made.hidden, made.batch, made.steps) < 1 or made.forward_ms <= 0:
+        msg = f"{line} is no result: a known cell and dtype, sizes from 1, times above 0"
+        raise ValueError(msg)
+    return made

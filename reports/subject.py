@@ -1,0 +1,253 @@
+"""What is compared: a machine with its roofs and its timed steps, measured here or published by others. Pure.
+
+A profile and a published machine become the same kind of record, so that comparison, prediction and pictures need not
+know which is which. What a source lacks is None or empty, never 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from math import exp, log
+from typing import TYPE_CHECKING
+
+from bench.stats import median
+from kernels.contract import ARITHMETIC
+from reports import roofline, roofs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.records import Profile
+    from bench.stats import Estimate
+    from reports.roofline import Row
+
+ALL = "all"
+"""Threads of a step that uses every one its run had: on another machine it is met by one that does the same there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one step computes. Two points of one kind are about the same thing where these are equal.
+
+    `phase` is a measured case's, or `forward` for the forward pass of a published training run. `part` is `recurrent`
+    where the products of the input were left out; `input` is None there. `threads` is `all` or a number.
+    """
+
+    cell: str
+    part: str
+    phase: str
+    hidden: int
+    input: int | None
+    batch: int
+    dtype: str
+    activations: str
+    residency: str
+    device: str
+    threads: str
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A timed piece of work. Times in seconds per step, medians where a single number stands.
+
+    seconds    samples; one figure where a source published one
+    paired     read roof (byte/s) beside each sample; empty where there is none
+    flops      FLOPs of the products that were computed; `recurrent` those of U alone
+    t_bytes    what its bytes need at the roofs of its own machine; `t_flops` its products
+    fraction   the larger of the two over the time
+    overhead   the cost of an empty call over the time
+    """
+
+    work: Work
+    implementation: str
+    seconds: tuple[float, ...]
+    paired: tuple[float, ...]
+    read: int
+    written: int
+    flops: int
+    recurrent: int
+    working_set: int | None
+    floor: float | None
+    t_bytes: float | None
+    t_flops: float | None
+    fraction: Estimate | None
+    overhead: float | None
+
+    @property
+    def time(self) -> float:
+        """The median time of a step."""
+        return median(self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Roofs:
+    """Limits at one thread count: read and write bandwidth (byte/s) over the working set, ascending; FLOP/s by dtype
+    of weights and activations.
+
+    A curve of one point holds for every working set.
+    """
+
+    read: tuple[tuple[int, float], ...]
+    write: tuple[tuple[int, float], ...]
+    peaks: dict[tuple[str, str], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One side of a comparison: a machine in one run, or as published.
+
+    machine  identifies the kind of machine; None where unknown
+    roofs    by `all` or a number of threads
+    levels   (name, byte/s) to draw, the fastest first
+    facts    what may differ between two runs, in words
+    remarks  what a reader has to know of the source
+    """
+
+    name: str
+    origin: str
+    schema: str
+    method: int
+    machine: str | None
+    entries: tuple[Entry, ...]
+    roofs: dict[str, Roofs]
+    levels: tuple[tuple[str, float], ...]
+    facts: dict[str, str]
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def measured(self) -> bool:
+        """Whether this suite measured it."""
+        return self.origin == "measured"
+
+
+def of(profile: Profile, name: str) -> Subject:
+    """A measured profile as one side of a comparison, called `name`."""
+    threads = profile.environment.get("threads")
+    everyone = threads if isinstance(threads, int) else None
+    counts = sorted({point.case.threads for point in profile.points})
+    device = "cpu"
+    roles = {_role(count, everyone): _roofs(profile, device, count) for count in counts}
+    return Subject(
+        name=name,
+        origin=profile.origin,
+        schema=profile.schema,
+        method=profile.method,
+        machine=profile.machine.get("id"),
+        entries=tuple(
+            made for row in roofline.rows(profile) if (made := _entry(row, everyone)) is not None
+        ),
+        roofs=roles,
+        levels=tuple((level.name, level.bytes_per_s) for level in roofs.levels(profile, device)),
+        facts=_facts(profile),
+    )
+
+
+def interpolated(curve: Sequence[tuple[int, float]], working_set: int) -> float | None:
+    """The value at a working set, linear between neighbours in logarithms; the ends hold beyond them."""
+    if not curve:
+        return None
+    if working_set <= curve[0][0]:
+        return curve[0][1]
+    for (below, low), (above, high) in pairwise(curve):
+        if below <= working_set <= above:
+            part = log(working_set / below) / log(above / below)
+            return exp(log(low) + part * log(high / low))
+    return curve[-1][1]
+
+
+def _role(count: int, everyone: int | None) -> str:
+    return ALL if count == everyone else str(count)
+
+
+def _entry(row: Row, everyone: int | None) -> Entry | None:
+    """A good point; None where it does not tell what it computes or moves."""
+    point, case = row.point, row.case
+    if point.flops is None or point.bytes is None:
+        return None
+    return Entry(
+        work=Work(
+            cell=case.cell,
+            part=case.part,
+            phase=case.phase,
+            hidden=case.hidden,
+            input=case.input,
+            batch=case.batch,
+            dtype=case.dtype,
+            activations=case.activations,
+            residency=case.residency,
+            device=case.device,
+            threads=_role(case.threads, everyone),
+            steps=case.steps,
+        ),
+        implementation=point.implementation,
+        seconds=point.seconds,
+        paired=point.roof_bytes_per_s,
+        read=point.bytes["read"],
+        written=point.bytes["written"],
+        flops=point.flops["linear"],
+        recurrent=point.flops["recurrent"],
+        working_set=point.working_set_bytes,
+        floor=point.floor_seconds,
+        t_bytes=row.t_bytes.median if row.t_bytes else None,
+        t_flops=row.t_flops.median if row.t_flops else None,
+        fraction=row.fraction,
+        overhead=row.overhead.median if row.overhead else None,
+    )
+
+
+def _roofs(profile: Profile, device: str, threads: int) -> Roofs:
+    found = {pair: roofs.arithmetic_roof(profile, device, threads, *pair) for pair in ARITHMETIC}
+    return Roofs(
+        read=tuple(roofs.read_curve(profile, device).get(threads, ())),
+        write=tuple(roofs.read_curve(profile, device, "write").get(threads, ())),
+        peaks={pair: peak for pair, peak in found.items() if peak is not None},
+    )
+
+
+def _facts(profile: Profile) -> dict[str, str]:
+    """What two runs may differ in, each as one line."""
+    environment, project, machine = profile.environment, profile.project, profile.machine
+    pages = sorted({point.page_bytes for point in profile.points if point.page_bytes})
+    known: dict[str, object] = {
+        "machine": machine.get("label"),
+        "machine id": machine.get("id"),
+        "system": machine.get("kernel"),
+        "virtualisation": machine.get("virtualization"),
+        "measured": profile.created,
+        "suite": profile.suite,
+        "settings": _pairs(profile.settings),
+        "rnn-roofline": project.get("version"),
+        "commit": project.get("commit"),
+        "Python": environment.get("python"),
+        "threads": environment.get("threads"),
+        "cores": _listed(environment.get("cores")),
+        "thread layer": environment.get("thread_layer"),
+        "variables": _pairs(environment.get("variables")),
+        "page size": _listed(pages),
+        "complete": "yes" if profile.complete else "no",
+    }
+    packages = environment.get("packages")
+    if isinstance(packages, dict):
+        known |= {str(name): version for name, version in packages.items()}
+    versions: dict[str, set[str]] = {}
+    for point in profile.points:
+        if point.version:
+            versions.setdefault(point.implementation, set()).add(point.version)
+    known |= {f"version of {name}": ", ".join(sorted(found)) for name, found in versions.items()}
+    return {
+        key: " ".join(str(value).split())
+        for key, value in known.items()
+        if value is not None and str(value) != ""
+    }
+
+
+def _pairs(value: object) -> str | None:
+    if not isinstance(value, dict):
+        return None
+    return ", ".join(f"{key}={value[key]}" for key in sorted(value, key=str))
+
+
+def _listed(value: object) -> str | None:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else None

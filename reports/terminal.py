@@ -1,0 +1,29 @@
+"""Tables and sentences for a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from reports.tables import Table
+
+
+def show(console: Console, title: str, table: Table) -> None:
+    """Print a table under its title, numbers to the right."""
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    grid = Grid(title=Text(title), title_justify="left")
+    for name, number in zip(table.header, table.numeric, strict=True):
+        grid.add_column(Text(name), justify="right" if number else "left", overflow="fold")
+    for row in table.rows:
+        # Text, not markup: a name may hold square brackets.
+        grid.add_row(*(Text(cell.text) for cell in row))
+    console.print(grid)
+
+
+def say(console: Console, text: str) -> None:
+    """Print a sentence as it is."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
