@@ -49,17 +49,14 @@ def save(
 
 def rooflines(comparison: Comparison) -> Any:
     """A panel per cell and residency of the steps compared. Returns the array of axes, or None without any."""
-    points = {
-        index: [entry for entry in entries if entry.work.part in WHOLE and entry.flops]
-        for index, entries in _compared(comparison).items()
-    }
+    points, phase = shown(comparison)
     every = [entry for entries in points.values() for entry in entries]
     if not every:
         return None
     cells = sorted({entry.work.cell for entry in every}, key=("rnn", "lstm", "gru").index)
     kinds = sorted({entry.work.residency for entry in every}, reverse=True)
     with plots.style():
-        figure, axes = plots.panels(cells, kinds, [PANEL_INCHES] * len(cells), "step")
+        figure, axes = plots.panels(cells, kinds, [PANEL_INCHES] * len(cells), phase)
         ends = _ends(comparison.subjects, every)
         for i, cell in enumerate(cells):
             for j, kind in enumerate(kinds):
@@ -70,6 +67,20 @@ def rooflines(comparison: Comparison) -> Any:
         # Two columns: a machine's entry is long, for it holds the values of its roofs.
         figure.legend(handles=_handles(comparison, every), loc="outside lower center", ncols=2)
     return axes
+
+
+def shown(comparison: Comparison) -> tuple[dict[int, list[Entry]], str]:
+    """The whole steps drawn of each subject, and their phase: forward where there are any, else training."""
+    whole = {
+        index: [entry for entry in entries if entry.work.part in WHOLE and entry.flops]
+        for index, entries in _compared(comparison).items()
+    }
+    phases = {forward(entry.work.phase) for entries in whole.values() for entry in entries}
+    phase = "step" if "step" in phases else "train"
+    return {
+        index: [entry for entry in entries if forward(entry.work.phase) == phase]
+        for index, entries in whole.items()
+    }, phase
 
 
 def pair(entry: Entry) -> tuple[str, str]:

@@ -263,3 +263,12 @@ def test_the_picture_has_every_machine_its_roofs_and_dashes_for_a_datasheet(made
     assert box.x0 >= 0
     assert box.x1 <= figure.bbox.x1
     plt.close("all")
+
+
+def test_a_picture_is_of_one_phase():
+    """Both boards published forward passes and training steps; their FLOP/s do not belong under one title."""
+    found = compare.compare([published.find("NVIDIA P100"), published.find("NVIDIA TitanXp")])
+    assert {row.first.work.phase for row in found.rows} == {"forward", "train"}
+    points, phase = plot_compare.shown(found)
+    assert phase == "step"
+    assert {entry.work.phase for entries in points.values() for entry in entries} == {"forward"}
