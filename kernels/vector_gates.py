@@ -1,8 +1,10 @@
 """The pointwise part of a step for 16 units of one sequence, emitted as LLVM vectors (see vectors.py).
 
 What numba's vectoriser makes of these loops costs an eighth of a resident step at H 512; as vectors they cost a
-fiftieth. tanh is the rational approximation that Eigen and XLA use (odd polynomial of degree 13 over an even one of
-degree 6, off by less than 4e-7), and sigmoid(x) = tanh(x / 2) / 2 + 1/2.
+fiftieth. tanh is the rational approximation that Eigen and XLA use, an odd polynomial of degree 13 over an even one of
+degree 6, and sigmoid(x) = tanh(x / 2) / 2 + 1/2. Against float64, over every float32 and with fused multiply-adds, tanh
+is off by less than 3e-7, also of its own value, and sigmoid by less than 1.7e-7. Below the least normal float32 tanh is
+off by up to 103 units of the last place.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from kernels.cells import GATES
 from kernels.vectors import DIGITS, LANES, LINE_BYTES
 
 LIMIT = 7.99881172180175781
-"""Beyond it tanh is 1 in float32."""
+"""Here the approximation comes to 1, 2.3e-7 above tanh, and so it stays beyond."""
 ODD = (
     4.89352455891786e-03,
     6.37261928875436e-04,

@@ -38,6 +38,8 @@ DIGITS = 2
 """8-bit digits of an activation where weights are int8, each -128 to 127."""
 LARGEST_DIGITS = 127 * 256
 """What the largest activation of a sequence becomes: the others are off by half a unit, 2**-16 of it."""
+MOST_DIGIT_TERMS = 1 << 16
+"""Terms that a sum of digits may have: each is at most 2**14, and their sum must fit 32 bits."""
 
 _I8, _I16, _I32, _I64, _F32 = (*(ir.IntType(bits) for bits in (8, 16, 32, 64)), ir.FloatType())
 _FLOATS, _INTS, _HALVES = (ir.VectorType(kind, LANES) for kind in (_F32, _I32, _I16))
@@ -63,7 +65,8 @@ def split(_typing: Any, floats: Any, count: Any, per_unit: Any, target: Any, apa
     """`count` floats (1 to 16), times `per_unit`, as DIGITS signed 8-bit digits; zeros follow up to the 16th.
 
     Groups of 4 neighbours go to target, target + apart, ...: the high digits of the four, then the low ones. Groups of
-    nothing but filling are not written. Returns the sums of the high and of the low digits.
+    nothing but filling are not written. Returns the sums of the high and of the low digits. What is not a number
+    counts as 0.
     """
     signature = types.UniTuple(types.int64, DIGITS)(
         types.uintp, types.int64, types.float32, types.uintp, types.uintp
@@ -73,7 +76,8 @@ def split(_typing: Any, floats: Any, count: Any, per_unit: Any, target: Any, apa
         at, length, factor, to, distance = arguments
         given = masked_load(builder, at, _FLOATS, length)
         scaled = builder.fmul(given, splat(builder, factor))
-        whole = builder.fptosi(call(builder, f"llvm.rint.v{LANES}f32", _FLOATS, [scaled]), _INTS)
+        even = call(builder, f"llvm.rint.v{LANES}f32", _FLOATS, [scaled])
+        whole = call(builder, f"llvm.fptosi.sat.v{LANES}i32.v{LANES}f32", _INTS, [even])
         high = builder.ashr(builder.add(whole, ints(128)), ints(8))
         low = builder.sub(whole, builder.shl(high, ints(8)))
         fours = ir.VectorType(_I32, LANES // 4)

@@ -8,7 +8,8 @@ threads share the blocks. Sums of a few sequences stay in registers while the we
     more sequences   gates of a block in parts, one after the other, because registers hold so many sums only
     over 16          passes of up to 16 sequences over each part, which the second level still holds
 
-Reads W, U, both biases (int8: and scales), x, h (c); writes h' (c') to memory that is used again.
+Reads W, U, both biases (int8: and scales), x, h (c); writes h' (c') to memory that is used again. NaN comes out where
+NaN goes in. int8 in digits has one unit for all activations of a sequence: an infinity, too, makes its new state NaN.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from kernels.cells import GATES, Weights
 from kernels.inputs import Floats
 from kernels.vector_gates import LARGEST_INT8
 from kernels.vector_step import Shape, compiled
-from kernels.vectors import DEPTH, DIGITS, LANES, LINE_BYTES, registers, runs
+from kernels.vectors import DEPTH, DIGITS, LANES, LINE_BYTES, MOST_DIGIT_TERMS, registers, runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,7 +43,7 @@ MOST_SEQUENCES = 16
 
 
 def version() -> str:
-    """numba's version, and the widest instructions a product may use here."""
+    """numba's version."""
     return f"numba {numba.__version__}"
 
 
@@ -164,7 +165,9 @@ def _kind(case: Case) -> str:
     """The product that is exact enough and fastest here."""
     if case.dtype == "bfloat16" and case.activations == "bfloat16" and runs("bfloat16 pairs"):
         return "bfloat16 pairs"
-    return "int8 digits" if case.dtype == "int8" and runs("int8 digits") else case.dtype
+    if case.dtype == "int8" and runs("int8 digits"):
+        return "int8 digits" if max(case.input, case.hidden) <= MOST_DIGIT_TERMS else "int8"
+    return case.dtype
 
 
 def _in_place(shape: Shape, case: Case) -> bool:
