@@ -162,6 +162,10 @@ def _uncountable(job: Job) -> str | None:
     case, weights = job.case, cost.of(job.case).weight_bytes
     if case.device != "cpu":
         return "a GPU's step is not counted by a simulator of a processor's caches"
+    if case.steps != 1:
+        return "a call of several steps is not counted"
+    if case.phase != "step" and case.residency == "streamed":
+        return "the simulated last level would hold the weights when a training step reads them again"
     if weights > LARGEST_SET_BYTES:
         return f"{weights} bytes of weights take the simulator too long"
     if case.residency == "resident" and weights < LEAST_OF_NEAR * NEAR:
