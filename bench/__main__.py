@@ -108,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PROFILE",
         help="count the steps of this profile or run folder alone, and write it with its counts to --out",
     )
+    verify.add_argument("--implementation", help="count by this one alone (default: by every one)")
     verify.add_argument("--out", type=Path, help="new folder for the profile that --counts makes")
     step = verb("step", _step, "measure one case of your own, by every implementation that can")
     step.epilog = "example: python -m bench step lstm 1500 --batch 8 --residency streamed"
@@ -215,6 +216,10 @@ def _verify(given: argparse.Namespace) -> int:
     if (given.counts is None) != (given.out is None):
         msg = "--counts and --out belong together: the profile to count for, and a folder for the counted one"
         raise BadUsage(msg)
+    if given.implementation:
+        from kernels import implementations
+
+        implementations.load(given.implementation)
     if given.counts and given.only not in (None, "counted"):
         msg = f"--counts counts bytes, and --only {given.only} does not: leave one of them out"
         raise BadUsage(msg)
@@ -232,10 +237,12 @@ def _verify(given: argparse.Namespace) -> int:
 
 def _verified(given: argparse.Namespace) -> Iterator[tuple[bool, str]]:
     from bench import planted, verify
+    from kernels import implementations
 
     if given.counts:
         yield from verify.profile(given.counts, given.out)
         return
+    names = [given.implementation] if given.implementation else implementations.names()
     parts = verify.PARTS if given.only is None else (given.only,)
     if parts != ("counted",):
         with _run(_one_suite([], curve_seconds=1.0), None) as run:
@@ -246,7 +253,7 @@ def _verified(given: argparse.Namespace) -> Iterator[tuple[bool, str]]:
                 yield from verify.against_c(run)
             run.finish([])
     if "counted" in parts:
-        yield from verify.bytes_counted()
+        yield from verify.bytes_counted(names)
 
 
 def _step(given: argparse.Namespace) -> int:

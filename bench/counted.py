@@ -69,6 +69,20 @@ def jobs(names: Sequence[str]) -> list[Job]:
     return found
 
 
+def jobs_on_gpu(names: Sequence[str], last_level_bytes: int) -> list[Job]:
+    """What is counted on a GPU, with so much second-level cache: every cell, streamed, at two sizes."""
+    return [
+        _job(
+            Case(cell, H, H, 1, residency="streamed", device="cuda", threads=0),
+            name,
+            last_level_bytes,
+        )
+        for name in names
+        for cell in CELLS
+        for H in (1024, 2048)
+    ]
+
+
 def of_points(measured: Sequence[Point]) -> tuple[list[Job], list[Count]]:
     """Jobs for a profile's points, each case once whatever its threads; and the others, with why they are not counted.
 
@@ -148,6 +162,10 @@ def _uncountable(job: Job) -> str | None:
     case, weights = job.case, cost.of(job.case).weight_bytes
     if case.device != "cpu":
         return "a GPU's step is not counted by a simulator of a processor's caches"
+    if case.steps != 1:
+        return "a call of several steps is not counted"
+    if case.phase != "step" and case.residency == "streamed":
+        return "the simulated last level would hold the weights when a training step reads them again"
     if weights > LARGEST_SET_BYTES:
         return f"{weights} bytes of weights take the simulator too long"
     if case.residency == "resident" and weights < LEAST_OF_NEAR * NEAR:

@@ -132,23 +132,6 @@ def of_clock(points: Iterable[Point]) -> list[Doubt]:
     return [Doubt("clock changed", "run", message, advice)]
 
 
-def of_pages(roofs: Iterable[Roof]) -> list[Doubt]:
-    """Whether the processes of one run had memory of different page sizes."""
-    sizes = {roof.page_bytes for roof in roofs if roof.kind == "read" and roof.page_bytes}
-    if len(sizes) < 2:
-        return []
-    listed = " and ".join(str(size) for size in sorted(sizes))
-    message = f"parts of this run had their weights on pages of {listed} bytes"
-    return [
-        Doubt(
-            "page sizes differ",
-            "run",
-            message,
-            "measure it in one go: page size decides bandwidth",
-        )
-    ]
-
-
 def of_sentinel(start: Roof, end: Roof) -> list[Doubt]:
     """Whether the same probe over the same memory ran at another speed at the end than at the start."""
     before, after = stats.median(start.samples), stats.median(end.samples)

@@ -263,7 +263,6 @@ class Run:
             *doubts.of_quota(quota.cpus(), len(threads.cores())),
             *doubts.of_threads(self._all, self._pools.workers),
             *doubts.of_battery(machine.on_battery()),
-            *doubts.of_pages(self._roofs),
             *doubts.of_sentinel(self._start, end),
             *doubts.of_paired_roofs(self._done.values()),
             Doubt(

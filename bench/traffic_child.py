@@ -1,11 +1,13 @@
 """The program that bench/traffic.py runs under callgrind: real steps, each job once with 1 and once with 5 of them.
 
-    python -m bench.traffic_child JOBS PROGRESS
+    python -m bench.traffic_child JOBS PROGRESS [STEPS]
 
 JOBS is a JSON list of {"case", "implementation", "sets"}; PROGRESS gets a JSON line as each begins and ends. Callgrind
 is told when to count by client requests, which do nothing where no valgrind runs: so the same program, run without,
 compiles and caches what an implementation compiles. Nothing is imported while counting is on, and the interpreter's
 own work per step is in both counts alike: what it leaves in the difference is four steps' of it.
+
+With STEPS the jobs are a GPU's: so many steps run between cudaProfilerStart and Stop, for bench/traffic_gpu.py.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ _TOOL = (ord("C") << 24) | (ord("T") << 16)  # callgrind.h, VG_USERREQ_TOOL_BASE
 _ZERO, _DUMP_AT, _START, _STOP = _TOOL + 1, _TOOL + 3, _TOOL + 4, _TOOL + 5
 
 
-def main(jobs: Path, progress: Path) -> None:
+def main(jobs: Path, progress: Path, steps: int | None = None) -> None:
     """Run every job that can be run; what an implementation refuses is noted with its reason."""
     torch.set_num_threads(1)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -52,12 +54,16 @@ def main(jobs: Path, progress: Path) -> None:
             file.write(json.dumps(entry) + "\n")
             file.flush()
 
-        arena = Arena(_arena_bytes(given), "cpu", seed=0)
+        arena = Arena(_arena_bytes(given), "cpu" if steps is None else "cuda", seed=0)
         for number, (case, name, sets) in enumerate(given):
             tell(begin=number)
             signal.alarm(SECONDS_PER_JOB)
             try:
-                _count(request, number, _calls(arena, case, name, sets))
+                calls = _calls(arena, case, name, sets)
+                if steps is None:
+                    _count(request, number, calls)
+                else:
+                    _profile(calls, steps)
             except Exception as error:  # noqa: BLE001 - whatever an implementation raises is why it is not counted
                 reason = str(error) or type(error).__name__
                 tell(end=number, reason=reason.strip().split("\n", 1)[0][:300])
@@ -86,6 +92,18 @@ def _count(
     request(_STOP, b"")
 
 
+def _profile(calls: list[Callable[[], object]], steps: int) -> None:
+    """On a GPU: a whole rotation, then `steps` steps that ncu looks at."""
+    for call in calls:
+        call()
+    torch.cuda.synchronize()
+    torch.cuda.profiler.start()
+    for number in range(steps):
+        calls[number % len(calls)]()
+    torch.cuda.synchronize()
+    torch.cuda.profiler.stop()
+
+
 def _calls(arena: Arena, case: Case, name: str, count: int) -> list[Callable[[], object]]:
     """Steps over `count` sets of weights and all sets of inputs in rotation, as a point is measured."""
     implementation = implementations.load(name)
@@ -93,7 +111,7 @@ def _calls(arena: Arena, case: Case, name: str, count: int) -> list[Callable[[],
     if reason:
         raise Unavailable(reason)
     sets = arena.sets(implementation.layout(case), case.dtype, count)
-    inputs = draw(case, torch.Generator().manual_seed(0))
+    inputs = draw(case, torch.Generator(device=case.device).manual_seed(0))
     bind = implementation.prepare(case, sets, inputs)
     # a rotation of the weights is enough here: the inputs are small beside them
     length = lcm(count, len(inputs)) if count < len(inputs) else count
@@ -130,4 +148,4 @@ def _json(path: Path) -> Any:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:]))

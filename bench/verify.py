@@ -14,20 +14,21 @@ from bench import (
     c_probe,
     counted,
     doubts,
+    machine,
     planted,
     points,
     records,
     stats,
     threads,
     traffic,
+    traffic_gpu,
 )
 from bench.run import claim
-from kernels import implementations
 from kernels.contract import Unavailable
 from kernels.inputs import Arena, set_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from bench.run import Run
     from kernels.implementations import Implementation
@@ -72,9 +73,16 @@ def against_c(run: Run) -> Iterator[tuple[bool, str]]:
             yield found.good, f"     {c_probe.line(found)}"
 
 
-def bytes_counted() -> Iterator[tuple[bool, str]]:
-    """Every cell by every implementation, counted where it can be, or why not."""
-    yield from _told(counted.jobs(implementations.names()))
+def bytes_counted(names: Sequence[str]) -> Iterator[tuple[bool, str]]:
+    """Every cell by each of these implementations, counted where it can be, or why not."""
+    yield from _told(counted.jobs(names))
+    reason = traffic_gpu.missing()
+    if reason:
+        yield True, f"a GPU's bytes are not counted: {reason}"
+        return
+    last_level = max(gpu["l2_bytes"] or counted.FAR for gpu in machine.gpus())
+    for found in traffic_gpu.count(counted.jobs_on_gpu(names, last_level)):
+        yield counted.good(found), f"     {counted.line(found)}"
 
 
 def profile(path: Path, folder: Path) -> Iterator[tuple[bool, str]]:

@@ -22,7 +22,7 @@ from bench.records import Point, Roof
 from bench.roofs import call, read
 from kernels.contract import Case
 from kernels.implementations import torch_cell
-from kernels.inputs import HUGE_PAGE, Arena
+from kernels.inputs import HUGE_PAGE
 
 CASE = Case("lstm", hidden=64, input=32, batch=4)
 
@@ -226,14 +226,6 @@ def test_small_pages_are_told_and_large_ones_are_not():
     assert size == os.sysconf("SC_PAGE_SIZE")
     assert codes(doubts.of_machine({}, {}, size, None)) == ["small pages"]
     assert not doubts.of_machine({}, {}, HUGE_PAGE, None)
-    if machine.page_bytes(Arena(8 << 20, "cpu", 0).address) == HUGE_PAGE:
-        assert codes(doubts.of_pages([roof(1.0), roof(1.0, page_bytes=size)])) == [
-            "page sizes differ"
-        ]
-
-
-def test_pages_of_one_size_are_no_doubt():
-    assert not doubts.of_pages([roof(1.0), roof(2.0), roof(1.0, kind="matmul", page_bytes=None)])
 
 
 @pytest.mark.parametrize(("governor", "told"), [("powersave", True), ("performance", False)])

@@ -180,6 +180,7 @@ def test_a_count_goes_to_every_point_of_its_case_whatever_the_threads_and_to_no_
     [
         (Case("rnn", 256, 256, 1), "too few to outgrow"),
         (Case("rnn", 64, 64, 1, residency="streamed"), "too few to outgrow"),
+        (Case("rnn", 1024, 1024, 1, phase="train", residency="streamed"), "reads them again"),
         (Case("lstm", 4096, 4096, 1), "take the simulator too long"),
         (Case("lstm", 1024, 1024, 1, device="cuda", threads=0), "GPU"),
     ],

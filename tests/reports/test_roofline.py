@@ -156,6 +156,16 @@ def test_the_level_of_no_levels_is_none():
     assert only(synthetic.point(), levels=(Level("cuda", "HBM", None, 4e12),)).level is None
 
 
+def test_points_of_one_machine_are_compared_by_time_times_paired_roof_round_by_round():
+    point = replace(
+        synthetic.point(),
+        seconds=(1.0, 2.0, 4.0),
+        roof_bytes_per_s=(9.0, 5.0, 2.0),
+        roof_flop_per_s=(),
+    )
+    assert only(point).normalised.median == 9.0  # of 9, 10 and 8; the medians' product would be 10
+
+
 def test_what_is_missing_is_none_and_never_zero():
     point = synthetic.point()
     without_roofs = only(point, roofs=())
