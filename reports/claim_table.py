@@ -25,9 +25,11 @@ def table(profile: Profile) -> Table:
 
 def figures(profile: Profile) -> Table:
     """What each claim's verdict rests on, or what is missing: a row per figure."""
+    found = claims.of(profile)
+    several = len({claim.device for claim in found}) > 1
     lines = [
-        (Cell(str(claim.number)), Cell(claim.device), Cell(figure))
-        for claim in claims.of(profile)
+        (Cell(f"{claim.number}, {claim.device}" if several else str(claim.number)), Cell(figure))
+        for claim in found
         for figure in claim.figures
     ]
-    return Table(("claim", "device", "figure"), tuple(lines))
+    return Table(("claim", "figure"), tuple(lines))

@@ -132,7 +132,7 @@ def _layers(profile: Profile) -> Found:
     layers = ", ".join(f"{cell.upper()} {counted[cell]:g}" for cell in GATES if cell in counted)
     figures = [f"linear layers per step, by its FLOPs: {layers}"] if layers else []
     by_batch: dict[int, list[bool | None]] = {}
-    for share in series.shares(profile):
+    for share in (one for one in series.shares(profile) if one.case.phase == "step"):
         where = f"{setting(share.case)}, B {share.case.batch}, {share.implementation}"
         held = f"{percent(share.flops)} of the FLOPs, {percent(share.bytes)} of the bytes"
         figures.append(f"{where}: {held}, {_share(share.time)} of the time")
@@ -182,12 +182,16 @@ def _more_compute(profile: Profile, group: Sequence[Series]) -> Found:
     if free is not None and len(best.planned) > 1:
         for batch, found in evidence.items():
             found.append(free > 1 if batch == 1 else batch <= free)
-        ridge = f"; the roofs predict the ridge at {best.ridge_batch}" if best.ridge_batch else ""
+        ridge = (
+            f"; by the roofs arithmetic takes over at {best.ridge_batch}"
+            if best.ridge_batch
+            else ""
+        )
         figures.append(f"free batch {best.free_text}{ridge}")
     if not figures:
         figures.append("no other threads, weights or batches were measured beside it")
     states = {batch: ternary.weighed(found) for batch, found in evidence.items()}
-    return states, [_named(best), *figures]
+    return states, _headed(_named(best), figures)
 
 
 def _inefficient(profile: Profile, group: Sequence[Series]) -> Found:
@@ -202,11 +206,11 @@ def _inefficient(profile: Profile, group: Sequence[Series]) -> Found:
     if not reached:
         return _open("no arithmetic roof was measured for it")
     case = group[0].case
-    peak = roofs.arithmetic_roof(profile, case.device, case.threads, case.dtype)
-    of_what = f" of {giga(peak)} GFLOP/s" if peak else ""
+    peak = roofs.arithmetic_roof(profile, case.device, case.threads, case.dtype, case.activations)
+    of_what = f", of {giga(peak)} GFLOP/s" if peak else ""
     shares = ", ".join(f"B {batch} {percent(at.median)}" for batch, at in sorted(reached.items()))
     below = {b: ternary.negated(ternary.at_least(at, INEFFICIENT)) for b, at in reached.items()}
-    return below, [f"{setting(case)}, the best of all implementations{of_what}: {shares}"]
+    return below, [f"{setting(case)}: the best implementation reaches{of_what}: {shares}"]
 
 
 def _slower(profile: Profile, group: Sequence[Series]) -> Found:
@@ -237,7 +241,7 @@ def _slower(profile: Profile, group: Sequence[Series]) -> Found:
         figures.append(f"B {lstm.case.batch}: {ratios}; elasticity {decimal(follows.median)}")
     if not figures:
         return _open("RNN and GRU of the same size were not measured beside the LSTM")
-    return states, [f"{_named(best)}, by time x paired roof", *figures]
+    return states, _headed(f"{_named(best)}, by time x paired roof", figures)
 
 
 def _best(group: Sequence[Series]) -> Series:
@@ -285,6 +289,11 @@ def _told(outcome: Outcome) -> Iterable[str]:
         what = f"{other.dtype} for {one.dtype} weights: elasticity of time to bytes"
     interval = f"{decimal(value.low)} to {decimal(value.high)}"
     yield f"B {one.batch}, {what} {decimal(value.median)} ({interval}), predicted {predicted}"
+
+
+def _headed(head: str, figures: Sequence[str]) -> list[str]:
+    """The figures, the first with what all of them are about in front."""
+    return [f"{head}: {figures[0]}", *figures[1:]]
 
 
 def _named(one: Series) -> str:

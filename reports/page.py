@@ -86,13 +86,13 @@ FREE = """The free batch is the largest whose step costs at most 1.25 times the 
 measured; the predicted ridge is the smallest batch for which the roofs let arithmetic take longer than bytes;
 the last column is the last batch of an unbroken run from 1 whose bandwidth verdicts are confirmed."""
 
-EXPERIMENTS = """Each compares two points that differ in one thing. The elasticity is d log t / d log of what was
-changed: of t_bytes for residency and bytes, of B, or of the threads. Beside it stands what each bound predicts, as the
-roofs stood at both points. It says something only where predictions lie far enough apart, and where the whole interval
-lies beside one of them. A contest is the same step by a quicker implementation."""
+EXPERIMENTS = """An experiment compares two points that differ in one thing. The elasticity is d log t / d log of
+what was changed: of t_bytes for residency and bytes, of B, or of the threads. Beside it stands what each bound
+predicts, as the roofs stood at both points. It says something only where predictions lie far enough apart, and
+where the whole interval lies beside one of them. A contest is the same step by a quicker implementation."""
 
-THREADS = """Roofs are the best of their samples. One thread against all decides between bandwidth and compute only
-where the two speed-ups differ by 1.3 times or more."""
+THREADS = """What more threads add, best of all samples: one thread against all decides between bandwidth and compute
+only where the two speed-ups differ by 1.3 times or more."""
 
 CLAIMS = """What "Limitations of RNN, LSTM and GRU" states about hardware, tested on this machine. Supported needs
 evidence that could have gone the other way. Up to a batch: from the smallest on, without a gap. Not testable: points

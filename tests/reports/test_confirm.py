@@ -31,7 +31,7 @@ def test_one_experiment_does_not():
 
 def test_two_of_a_kind_are_one_experiment():
     found = of(*(step(fraction=0.9, batch=batch) for batch in (2, 1, 4)))
-    assert (found.confirmed, found.reason) == (False, "batch cannot exclude overhead")
+    assert (found.confirmed, found.reason) == (False, "batch alone supports it")
 
 
 def test_experiments_that_leave_a_rival_do_not_confirm():
@@ -45,11 +45,29 @@ def test_experiments_that_leave_a_rival_do_not_confirm():
 
 
 def test_two_experiments_that_leave_the_same_rival_do_not_confirm_either():
-    """One thread reads memory nearly as fast as two; neither that nor the batch could show the cost of a call."""
-    (alone, both), fields = threaded(read=0.9, products=0.5, taken=0.9)
-    made = profile([alone, both, step(fraction=0.9, batch=2)], **fields)
+    """Roofs that speed up alike cannot show products at work, nor can bytes whose products are quicker too."""
+    (alone, both), fields = threaded(read=1 / 1.8, products=1 / 1.9, taken=1 / 1.8)
+    made = profile([alone, both, step(fraction=0.9, dtype="bfloat16")], **fields)
     found = confirm.verdicts(made)[both.key]
-    assert (found.confirmed, found.reason) == (False, "batch and threads cannot exclude overhead")
+    assert (found.confirmed, found.reason) == (False, "bytes and threads cannot exclude compute")
+
+
+def test_overhead_needs_excluding_where_it_is_named_beside_the_bound():
+    """One thread reads nearly as fast as two: neither that nor the batch could show the cost of a call."""
+    (alone, both), fields = threaded(read=0.9, products=0.5, taken=0.9)
+    points = [alone, both, step(fraction=0.9, batch=2)]
+    assert confirm.verdicts(profile(points, **fields))[both.key].reason == "batch and threads agree"
+    called = [
+        replace(
+            point,
+            seconds=tuple(taken * 1.3 for taken in point.seconds),
+            floor_seconds=0.3 * point.seconds[5],
+        )
+        for point in points
+    ]
+    found = confirm.verdicts(profile(called, **fields))[called[1].key]
+    assert (found.name, found.confirmed) == ("bandwidth + overhead", False)
+    assert found.reason == "batch and threads cannot exclude overhead"
 
 
 def test_one_contradiction_blocks_any_number_that_agree():
@@ -119,7 +137,7 @@ def test_a_point_without_partners_says_so():
 def test_partners_that_do_not_decide_are_named():
     noisy = {"fraction": 0.9, "spread": 0.1}
     made = of(step(fraction=0.9), resident(fraction=0.55), step(**noisy, batch=2))
-    assert made.reason == "batch cannot exclude overhead"
+    assert made.reason == "batch alone supports it"
     assert of(step(fraction=0.9), resident(fraction=0.55)).reason == "residency decided nothing"
 
 

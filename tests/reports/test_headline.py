@@ -34,7 +34,7 @@ def test_the_best_implementation_is_named_with_pytorchs_own_beside_it():
 
 def test_a_bound_is_never_named_without_saying_that_it_is_unconfirmed():
     text = headline(profile(series(0.9)))
-    assert "(unconfirmed: batch cannot exclude overhead)" in text
+    assert "(unconfirmed: batch alone supports it)" in text
     assert "bound" not in text
 
 

@@ -101,7 +101,7 @@ def test_the_claims_stand_with_their_verdict_their_experiment_and_their_figures(
     lines = text[text.index("## Claims about the hardware") :].splitlines()
     (claim,) = (line for line in lines if line.startswith("| 2 | These layers need memory"))
     assert "| not supported here | residency, bytes, batch and threads" in claim
-    assert any(line.startswith("| 2 | cpu | lstm, H 1024, streamed") for line in lines)
+    assert any(line.startswith("| 2 | lstm, H 1024, streamed") for line in lines)
     assert "Claims about the hardware" not in markdown.render(document(profile()))
 
 
