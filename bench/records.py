@@ -12,6 +12,7 @@ import os
 import types
 import typing
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -303,6 +304,10 @@ def _read(kind: Any, data: object, where: str) -> Any:
     if origin is tuple:
         if not isinstance(data, list | tuple):
             raise _bad(where, data, "a list")
+        if arguments[0] is float and all(type(item) is float for item in data):
+            samples = tuple(data)
+            if all(map(math.isfinite, samples)):
+                return samples
         return tuple(
             _read(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(data)
         )
@@ -335,7 +340,7 @@ def _read(kind: Any, data: object, where: str) -> Any:
 def _read_record(kind: Any, data: object, where: str) -> Any:
     if not isinstance(data, dict):
         raise _bad(where, data, "an object")
-    hints = typing.get_type_hints(kind)
+    hints = _hints(kind)
     known = {f.name for f in fields(kind)}
     unknown = sorted(str(key) for key in data.keys() - known)
     if unknown:
@@ -351,6 +356,11 @@ def _read_record(kind: Any, data: object, where: str) -> Any:
         missing = str(error).split(": ", 1)[-1]
         msg = f"{where}: missing {missing}"
         raise BadProfile(msg) from error
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
 
 
 def _is_finite(number: float) -> bool:

@@ -1,7 +1,7 @@
-"""The pictures: measured roofline, step time against batch, bandwidth against working set.
+"""The pictures: measured roofline, the same in times, step time against batch, bandwidth against working set.
 
-Log-log throughout. Heavy straight lines are measured roofs (best of their samples); points are
-medians with the 95 % interval as error bar, hollow because their bytes are modelled. Colours are Okabe and Ito's, which
+Log-log throughout. Heavy straight lines are measured roofs (best of their samples); points are medians with the 95 %
+interval as error bar, hollow where their bytes are modelled and filled where counted. Colours are Okabe and Ito's, which
 colour-blind readers can tell apart; an implementation keeps its colour in every picture.
 """
 
@@ -26,6 +26,8 @@ INK, MUTED, GRID, PAPER = "#1b1f24", "#68707a", "#e4e7eb", "#fefefe"
 
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+DPI, IMAGE_DPI = 200, 120
+"""Of the PNG, and of what is an image within SVG and PDF because there is so much of it."""
 WIDTH = 7.2
 """Inches: the text width of a page."""
 
@@ -64,6 +66,7 @@ STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "rnn-roofline",
     "pdf.fonttype": 42,
+    "pdf.compression": 3,
 }
 
 
@@ -85,10 +88,12 @@ def save_all(profile: Profile, folder: Path) -> list[str]:
     from reports.plot_bandwidth import bandwidth_against_working_set
     from reports.plot_roofline import roofline
     from reports.plot_time import time_against_batch
+    from reports.plot_time_roofline import time_roofline
 
     names = []
     for name, draw in (
         ("roofline", roofline),
+        ("time_roofline", time_roofline),
         ("time_against_batch", time_against_batch),
         ("bandwidth_against_working_set", bandwidth_against_working_set),
     ):
@@ -97,13 +102,22 @@ def save_all(profile: Profile, folder: Path) -> list[str]:
             if drawn is None:
                 continue
             figure = figure_of(drawn)
+            _lay_out(figure)
             # No dates: the same profile gives the same files.
-            figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
-            figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None})
-            figure.savefig(folder / f"{name}.png", dpi=200)
+            figure.savefig(folder / f"{name}.svg", metadata={"Date": None}, dpi=IMAGE_DPI)
+            figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None}, dpi=IMAGE_DPI)
+            figure.savefig(folder / f"{name}.png", dpi=DPI, pil_kwargs={"compress_level": 3})
             plt.close(figure)
         names.append(name)
     return names
+
+
+def _lay_out(figure: Figure) -> None:
+    """Place everything once: an engine that stays would draw the whole figure anew before each file."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine(None)
 
 
 def roofline(profile: Profile, ax: Axes | None = None) -> Any:
@@ -157,27 +171,14 @@ def panels(
     for i, cell in enumerate(cells):
         for j, residency in enumerate(residencies):
             memory = ", from memory" if residency == "streamed" else ""
-            name = cell.upper() if phase == "step" else f"{cell.upper()} training"
+            name = cell if " " in cell else cell.upper()
+            name = name if phase == "step" else f"{name} training"
             axes[i, j].set_title(f"{name}, weights {residency}{memory}")
     return figure, axes
 
 
-def series_line(
-    ax: Axes, x: Sequence[float], y: Sequence[float], spread: Sequence[Sequence[float]], **look: Any
-) -> None:
-    """Points of a series, hollow, with their intervals, joined by a thin line."""
-    common: dict[str, Any] = {
-        "markersize": 4.2,
-        "markerfacecolor": "none",
-        "markeredgewidth": 0.9,
-        "zorder": 3,
-    }
-    lines: dict[str, Any] = {"linewidth": 0.9, "elinewidth": 0.8, "capsize": 1.5}
-    ax.errorbar(x, y, yerr=spread, **common, **lines, **look)
-
-
-def plain_log(ax: Axes, axis: str, base: int = 10) -> None:
-    """A logarithmic axis whose ticks read 1, 10, 100: no exponents."""
+def plain_log(ax: Axes, axis: str, base: int = 10, *, decades: bool = False) -> None:
+    """A logarithmic axis whose ticks read 1, 2, 5, 10, or with `decades` 1, 10, 100: no exponents."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     from reports.units import number
@@ -187,7 +188,7 @@ def plain_log(ax: Axes, axis: str, base: int = 10) -> None:
     else:
         ax.set_yscale("log", base=base)
     chosen = ax.xaxis if axis == "x" else ax.yaxis
-    steps = (1.0, 2.0, 5.0) if base == 10 else (1.0,)
+    steps = (1.0, 2.0, 5.0) if base == 10 and not decades else (1.0,)
     chosen.set_major_locator(LogLocator(base=base, subs=steps, numticks=30))
     chosen.set_minor_locator(NullLocator())
     chosen.set_major_formatter(FuncFormatter(lambda value, _: trimmed(number(value))))

@@ -107,7 +107,7 @@ def setting(case: Case) -> str:
     if case.input != case.hidden:
         words.append(f"I {case.input}")
     words += [case.residency, dtypes(case)]
-    words.append(threads(case) if case.device == "cpu" else case.device)
+    words.append(setup(case.device, case.threads))
     return ", ".join(words)
 
 
@@ -126,7 +126,12 @@ def _kind(case: Case) -> str:
 
 def threads(case: Case) -> str:
     """`1 thread`, `2 threads`."""
-    return f"{case.threads} thread{'' if case.threads == 1 else 's'}"
+    return setup("cpu", case.threads)
+
+
+def setup(device: str, threads: int) -> str:
+    """Where a step runs, in words: `2 threads`, or the device that is no CPU."""
+    return f"{threads} thread{'' if threads == 1 else 's'}" if device == "cpu" else device
 
 
 def dtypes(case: Case) -> str:

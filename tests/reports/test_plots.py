@@ -117,9 +117,9 @@ def test_labels_of_one_panel_do_not_overlap(made):
 
 def test_time_has_a_limit_line_beneath_every_measured_one(made):
     ax = time_against_batch(made)[0, 0]
-    limits = [line for line in ax.lines if line.get_color() == plots.MUTED]
-    measured = [line for line in ax.lines if line.get_marker() == "o" and line not in limits]
-    measured = [line for line in measured if len(line.get_xdata()) == 3]
+    dotted = [line for line in ax.lines if line.get_marker() == "o"]
+    limits = [line for line in dotted if line.get_color() == plots.MUTED]
+    measured = [line for line in dotted if line not in limits and len(line.get_xdata()) == 3]
     assert len(limits) == 1
     assert len(measured) == 2
     for line in measured:
