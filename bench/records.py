@@ -21,6 +21,10 @@ from kernels.contract import Case, InvalidCase
 SCHEMA = "rnn-roofline/1"
 METHOD = 1
 LARGEST_FILE_BYTES = 256 << 20
+MOST_RECORDS = 100_000
+LONGEST_TEXT = 1 << 20
+DEEPEST = 32
+"""Bounds on what is read: of each kind of record, of a text in characters, of objects within objects."""
 STATUSES = ("ok", "failed", "skipped")
 
 T = TypeVar("T")
@@ -227,6 +231,9 @@ def from_journal(folder: Path) -> Profile:
         elif kind == "levels":
             levels = _read(tuple[Level, ...], entry[kind], where)
         elif kind in _KINDS:
+            if len(found[kind]) >= MOST_RECORDS:
+                msg = f"{path}: more than {MOST_RECORDS} {kind}s: split the suite"
+                raise BadProfile(msg)
             record: Any = read(_KINDS[kind], entry[kind], where)
             found[kind][_identity(record, number)] = record
         else:
@@ -260,9 +267,9 @@ def load(path: Path) -> Profile:
     text = _text(path)
     try:
         data = json.loads(text)
-        json.dumps(
-            data, ensure_ascii=False
-        ).encode()  # a lone surrogate is no text, and could not be written again
+        if "\\ud" in text or "\\uD" in text:
+            # A lone surrogate is no text, and could not be written again; it can only come as an escape.
+            json.dumps(data, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         msg = f"{path}: not JSON ({error}): give a profile.json of this suite"
         raise BadProfile(msg) from error
@@ -282,6 +289,11 @@ def from_dict(data: object, where: str) -> Profile:
     if data.get("method") != METHOD:
         msg = f"{where}: method {data.get('method')!r} is not {METHOD}: profiles of different methods are not compared"
         raise BadProfile(msg)
+    for name in ("roofs", "levels", "points", "doubts"):
+        found = data.get(name)
+        if isinstance(found, list) and len(found) > MOST_RECORDS:
+            msg = f"{where}.{name}: {len(found)} are more than the {MOST_RECORDS} a profile may have: split the suite"
+            raise BadProfile(msg)
     return read(Profile, data, where)
 
 
@@ -291,7 +303,11 @@ def read(cls: type[T], data: object, where: str) -> T:
 
 
 def _read(kind: Any, data: object, where: str) -> Any:
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if kind is not float and type(data) is kind:
+        if isinstance(data, str):
+            _short(data, where)
+        return data
+    origin, arguments = _parts(kind)
     if kind is Any:
         _finite(data, where)
         return data
@@ -314,6 +330,8 @@ def _read(kind: Any, data: object, where: str) -> Any:
     if origin is dict:
         if not isinstance(data, dict):
             raise _bad(where, data, "an object")
+        for key in data:
+            _short(key, where)
         return {key: _read(arguments[1], value, f"{where}.{key}") for key, value in data.items()}
     if (
         kind is float
@@ -359,6 +377,11 @@ def _read_record(kind: Any, data: object, where: str) -> Any:
 
 
 @cache
+def _parts(kind: Any) -> tuple[Any, tuple[Any, ...]]:
+    return typing.get_origin(kind), typing.get_args(kind)
+
+
+@cache
 def _hints(kind: type) -> dict[str, Any]:
     return typing.get_type_hints(kind)
 
@@ -370,14 +393,29 @@ def _is_finite(number: float) -> bool:
         return False
 
 
-def _finite(data: object, where: str) -> None:
-    """Refuse numbers that are none, wherever they are in a free object: they could not be written again."""
-    if isinstance(data, dict):
+def _short(text: str, where: str) -> None:
+    if len(text) > LONGEST_TEXT:
+        msg = f"{where[:200]}: a text of {len(text)} characters: give at most {LONGEST_TEXT}"
+        raise BadProfile(msg)
+
+
+def _finite(data: object, where: str, depth: int = 1) -> None:
+    """Refuse numbers that are none, wherever they are in a free object: they could not be written again.
+
+    Refuse texts that are too long and objects too deep, too.
+    """
+    if depth > DEEPEST:
+        msg = f"{where[:200]}: nested deeper than {DEEPEST}: flatten it"
+        raise BadProfile(msg)
+    if isinstance(data, str):
+        _short(data, where)
+    elif isinstance(data, dict):
         for key, value in data.items():
-            _finite(value, f"{where}.{key}")
+            _short(key, where)
+            _finite(value, f"{where}.{key}", depth + 1)
     elif isinstance(data, list | tuple):
         for index, value in enumerate(data):
-            _finite(value, f"{where}[{index}]")
+            _finite(value, f"{where}[{index}]", depth + 1)
     elif isinstance(data, float) and not math.isfinite(data):
         raise _bad(where, data, "a number")
 

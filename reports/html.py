@@ -84,7 +84,7 @@ def plotly() -> str | None:
 def embedded(data: object) -> str:
     """Data as JSON that no reader of HTML can take for markup: no `<`, `>` or `&` is in it."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    escapes = {
+    escapes: dict[str, str | int | None] = {
         "<": "\\u003c",
         ">": "\\u003e",
         "&": "\\u0026",

@@ -111,8 +111,14 @@ def _of(case: Case) -> Setup:
 
 
 def _setups(profile: Profile) -> list[Setup]:
-    """Every setup that has a point, that with most points first, of those alike the one with most threads."""
+    """Every setup that has a point, that with most points first, of those alike the one with most threads.
+
+    Without points every device whose roofs were measured, at all threads.
+    """
     found = [_of(row.case) for row in roofline.rows(profile)]
+    if not found:
+        devices = dict.fromkeys(roof.device for roof in profile.roofs)
+        found = [(name, roofs.all_threads(profile, name) or 0) for name in devices]
     counts = {setup: found.count(setup) for setup in dict.fromkeys(found)}
     return sorted(counts, key=lambda setup: (-counts[setup], setup[0], -setup[1]))
 

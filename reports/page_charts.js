@@ -298,7 +298,7 @@ function bandwidth(view) {
   const names = setup.curves.map((curve) => plain(curve.name)).filter((name) => !name.startsWith("read"));
   return {
     traces: [...curves, ...marks(view, at, { joined: false })], notes, head: 42,
-    key: ["black: read roof, solid at all threads", ...names.map((name) => `${glyphOfCurve(name)} ${name}`)].join("\u2003"),
+    key: ["plain line: read roof, dashed at fewer threads", ...names.map((name) => `${glyphOfCurve(name)} ${name}`)].join("\u2003"),
     layout: {
       shapes,
       xaxis: axis(view, "working set, all threads together", {

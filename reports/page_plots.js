@@ -105,7 +105,7 @@ function plotsOf(data) {
       const x = Math.max(x0, y0 - log(rate)), y = x + log(rate);
       // Beneath its line where the next faster roof leaves no room above.
       const apart = before === null ? Infinity : log(before / rate) * perY * Math.cos(angle);
-      const off = (size / 2 + 3) * (apart < 2 * size ? -1 : 1), middle = text.length * size * 0.28 + 8;
+      const off = (size / 2 + 4.5) * (apart < 2 * size ? -1 : 1), middle = text.length * size * 0.28 + 8;
       before = rate;
       const place = { x: x * perX + middle * Math.cos(angle), y: y * perY + middle * Math.sin(angle) };
       if (place.x > x1 * perX || place.y > y1 * perY) continue;

@@ -230,7 +230,7 @@ def _along(ax: Axes, frame: Frame, index: int, colour: str) -> None:
     ax.text(
         x,
         x * slope,
-        f"{level.name} {trimmed(giga(level.bytes_per_s))} GB/s",
+        f"{plots.name_of(level.name)} {trimmed(giga(level.bytes_per_s))} GB/s",
         # The direction in data; matplotlib turns it to the panel's, whose size is not known yet.
         rotation=degrees(atan(slope)),
         transform_rotates_text=True,

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from reports.series import Series
 
 INCHES_PER_DECADE = 0.65
+ROOM = 12
+"""Batch sizes that can stand beside one another; of more, the axis names powers of two."""
 LIMIT = 2.2
 """Size of the marks on what the roofs allow."""
 
@@ -93,7 +95,8 @@ def _panel(
 ) -> None:
     plots.plain_log(ax, "x", base=2)
     plots.plain_log(ax, "y")
-    ax.set_xticks(list(batches), [str(batch) for batch in batches])
+    if len(batches) <= ROOM:
+        ax.set_xticks(list(batches), [str(batch) for batch in batches])
     by_colour = plots.colours(profile)
     by_size = plots.markers({point.case.hidden for point in profile.points})
     allowed = [
@@ -107,12 +110,17 @@ def _panel(
     marks.draw(ax, allowed, many=many, size=LIMIT)
     lines = []
     for one in shown:
-        times = [tuple(end * factor for end in row.seconds) for row in one.rows]
         # Filled stands for the free batch here: nothing on these axes rests on bytes.
         free = one.free_batch if len(one.rows) >= grouped.LONG else None
         dots = tuple(
-            Mark(row.case.batch, *time, filled=row.case.batch == free)
-            for row, time in zip(one.rows, times, strict=True)
+            Mark(
+                row.case.batch,
+                row.seconds.median * factor,
+                row.seconds.low * factor,
+                row.seconds.high * factor,
+                filled=row.case.batch == free,
+            )
+            for row in one.rows
         )
         lines.append(Line(dots, by_colour[one.implementation], by_size[one.case.hidden]))
     marks.draw(ax, lines, many=many)

@@ -6,7 +6,6 @@ After Wang et al., "Time-Based Roofline for Deep Learning Performance Analysis" 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log10
 from typing import TYPE_CHECKING, Any
 
 from reports import marks, plots

@@ -1,13 +1,14 @@
 """The pictures: measured roofline, the same in times, step time against batch, bandwidth against working set.
 
 Log-log throughout. Heavy straight lines are measured roofs (best of their samples); points are medians with the 95 %
-interval as error bar, hollow where their bytes are modelled and filled where counted. Colours are Okabe and Ito's, which
-colour-blind readers can tell apart; an implementation keeps its colour in every picture.
+interval as error bar, hollow where their bytes are modelled and filled where counted. Colours are Okabe and Ito's,
+which colour-blind readers can tell apart; an implementation keeps its colour in every picture.
 """
 
 from __future__ import annotations
 
 import sys
+import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DPI, IMAGE_DPI = 200, 120
 """Of the PNG, and of what is an image within SVG and PDF because there is so much of it."""
+MOST_ENTRIES, LONGEST_NAME = 32, 28
 WIDTH = 7.2
 """Inches: the text width of a page."""
 
@@ -77,13 +79,16 @@ def style() -> Iterator[None]:
 
     if "matplotlib.pyplot" not in sys.modules:
         mpl.use("Agg", force=False)
-    with mpl.rc_context(STYLE):  # type: ignore[arg-type]
+    with mpl.rc_context(STYLE), warnings.catch_warnings():  # type: ignore[arg-type]
+        # A name in a script that the font lacks is drawn as boxes here; SVG and the page have it as text.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield
 
 
 def save_all(profile: Profile, folder: Path) -> list[str]:
     """Write each picture as SVG, PNG and PDF into `folder`. Returns the names of those there was data for."""
     import matplotlib.pyplot as plt
+    from matplotlib.text import Text
 
     from reports.plot_bandwidth import bandwidth_against_working_set
     from reports.plot_roofline import roofline
@@ -102,6 +107,9 @@ def save_all(profile: Profile, folder: Path) -> list[str]:
             if drawn is None:
                 continue
             figure = figure_of(drawn)
+            for text in figure.findobj(Text):
+                # A ligature is a glyph beyond the alphabet: "float32" would need a second font within the PDF.
+                text.set_fontfeatures(("-liga",))
             _lay_out(figure)
             # No dates: the same profile gives the same files.
             figure.savefig(folder / f"{name}.svg", metadata={"Date": None}, dpi=IMAGE_DPI)
@@ -132,6 +140,16 @@ def figure_of(drawn: Any) -> Figure:
     axes = drawn if hasattr(drawn, "figure") else drawn.flat[0]
     figure: Figure = axes.figure
     return figure
+
+
+def name_of(text: str) -> str:
+    """A name of a profile as a picture can hold it: printable, and no longer than there is room for."""
+    shown = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    return (
+        shown
+        if len(shown) <= LONGEST_NAME
+        else shown[: LONGEST_NAME - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    )
 
 
 def colours(profile: Profile) -> dict[str, str]:
@@ -200,7 +218,12 @@ def trimmed(text: str) -> str:
 
 
 def legend(figure: Figure, handles: Sequence[Any]) -> None:
-    """One legend below all panels, at most four entries a row."""
+    """One legend below all panels, at most four entries a row; of very many the first, and how many more there are."""
+    if len(handles) > MOST_ENTRIES:
+        from matplotlib.lines import Line2D
+
+        more = Line2D([], [], linestyle="none", label=f"and {len(handles) - MOST_ENTRIES} more")
+        handles = [*handles[:MOST_ENTRIES], more]
     columns = min(4, len(handles)) if len(handles) != 5 else 5
     figure.legend(handles=list(handles), loc="outside lower center", ncols=columns)
 
@@ -210,7 +233,7 @@ def implementation_handles(profile: Profile, shown: set[str]) -> list[Any]:
     from matplotlib.lines import Line2D
 
     return [
-        Line2D([], [], color=colour, linewidth=1.6, label=name)
+        Line2D([], [], color=colour, linewidth=1.6, label=name_of(name))
         for name, colour in colours(profile).items()
         if name in shown
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import wraps
+from functools import update_wrapper
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
@@ -27,8 +27,7 @@ def remembered(
     """
     kept: dict[int, tuple[Profile, dict[Hashable, T]]] = {}
 
-    @wraps(function)
-    def asked(profile: Profile, *arguments: P.args, **named: P.kwargs) -> T:
+    def asked(profile: Profile, /, *arguments: P.args, **named: P.kwargs) -> T:
         if id(profile) not in kept:
             while len(kept) >= MOST:
                 del kept[next(iter(kept))]
@@ -39,4 +38,5 @@ def remembered(
             answers[question] = function(profile, *arguments, **named)
         return answers[question]
 
+    update_wrapper(asked, function)
     return asked

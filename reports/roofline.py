@@ -77,16 +77,6 @@ def counted_intensity(row: Row) -> float | None:
     return row.point.flops["linear"] / total if total else None
 
 
-def row_of(profile: Profile, point: Point) -> Row:
-    """The row of a good point of the profile; formed once, however many ask. Raises KeyError for another point."""
-    return _by_key(profile)[point.key]
-
-
-@remembered
-def _by_key(profile: Profile) -> dict[str, Row]:
-    return {row.point.key: row for row in rows(profile)}
-
-
 def order(point: Point) -> tuple[object, ...]:
     """How points are listed everywhere: by cell, part, phase, residency, hidden, dtype, batch, implementation."""
     case = point.case

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reports import confirm, doubts, roofline
+from reports.remember import remembered
 from reports.units import ABSENT, giga, number, percent, percent_range, span, time_unit
 
 if TYPE_CHECKING:
@@ -144,6 +145,7 @@ def outcome(point: Point) -> str:
     return f"{point.status}: {point.reason or 'no reason recorded'}"
 
 
+@remembered
 def held(profile: Profile) -> dict[str, tuple[Row, Verdict]]:
     """Row and verdict of every good point, by its key; those that failed or were skipped have none."""
     verdicts = confirm.verdicts(profile)
