@@ -32,12 +32,13 @@ def data(profile: Profile) -> dict[str, Any]:
     setups = _setups(profile)
     at = {setup: index for index, setup in enumerate(setups)}
     series: dict[tuple[Case, str], int] = {}
-    verdicts: dict[str, int] = {}
+    verdicts: dict[tuple[str, str], int] = {}
+    held = tables.held(profile)
     columns: dict[str, list[Any]] = {name: [] for name in ("series", "batch", "verdict", "counted")}
     for row in rows:
         key = (replace(row.case, batch=1), row.point.implementation)
-        found = tables.held(profile, row.point)[1]
-        said = found.marked if found else ""
+        found = held[row.point.key][1]
+        said = (found.marked, found.reason)
         columns["series"].append(series.setdefault(key, len(series)))
         columns["batch"].append(row.case.batch)
         columns["verdict"].append(verdicts.setdefault(said, len(verdicts)))
@@ -64,8 +65,8 @@ def data(profile: Profile) -> dict[str, Any]:
 
 def _start(rows: Sequence[roofline.Row]) -> dict[str, str]:
     """What is chosen when the page opens, among kinds of which there are several: whole steps of the LSTM."""
-    found = {"part": {row.case.part for row in rows}, "cell": {row.case.cell for row in rows}}
-    wanted = {"part": "cell", "cell": "lstm"}
+    wanted = {"phase": "step", "part": "cell", "cell": "lstm"}
+    found = {name: {getattr(row.case, name) for row in rows} for name in wanted}
     return {name: wanted[name] for name, kinds in found.items() if {wanted[name]} < kinds}
 
 
@@ -128,6 +129,7 @@ def _series(case: Case, implementation: str, setup: int) -> dict[str, Any]:
         "words": tables.setting(case),
         "cell": case.cell,
         "part": case.part,
+        "phase": case.phase,
         "H": case.hidden,
         "dtype": tables.dtypes(case),
         "weights": case.residency,

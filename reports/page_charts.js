@@ -39,6 +39,7 @@ function hoverText(data, i) {
   const p = data.points, one = data.series[p.series[i]], [unit, factor] = timeUnit([p.t[i]]);
   const time = (seconds) => `${number(seconds === null ? null : seconds * factor)} ${unit}`;
   const giga = (value) => number(value === null ? null : value / 1e9);
+  const [verdict, reason] = data.verdicts[p.verdict[i]];
   const lines = [
     `<b>${plain(one.words)}, batch ${p.batch[i]}</b>`,
     plain(one.implementation),
@@ -46,7 +47,7 @@ function hoverText(data, i) {
     `${giga(p.bytes_per_s[i])} GB/s, ${giga(p.flop_per_s[i])} GFLOP/s, ${number(p.intensity[i])} FLOP/byte`,
     p.fraction[i] === null ? "no roof to hold it against"
       : `${percent(p.fraction[i])} of its roof (${percent(p.fraction_low[i])}\u2013${percent(p.fraction_high[i])})`,
-    `verdict: ${plain(data.verdicts[p.verdict[i]])}`,
+    `verdict: ${plain(verdict)}${reason ? `: ${plain(reason)}` : ""}`,
   ];
   if (p.limit[i] !== null) {
     lines.push(`roofs allow ${time(p.limit[i])}: bytes ${time(p.t_bytes[i])}, FLOPs ${time(p.t_flops[i])}`);

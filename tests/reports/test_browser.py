@@ -210,10 +210,11 @@ def test_hovering_tells_case_figures_verdict_and_what_bounds_it(opened):
     said = opened.page.text_content(".hovertext")
     made = synthetic.suite()
     texts = []
-    for point in made.points:
-        row, found = tables.held(made, point)
-        if row and point.case.cell == "lstm":
-            texts.append((tables.setting(point.case), f"batch {point.case.batch}", found.marked))
+    for row, found in tables.held(made).values():
+        if row.case.cell == "lstm":
+            texts.append(
+                (tables.setting(row.case), f"batch {row.case.batch}", found.marked, found.reason)
+            )
     assert any(all(word in said for word in words) for words in texts)
     for word in (
         "time ",

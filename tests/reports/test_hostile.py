@@ -9,7 +9,7 @@ import pytest
 
 from bench import records
 from bench.records import Doubt
-from reports import __main__, html, interactive, load
+from reports import __main__, html, interactive, profiles
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
 
@@ -118,12 +118,12 @@ def test_more_records_than_a_journal_may_have_are_refused(tmp_path, monkeypatch)
 )
 def test_names_and_levels_that_no_plot_could_hold_are_refused(harm, words):
     with pytest.raises(records.BadProfile, match=words):
-        load.sound(harm(profile([synthetic.point()])), "here")
+        profiles.sound(harm(profile([synthetic.point()])), "here")
 
 
 def test_the_longest_names_still_make_pictures(tmp_path, capsys, made):
-    made["points"][0]["implementation"] = "W" * load.LONGEST_NAME
-    made["levels"][0]["name"] = "W" * load.LONGEST_NAME
+    made["points"][0]["implementation"] = "W" * profiles.LONGEST_NAME
+    made["levels"][0]["name"] = "W" * profiles.LONGEST_NAME
     assert built(tmp_path, capsys, made)[:2] == (0, [])
 
 

@@ -37,7 +37,8 @@ def test_a_point_has_the_figures_of_its_row(made):
         assert columns["fraction_high"][i] == pytest.approx(row.fraction.high, rel=5e-5)
         assert columns["t_bytes"][i] == pytest.approx(row.t_bytes.median, rel=5e-5)
         assert columns["flop_per_s"][i] == pytest.approx(row.flop_per_s, rel=5e-5)
-        assert data["verdicts"][columns["verdict"][i]] == tables.held(made, row.point)[1].marked
+        found = tables.held(made)[row.point.key][1]
+        assert data["verdicts"][columns["verdict"][i]] == (found.marked, found.reason)
 
 
 def test_a_missing_figure_is_none_and_counted_bytes_move_the_point():

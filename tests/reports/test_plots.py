@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from reports import load, plots
+from reports import plots, profiles
 from reports import roofline as model
 from reports.plot_bandwidth import bandwidth_against_working_set
 from reports.plot_roofline import roofline
@@ -117,9 +117,9 @@ def test_labels_of_one_panel_do_not_overlap(made):
             assert not any(one.overlaps(other) for other in boxes[i + 1 :])
 
 
-@pytest.mark.parametrize("name", load.gallery())
+@pytest.mark.parametrize("name", profiles.gallery())
 def test_labels_of_the_gallerys_rooflines_do_not_overlap(name):
-    axes = roofline(load.load(name)[0])
+    axes = roofline(profiles.load(name)[0])
     axes.flat[0].figure.canvas.draw()
     for ax in axes.flat:
         boxes = [text.get_window_extent() for text in ax.texts if not text.get_rotation()]
