@@ -165,7 +165,9 @@ def _uncountable(job: Job) -> str | None:
     if case.steps != 1:
         return "a call of several steps is not counted"
     if case.phase != "step" and case.residency == "streamed":
-        return "the simulated last level would hold the weights when a training step reads them again"
+        return (
+            "the simulated last level would hold the weights when a training step reads them again"
+        )
     if weights > LARGEST_SET_BYTES:
         return f"{weights} bytes of weights take the simulator too long"
     if case.residency == "resident" and weights < LEAST_OF_NEAR * NEAR:

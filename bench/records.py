@@ -12,6 +12,7 @@ import os
 import types
 import typing
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +21,10 @@ from kernels.contract import Case, InvalidCase
 SCHEMA = "rnn-roofline/1"
 METHOD = 1
 LARGEST_FILE_BYTES = 256 << 20
+MOST_RECORDS = 100_000
+LONGEST_TEXT = 1 << 20
+DEEPEST = 32
+"""Bounds on what is read: of each kind of record, of a text in characters, of objects within objects."""
 STATUSES = ("ok", "failed", "skipped")
 
 T = TypeVar("T")
@@ -226,6 +231,9 @@ def from_journal(folder: Path) -> Profile:
         elif kind == "levels":
             levels = _read(tuple[Level, ...], entry[kind], where)
         elif kind in _KINDS:
+            if len(found[kind]) >= MOST_RECORDS:
+                msg = f"{path}: more than {MOST_RECORDS} {kind}s: split the suite"
+                raise BadProfile(msg)
             record: Any = read(_KINDS[kind], entry[kind], where)
             found[kind][_identity(record, number)] = record
         else:
@@ -259,9 +267,9 @@ def load(path: Path) -> Profile:
     text = _text(path)
     try:
         data = json.loads(text)
-        json.dumps(
-            data, ensure_ascii=False
-        ).encode()  # a lone surrogate is no text, and could not be written again
+        if "\\ud" in text or "\\uD" in text:
+            # A lone surrogate is no text, and could not be written again; it can only come as an escape.
+            json.dumps(data, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         msg = f"{path}: not JSON ({error}): give a profile.json of this suite"
         raise BadProfile(msg) from error
@@ -281,6 +289,11 @@ def from_dict(data: object, where: str) -> Profile:
     if data.get("method") != METHOD:
         msg = f"{where}: method {data.get('method')!r} is not {METHOD}: profiles of different methods are not compared"
         raise BadProfile(msg)
+    for name in ("roofs", "levels", "points", "doubts"):
+        found = data.get(name)
+        if isinstance(found, list) and len(found) > MOST_RECORDS:
+            msg = f"{where}.{name}: {len(found)} are more than the {MOST_RECORDS} a profile may have: split the suite"
+            raise BadProfile(msg)
     return read(Profile, data, where)
 
 
@@ -290,7 +303,11 @@ def read(cls: type[T], data: object, where: str) -> T:
 
 
 def _read(kind: Any, data: object, where: str) -> Any:
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if kind is not float and type(data) is kind:
+        if isinstance(data, str):
+            _short(data, where)
+        return data
+    origin, arguments = _parts(kind)
     if kind is Any:
         _finite(data, where)
         return data
@@ -303,12 +320,18 @@ def _read(kind: Any, data: object, where: str) -> Any:
     if origin is tuple:
         if not isinstance(data, list | tuple):
             raise _bad(where, data, "a list")
+        if arguments[0] is float and all(type(item) is float for item in data):
+            samples = tuple(data)
+            if all(map(math.isfinite, samples)):
+                return samples
         return tuple(
             _read(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(data)
         )
     if origin is dict:
         if not isinstance(data, dict):
             raise _bad(where, data, "an object")
+        for key in data:
+            _short(key, where)
         return {key: _read(arguments[1], value, f"{where}.{key}") for key, value in data.items()}
     if (
         kind is float
@@ -335,7 +358,7 @@ def _read(kind: Any, data: object, where: str) -> Any:
 def _read_record(kind: Any, data: object, where: str) -> Any:
     if not isinstance(data, dict):
         raise _bad(where, data, "an object")
-    hints = typing.get_type_hints(kind)
+    hints = _hints(kind)
     known = {f.name for f in fields(kind)}
     unknown = sorted(str(key) for key in data.keys() - known)
     if unknown:
@@ -353,6 +376,16 @@ def _read_record(kind: Any, data: object, where: str) -> Any:
         raise BadProfile(msg) from error
 
 
+@cache
+def _parts(kind: Any) -> tuple[Any, tuple[Any, ...]]:
+    return typing.get_origin(kind), typing.get_args(kind)
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
 def _is_finite(number: float) -> bool:
     try:
         return math.isfinite(number)
@@ -360,14 +393,29 @@ def _is_finite(number: float) -> bool:
         return False
 
 
-def _finite(data: object, where: str) -> None:
-    """Refuse numbers that are none, wherever they are in a free object: they could not be written again."""
-    if isinstance(data, dict):
+def _short(text: str, where: str) -> None:
+    if len(text) > LONGEST_TEXT:
+        msg = f"{where[:200]}: a text of {len(text)} characters: give at most {LONGEST_TEXT}"
+        raise BadProfile(msg)
+
+
+def _finite(data: object, where: str, depth: int = 1) -> None:
+    """Refuse numbers that are none, wherever they are in a free object: they could not be written again.
+
+    Refuse texts that are too long and objects too deep, too.
+    """
+    if depth > DEEPEST:
+        msg = f"{where[:200]}: nested deeper than {DEEPEST}: flatten it"
+        raise BadProfile(msg)
+    if isinstance(data, str):
+        _short(data, where)
+    elif isinstance(data, dict):
         for key, value in data.items():
-            _finite(value, f"{where}.{key}")
+            _short(key, where)
+            _finite(value, f"{where}.{key}", depth + 1)
     elif isinstance(data, list | tuple):
         for index, value in enumerate(data):
-            _finite(value, f"{where}[{index}]")
+            _finite(value, f"{where}[{index}]", depth + 1)
     elif isinstance(data, float) and not math.isfinite(data):
         raise _bad(where, data, "a number")
 

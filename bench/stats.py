@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from math import comb, sqrt
 from statistics import NormalDist
 from typing import TYPE_CHECKING, NamedTuple
@@ -53,7 +54,13 @@ def estimate(values: Sequence[float], confidence: float = 0.95) -> Estimate:
     Statistics, 3.2). With fewer than 6 values even the extremes do not reach 95 %: they are given all the same.
     """
     ordered = sorted(values)
-    n = len(ordered)
+    k = _rank(len(ordered), confidence)
+    return Estimate(median(ordered), ordered[k - 1], ordered[len(ordered) - k])
+
+
+@cache
+def _rank(n: int, confidence: float) -> int:
+    """The largest k whose interval keeps `confidence`; at least 1."""
     k, tail = 1, 1 / 2**n if n < 1024 else 0.0
     if n >= 1024:
         z = NormalDist().inv_cdf((1 + confidence) / 2)
@@ -64,4 +71,4 @@ def estimate(values: Sequence[float], confidence: float = 0.95) -> Estimate:
             if 2 * tail > 1 - confidence:
                 break
             k += 1
-    return Estimate(median(ordered), ordered[k - 1], ordered[n - k])
+    return k

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports import doubts, headline, html, markdown, page, plots, points_csv, whole
+from reports import (
+    doubts,
+    headline,
+    html,
+    interactive,
+    markdown,
+    page,
+    plots,
+    points_csv,
+    whole,
+)
 from reports.profiles import HOME
 
 if TYPE_CHECKING:
@@ -53,7 +63,9 @@ def _write(profile: Profile, draft: Path, command: str, methodology: str | None)
     (draft / "report.md").write_text(markdown.render(document), encoding="utf-8")
     (draft / "points.csv").write_text(points_csv.points_csv(profile), encoding="utf-8", newline="")
     drawn = {name: (pictures / f"{name}.svg").read_text(encoding="utf-8") for name in names}
-    (draft / "report.html").write_text(html.render(document, drawn), encoding="utf-8")
+    (draft / "report.html").write_text(
+        html.render(document, drawn, interactive.data(profile)), encoding="utf-8"
+    )
 
 
 def _command(out: Path, source: str | None) -> str:

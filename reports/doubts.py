@@ -11,6 +11,9 @@ from reports.units import percent_range, size
 if TYPE_CHECKING:
     from bench.records import Profile
 
+LAST_LEVEL = 5
+"""No processor reports a cache further out."""
+
 BETWEEN = ", "
 """What stands between the points that one doubt is about."""
 
@@ -194,7 +197,9 @@ def system_caches(profile: Profile) -> dict[int, int]:
             cache.get("size_bytes"),
             cache.get("instances") or 1,
         )
-        if isinstance(level, int) and isinstance(each, int) and isinstance(count, int) and each > 0:
+        if not (isinstance(level, int) and isinstance(each, int) and isinstance(count, int)):
+            continue
+        if 1 <= level <= LAST_LEVEL and each > 0:
             totals[level] = totals.get(level, 0) + each * max(1, count)
     return totals
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from reports.document import Code, Doubts, Items, Link, Listing, Paragraph, Picture
@@ -25,6 +26,7 @@ def render(document: Document) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+@lru_cache(maxsize=1 << 16)
 def escape(text: str) -> str:
     """Text that Markdown shows as it is, on one line."""
     plain = " ".join(text.split())

@@ -43,7 +43,16 @@ CAPTIONS = {
         that its weights lie in, and the gap between them is what the implementation leaves unused. Lines are
         best-of-N roofs, a level’s the geometric mean over its plateau, while percentages are held against the
         roof at the point’s own working set. Points are medians with 95 % intervals, joined along the batch,
-        hollow because their bytes are modelled.""",
+        hollow where their bytes are modelled and filled where a tool counted them.""",
+    ),
+    "time_roofline": (
+        "Roofline in times",
+        """The same steps, in times: across, what their FLOPs would take at the arithmetic roof; upwards, what their
+        bytes would take at the bandwidth. The grey dot is what the roofs allow, and a line leads from it to the
+        marker, which has the same balance and whose larger coordinate is the time that was measured: the line is
+        the gap. Above the diagonal bytes take longer, below it FLOPs. A dashed box ends at an implementation’s
+        floor: a dot within it is work that takes less than its own call.
+        Roofs are best-of-N or sampled beside the step, points are medians with no interval drawn.""",
     ),
     "time_against_batch": (
         "Step time against batch",

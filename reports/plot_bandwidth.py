@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from reports import doubts, roofs
-from reports.plots import MUTED, PALETTE, WIDTH, plain_log, style, trimmed
+from reports.plots import MUTED, PALETTE, WIDTH, name_of, plain_log, style, trimmed
 from reports.units import giga, size
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _levels(ax: Axes, profile: Profile, device: str) -> None:
             continue
         if index % 2 == 0:
             ax.axvspan(start, end, color=MUTED, alpha=0.08, linewidth=0, zorder=0)
-        text = f"{level.name}\n{trimmed(giga(level.bytes_per_s))} GB/s"
+        text = f"{name_of(level.name)}\n{trimmed(giga(level.bytes_per_s))} GB/s"
         ax.text((start * end) ** 0.5, 1.01, text, **place)
         start = end
 

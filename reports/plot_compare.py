@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bench.stats import estimate
-from reports import plots
+from reports import marks, plots
 from reports.compare import LETTERS, WHOLE, forward
 from reports.plots import PALETTE, trimmed
 from reports.units import giga
@@ -115,28 +115,25 @@ def _panel(
         colour = PALETTE[index % len(PALETTE)]
         _roofs(ax, one, dtypes, ends, colour)
         series: dict[tuple[Any, ...], list[Entry]] = {}
-        for entry in points[index]:
+        for entry in sorted(points[index], key=lambda entry: entry.work.batch):
             work = entry.work
             if (work.cell, work.residency) == (cell, residency):
                 key = (entry.implementation, work.hidden, work.input, pair(entry), work.threads)
                 series.setdefault((*key, work.steps, forward(work.phase)), []).append(entry)
-        for (name, *_), entries in series.items():
-            ordered = sorted(entries, key=lambda entry: entry.work.batch)
-            x = [entry.flops / (entry.read + entry.written) for entry in ordered]
-            y = [entry.flops / entry.time / 1e9 for entry in ordered]
-            spread = _spread(ordered)
-            plots.series_line(ax, x, y, spread, color=colour, marker=by_name[name])
+        lines = [
+            marks.Line(tuple(map(_mark, entries)), colour, by_name[name])
+            for (name, *_), entries in series.items()
+        ]
+        marks.draw(ax, lines)
 
 
-def _spread(entries: Sequence[Entry]) -> list[list[float]]:
-    """Below and above each point, the 95 % interval of its median; nothing where a source gives one figure."""
-    found: list[list[float]] = [[], []]
-    for entry in entries:
-        rate = entry.flops / 1e9
-        middle, low, high = estimate(entry.seconds)
-        found[0].append(rate / middle - rate / high)
-        found[1].append(rate / low - rate / middle)
-    return found
+def _mark(entry: Entry) -> marks.Mark:
+    """Its rate over its intensity, with the 95 % interval of the median; none where a source gives one figure."""
+    rate = entry.flops / 1e9
+    middle, low, high = estimate(entry.seconds)
+    return marks.Mark(
+        entry.flops / (entry.read + entry.written), rate / middle, rate / high, rate / low
+    )
 
 
 def _roofs(

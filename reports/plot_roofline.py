@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import atan, degrees, log10
+from dataclasses import dataclass, replace
+from math import atan, degrees, inf, log10
 from typing import TYPE_CHECKING, Any
 
-from reports import plots, roofs
+from reports import marks, plots, roofs
 from reports import roofline as model
-from reports.plots import INK, MUTED, trimmed
+from reports.marks import DASHED, Line, Mark
+from reports.plots import INK, MUTED, PAPER, trimmed
 from reports.units import giga, number
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.axes import Axes
 
@@ -23,13 +24,12 @@ if TYPE_CHECKING:
 PANEL_WIDTH = {1: 6.5, 2: 3.05}
 """Inches inside a panel, by columns; a decade is as high as it is wide: a bandwidth roof rises at 45 degrees."""
 
-DASHED = (0, (3, 1.5))
 ABOVE = 1.055
 """A level's name stands off its line by this factor."""
 CROWDED = 1.5
 """A level that is slower than the next by less has its name beneath its line."""
-COLLIDE = 1.5
-"""Ridges closer than this factor have their values set apart."""
+SMALL = 6.2
+"""Points: the size of the values of arithmetic roofs and ridges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def roofline(profile: Profile, ax: Axes | None = None) -> Any:
     Returns the axes drawn on (an array of them for a figure), or None where no point has an intensity. Shown are whole
     steps of one phase on the device that has most points, at the most threads that its roofs were measured with.
     """
-    shown = _shown(profile)
+    shown = whole_steps(profile)
     if not shown:
         return None
     with plots.style():
@@ -61,7 +61,8 @@ def roofline(profile: Profile, ax: Axes | None = None) -> Any:
         return ax
 
 
-def _shown(profile: Profile) -> list[Row]:
+def whole_steps(profile: Profile) -> list[Row]:
+    """Whole steps that have an intensity, on the device that has most of them, at its most threads."""
     steps = [row for row in model.rows(profile) if row.case.part == "cell"]
     phase = plots.phase_of(row.case for row in steps)
     rows = [row for row in steps if row.case.phase == phase and row.intensity and row.flop_per_s]
@@ -92,14 +93,16 @@ def _figure(profile: Profile, shown: list[Row]) -> Any:
     for i, cell in enumerate(cells):
         for j, residency in enumerate(residencies):
             rows = [row for row in by_cell[cell] if row.case.residency == residency]
-            _panel(axes[i, j], profile, rows, frames[cell])
+            _panel(axes[i, j], profile, rows, frames[cell], many=len(shown) > marks.MANY)
         axes[i, 0].set_ylabel("GFLOP/s")
     for ax in axes[-1]:
         ax.set_xlabel("arithmetic intensity, FLOP/byte (modelled bytes)")
     handles = plots.implementation_handles(profile, {row.point.implementation for row in shown})
     handles += plots.size_handles(profile, {row.case.hidden for row in shown})
     if any(row.case.dtype != "float32" for row in shown):
-        look = Line2D([], [], color=INK, linewidth=0.9, linestyle=DASHED, label="bfloat16 weights")
+        look = Line2D(
+            [], [], color=INK, linewidth=0.9, linestyle=DASHED, label="weights not float32"
+        )
         handles.append(look)
     plots.legend(figure, handles)
     return axes
@@ -126,7 +129,9 @@ def _frame(profile: Profile, rows: Sequence[Row], wide: Frame | None = None) -> 
     return Frame(levels, peaks, ridges, left, right, min(y) / 1.5, top * 1.55)
 
 
-def _panel(ax: Axes, profile: Profile, rows: Sequence[Row], frame: Frame) -> None:
+def _panel(
+    ax: Axes, profile: Profile, rows: Sequence[Row], frame: Frame, *, many: bool = False
+) -> None:
     plots.plain_log(ax, "x", base=2)
     plots.plain_log(ax, "y")
     ax.set_xlim(frame.left, frame.right)
@@ -136,26 +141,25 @@ def _panel(ax: Axes, profile: Profile, rows: Sequence[Row], frame: Frame) -> Non
     by_size = plots.markers({point.case.hidden for point in profile.points})
     joined: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        case = row.case
-        key = (row.point.implementation, case.hidden, case.dtype, case.input, case.residency)
-        joined.setdefault((*key, case.activations), []).append(row)
-    for (implementation, hidden, dtype, *_), series in joined.items():
-        ordered = sorted(series, key=lambda row: row.case.batch)
-        flops = [(row.flop_per_s or 0.0) / 1e9 for row in ordered]
-        below = [1 - row.seconds.median / row.seconds.high for row in ordered]
-        above = [row.seconds.median / row.seconds.low - 1 for row in ordered]
-        spread = [
-            [y * part for y, part in zip(flops, parts, strict=True)] for parts in (below, above)
-        ]
-        plots.series_line(
-            ax,
-            [row.intensity or 0.0 for row in ordered],
-            flops,
-            spread,
-            color=by_colour[implementation],
-            marker=by_size[hidden],
-            linestyle="-" if dtype == "float32" else DASHED,
+        joined.setdefault((replace(row.case, batch=1), row.point.implementation), []).append(row)
+    lines = [
+        Line(
+            tuple(_mark(row) for row in sorted(series, key=lambda row: row.case.batch)),
+            by_colour[implementation],
+            by_size[case.hidden],
+            dashed=case.dtype != "float32",
         )
+        for (case, implementation), series in joined.items()
+    ]
+    marks.draw(ax, lines, many=many)
+
+
+def _mark(row: Row) -> Mark:
+    """At the counted bytes where a tool counted them, else at the modelled ones."""
+    seconds, counted = row.seconds, model.counted_intensity(row)
+    rate = (row.flop_per_s or 0.0) / 1e9
+    ends = (rate * seconds.median / seconds.high, rate * seconds.median / seconds.low)
+    return Mark(counted or row.intensity or 0.0, rate, *ends, filled=counted is not None)
 
 
 def _roofs(ax: Axes, frame: Frame, used: set[str | None], dtypes: set[str]) -> None:
@@ -176,10 +180,27 @@ def _roofs(ax: Axes, frame: Frame, used: set[str | None], dtypes: set[str]) -> N
             continue
         start = peak / frame.levels[0].bytes_per_s if frame.levels else frame.left
         ax.plot([start, frame.right], [peak / 1e9] * 2, color=INK, linewidth=1.2, zorder=2)
-        text = f"{dtype} {trimmed(giga(peak))} GFLOP/s"
-        look: dict[str, Any] = {"ha": "right", "va": "bottom", "fontsize": 6.2}
-        ax.annotate(text, (frame.right, peak / 1e9), (-2, 2), textcoords="offset points", **look)
+    _peaks(ax, frame, {name: peak for name, peak in frame.peaks.items() if name in dtypes})
     _ridges(ax, frame, used, dtypes)
+
+
+def _peaks(ax: Axes, frame: Frame, peaks: Mapping[str, float]) -> None:
+    """Values of the arithmetic roofs over their lines; those too close for a text each share one over the highest."""
+    high = ax.get_window_extent().height * 72 / ax.figure.dpi
+    decades = log10(ax.get_ylim()[1] / ax.get_ylim()[0])
+    groups: list[list[str]] = []
+    for name in sorted(peaks, key=lambda name: peaks[name], reverse=True):
+        above = peaks[groups[-1][0]] if groups else inf
+        if log10(above / peaks[name]) / decades * high < SMALL + 3:
+            groups[-1].append(name)
+        else:
+            groups.append([name])
+    look: dict[str, Any] = {"ha": "right", "va": "bottom", "fontsize": SMALL}
+    look["textcoords"] = "offset points"
+    for names in groups:
+        values = ", ".join(f"{name} {trimmed(giga(peaks[name]))}" for name in names)
+        place = (frame.right, peaks[names[0]] / 1e9)
+        ax.annotate(f"{values} GFLOP/s", place, (-2, 2), **look)
 
 
 def _ridges(ax: Axes, frame: Frame, used: set[str | None], dtypes: set[str]) -> None:
@@ -190,18 +211,30 @@ def _ridges(ax: Axes, frame: Frame, used: set[str | None], dtypes: set[str]) -> 
         if ridge.dtype in dtypes and ridge.level in used
     ]
     elbows = [elbow for elbow in shown if frame.left < elbow[0] < frame.right]
-    values = [value for value, _ in elbows]
-    for index, (ridge, peak) in enumerate(elbows):
+    texts = [trimmed(number(ridge)) for ridge, _ in elbows]
+    heights = _staggered(ax, [ridge for ridge, _ in elbows], texts)
+    for (ridge, peak), text, height in zip(elbows, texts, heights, strict=True):
         ends = [frame.bottom / 1e9, peak / 1e9]
         ax.plot([ridge, ridge], ends, color=MUTED, linewidth=0.8, linestyle=":", zorder=1)
-        after_one = index > 0 and ridge / values[index - 1] < COLLIDE
-        before_one = index + 1 < len(values) and values[index + 1] / ridge < COLLIDE
-        # The left one of two has its value on its left; one between two has it raised.
-        aside = before_one and not after_one
-        place = (-2 if aside else 2, 9 if before_one and after_one else 2)
-        look: dict[str, Any] = {"color": MUTED, "fontsize": 6.2, "ha": "right" if aside else "left"}
-        text = trimmed(number(ridge))
-        ax.annotate(text, (ridge, ends[0]), place, textcoords="offset points", **look)
+        place: dict[str, Any] = {"xytext": (2, 2 + height), "textcoords": "offset points"}
+        # On paper of its own, where a neighbour's line would run through it.
+        place["bbox"] = {"boxstyle": "square,pad=0.1", "facecolor": PAPER, "linewidth": 0}
+        ax.annotate(text, (ridge, ends[0]), color=MUTED, fontsize=SMALL, zorder=2, **place)
+
+
+def _staggered(ax: Axes, ridges: Sequence[float], texts: Sequence[str]) -> list[float]:
+    """How far up each value stands, in points: as low as it can without touching one to its left."""
+    left, right = ax.get_xlim()
+    wide = ax.get_window_extent().width * 72 / ax.figure.dpi
+    ends: list[float] = []
+    heights = []
+    for ridge, text in zip(ridges, texts, strict=True):
+        start = wide * log10(ridge / left) / log10(right / left)
+        level = next((i for i, end in enumerate(ends) if end <= start), len(ends))
+        # Digits are 0.64 of their size wide; the font's widest figure.
+        ends[level : level + 1] = [start + 5 + 0.64 * SMALL * len(text)]
+        heights.append(level * (SMALL + 2.5))
+    return heights
 
 
 def _along(ax: Axes, frame: Frame, index: int, colour: str) -> None:
@@ -214,7 +247,7 @@ def _along(ax: Axes, frame: Frame, index: int, colour: str) -> None:
     ax.text(
         x,
         x * slope,
-        f"{level.name} {trimmed(giga(level.bytes_per_s))} GB/s",
+        f"{plots.name_of(level.name)} {trimmed(giga(level.bytes_per_s))} GB/s",
         # The direction in data; matplotlib turns it to the panel's, whose size is not known yet.
         rotation=degrees(atan(slope)),
         transform_rotates_text=True,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from math import log10
 from typing import TYPE_CHECKING, Any
 
-from reports import plots
+from reports import marks, plots
 from reports import series as grouped
+from reports.marks import Line, Mark
 from reports.plots import INK, MUTED
 from reports.units import time_unit
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from reports.series import Series
 
 INCHES_PER_DECADE = 0.65
+ROOM = 12
+"""Batch sizes that can stand beside one another; of more, the axis names powers of two."""
+LIMIT = 2.2
+"""Size of the marks on what the roofs allow."""
 
 
 def time_against_batch(profile: Profile, axes: Any = None) -> Any:
@@ -36,17 +41,19 @@ def time_against_batch(profile: Profile, axes: Any = None) -> Any:
     residencies = [name for name in ("streamed", "resident") if name in present]
     unit, factor = time_unit(row.seconds.median for one in shown for row in one.rows)
     batches = sorted({row.case.batch for one in shown for row in one.rows})
+    many = sum(len(one.rows) for one in shown) > marks.MANY
     with plots.style():
         figure = None
         if axes is None:
             ranges = [_range([one for one in shown if one.case.cell == cell]) for cell in cells]
-            heights = [max(1.2, INCHES_PER_DECADE * log10(high / low)) for low, high in ranges]
+            heights = [INCHES_PER_DECADE * log10(high / low) for low, high in ranges]
+            heights = [min(3.4, max(1.2, height)) for height in heights]
             figure, axes = plots.panels(cells, residencies, heights, shown[0].case.phase)
         for i, cell in enumerate(cells):
             for j, residency in enumerate(residencies):
                 kind = (cell, residency)
                 here = [one for one in shown if (one.case.cell, one.case.residency) == kind]
-                _panel(axes[i, j], profile, here, factor, batches)
+                _panel(axes[i, j], profile, here, factor, batches, many=many)
             low, high = _range([one for one in shown if one.case.cell == cell])
             axes[i, 0].set_ylim(low * factor, high * factor)
             axes[i, 0].set_ylabel(f"time of a step, {unit}")
@@ -78,31 +85,50 @@ def _range(shown: Sequence[Series]) -> tuple[float, float]:
 
 
 def _panel(
-    ax: Axes, profile: Profile, shown: Sequence[Series], factor: float, batches: Sequence[int]
+    ax: Axes,
+    profile: Profile,
+    shown: Sequence[Series],
+    factor: float,
+    batches: Sequence[int],
+    *,
+    many: bool,
 ) -> None:
     plots.plain_log(ax, "x", base=2)
     plots.plain_log(ax, "y")
-    ax.set_xticks(list(batches), [str(batch) for batch in batches])
+    if len(batches) <= ROOM:
+        ax.set_xticks(list(batches), [str(batch) for batch in batches])
     by_colour = plots.colours(profile)
     by_size = plots.markers({point.case.hidden for point in profile.points})
-    for case, line in _limits(shown).items():
-        allowed = [seconds * factor for seconds in line.values()]
-        small: dict[str, Any] = {"marker": by_size[case.hidden], "markersize": 2.2}
-        ax.plot(list(line), allowed, color=MUTED, linewidth=0.8, zorder=2, **small)
+    allowed = [
+        Line(
+            tuple(_exact(batch, t * factor) for batch, t in line.items()),
+            MUTED,
+            by_size[case.hidden],
+        )
+        for case, line in _limits(shown).items()
+    ]
+    marks.draw(ax, allowed, many=many, size=LIMIT)
+    lines = []
     for one in shown:
-        times = [row.seconds for row in one.rows]
-        below = [(time.median - time.low) * factor for time in times]
-        above = [(time.high - time.median) * factor for time in times]
-        x = [row.case.batch for row in one.rows]
-        y = [time.median * factor for time in times]
-        look: dict[str, Any] = {
-            "color": by_colour[one.implementation],
-            "marker": by_size[one.case.hidden],
-        }
-        plots.series_line(ax, x, y, [below, above], **look)
-        if one.free_batch in x and len(x) >= 3:
-            at = x.index(one.free_batch)
-            ax.plot([x[at]], [y[at]], markersize=4.4, linestyle="none", zorder=4, **look)
+        # Filled stands for the free batch here: nothing on these axes rests on bytes.
+        free = one.free_batch if len(one.rows) >= grouped.LONG else None
+        dots = tuple(
+            Mark(
+                row.case.batch,
+                row.seconds.median * factor,
+                row.seconds.low * factor,
+                row.seconds.high * factor,
+                filled=row.case.batch == free,
+            )
+            for row in one.rows
+        )
+        lines.append(Line(dots, by_colour[one.implementation], by_size[one.case.hidden]))
+    marks.draw(ax, lines, many=many)
+
+
+def _exact(x: float, y: float) -> Mark:
+    """A mark without an interval."""
+    return Mark(x, y, y, y)
 
 
 def _limits(shown: Sequence[Series]) -> dict[Case, dict[int, float]]:

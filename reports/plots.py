@@ -1,13 +1,14 @@
-"""The pictures: measured roofline, step time against batch, bandwidth against working set.
+"""The pictures: measured roofline, the same in times, step time against batch, bandwidth against working set.
 
-Log-log throughout. Heavy straight lines are measured roofs (best of their samples); points are
-medians with the 95 % interval as error bar, hollow because their bytes are modelled. Colours are Okabe and Ito's, which
-colour-blind readers can tell apart; an implementation keeps its colour in every picture.
+Log-log throughout. Heavy straight lines are measured roofs (best of their samples); points are medians with the 95 %
+interval as error bar, hollow where their bytes are modelled and filled where counted. Colours are Okabe and Ito's,
+which colour-blind readers can tell apart; an implementation keeps its colour in every picture.
 """
 
 from __future__ import annotations
 
 import sys
+import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,9 @@ INK, MUTED, GRID, PAPER = "#1b1f24", "#68707a", "#e4e7eb", "#fefefe"
 
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+DPI, IMAGE_DPI = 200, 120
+"""Of the PNG, and of what is an image within SVG and PDF because there is so much of it."""
+MOST_ENTRIES, LONGEST_NAME = 32, 28
 WIDTH = 7.2
 """Inches: the text width of a page."""
 
@@ -64,6 +68,7 @@ STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "rnn-roofline",
     "pdf.fonttype": 42,
+    "pdf.compression": 3,
 }
 
 
@@ -74,21 +79,26 @@ def style() -> Iterator[None]:
 
     if "matplotlib.pyplot" not in sys.modules:
         mpl.use("Agg", force=False)
-    with mpl.rc_context(STYLE):  # type: ignore[arg-type]
+    with mpl.rc_context(STYLE), warnings.catch_warnings():  # type: ignore[arg-type]
+        # A name in a script that the font lacks is drawn as boxes here; SVG and the page have it as text.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield
 
 
 def save_all(profile: Profile, folder: Path) -> list[str]:
     """Write each picture as SVG, PNG and PDF into `folder`. Returns the names of those there was data for."""
     import matplotlib.pyplot as plt
+    from matplotlib.text import Text
 
     from reports.plot_bandwidth import bandwidth_against_working_set
     from reports.plot_roofline import roofline
     from reports.plot_time import time_against_batch
+    from reports.plot_time_roofline import time_roofline
 
     names = []
     for name, draw in (
         ("roofline", roofline),
+        ("time_roofline", time_roofline),
         ("time_against_batch", time_against_batch),
         ("bandwidth_against_working_set", bandwidth_against_working_set),
     ):
@@ -97,13 +107,25 @@ def save_all(profile: Profile, folder: Path) -> list[str]:
             if drawn is None:
                 continue
             figure = figure_of(drawn)
+            for text in figure.findobj(Text):
+                # A ligature is a glyph beyond the alphabet: "float32" would need a second font within the PDF.
+                text.set_fontfeatures(("-liga",))
+            _lay_out(figure)
             # No dates: the same profile gives the same files.
-            figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
-            figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None})
-            figure.savefig(folder / f"{name}.png", dpi=200)
+            figure.savefig(folder / f"{name}.svg", metadata={"Date": None}, dpi=IMAGE_DPI)
+            figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None}, dpi=IMAGE_DPI)
+            figure.savefig(folder / f"{name}.png", dpi=DPI, pil_kwargs={"compress_level": 3})
             plt.close(figure)
         names.append(name)
     return names
+
+
+def _lay_out(figure: Figure) -> None:
+    """Place everything once: an engine that stays would draw the whole figure anew before each file."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine(None)
 
 
 def roofline(profile: Profile, ax: Axes | None = None) -> Any:
@@ -118,6 +140,16 @@ def figure_of(drawn: Any) -> Figure:
     axes = drawn if hasattr(drawn, "figure") else drawn.flat[0]
     figure: Figure = axes.figure
     return figure
+
+
+def name_of(text: str) -> str:
+    """A name of a profile as a picture can hold it: printable, and no longer than there is room for."""
+    shown = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    return (
+        shown
+        if len(shown) <= LONGEST_NAME
+        else shown[: LONGEST_NAME - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    )
 
 
 def colours(profile: Profile) -> dict[str, str]:
@@ -157,27 +189,14 @@ def panels(
     for i, cell in enumerate(cells):
         for j, residency in enumerate(residencies):
             memory = ", from memory" if residency == "streamed" else ""
-            name = cell.upper() if phase == "step" else f"{cell.upper()} training"
+            name = cell if " " in cell else cell.upper()
+            name = name if phase == "step" else f"{name} training"
             axes[i, j].set_title(f"{name}, weights {residency}{memory}")
     return figure, axes
 
 
-def series_line(
-    ax: Axes, x: Sequence[float], y: Sequence[float], spread: Sequence[Sequence[float]], **look: Any
-) -> None:
-    """Points of a series, hollow, with their intervals, joined by a thin line."""
-    common: dict[str, Any] = {
-        "markersize": 4.2,
-        "markerfacecolor": "none",
-        "markeredgewidth": 0.9,
-        "zorder": 3,
-    }
-    lines: dict[str, Any] = {"linewidth": 0.9, "elinewidth": 0.8, "capsize": 1.5}
-    ax.errorbar(x, y, yerr=spread, **common, **lines, **look)
-
-
-def plain_log(ax: Axes, axis: str, base: int = 10) -> None:
-    """A logarithmic axis whose ticks read 1, 10, 100: no exponents."""
+def plain_log(ax: Axes, axis: str, base: int = 10, *, decades: bool = False) -> None:
+    """A logarithmic axis whose ticks read 1, 2, 5, 10, or with `decades` 1, 10, 100: no exponents."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     from reports.units import number
@@ -187,7 +206,7 @@ def plain_log(ax: Axes, axis: str, base: int = 10) -> None:
     else:
         ax.set_yscale("log", base=base)
     chosen = ax.xaxis if axis == "x" else ax.yaxis
-    steps = (1.0, 2.0, 5.0) if base == 10 else (1.0,)
+    steps = (1.0, 2.0, 5.0) if base == 10 and not decades else (1.0,)
     chosen.set_major_locator(LogLocator(base=base, subs=steps, numticks=30))
     chosen.set_minor_locator(NullLocator())
     chosen.set_major_formatter(FuncFormatter(lambda value, _: trimmed(number(value))))
@@ -199,7 +218,12 @@ def trimmed(text: str) -> str:
 
 
 def legend(figure: Figure, handles: Sequence[Any]) -> None:
-    """One legend below all panels, at most four entries a row."""
+    """One legend below all panels, at most four entries a row; of very many the first, and how many more there are."""
+    if len(handles) > MOST_ENTRIES:
+        from matplotlib.lines import Line2D
+
+        more = Line2D([], [], linestyle="none", label=f"and {len(handles) - MOST_ENTRIES} more")
+        handles = [*handles[:MOST_ENTRIES], more]
     columns = min(4, len(handles)) if len(handles) != 5 else 5
     figure.legend(handles=list(handles), loc="outside lower center", ncols=columns)
 
@@ -209,7 +233,7 @@ def implementation_handles(profile: Profile, shown: set[str]) -> list[Any]:
     from matplotlib.lines import Line2D
 
     return [
-        Line2D([], [], color=colour, linewidth=1.6, label=name)
+        Line2D([], [], color=colour, linewidth=1.6, label=name_of(name))
         for name, colour in colours(profile).items()
         if name in shown
     ]

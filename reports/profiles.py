@@ -19,6 +19,9 @@ HOME = Path(__file__).resolve().parent
 LATEST = "latest"
 
 LARGEST_SIZE = 1 << 60
+LONGEST_NAME = 200
+"""Characters of a name that stands in a plot's key."""
+MOST_LEVELS = 32
 SMALLEST, LARGEST = 1e-12, 1e24
 """No time in seconds and no rate per second of a real machine lies outside; within, no ratio overflows."""
 
@@ -79,7 +82,11 @@ def sound(profile: Profile, where: str) -> None:
             raise records.BadProfile(msg)
     for index, roof in enumerate(profile.roofs):
         _positive(roof.samples, f"{where}.roofs[{index}].samples")
+    if len(profile.levels) > MOST_LEVELS:
+        msg = f"{where}.levels: {len(profile.levels)} are more than a memory has: give at most {MOST_LEVELS}"
+        raise records.BadProfile(msg)
     for index, level in enumerate(profile.levels):
+        _named(level.name, f"{where}.levels[{index}].name")
         _positive((level.bytes_per_s,), f"{where}.levels[{index}].bytes_per_s")
     keys: set[str] = set()
     for index, point in enumerate(profile.points):
@@ -90,7 +97,14 @@ def sound(profile: Profile, where: str) -> None:
         keys.add(point.key)
 
 
+def _named(name: str, where: str) -> None:
+    if len(name) > LONGEST_NAME:
+        msg = f"{where}: a name of {len(name)} characters is too long: give at most {LONGEST_NAME}"
+        raise records.BadProfile(msg)
+
+
 def _sound_point(point: Point, where: str) -> None:
+    _named(point.implementation, f"{where}.implementation")
     if point.status == "ok" and not point.seconds:
         msg = f"{where}.seconds: empty though the status is ok: give samples, or the status failed"
         raise records.BadProfile(msg)

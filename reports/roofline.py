@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from bench.stats import Estimate, estimate
 from reports import roofs
+from reports.remember import remembered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,10 +60,21 @@ class Row:
         return self.point.case
 
 
+@remembered
 def rows(profile: Profile) -> tuple[Row, ...]:
     """A row for every good point, in the order of `order`."""
     good = [point for point in profile.points if point.status == "ok" and point.seconds]
     return tuple(row(profile, point) for point in sorted(good, key=order))
+
+
+def counted_intensity(row: Row) -> float | None:
+    """Linear FLOPs / the bytes that a tool counted, FLOP/byte; None where none did."""
+    counted = row.point.counted_bytes or {}
+    moved = [counted.get(name) for name in ("read", "written")]
+    if not row.point.flops or not all(isinstance(one, int | float) and one >= 0 for one in moved):
+        return None
+    total = sum(one for one in moved if one)
+    return row.point.flops["linear"] / total if total else None
 
 
 def order(point: Point) -> tuple[object, ...]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from bench.stats import median
 from kernels.contract import ACTIVATIONS, ARITHMETIC
+from reports.remember import remembered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +38,7 @@ def best(roof: Roof) -> float | None:
     return min(roof.samples) if roof.unit == "s" else max(roof.samples)
 
 
+@remembered
 def read_curve(
     profile: Profile, device: str, kind: str = "read"
 ) -> dict[int, list[tuple[int, float]]]:
@@ -50,6 +52,7 @@ def read_curve(
     return {threads: sorted(curves[threads].items()) for threads in sorted(curves)}
 
 
+@remembered
 def all_threads(profile: Profile, device: str) -> int | None:
     """The most threads the roofs were measured with: those the levels belong to."""
     counts = [
@@ -68,6 +71,7 @@ def write_roof(profile: Profile, device: str, threads: int, written: float) -> f
     return min(curve, key=lambda sample: abs(log(sample[0] / written)))[1]
 
 
+@remembered
 def arithmetic_roof(
     profile: Profile, device: str, threads: int, dtype: str, activations: str | None = None
 ) -> float | None:
@@ -81,6 +85,7 @@ def arithmetic_roof(
     return max((value for value in found if value is not None), default=None)
 
 
+@remembered
 def levels(profile: Profile, device: str) -> list[Level]:
     """The plateaus of a device from the smallest to the memory behind them all."""
     found = [level for level in profile.levels if level.device == device]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from bench.stats import median
 from reports import confirm, roofline, roofs, verdict
+from reports.remember import remembered
 
 if TYPE_CHECKING:
     from bench.records import Profile
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 FREE = 1.25
 """A batch rides free while its step costs at most this many times the step of one sequence."""
+
+LONG = 3
+"""A series has its free batch marked from this many points on."""
 
 STILL = 1.1
 """The roofs beside two points may differ by this factor for a share to be formed of their times."""
@@ -68,6 +72,7 @@ class Share:
     flops: float
 
 
+@remembered
 def of(profile: Profile) -> tuple[Series, ...]:
     """Every series with a good point, in the order of its first."""
     planned: dict[tuple[Case, str], list[int]] = {}

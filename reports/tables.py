@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reports import confirm, doubts, roofline
+from reports.remember import remembered
 from reports.units import ABSENT, giga, number, percent, percent_range, span, time_unit
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def setting(case: Case) -> str:
     if case.input != case.hidden:
         words.append(f"I {case.input}")
     words += [case.residency, dtypes(case)]
-    words.append(threads(case) if case.device == "cpu" else case.device)
+    words.append(setup(case.device, case.threads))
     return ", ".join(words)
 
 
@@ -126,7 +127,12 @@ def _kind(case: Case) -> str:
 
 def threads(case: Case) -> str:
     """`1 thread`, `2 threads`."""
-    return f"{case.threads} thread{'' if case.threads == 1 else 's'}"
+    return setup("cpu", case.threads)
+
+
+def setup(device: str, threads: int) -> str:
+    """Where a step runs, in words: `2 threads`, or the device that is no CPU."""
+    return f"{threads} thread{'' if threads == 1 else 's'}" if device == "cpu" else device
 
 
 def dtypes(case: Case) -> str:
@@ -139,6 +145,7 @@ def outcome(point: Point) -> str:
     return f"{point.status}: {point.reason or 'no reason recorded'}"
 
 
+@remembered
 def held(profile: Profile) -> dict[str, tuple[Row, Verdict]]:
     """Row and verdict of every good point, by its key; those that failed or were skipped have none."""
     verdicts = confirm.verdicts(profile)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -11,7 +12,7 @@ from html.parser import HTMLParser
 import pytest
 
 from bench.records import Doubt, Point
-from reports import confirm, headline, html, markdown, page
+from reports import confirm, headline, html, markdown, page, tables
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
 
@@ -175,6 +176,24 @@ def test_the_policys_hash_is_that_of_the_script_as_it_stands_in_the_page():
     script = re.search(r"<script>(.*)</script>", text, flags=re.DOTALL).group(1)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"script-src &#39;sha256-{digest}&#39;" in text
+
+
+def test_a_long_table_is_in_the_page_whole_a_part_of_it_as_data():
+    made = profile([synthetic.point(batch=batch) for batch in range(1, html.FIRST_ROWS + 31)])
+    text = html.render(document(made), {})
+    (rest,) = {
+        found
+        for found in re.findall(r'class="rest">(.*?)</script>', text)
+        if "torch_cell" in found and len(json.loads(found)["rows"][0]) == 18
+    }
+    coded = json.loads(rest)
+    rows = [[coded["words"][c] if isinstance(c, int) else c for c in row] for row in coded["rows"]]
+    table = tables.points(made)
+    assert rows == [[cell.text for cell in row] for row in table.rows[html.FIRST_ROWS :]]
+    assert len(rows) == 30
+    assert f"The first {html.FIRST_ROWS} of {html.FIRST_ROWS + 30} rows" in text
+    script = (html.HERE / "page_tables.js").read_text()
+    assert f"const ROWS_AT_ONCE = {html.FIRST_ROWS};" in script
 
 
 def test_pictures_are_inlined_with_ids_of_their_own_and_the_themes_colours():

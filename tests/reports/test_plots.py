@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from reports import plots
+from reports import plots, profiles
 from reports import roofline as model
 from reports.plot_bandwidth import bandwidth_against_working_set
 from reports.plot_roofline import roofline
 from reports.plot_time import time_against_batch
+from reports.plot_time_roofline import time_roofline
+from reports.units import time_unit
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
 
@@ -115,11 +117,79 @@ def test_labels_of_one_panel_do_not_overlap(made):
             assert not any(one.overlaps(other) for other in boxes[i + 1 :])
 
 
+@pytest.mark.parametrize("name", profiles.gallery())
+def test_labels_of_the_gallerys_rooflines_do_not_overlap(name):
+    axes = roofline(profiles.load(name)[0])
+    axes.flat[0].figure.canvas.draw()
+    for ax in axes.flat:
+        boxes = [text.get_window_extent() for text in ax.texts if not text.get_rotation()]
+        assert len(boxes) > 1
+        for i, one in enumerate(boxes):
+            assert not any(one.overlaps(other) for other in boxes[i + 1 :])
+
+
+def test_the_roofline_in_times_ends_at_the_time_that_was_measured(made):
+    ax = time_roofline(made)[0]
+    marks = {
+        (x, y)
+        for line in ax.lines
+        if line.get_marker() in ("s", "^") and line.get_linestyle() == "None"
+        for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)
+    }
+    dots = {
+        (x, y)
+        for line in ax.lines
+        if line.get_marker() == "."
+        for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)
+    }
+    rows = [r for r in model.rows(made) if r.case.residency == "streamed" and r.case.threads == 2]
+    unit = time_unit([r.seconds.median for r in model.rows(made) if r.case.threads == 2])[1]
+    assert len(rows) == len(marks)
+    measured = sorted(row.seconds.median * unit for row in rows)
+    allowed = sorted(row.limit.median * unit for row in rows)
+    assert sorted(max(place) for place in marks) == pytest.approx(measured)
+    assert sorted(max(place) for place in dots) == pytest.approx(sorted(set(allowed)))
+    balance = {round(x / y, 6) for x, y in dots}
+    assert {round(x / y, 6) for x, y in marks} == balance
+
+
+def test_a_mark_is_filled_where_its_bytes_were_counted_and_stands_there():
+    counted = {"tool": "cachegrind", "read": 2_000_000, "written": 0}
+    one = replace(synthetic.point(), counted_bytes=counted)
+    ax = roofline(profile([one, synthetic.point(batch=4)]))[0, 0]
+    filled = [
+        line
+        for line in ax.lines
+        if line.get_marker() == "o" and line.get_markerfacecolor() != "none"
+    ]
+    (line,) = filled
+    assert list(line.get_xdata()) == [one.flops["linear"] / 2_000_000]
+
+
+def test_very_many_marks_are_one_image_each_of_them_drawn(made, tmp_path, monkeypatch):
+    plots.save_all(made, tmp_path)
+    assert "<image" not in (tmp_path / "roofline.svg").read_text()
+    monkeypatch.setattr("reports.marks.MANY", 3)
+    axes = roofline(made)
+    assert sum(len(ln.get_xdata()) for ln in axes[0, 0].lines if ln.get_marker() == "o") == 6
+    plots.save_all(made, tmp_path)
+    for name in ("roofline", "time_roofline", "time_against_batch"):
+        text = (tmp_path / f"{name}.svg").read_text()
+        assert "<image" in text
+        assert "</text>" in text
+
+
+def test_a_long_key_says_how_many_it_leaves_out(made, monkeypatch):
+    monkeypatch.setattr(plots, "MOST_ENTRIES", 2)
+    figure = plots.figure_of(roofline(made))
+    assert [text.get_text() for text in figure.legends[0].get_texts()][2] == "and 2 more"
+
+
 def test_time_has_a_limit_line_beneath_every_measured_one(made):
     ax = time_against_batch(made)[0, 0]
-    limits = [line for line in ax.lines if line.get_color() == plots.MUTED]
-    measured = [line for line in ax.lines if line.get_marker() == "o" and line not in limits]
-    measured = [line for line in measured if len(line.get_xdata()) == 3]
+    dotted = [line for line in ax.lines if line.get_marker() == "o"]
+    limits = [line for line in dotted if line.get_color() == plots.MUTED]
+    measured = [line for line in dotted if line not in limits and len(line.get_xdata()) == 3]
     assert len(limits) == 1
     assert len(measured) == 2
     for line in measured:

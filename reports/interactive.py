@@ -1,0 +1,180 @@
+"""What the page's plots are drawn from, as plain data that JSON can hold. Pure: a profile in, a dictionary out.
+
+Columns of equal length, one entry per good point; a missing figure is None. SI units; five significant digits, which is
+more than any picture shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from reports import doubts, plots, roofline, roofs, tables
+from reports import series as grouped
+from reports.units import size
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.records import Profile
+    from bench.stats import Estimate
+    from kernels.contract import Case
+
+Setup = tuple[str, int]
+"""A device and its thread count: points of one setup share their roofs."""
+
+CURVES = ("read", "write", "copy", "triad")
+
+
+def data(profile: Profile) -> dict[str, Any]:
+    """Everything that is drawn: points, the series they belong to, and the roofs of each setup."""
+    rows = roofline.rows(profile)
+    setups = _setups(profile)
+    at = {setup: index for index, setup in enumerate(setups)}
+    series: dict[tuple[Case, str], int] = {}
+    verdicts: dict[tuple[str, str], int] = {}
+    held = tables.held(profile)
+    columns: dict[str, list[Any]] = {name: [] for name in ("series", "batch", "verdict", "counted")}
+    for row in rows:
+        key = (replace(row.case, batch=1), row.point.implementation)
+        found = held[row.point.key][1]
+        said = (found.marked, found.reason)
+        columns["series"].append(series.setdefault(key, len(series)))
+        columns["batch"].append(row.case.batch)
+        columns["verdict"].append(verdicts.setdefault(said, len(verdicts)))
+        columns["counted"].append(rounded(roofline.counted_intensity(row)))
+        _figures(columns, row)
+    free = {(one.case, one.implementation): _free(one) for one in grouped.of(profile)}
+    sizes = sorted({row.case.hidden for row in rows})
+    return {
+        "setups": [_setup(profile, setup) for setup in setups],
+        "series": [
+            {**_series(case, name, at[_of(case)]), "free": free.get((case, name))}
+            for case, name in series
+        ],
+        "verdicts": list(verdicts),
+        "points": columns,
+        "implementations": plots.colours(profile),
+        "first": next(
+            (name for name, it in plots.colours(profile).items() if it == plots.PALETTE[0]), None
+        ),
+        "sizes": sizes,
+        "start": _start(rows),
+    }
+
+
+def _start(rows: Sequence[roofline.Row]) -> dict[str, str]:
+    """What is chosen when the page opens, among kinds of which there are several: whole steps of the LSTM."""
+    wanted = {"phase": "step", "part": "cell", "cell": "lstm"}
+    found = {name: {getattr(row.case, name) for row in rows} for name in wanted}
+    return {name: wanted[name] for name, kinds in found.items() if {wanted[name]} < kinds}
+
+
+def _free(one: grouped.Series) -> int | None:
+    """The free batch of a series that is long enough to have one, as on the still picture."""
+    return one.free_batch if len(one.rows) >= grouped.LONG else None
+
+
+def rounded(value: float | None) -> float | None:
+    """A number to five significant digits, whole ones as such."""
+    if value is None:
+        return None
+    short = float(f"{value:.5g}")
+    return int(short) if short.is_integer() and abs(short) < 1e15 else short
+
+
+def _figures(columns: dict[str, list[Any]], row: roofline.Row) -> None:
+    figures: dict[str, float | str | None] = {
+        **_ends("t", row.seconds),
+        "bytes_per_s": row.bytes_per_s,
+        "flop_per_s": row.flop_per_s,
+        "intensity": row.intensity,
+        **_ends("fraction", row.fraction),
+        "t_bytes": row.t_bytes.median if row.t_bytes else None,
+        "t_flops": row.t_flops.median if row.t_flops else None,
+        "limit": row.limit.median if row.limit else None,
+        "floor": row.point.floor_seconds,
+        "working_set": row.point.working_set_bytes,
+    }
+    for name, value in figures.items():
+        columns.setdefault(name, []).append(rounded(value) if isinstance(value, float) else value)
+    columns.setdefault("level", []).append(row.level)
+
+
+def _ends(name: str, value: Estimate | None) -> dict[str, float | None]:
+    if value is None:
+        return {name: None, f"{name}_low": None, f"{name}_high": None}
+    return {name: value.median, f"{name}_low": value.low, f"{name}_high": value.high}
+
+
+def _of(case: Case) -> Setup:
+    return case.device, case.threads
+
+
+def _setups(profile: Profile) -> list[Setup]:
+    """Every setup that has a point, that with most points first, of those alike the one with most threads.
+
+    Without points every device whose roofs were measured, at all threads.
+    """
+    found = [_of(row.case) for row in roofline.rows(profile)]
+    if not found:
+        devices = dict.fromkeys(roof.device for roof in profile.roofs)
+        found = [(name, roofs.all_threads(profile, name) or 0) for name in devices]
+    counts = {setup: found.count(setup) for setup in dict.fromkeys(found)}
+    return sorted(counts, key=lambda setup: (-counts[setup], setup[0], -setup[1]))
+
+
+def _series(case: Case, implementation: str, setup: int) -> dict[str, Any]:
+    return {
+        "words": tables.setting(case),
+        "cell": case.cell,
+        "part": case.part,
+        "phase": case.phase,
+        "H": case.hidden,
+        "dtype": tables.dtypes(case),
+        "weights": case.residency,
+        "implementation": implementation,
+        "setup": setup,
+        "arithmetic": case.dtype,
+    }
+
+
+def _setup(profile: Profile, setup: Setup) -> dict[str, Any]:
+    device, threads = setup
+    everyone = threads == roofs.all_threads(profile, device)
+    dtypes = {row.case.dtype for row in roofline.rows(profile) if _of(row.case) == setup}
+    peaks = {name: roofs.arithmetic_roof(profile, device, threads, name) for name in sorted(dtypes)}
+    levels = roofs.levels(profile, device) if everyone else []
+    return {
+        "name": tables.setup(device, threads),
+        "levels": [
+            {"name": one.name, "up_to": one.up_to_bytes, "bytes_per_s": rounded(one.bytes_per_s)}
+            for one in levels
+        ],
+        "peaks": {name: rounded(peak) for name, peak in peaks.items() if peak is not None},
+        "curves": _curves(profile, device),
+        "caches": _caches(profile) if device == "cpu" else [],
+    }
+
+
+def _curves(profile: Profile, device: str) -> list[dict[str, Any]]:
+    """The read curve at every thread count, the others at all threads."""
+    found = []
+    everyone = roofs.all_threads(profile, device)
+    for kind in CURVES:
+        for threads, curve in sorted(roofs.read_curve(profile, device, kind).items(), reverse=True):
+            if kind == "read" or threads == everyone:
+                name = f"{kind}, {tables.setup(device, threads)}"
+                found.append({"name": name, "kind": kind, **_xy(curve)})
+    return found
+
+
+def _xy(curve: Sequence[tuple[int, float]]) -> dict[str, list[Any]]:
+    return {"x": [x for x, _ in curve], "y": [rounded(y) for _, y in curve]}
+
+
+def _caches(profile: Profile) -> list[dict[str, Any]]:
+    return [
+        {"name": f"L{level} {size(total)}", "bytes": total}
+        for level, total in doubts.system_caches(profile).items()
+    ]

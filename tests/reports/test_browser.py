@@ -1,0 +1,340 @@
+"""The page in a real browser: nothing is fetched, nothing is complained of, and what it offers works.
+
+A Chromium or Chrome that is installed is driven by playwright, which brings none here; without either the tests are
+skipped with that reason.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from bench.records import Doubt, Point
+from reports import html, interactive, page, tables
+from tests.reports import synthetic
+from tests.reports.synthetic import profile
+
+PLOTS = (
+    "roofline",
+    "time_roofline",
+    "time_against_batch",
+    "bandwidth_against_working_set",
+)
+HOSTILE = "<b>b</b><img src=x onerror=alert(1)></script><script>alert(1)</script>"
+DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+STILL = f'<svg><image width="1" height="1" xlink:href="data:image/png;base64,{DOT}"/></svg>'
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A headless browser, one for all tests."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.skip("no Chromium or Chrome is installed")
+    with api.sync_playwright() as driver:
+        # A container's kernel may refuse the sandbox; the page is ours.
+        started = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+class Opened:
+    """A page with what it complained of and what it asked for."""
+
+    def __init__(self, browser, path, **context):
+        self.context = browser.new_context(
+            **({"viewport": {"width": 1200, "height": 900}} | context)
+        )
+        self.page = self.context.new_page()
+        self.complaints, self.requests = [], []
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.goto(path.as_uri())
+
+    def drawn(self, name):
+        """The plot of that name, scrolled to and drawn."""
+        plot = self.page.locator(f".plot[data-plot={name}]")
+        plot.scroll_into_view_if_needed()
+        self.page.wait_for_selector(f".plot[data-plot={name}][data-drawn] .main-svg")
+        return plot
+
+    def traces(self, name):
+        """What Plotly was given: the marks of points, by trace."""
+        return (
+            self.drawn(name)
+            .locator(".frame")
+            .evaluate(
+                "frame => frame.data.filter(t => t.customdata)"
+                ".map(t => ({name: t.name, points: t.customdata.filter(i => i !== null), symbols: t.marker.symbol}))"
+            )
+        )
+
+    def points(self, name):
+        """The numbers of the points that a plot shows."""
+        return sorted(i for trace in self.traces(name) for i in trace["points"])
+
+    def press(self, facet, value):
+        """Press a button of the filter and wait for the roofline to follow."""
+        self.page.evaluate("document.querySelector('.plot').removeAttribute('data-drawn')")
+        self.page.click(f".filters button[data-facet='{facet}'][data-value='{value}']")
+        self.page.wait_for_selector(".plot[data-plot=roofline][data-drawn]")
+
+
+def written(made, folder, name="report.html"):
+    """A profile's page on disk, with one dot for its still pictures: they are not what is tested here."""
+    document = page.document(made, PLOTS, "python -m reports build x", None)
+    stills = dict.fromkeys(PLOTS, STILL)
+    path = folder / name
+    path.write_text(html.render(document, stills, interactive.data(made)), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """The page on a profile as large as the quick suite's."""
+    return written(synthetic.suite(), tmp_path_factory.mktemp("page"))
+
+
+@pytest.fixture(scope="module")
+def kept(browser, report):
+    """That page, opened once: it takes a second."""
+    one = Opened(browser, report)
+    yield one
+    one.context.close()
+
+
+@pytest.fixture
+def opened(kept):
+    """That page as it was when it opened."""
+    kept.page.emulate_media(media="screen")
+    kept.page.mouse.move(0, 0)
+    kept.page.locator("#points input").fill("")
+    kept.page.evaluate("document.querySelector('.plot').removeAttribute('data-drawn')")
+    kept.page.locator(".filters .reset").click()
+    kept.drawn("roofline")
+    return kept
+
+
+def columns():
+    """The data of that page."""
+    return interactive.data(synthetic.suite())
+
+
+def chosen(data, **wanted):
+    """The points whose series have these words."""
+    found = []
+    for i, s in enumerate(data["points"]["series"]):
+        words = data["series"][s] | {"batch": data["points"]["batch"][i]}
+        if all(words[key] == value for key, value in wanted.items()):
+            found.append(i)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("wide", [1200, 390])
+def test_every_plot_is_drawn_without_a_request_or_a_complaint(browser, report, scheme, wide):
+    one = Opened(browser, report, color_scheme=scheme, viewport={"width": wide, "height": 844})
+    for name in PLOTS:
+        assert one.drawn(name).locator(".main-svg").count() >= 1
+    assert one.requests == [report.as_uri()]
+    assert one.complaints == []
+    assert one.page.evaluate("document.documentElement.scrollWidth") <= wide
+    one.context.close()
+
+
+def test_the_page_opens_with_whole_lstm_steps_and_says_how_many_that_is(opened):
+    data = columns()
+    expected = chosen(data, cell="lstm", part="cell")
+    assert opened.points("roofline") == expected
+    every = len(data["points"]["series"])
+    assert opened.page.inner_text(".count") == f"{len(expected)} of {every} measured points shown"
+
+
+@pytest.mark.parametrize(
+    ("facet", "value"),
+    [
+        ("weights", "streamed"),
+        ("dtype", "bfloat16"),
+        ("implementation", "torch_gates"),
+        ("batch", 4),
+        ("H", 2048),
+    ],
+)
+def test_a_filter_leaves_the_points_it_names_in_every_plot(opened, facet, value):
+    opened.drawn("roofline")
+    opened.press(facet, value)
+    expected = chosen(columns(), cell="lstm", **{facet: value})
+    assert expected
+    for name in PLOTS:
+        assert opened.points(name) == expected
+
+
+def test_a_second_cell_is_added_and_a_pressed_one_released(opened):
+    opened.drawn("roofline")
+    opened.press("cell", "gru")
+    assert opened.points("roofline") == sorted(
+        chosen(columns(), cell="lstm") + chosen(columns(), cell="gru")
+    )
+    opened.press("cell", "lstm")
+    assert opened.points("roofline") == chosen(columns(), cell="gru")
+
+
+def test_a_click_shows_a_series_alone_and_escape_brings_the_others_back(opened):
+    before = opened.points("roofline")
+    opened.drawn("roofline").locator("path.point").first.click(force=True)
+    opened.page.wait_for_selector(".only:not([hidden])")
+    opened.page.wait_for_function(
+        "n => document.querySelector('.plot .frame').data.flatMap(t => t.customdata ?? [])"
+        ".filter(i => i !== null).length < n", arg=len(before)
+    )  # fmt: skip
+    data = columns()
+    assert len({data["points"]["series"][i] for i in opened.points("roofline")}) == 1
+    opened.page.keyboard.press("Escape")
+    opened.page.wait_for_selector(".only", state="hidden")
+    opened.page.wait_for_function(
+        "n => document.querySelector('.plot .frame').data.flatMap(t => t.customdata ?? [])"
+        ".filter(i => i !== null).length === n", arg=len(before)
+    )  # fmt: skip
+
+
+def test_hovering_tells_case_figures_verdict_and_what_bounds_it(opened):
+    opened.drawn("roofline").locator("path.point").first.hover(force=True)
+    opened.page.wait_for_selector(".hovertext")
+    said = opened.page.text_content(".hovertext")
+    made = synthetic.suite()
+    texts = []
+    for row, found in tables.held(made).values():
+        if row.case.cell == "lstm":
+            texts.append(
+                (tables.setting(row.case), f"batch {row.case.batch}", found.marked, found.reason)
+            )
+    assert any(all(word in said for word in words) for words in texts)
+    for word in (
+        "time ",
+        "GB/s",
+        "GFLOP/s",
+        "% of its roof",
+        "verdict: ",
+        "roofs allow",
+        "floor of a call",
+        "bytes modelled",
+    ):
+        assert word in said
+
+
+def test_roofs_carry_their_values_and_ridges_theirs(opened):
+    labels = opened.drawn("roofline").locator(".annotation-text").all_text_contents()
+    assert {"L1 330 GB/s", "DRAM 52 GB/s", "float32 180 GFLOP/s", "3.46"} <= set(labels)
+
+
+@pytest.mark.parametrize("wide", [1200, 390])
+def test_values_at_the_ridges_do_not_touch(browser, report, wide):
+    one = Opened(browser, report, viewport={"width": wide, "height": 844})
+    labels = one.drawn("roofline").locator(".annotation-text")
+    boxes = [
+        box
+        for box in labels.evaluate_all(
+            "all => all.map(one => ({text: one.textContent, ...one.getBoundingClientRect().toJSON()}))"
+        )
+        if re.fullmatch(r"[\d.]+", box["text"])
+    ]
+    assert len(boxes) == 4
+    for i, a in enumerate(boxes):
+        for b in boxes[i + 1 :]:
+            beside = a["right"] <= b["left"] or b["right"] <= a["left"]
+            assert beside or a["bottom"] <= b["top"] or b["bottom"] <= a["top"], (a, b)
+    one.context.close()
+
+
+def test_a_mark_is_hollow_where_bytes_are_modelled_and_filled_where_counted(browser, tmp_path):
+    counted = {"tool": "cachegrind", "read": 3_000_000, "written": 4096}
+    points = [synthetic.point(), replace(synthetic.point(batch=8), counted_bytes=counted)]
+    one = Opened(browser, written(profile(points), tmp_path))
+    (trace,) = one.traces("roofline")
+    assert trace["symbols"] == ["circle-open", "circle"]
+    one.context.close()
+
+
+def test_the_table_of_points_filters_and_sorts(opened):
+    points = opened.page.locator("#points")
+    every = points.locator("tbody tr").count()
+    points.locator("input").fill("gru streamed")
+    shown = points.locator("tbody tr").all_inner_texts()
+    assert 0 < len(shown) < every
+    assert all("gru" in row and "streamed" in row for row in shown)
+    heads = points.locator("thead th").all_inner_texts()
+    column = next(i for i, head in enumerate(heads) if head.startswith("time"))
+    for arrow, order in (("ascending", 1), ("descending", -1)):
+        points.locator("thead th").nth(column).click()
+        assert points.locator("thead th").nth(column).get_attribute("aria-sort") == arrow
+        texts = points.locator(f"tbody tr td:nth-child({column + 1})").all_inner_texts()
+        times = [float(text.replace(",", "")) for text in texts if text != "\N{EN DASH}"]
+        assert len(times) > 3
+        assert times == sorted(times, reverse=order < 0)
+
+
+@pytest.mark.slow
+def test_a_long_table_is_shown_a_page_at_a_time_and_filtered_whole(browser, tmp_path):
+    sizes = range(1, html.FIRST_ROWS + 201)
+    one = Opened(browser, written(profile([synthetic.point(batch=b) for b in sizes]), tmp_path))
+    points = one.page.locator("#points")
+    assert points.locator("tbody tr").count() == html.FIRST_ROWS
+    assert points.locator(".pager output").inner_text() == f"1 to {html.FIRST_ROWS} of {len(sizes)}"
+    points.locator(".after").click()
+    assert points.locator("tbody tr").count() == 200
+    points.locator("input").fill("lstm")
+    assert points.locator(".search output").inner_text() == f"{len(sizes)} of {len(sizes)}"
+    points.locator("thead th").nth(5).click()
+    points.locator("thead th").nth(5).click()
+    assert points.locator("tbody tr").first.locator("td").nth(5).inner_text() == str(len(sizes))
+    assert one.complaints == []
+    one.context.close()
+
+
+def test_paper_shows_the_still_pictures_and_neither_filter_nor_live_plots(opened):
+    opened.page.emulate_media(media="print")
+    assert not opened.page.locator(".filters").is_visible()
+    for name in PLOTS:
+        assert not opened.page.locator(f".plot[data-plot={name}]").is_visible()
+    assert opened.page.locator(".still").evaluate_all(
+        "all => all.every(one => getComputedStyle(one).display !== 'none')"
+    )
+
+
+def test_without_scripts_the_still_pictures_and_the_tables_stand(browser, report):
+    one = Opened(browser, report, java_script_enabled=False)
+    assert one.page.locator("#points tbody tr").count() > 100
+    assert not one.page.locator(".filters").is_visible()
+    assert one.page.locator(".still").count() == len(PLOTS)
+    one.context.close()
+
+
+def test_a_profile_cannot_run_a_script_or_add_markup(browser, tmp_path):
+    point = replace(synthetic.point(), implementation=HOSTILE)
+    failed = Point(replace(point.case, batch=2), HOSTILE, "failed", reason=HOSTILE)
+    made = profile(
+        [point, failed],
+        machine={"label": HOSTILE, "cpu": {"model": HOSTILE}},
+        levels=(replace(synthetic.levels()[-1], name=HOSTILE),),
+        doubts=(Doubt(HOSTILE, HOSTILE, HOSTILE, HOSTILE),),
+    )
+    one = Opened(browser, written(made, tmp_path))
+    said = []
+    one.page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+    for name in PLOTS:
+        one.drawn(name)
+    one.page.locator(".plot path.point").first.hover(force=True)
+    one.page.wait_for_selector(".hovertext")
+    assert HOSTILE in one.page.text_content(".hovertext")
+    assert one.page.locator("img").count() == 0
+    assert said == []
+    assert one.requests == [one.page.url]
+    assert one.complaints == []
+    one.context.close()
