@@ -352,13 +352,13 @@ def test_the_floor_is_measured_once_per_kind_of_call(bench, monkeypatch):
 
 
 def test_a_variant_of_the_probe_is_tried_once_per_working_set(bench):
-    beside.best_variant(bench, 1 << 16, 2, 1)
-    kept = dict(bench.variants)
-    assert kept.keys() == {(1 << 16, 2, 1, 1)}
-    bench.variants[1 << 16, 2, 1, 1] = "kept"
-    assert beside.best_variant(bench, 1 << 16, 2, 1) == "kept"
+    walk = beside.Walk(1 << 16, 2, 1)
+    beside.best_variant(bench, walk)
+    assert bench.variants.keys() == {walk}
+    bench.variants[walk] = "kept"
+    assert beside.best_variant(bench, walk) == "kept"
     with pytest.raises(Unavailable, match="a set of 64 bytes is too small"):
-        beside.best_variant(bench, 64, 1, 1)
+        beside.best_variant(bench, beside.Walk(64, 1, 1))
 
 
 @pytest.mark.parametrize("count", [0, -1, 4096])
@@ -379,7 +379,7 @@ def test_every_planted_step_claims_the_bytes_it_reads(last_level):
 def test_the_read_probe_never_reads_beyond_the_arena(bench):
     too_many = bench.arena.size_bytes // (1 << 16) + 1
     with pytest.raises(Unavailable, match="more than the arena"):
-        beside.best_variant(bench, 1 << 16, too_many, 1)
+        beside.best_variant(bench, beside.Walk(1 << 16, too_many, 1))
 
 
 def test_a_training_steps_probe_is_no_moving_roof(bench):
