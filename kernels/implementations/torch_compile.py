@@ -65,6 +65,8 @@ def version() -> str:
 
 def unavailable(case: Case) -> str | None:
     """One dtype, a CPU, a C++ compiler, and a PyTorch that compiles sets of weights apart from one another."""
+    if case.phase != "step":
+        return "a step alone is compiled, not its training"
     if case.device != "cpu":
         return "its packed products are those of CPUs"
     if "isolate_recompiles" not in signature(torch.compile).parameters:

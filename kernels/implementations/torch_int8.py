@@ -48,6 +48,8 @@ def version() -> str:
 
 def unavailable(case: Case) -> str | None:
     """int8 weights, float32 activations, on a CPU, where PyTorch was built with these operators."""
+    if case.phase != "step":
+        return "a step alone: quantised weights are not trained"
     if case.dtype != "int8" or case.activations != "float32":
         return f"weights of int8 with float32 activations alone, not {case.dtype} with {case.activations}"
     if case.part == "pointwise":
