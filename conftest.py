@@ -43,6 +43,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--suite", metavar="NAME|FILE", help="smoke, quick (default), full, or a .toml file"
     )
     group.addoption(
+        "--implementation",
+        action="append",
+        metavar="NAME|FILE",
+        help="these in place of the suite's: a name, or a .py file of your own, which is run (repeatable)",
+    )
+    group.addoption(
         "--device", metavar="DEVICE", help="cpu, cuda, or all (default: every device there is)"
     )
     group.addoption(
@@ -79,7 +85,7 @@ def pytest_cmdline_main() -> Generator[None, Any, Any]:
 def pytest_configure(config: pytest.Config) -> None:
     """Read the plan before anything is collected, so that bad input costs nothing."""
     if not config.getoption("--benchmark-only"):
-        for option in ("--suite", "--device", "--seed", "--out", "--resume"):
+        for option in ("--suite", "--implementation", "--device", "--seed", "--out", "--resume"):
             if config.getoption(option) is not None:
                 msg = f"{option} has no meaning without --benchmark-only"
                 raise pytest.UsageError(msg)
@@ -136,14 +142,20 @@ class Session:
         from bench import machine, records, suite
         from bench.run import SUITE_FILE, claim, new_folder
 
-        suite_name, device, seed, out, resume = (
+        suite_name, instead, device, seed, out, resume = (
             self.config.getoption(f"--{name}")
-            for name in ("suite", "device", "seed", "out", "resume")
+            for name in ("suite", "implementation", "device", "seed", "out", "resume")
         )
         earlier = None
         if resume is not None:
             earlier = records.from_journal(Path(resume))
-            given = {"--suite": suite_name, "--device": device, "--seed": seed, "--out": out}
+            given = {
+                "--suite": suite_name,
+                "--implementation": instead,
+                "--device": device,
+                "--seed": seed,
+                "--out": out,
+            }
             for option in (name for name, value in given.items() if value is not None):
                 msg = f"{option} is given with --resume: a resumed run keeps its own suite, device, seed and folder"
                 raise pytest.UsageError(msg)
@@ -155,7 +167,9 @@ class Session:
         if device == "cuda":
             msg = f"--device cuda: {self.no_cuda}"
             raise pytest.UsageError(msg)
-        plan = suite.load(suite_name or suite.DEFAULT, "cpu", threads.available(), seed or 0)
+        # a file is where it is, whatever folder the run is resumed from
+        files = [str(Path(one).resolve()) if one.endswith(".py") else one for one in instead or ()]
+        plan = suite.load(suite_name or suite.DEFAULT, "cpu", threads.available(), seed or 0, files)
         if earlier:
             plan = replace(plan, name=earlier.suite)
         folder = Path(resume or out) if resume or out else new_folder(plan.name)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from bench.suite import Planned, Suite
 
 GOOD, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
+LONG_SECONDS = 1.0
+"""Compiling and packing that took so long is told with the point."""
 
 EXAMPLES = """examples:
   python -m bench list                              suites, implementations, and what they would measure
@@ -128,7 +130,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     step.add_argument("--residency", default="resident", help=", ".join(RESIDENCIES))
     step.add_argument("--threads", type=int, help="threads (default: one per core)")
-    step.add_argument("--implementation", help="one of them only (default: every one)")
+    step.add_argument(
+        "--implementation",
+        action="append",
+        metavar="NAME|FILE",
+        help="these only: a name, or a .py file of your own, which is run (repeatable; default: every one there is)",
+    )
     step.add_argument("--device", default="cpu", help="cpu, or cuda where there is one")
     step.add_argument(
         "--out",
@@ -281,20 +288,17 @@ def _step(given: argparse.Namespace) -> int:
         device=given.device,
         threads=count,
     )
-    if given.implementation:
-        implementations.load(given.implementation)
-    planned = [
-        Planned(case, name)
-        for name in ([given.implementation] if given.implementation else implementations.names())
-    ]
+    names = [implementations.named(one) for one in given.implementation or ()]
+    for name in names:
+        implementations.load(name)
+    planned = [Planned(case, name) for name in dict.fromkeys(names or implementations.names())]
     with _run(_one_suite(planned, curve_seconds=1.0), given.out) as run:
         run.begin()
         try:
-            points = [run.measure(one, order) for order, one in enumerate(planned)]
+            for order, one in enumerate(planned):
+                print(_told(run.measure(one, order), run.bench), flush=True)
         finally:
             profile = run.finish(planned)
-        for point in points:
-            print(_told(point, run.bench))
         print(f"verdict and pictures: python -m reports build {run.folder}")
     return FAILED if any(point.status == "failed" for point in profile.points) else GOOD
 
@@ -308,11 +312,13 @@ def _told(point: Point, bench: Bench) -> str:
     written = bench.write_seconds(point.bytes["written"], point.case.threads)
     share = stats.estimate(doubts.fractions(point, written))
     moved = point.bytes["read"] + point.bytes["written"]
+    long = (point.prepare_seconds or 0.0) >= LONG_SECONDS
+    prepared = f"; prepared in {point.prepare_seconds:.1f} s" if long else ""
     return (
         f"{point.implementation}: {time.median * 1e6:.1f} us ({time.low * 1e6:.1f} to {time.high * 1e6:.1f}), "
         f"{moved / time.median / 1e9:.1f} GB/s, {point.flops['linear'] / time.median / 1e9:.1f} GFLOP/s, "
         f"{share.median:.0%} ({share.low:.0%} to {share.high:.0%}) of its paired roof; "
-        f"reading here runs at {roof / 1e9:.1f} GB/s"
+        f"reading here runs at {roof / 1e9:.1f} GB/s{prepared}"
     )
 
 

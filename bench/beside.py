@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from bench import measure
+from bench import measure, threads
 from bench.roofs import matmul, read
 from kernels.contract import ARITHMETIC, Case, Unavailable
 from kernels.inputs import Arena, draw
@@ -31,6 +31,19 @@ MOST_STEPS = 1 << 16
 FLOOR_SIZE = 8
 
 
+class Walk(NamedTuple):
+    """What the read probe does: so many threads read so many sets of weights of so many bytes, each so many times.
+
+    `packed`: not in the arena but in the block that stands in for a library's own copies.
+    """
+
+    one_set: int
+    sets: int
+    threads: int
+    times: int = 1
+    packed: bool = False
+
+
 @dataclass
 class Bench:
     """What points are measured with: the arena, the roofs found so far, and how long to take."""
@@ -46,7 +59,23 @@ class Bench:
     writes: dict[int, dict[int, float]] = field(default_factory=dict)
     """Write roofs: threads, then working set in bytes, to byte/s."""
     floors: dict[tuple[str, ...], float] = field(default_factory=dict)
-    variants: dict[tuple[int, int, int, int], read.Variant] = field(default_factory=dict)
+    variants: dict[Walk, read.Variant] = field(default_factory=dict)
+    """The read probe's fastest variant over each memory that it walked so far."""
+    stand_in: Arena | None = None
+    """A block as libraries allocate theirs: see `memory`."""
+
+    def memory(self, size_bytes: int, *, packed: bool) -> Arena:
+        """What the probe reads beside a step: the arena, whose views the step reads, or a stand-in for its own copies.
+
+        A library that packs its weights keeps them in blocks whose addresses it tells nobody. The stand-in comes from
+        the same allocator, so it has the same pages, of which the arena's differ. Raises Unavailable.
+        """
+        if not packed:
+            return self.arena
+        if self.stand_in is None or self.stand_in.size_bytes < size_bytes:
+            self.stand_in = None  # before another one is allocated
+            self.stand_in = Arena(size_bytes, "cpu", self.seed, large_pages=False)
+        return self.stand_in
 
     def write_seconds(self, written: int, threads: int) -> float:
         """How long `written` bytes take at the write roof of the working set nearest to them; 0 where there is none."""
@@ -66,45 +95,46 @@ class ReadProbe:
     seconds_per_pass: float
 
 
-def read_probe(bench: Bench, one_set: int, sets: int, threads: int, times: int = 1) -> ReadProbe:
-    """The probe that walks the arena's first `sets` blocks of `one_set` bytes, and its time alone.
+def read_probe(bench: Bench, walk: Walk) -> ReadProbe:
+    """The probe that walks its block's first `sets` blocks of `one_set` bytes, and its time alone.
 
     It reads each block `times` times in a row, as often as the step goes through one set.
     """
-    variant = best_variant(bench, one_set, sets, threads, times)
-    contender = measure.Contender(
-        read.prepare(variant, bench.arena.address, one_set, threads, sets, times)
-    )
+    variant = best_variant(bench, walk)
+    contender = _walker(bench, walk, variant)
     each = min(measure.best(contender, 2, 0.002, 0.0))
-    return ReadProbe(contender, read.bytes_per_pass(variant, one_set, threads, sets, times), each)
+    size = read.bytes_per_pass(variant, walk.one_set, walk.threads, walk.sets, walk.times)
+    return ReadProbe(contender, size, each)
 
 
-def best_variant(
-    bench: Bench, one_set: int, sets: int, threads: int, times: int = 1
-) -> read.Variant:
-    """The variant of the read probe that is fastest over this memory; tried once per working set, in turns.
+def best_variant(bench: Bench, walk: Walk) -> read.Variant:
+    """The variant of the read probe that is fastest over this memory; tried once per walk, in turns.
 
     Raises Unavailable where a set is too small for all of them, or the sets larger than the arena.
     """
-    key = (one_set, sets, threads, times)
-    if one_set * sets > bench.arena.size_bytes:
-        msg = f"{sets} sets of {one_set} bytes are more than the arena's {bench.arena.size_bytes}"
+    need = walk.one_set * walk.sets
+    if need > bench.memory(need, packed=walk.packed).size_bytes:
+        msg = f"{walk.sets} sets of {walk.one_set} bytes are more than the arena's {bench.arena.size_bytes}"
         raise Unavailable(msg)
-    if key not in bench.variants:
+    if walk not in bench.variants:
         rates: dict[read.Variant, float] = {}
         for variant in read.VARIANTS * VARIANT_TURNS:
-            size = read.bytes_per_pass(variant, one_set, threads, sets, times)
+            size = read.bytes_per_pass(variant, walk.one_set, walk.threads, walk.sets, walk.times)
             if size:
-                contender = measure.Contender(
-                    read.prepare(variant, bench.arena.address, one_set, threads, sets, times)
-                )
-                rate = size / min(measure.best(contender, 1, 0.002, 0.0))
-                rates[variant] = max(rate, rates.get(variant, 0.0))
+                seconds = min(measure.best(_walker(bench, walk, variant), 1, 0.002, 0.0))
+                rates[variant] = max(size / seconds, rates.get(variant, 0.0))
         if not rates:
-            msg = f"a set of {one_set} bytes is too small for the read probe with {threads} threads"
+            msg = f"a set of {walk.one_set} bytes is too small for the read probe with {walk.threads} threads"
             raise Unavailable(msg)
-        bench.variants[key] = max(rates, key=lambda variant: rates[variant])
-    return bench.variants[key]
+        bench.variants[walk] = max(rates, key=lambda variant: rates[variant])
+    return bench.variants[walk]
+
+
+def _walker(bench: Bench, walk: Walk, variant: read.Variant) -> measure.Contender:
+    block = bench.memory(walk.one_set * walk.sets, packed=walk.packed)
+    return measure.Contender(
+        read.prepare(variant, block.address, walk.one_set, walk.threads, walk.sets, walk.times)
+    )
 
 
 def arithmetic_probe(
@@ -161,9 +191,10 @@ def bind(
     if length > MOST_STEPS:
         msg = f"its weights are too small to stream: that takes {length} bound steps, more than {MOST_STEPS}"
         raise Unavailable(msg)
-    of_pair = implementation.prepare(case, sets, inputs)
     pairs = [(j % len(sets), j % len(inputs)) for j in range(length)]
-    return [(w, i, of_pair(w, i)) for w, i in pairs]
+    with threads.unbound():
+        of_pair = implementation.prepare(case, sets, inputs)
+        return [(w, i, of_pair(w, i)) for w, i in pairs]
 
 
 def rotation(calls: Sequence[Callable[[], object]]) -> Callable[[int], None]:

@@ -217,6 +217,24 @@ def of_streaming(points: Iterable[Point], least_bytes: int) -> list[Doubt]:
     ]
 
 
+def of_own_weights(points: Iterable[Point], page_bytes: int | None) -> list[Doubt]:
+    """Points of libraries whose own copies of the weights lie on other pages than everyone else's."""
+    of_page: dict[int | None, list[str]] = {}
+    for point in points:
+        if point.status == "ok" and point.own_weights and point.page_bytes != page_bytes:
+            of_page.setdefault(point.page_bytes, []).append(point.key)
+    return [
+        Doubt(
+            "page sizes differ",
+            ", ".join(keys),
+            f"the library of {_count(keys)} packs weights of its own, on pages of {size or 'unknown'} bytes where the "
+            f"arena has {page_bytes or 'unknown'}; their roofs were read from such pages",
+            "compare their times with other implementations'; their percentages say what such pages allow",
+        )
+        for size, keys in of_page.items()
+    ]
+
+
 def of_points(points: Iterable[Point], precision: float, bench: Bench) -> list[Doubt]:
     """One doubt per kind, naming the points it is about: noisy, of short samples, or beside a busy process."""
     noisy, short, busy = [], [], []

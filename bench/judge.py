@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numba
 import torch
 
-from kernels import check, gradients
+from kernels import check, gradients, implementations
 from kernels.cells import Weights
 from kernels.inputs import INPUT_SETS
 
@@ -60,6 +60,7 @@ class Judge:
         self._weights = arena.digest(used_bytes)
         self._known = -1
         self._random = random.Random(f"{seed} {case.id}")
+        self.tolerance = check.tolerance(case, implementations.rounds_to(implementation))
 
     def check(
         self, steps: Sequence[tuple[int, int, Callable[[], Sequence[Tensor]]]], when: str
@@ -78,8 +79,8 @@ class Judge:
                 msg = f"it changed its input ({when})"
                 raise Wrong(msg)
         self.rules(when)
-        if not worst <= check.tolerance(self._case):
-            msg = f"wrong answer {when}: error {worst:.3g}, tolerance {check.tolerance(self._case):.3g}"
+        if not worst <= self.tolerance:
+            msg = f"wrong answer {when}: error {worst:.3g}, tolerance {self.tolerance:.3g}"
             raise Wrong(msg)
         self.follow(step, when)
         return worst
@@ -112,9 +113,12 @@ class Judge:
         if visible < (1.0 if share == 1.0 else PADDED) * share * changed:
             msg = f"{visible} of {changed} changed weights are in its weights in PyTorch's convention: it reads fewer"
             raise Wrong(f"{msg} ({when})")
-        tolerance = check.tolerance(self._case)
-        plain = check.error(self._case, was[0], *expected) > 2 * tolerance
-        if plain and not error <= tolerance and not getattr(self._implementation, "packs", False):
+        plain = check.error(self._case, was[0], *expected) > 2 * self.tolerance
+        if (
+            plain
+            and not error <= self.tolerance
+            and not implementations.packs(self._implementation)
+        ):
             msg = f"its answer does not follow its weights when they change: error {error:.3g} ({when})"
             raise Wrong(msg)
 

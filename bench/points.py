@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,7 +15,7 @@ import torch
 from bench import beside, machine, measure, stats, watch
 from bench.judge import Judge, Wrong
 from bench.records import Point
-from kernels import check, cost
+from kernels import cost, implementations
 from kernels.contract import ELEMENT_BYTES, Case, Unavailable
 from kernels.inputs import INPUT_SETS, draw, redraw, set_bytes
 
@@ -129,18 +130,22 @@ def _measured(
     layout = implementation.layout(case)
     one_set = set_bytes(layout, case.dtype)
     count = weight_sets(case, one_set, bench.last_level_bytes)
-    _make_sure_of_room(bench, case, count * one_set)
+    packed = implementations.packs(implementation)
+    _make_sure_of_room(bench, case, count * one_set, copies=2 if packed else 0)
     sets = bench.arena.sets(layout, case.dtype, count)
     generator = torch.Generator(device=case.device).manual_seed(bench.seed)
     inputs = draw(case, generator)
     judged = judge(case, implementation, sets, inputs, bench.arena, count * one_set, bench.seed)
+    began = perf_counter()
     steps = beside.bind(implementation, case, sets, inputs)
+    prepare_seconds = perf_counter() - began
     worst = judged.check(steps, "before it was timed")
 
     step = measure.Contender(beside.rotation([call for _, _, call in steps]), pass_calls=count)
+    walk = beside.Walk(one_set, count, case.threads, cost.WEIGHT_READS[case.phase], packed)
     watching = watch.Watch()
     probe, product, samples = _rounds(
-        bench, case, costs, step, one_set, count, lambda: redraw(inputs, generator)
+        bench, case, costs, step, walk, lambda: redraw(inputs, generator)
     )
     state = watching.seen()
     each = stats.median(samples.seconds[0])
@@ -160,16 +165,24 @@ def _measured(
         reads=dict(implementation.reads),
         weight_sets=count,
         working_set_bytes=count * one_set,
-        page_bytes=bench.page_bytes,
+        page_bytes=machine.page_bytes(bench.memory(0, packed=True).address)
+        if packed
+        else bench.page_bytes,
+        own_weights=packed,
+        rounds_to=implementations.rounds_to(implementation),
+        prepare_seconds=prepare_seconds,
         error=worst,
-        tolerance=check.tolerance(case),
+        tolerance=judged.tolerance,
         state=state,
     )
 
 
-def _make_sure_of_room(bench: Bench, case: Case, weights: int) -> None:
-    """Raise Unavailable with the bytes a point needs and the bytes there are, where these are fewer."""
-    needed = memory_needed(case, weights)
+def _make_sure_of_room(bench: Bench, case: Case, weights: int, copies: int) -> None:
+    """Raise Unavailable with the bytes a point needs and the bytes there are, where these are fewer.
+
+    `copies` of the weights lie beside the arena: those that a library packs, and the block that stands in for them.
+    """
+    needed = memory_needed(case, weights) + copies * weights
     there = machine.memory_available() // 2 + bench.arena.size_bytes
     if weights > bench.arena.size_bytes:
         there = bench.arena.size_bytes
@@ -184,15 +197,13 @@ def _rounds(
     case: Case,
     costs: Cost,
     step: measure.Contender,
-    one_set: int,
-    count: int,
+    walk: beside.Walk,
     between: Callable[[], None],
 ) -> tuple[beside.ReadProbe, tuple[measure.Contender, int] | None, measure.Samples]:
     """The step beside its probes; once more, with the probe's variant sought anew, if it comes out impossible."""
     written = bench.write_seconds(costs.bytes_written, case.threads)
-    times = cost.WEIGHT_READS[case.phase]
     for _attempt in range(2):
-        probe = beside.read_probe(bench, one_set, count, case.threads, times)
+        probe = beside.read_probe(bench, walk)
         calls = costs.bytes_read / probe.bytes_per_pass
         product = beside.arithmetic_probe(
             bench, case, costs.linear_flops, calls * probe.seconds_per_pass
@@ -207,5 +218,5 @@ def _rounds(
         )
         if stats.estimate(figure(samples.seconds)).low <= IMPOSSIBLE:
             break
-        bench.variants.pop((one_set, count, case.threads, times), None)
+        bench.variants.pop(walk, None)
     return probe, product, samples

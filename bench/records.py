@@ -99,6 +99,9 @@ class Point:
     weight_sets: int | None = None
     working_set_bytes: int | None = None
     page_bytes: int | None = None
+    own_weights: bool | None = None
+    rounds_to: str | None = None
+    prepare_seconds: float | None = None
     error: float | None = None
     tolerance: float | None = None
     state: dict[str, Any] | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -80,8 +79,8 @@ class Run:
         self._done = {point.key: point for point in earlier.points} if earlier else {}
         self._earlier, self._header = earlier, header
         self._journal = _open_journal(folder, header, earlier)
-        if plan.source and not earlier:
-            shutil.copyfile(plan.source, folder / SUITE_FILE)
+        if plan.text and not earlier:
+            (folder / SUITE_FILE).write_text(plan.text, encoding="utf-8")
         self._bench: beside.Bench | None = None
         self._spent: list[float] = []
         self._levels: tuple[Level, ...] = ()
@@ -276,6 +275,7 @@ class Run:
             *doubts.of_throttling(self._throttled, watch.throttled()),
             *doubts.of_clock(self._done.values()),
             *doubts.of_points(self._done.values(), self.plan.settings["precision"], self.bench),
+            *doubts.of_own_weights(self._done.values(), self._page_bytes),
             *doubts.of_streaming(
                 self._done.values(),
                 points.STREAM_FACTOR * levels.last_cache_bytes(self._plateaus()),

@@ -19,14 +19,27 @@ implementation = ["torch_cell"]
 from __future__ import annotations
 
 import itertools
+import json
 import random
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kernels import implementations
-from kernels.contract import ACTIVATIONS, CELLS, PARTS, PHASES, RESIDENCIES, Case, InvalidCase
+from kernels.contract import (
+    ACTIVATIONS,
+    CELLS,
+    PARTS,
+    PHASES,
+    RESIDENCIES,
+    Case,
+    InvalidCase,
+    Unavailable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 FOLDER = Path(__file__).parent / "suites"
 DEFAULT = "quick"
@@ -72,7 +85,8 @@ class Suite:
     why: str
     settings: dict[str, float]
     points: tuple[Planned, ...] = field(repr=False)
-    source: Path | None = None
+    text: str | None = field(default=None, repr=False)
+    """The file it is planned by; None where there is none."""
 
 
 def names() -> list[str]:
@@ -80,18 +94,28 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
 
 
-def load(name: str, device: str, all_threads: int, seed: int) -> Suite:
-    """The suite of that name, or in that .toml file, for one device. Raises BadSuite."""
+def load(name: str, device: str, all_threads: int, seed: int, instead: Sequence[str] = ()) -> Suite:
+    """The suite of that name, or in that .toml file, for one device. Raises BadSuite.
+
+    `instead` of the implementations that its groups name, all their cases are planned for these; its text says so.
+    """
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
     if not name.endswith(".toml") and name not in names():
         msg = f"suite {name!r} is unknown: use {', '.join(names())} or a .toml file"
         raise BadSuite(msg)
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        data = tomllib.loads(text)
+        if instead:
+            if "implementation" in data:
+                msg = f"{path}: it says itself which implementations to use in place of its groups'"
+                raise BadSuite(msg)
+            data["implementation"] = list(instead)
+            text = f"implementation = {json.dumps(list(instead), ensure_ascii=False)}\n{text}"
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         msg = f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
         raise BadSuite(msg) from error
-    _only(data, {"why", "settings", "group"}, str(path))
+    _only(data, {"why", "settings", "group", "implementation"}, str(path))
     settings = _settings(data.get("settings", {}), str(path))
     groups = data.get("group")
     if not isinstance(groups, list) or not groups:
@@ -99,10 +123,13 @@ def load(name: str, device: str, all_threads: int, seed: int) -> Suite:
         raise BadSuite(msg)
     planned: dict[str, Planned] = {}
     for number, group in enumerate(groups, 1):
-        for point in _points(group, device, all_threads, f"{path} group {number}"):
+        where = f"{path} group {number}"
+        if isinstance(group, dict) and "implementation" in data:
+            group["implementation"], where = data["implementation"], str(path)
+        for point in _points(group, device, all_threads, where):
             planned.setdefault(point.key, point)
     _why(data, str(path), "say what this suite is for")
-    return Suite(path.stem, data["why"], settings, _order(list(planned.values()), seed), path)
+    return Suite(path.stem, data["why"], settings, _order(list(planned.values()), seed), text)
 
 
 def _settings(given: object, where: str) -> dict[str, float]:
@@ -131,10 +158,13 @@ def _points(group: object, device: str, all_threads: int, where: str) -> list[Pl
             msg = f"{where}: {axis} is missing" if axis in REQUIRED else f"{where}: {axis} is empty"
             raise BadSuite(msg)
         axes[axis] = values
-    for name in axes["implementation"]:
-        if name not in implementations.names():
-            msg = f"{where}: implementation {name!r} is unknown: use one of {', '.join(implementations.names())}"
-            raise BadSuite(msg)
+    try:
+        axes["implementation"] = [
+            implementations.named(str(name)) for name in axes["implementation"]
+        ]
+    except Unavailable as error:
+        msg = f"{where}: {error}"
+        raise BadSuite(msg) from error
     points = []
     for combination in itertools.product(*axes.values()):
         one = dict(zip(axes, combination, strict=True))

@@ -126,7 +126,7 @@ def calibrate(bench: beside.Bench, private_bytes: int) -> Iterator[Finding]:
         one_set = set_bytes(planted.layout(place, place.case), place.case.dtype)
         count = points.weight_sets(place.case, one_set, bench.last_level_bytes)
         bench.variants.clear()
-        variant = beside.best_variant(bench, one_set, count, place.case.threads)
+        variant = beside.best_variant(bench, beside.Walk(one_set, count, place.case.threads))
         for truth in place.truths:
             yield _score(bench, name, place, truth, planted.implementation(truth, place, variant))
 

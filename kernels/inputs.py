@@ -56,18 +56,23 @@ _FIXED_BITS = int.from_bytes(bytes.fromhex("3c00" * 4), "big", signed=True)
 class Arena:
     """Random weights in one block of memory, `size_bytes` long, on `device`. The same seed gives the same bits."""
 
-    def __init__(self, size_bytes: int, device: str, seed: int) -> None:
-        """Allocate and fill. Raises Unavailable where the memory cannot be had."""
+    def __init__(
+        self, size_bytes: int, device: str, seed: int, *, large_pages: bool = True
+    ) -> None:
+        """Allocate and fill. Raises Unavailable where the memory cannot be had.
+
+        Without `large_pages` it lies where torch's allocator puts it, as a library's own copies of weights do.
+        """
         words = -(-size_bytes // 8)
         try:
-            if device == "cpu":
+            if device == "cpu" and large_pages:
                 self._block = _huge_pages(words * 8)
                 words_of_block = torch.frombuffer(self._block, dtype=torch.int64)
                 skip = (-words_of_block.data_ptr() % HUGE_PAGE) // 8
                 self._words = words_of_block[skip : skip + words]
             else:
                 self._words = torch.empty(words, dtype=torch.int64, device=device)
-        except (OSError, MemoryError, ValueError, torch.OutOfMemoryError) as error:
+        except (OSError, MemoryError, ValueError, RuntimeError) as error:
             msg = f"no memory for an arena of {size_bytes} bytes on {device}: {error}"
             raise Unavailable(msg) from error
         self._words.zero_()  # first touch, by all threads in the order in which they will read

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+import sys
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -10,6 +14,7 @@ from kernels.contract import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from types import ModuleType
 
     from torch import Tensor
 
@@ -50,19 +55,132 @@ class Implementation(Protocol):
         ...
 
 
+FUNCTIONS = ("version", "unavailable", "layout", "canonical", "prepare")
+READS = ("per_step", "per_call")
+
+_ADOPTED: dict[str, tuple[Path, Implementation]] = {}
+"""Files of the user's own, by name: see `adopt`."""
+
+
 def names() -> list[str]:
-    """Every implementation's name, sorted."""
+    """Every implementation's name in this folder, sorted."""
     return sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
 
 
 def load(name: str) -> Implementation:
-    """The implementation of that name. Raises Unavailable for an unknown name or one that cannot be imported."""
+    """The implementation of that name, of this folder or adopted.
+
+    Raises Unavailable for an unknown name, one that cannot be imported, or one that lacks what the contract asks for.
+    """
+    if name in _ADOPTED:
+        return _ADOPTED[name][1]
     if name not in names():
         msg = f"implementation {name!r} is unknown: use one of {', '.join(names())}"
         raise Unavailable(msg)
     try:
-        return cast("Implementation", import_module(f"kernels.implementations.{name}"))
+        module = import_module(f"kernels.implementations.{name}")
     except Exception as error:  # whatever a library does on import is why it cannot be had
-        reason = str(error).strip().split("\n", 1)[0]
-        msg = f"implementation {name} cannot be loaded: {reason or type(error).__name__}"
+        msg = f"implementation {name} cannot be loaded: {_reason(error)}"
         raise Unavailable(msg) from error
+    return _checked(module, f"implementation {name}")
+
+
+def named(given: str) -> str:
+    """The name of an implementation as a user gives it: a name of this folder, or a .py file, which is adopted.
+
+    Raises Unavailable for an unknown name, and for a file that cannot be one.
+    """
+    if given.endswith(".py"):
+        return adopt(given)
+    if given not in names():
+        msg = f"implementation {given!r} is unknown: use one of {', '.join(names())}, or a .py file"
+        raise Unavailable(msg)
+    return given
+
+
+def adopt(path: str) -> str:
+    """Take a file from outside this folder as an implementation; returns its name, the file's stem.
+
+    The file is run as any program of its owner's. Its version tells its digest, because no commit of ours does. Raises
+    Unavailable where there is no such file, where it cannot be run or lacks what the contract asks for, and where its
+    name is taken.
+    """
+    file = Path(path).resolve()
+    name = file.stem
+    if name in _ADOPTED and _ADOPTED[name][0] == file:
+        return name
+    if not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII):
+        msg = f"{path}: its name names the points: rename it, letters, digits and underscores alone"
+        raise Unavailable(msg)
+    if name in names() or name in _ADOPTED:
+        msg = f"{path}: another implementation is called {name}: rename the file"
+        raise Unavailable(msg)
+    _ADOPTED[name] = file, _from_file(file, path)
+    return name
+
+
+def packs(implementation: Implementation) -> bool:
+    """Whether it computes from a copy of its weights that lies elsewhere than the tensors it is given."""
+    return bool(getattr(implementation, "packs", False))
+
+
+def rounds_to(implementation: Implementation) -> str | None:
+    """The dtype that it rounds activations to before its products, or None where it takes them as they are."""
+    return cast("str | None", getattr(implementation, "rounds_to", None))
+
+
+def _from_file(file: Path, path: str) -> Implementation:
+    """Run the file as a module of its own, leaving nothing beside it."""
+    specification = spec_from_file_location(f"kernels.implementations.{file.stem}", file)
+    if specification is None or specification.loader is None:
+        msg = f"{path}: an implementation is a .py file"
+        raise Unavailable(msg)
+    try:
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+    except OSError as error:
+        msg = f"{path}: cannot be read: {error.strerror}"
+        raise Unavailable(msg) from error
+    module = module_from_spec(specification)
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        sys.modules[specification.name] = module  # where decorators and pickles look for it
+        specification.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        sys.modules.pop(specification.name, None)
+        msg = f"{path}: cannot be loaded: {_reason(error)}"
+        raise Unavailable(msg) from error
+    finally:
+        sys.dont_write_bytecode = before
+    implementation = _checked(module, path)
+    told = implementation.version
+    vars(module)["version"] = lambda: f"{told()}, by a file from elsewhere, sha256 {digest}"
+    return implementation
+
+
+def _checked(module: ModuleType, where: str) -> Implementation:
+    """The module, if it provides what `Implementation` asks for. Raises Unavailable with everything it lacks."""
+    wrong = [name for name in ("label", "reads", *FUNCTIONS) if not hasattr(module, name)]
+    if wrong:
+        msg = f"{where} lacks {', '.join(wrong)}: see kernels/README.md"
+        raise Unavailable(msg)
+    wrong = [name for name in FUNCTIONS if not callable(getattr(module, name))]
+    if wrong:
+        msg = f"{where}: {', '.join(wrong)} must be a function: see kernels/README.md"
+        raise Unavailable(msg)
+    if not isinstance(module.label, str) or not module.label:
+        msg = f"{where}: label {module.label!r} is not a few words: see kernels/README.md"
+        raise Unavailable(msg)
+    reads = module.reads
+    told = isinstance(reads, dict) and reads.keys() == {"W", "U"}
+    if not told or not all(value in READS for value in reads.values()):
+        msg = f"{where}: reads {reads!r} must give W and U one of {', '.join(READS)}"
+        raise Unavailable(msg)
+    return cast("Implementation", module)
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of what an error says, and its kind where that does not say it already."""
+    text, kind = str(error).strip().split("\n", 1)[0], type(error).__name__
+    if not text:
+        return kind
+    return text if isinstance(error, ImportError | SyntaxError | OSError) else f"{kind}: {text}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from itertools import groupby
 
@@ -9,7 +10,9 @@ import pytest
 
 from bench import suite
 from bench.suite import BadSuite
+from kernels import implementations
 from kernels.contract import CELLS
+from kernels.implementations import torch_cell
 
 GROUP = {
     "why": '"a test"',
@@ -74,7 +77,8 @@ def test_quick_has_batch_series_at_1024_of_three_cells_in_both_residencies_by_ou
 
 def test_smoke_has_every_cell_part_residency_dtype_and_implementation():
     points = suite.load("smoke", "cpu", 2, seed=0).points
-    assert {p.implementation for p in points} == {"torch_cell", "torch_gates", "numba_fused"}
+    ours = {"torch_cell", "torch_gates", "numba_fused", "torch_compile", "torch_int8"}
+    assert {p.implementation for p in points} == ours
     for field, known in (
         ("cell", {"rnn", "lstm", "gru"}),
         ("part", {"cell", "linear", "pointwise"}),
@@ -96,6 +100,61 @@ def test_train_trains_three_cells_from_one_sequence_to_many_in_both_residencies(
     sizes = itertools.product(CELLS, (512, 1024), (1, 8, 64), ("resident", "streamed"))
     assert found == set(sizes)
     assert {p.implementation for p in points} == {"torch_cell", "torch_gates"}
+
+
+def own_file(tmp_path):
+    """PyTorch's cell as a file of one's own; no file is known from before, nor afterwards."""
+    path = tmp_path / "mine.py"
+    path.write_text(inspect.getsource(torch_cell))
+    return path
+
+
+@pytest.fixture
+def forgotten(monkeypatch):
+    monkeypatch.setattr(implementations, "_ADOPTED", {})
+
+
+@pytest.mark.usefixtures("forgotten")
+def test_a_group_may_name_a_file_of_ones_own_and_its_stem_is_the_points(load, tmp_path):
+    path = own_file(tmp_path)
+    (point,) = load(toml({"implementation": f"'{path}'"})).points
+    assert point.implementation == "mine"
+    assert implementations.load("mine").label == torch_cell.label
+
+
+@pytest.mark.usefixtures("forgotten")
+def test_a_file_that_is_no_implementation_is_refused_with_suite_group_and_reason(load, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("label = 'x'")
+    with pytest.raises(
+        BadSuite, match=r"mine\.toml group 1: .*mine\.py lacks reads, version"
+    ) as caught:
+        load(toml({"implementation": f"'{path}'"}))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("forgotten")
+def test_given_implementations_take_the_place_of_the_groups_and_the_plans_text_says_so(tmp_path):
+    path, mine = tmp_path / "mine.toml", own_file(tmp_path)
+    path.write_text(toml({"batch": "[1, 2]", "implementation": '["torch_gates", "torch_cell"]'}))
+    plan = suite.load(str(path), "cpu", 2, 0, [str(mine), "torch_cell"])
+    assert len(plan.points) == 4
+    assert {point.implementation for point in plan.points} == {"mine", "torch_cell"}
+    path.write_text(plan.text)
+    assert suite.load(str(path), "cpu", 2, 0).points == plan.points
+    with pytest.raises(BadSuite, match="it says itself which implementations"):
+        suite.load(str(path), "cpu", 2, 0, ["torch_cell"])
+
+
+def test_an_unknown_implementation_in_place_of_the_groups_is_refused(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(toml())
+    with pytest.raises(BadSuite, match="'nobody' is unknown"):
+        suite.load(str(path), "cpu", 2, 0, ["nobody"])
+
+
+def test_the_plans_text_is_the_files(load, tmp_path):
+    assert load(toml()).text == (tmp_path / "mine.toml").read_text()
 
 
 def test_lists_are_combined_every_one_with_every_other(load):
@@ -196,7 +255,7 @@ def test_a_folder_is_not_a_suite(tmp_path):
         ({"implementation": '"torch_sell"'}, "implementation 'torch_sell'"),
         ({"implementation": "[]"}, "implementation is missing"),
         ({"implementation": None}, "implementation is missing"),
-        ({"implementation": "3"}, "implementation 3"),
+        ({"implementation": "3"}, "implementation '3'"),
         ({"hidden": None}, "hidden is missing"),
         ({"hidden": "[]"}, "hidden is missing"),
         ({"hidden": "0"}, "hidden 0"),

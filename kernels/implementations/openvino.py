@@ -1,0 +1,211 @@
+"""OpenVINO's CPU plugin: the step as two products and the gates, one compiled model per set of weights.
+
+Its own LSTMCell operator was tried too: slower than the products at one sequence, as fast at four and eight. The plugin
+packs the weights, so the step reads copies of its own. Inputs and outputs are shared by their addresses: nothing is
+copied. Its threads sleep once a call is done.
+
+Reads packed W and U, the sum of the biases (GRU's n: both), x, h (c); writes the products, the gates, and h' (and c')
+into tensors used again.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import openvino as ov
+import torch
+from openvino import opset13 as op
+
+from kernels.cells import GATE_SUMS, GATES, Weights
+from kernels.contract import Unavailable
+from kernels.inputs import TORCH_DTYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+
+    from kernels.cells import Inputs
+    from kernels.contract import Case
+    from kernels.inputs import Layout
+
+label = "OpenVINO"
+reads = {"W": "per_step", "U": "per_step"}
+packs = True
+
+MOST_SETS = 64
+"""Sets of weights, and so compiled models, for one case."""
+
+PRECISIONS = {"float32": (ov.Type.f32, "f32"), "bfloat16": (ov.Type.bf16, "bf16")}
+
+
+def version() -> str:
+    """OpenVINO's version."""
+    return f"openvino {ov.get_version().split('-')[0]}"
+
+
+def unavailable(case: Case) -> str | None:
+    """One dtype, float32, or bfloat16 where the plugin computes in it."""
+    if case.phase != "step":
+        return "inference alone"
+    if case.device != "cpu":
+        return "its models are compiled for the CPU here"
+    if case.activations != case.dtype or case.dtype not in PRECISIONS:
+        return f"a product takes one dtype here, not {case.dtype} weights with {case.activations} activations"
+    if case.dtype == "bfloat16" and "BF16" not in _core().get_property(
+        "CPU", "OPTIMIZATION_CAPABILITIES"
+    ):
+        return "OpenVINO computes in bfloat16 only where the processor has instructions for it"
+    return None
+
+
+def layout(case: Case) -> Layout:
+    """W, U, b_w, b_u as PyTorch keeps them; a part takes what it reads and leaves the others empty."""
+    rows = GATES[case.cell] * case.hidden
+    matrices = (
+        ((rows, case.input), (rows, case.hidden)) if case.part != "pointwise" else ((0, 0), (0, 0))
+    )
+    biases = ((rows,), (rows,)) if case.part != "linear" else ((0,), (0,))
+    return matrices + biases
+
+
+def canonical(case: Case, tensors: Sequence[Tensor]) -> Weights:  # noqa: ARG001 - the contract's signature
+    """They are in PyTorch's convention already."""
+    return Weights(*tensors)
+
+
+def prepare(
+    case: Case, sets: Sequence[Sequence[Tensor]], inputs: Sequence[Inputs]
+) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
+    """One compiled model per set of weights, and one request per pair. Raises Unavailable for more than MOST_SETS."""
+    if len(sets) > MOST_SETS:
+        msg = f"streaming takes {len(sets)} compiled models, more than {MOST_SETS}: use a larger hidden size"
+        raise Unavailable(msg)
+    models = [_compiled(case, Weights(*tensors)) for tensors in sets]
+    outputs = [torch.empty(tuple(one.shape), dtype=inputs[0].h.dtype) for one in models[0].outputs]
+
+    def bind(w: int, i: int) -> Callable[[], Sequence[Tensor]]:
+        request = models[w].create_infer_request()
+        for place, one in enumerate(models[w].inputs):
+            request.set_input_tensor(place, _shared(getattr(inputs[i], one.any_name)))
+        for place, tensor in enumerate(outputs):
+            request.set_output_tensor(place, _shared(tensor))
+        request.infer()  # its threads are made at the first call
+
+        def call() -> Sequence[Tensor]:
+            request.infer()
+            return outputs
+
+        return call
+
+    return bind
+
+
+@cache
+def _core() -> ov.Core:
+    return ov.Core()
+
+
+def _compiled(case: Case, weights: Weights) -> ov.CompiledModel:
+    return _core().compile_model(
+        _model(case, weights),
+        "CPU",
+        {
+            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": 1,
+            "INFERENCE_NUM_THREADS": case.threads,
+            "INFERENCE_PRECISION_HINT": PRECISIONS[case.dtype][1],
+            "ENABLE_CPU_PINNING": False,
+        },
+    )
+
+
+def _model(case: Case, weights: Weights) -> ov.Model:
+    """The graph of a case's part; inputs are named as the suite names them."""
+    B, H, S = case.batch, case.hidden, GATE_SUMS[case.cell]
+    shapes = {"x": [B, case.input], "h": [B, H], "c": [B, H], "sums": [B, S * H]}
+    given = {
+        name: op.parameter(shape, PRECISIONS[case.dtype][0], name=name)
+        for name, shape in shapes.items()
+    }
+    W, U, b_w, b_u = weights
+    if case.part == "linear":
+        products = _product(given["x"], W), _product(given["h"], U)
+        outputs = products if case.cell == "gru" else (op.add(*products),)
+        return _over(given, ("x", "h"), outputs)
+
+    takes = {"rnn": (), "lstm": ("c",), "gru": ("h",)}[case.cell]
+    if case.part == "pointwise":
+        sums = _split(given["sums"], S)
+        takes = ("sums", *takes)
+    else:
+        sums = _joined(case.cell, _product(given["x"], W), _product(given["h"], U))
+        takes = ("x", "h", *(name for name in takes if name != "h"))
+    biased = [
+        op.add(one, _constant(b)) for one, b in zip(sums, _biases(case, b_w, b_u), strict=True)
+    ]
+    return _over(given, takes, _GATES[case.cell](biased, given["h"], given["c"]))
+
+
+def _joined(cell: str, from_x: Any, from_h: Any) -> list[Any]:
+    """The gate sums one by one; GRU's n as its two products."""
+    if cell != "gru":
+        return _split(op.add(from_x, from_h), GATES[cell])
+    (x_r, x_z, x_n), (h_r, h_z, h_n) = _split(from_x, 3), _split(from_h, 3)
+    return [op.add(x_r, h_r), op.add(x_z, h_z), x_n, h_n]
+
+
+def _biases(case: Case, b_w: Tensor, b_u: Tensor) -> Sequence[Tensor]:
+    """What each gate sum lacks, (1, H)."""
+    if case.cell != "gru":
+        return (b_w + b_u).view(1, -1).chunk(GATES[case.cell], dim=1)
+    (w_r, w_z, w_n), (u_r, u_z, u_n) = (b.view(1, -1).chunk(3, dim=1) for b in (b_w, b_u))
+    return w_r + u_r, w_z + u_z, w_n, u_n
+
+
+def _rnn(sums: Sequence[Any], _h: Any, _c: Any) -> tuple[Any, ...]:
+    return (op.tanh(sums[0]),)
+
+
+def _lstm(sums: Sequence[Any], _h: Any, c: Any) -> tuple[Any, ...]:
+    i, f, o = (op.sigmoid(sums[gate]) for gate in (0, 1, 3))
+    c_new = op.add(op.multiply(f, c), op.multiply(i, op.tanh(sums[2])))
+    return op.multiply(o, op.tanh(c_new)), c_new
+
+
+def _gru(sums: Sequence[Any], h: Any, _c: Any) -> tuple[Any, ...]:
+    r, z = op.sigmoid(sums[0]), op.sigmoid(sums[1])
+    n = op.tanh(op.add(sums[2], op.multiply(r, sums[3])))
+    return (op.add(n, op.multiply(z, op.subtract(h, n))),)
+
+
+_GATES = {"rnn": _rnn, "lstm": _lstm, "gru": _gru}
+
+
+def _over(given: dict[str, Any], takes: Sequence[str], outputs: Sequence[Any]) -> ov.Model:
+    model = ov.Model(list(outputs), [given[name] for name in takes])
+    for name, one in zip(takes, model.inputs, strict=True):
+        one.tensor.set_names({name})
+    return model
+
+
+def _product(given: Any, matrix: Tensor) -> Any:
+    return op.matmul(given, _constant(matrix), False, True)
+
+
+def _split(given: Any, parts: int) -> list[Any]:
+    return list(op.split(given, op.constant(1), parts).outputs())
+
+
+def _constant(tensor: Tensor) -> Any:
+    return op.constant(_shared(tensor.contiguous()), shared_memory=False)
+
+
+def _shared(tensor: Tensor) -> ov.Tensor:
+    """The same memory as OpenVINO's; numpy has no bfloat16, so it goes by as words of 16 bits."""
+    kind = next(
+        kind for dtype, (kind, _) in PRECISIONS.items() if TORCH_DTYPES[dtype] == tensor.dtype
+    )
+    words = tensor.view(torch.int16) if tensor.dtype == torch.bfloat16 else tensor
+    return ov.Tensor(words.numpy(), list(tensor.shape), kind)

@@ -1,0 +1,195 @@
+"""The step compiled: torch.compile with freezing and max-autotune, as a user who wants speed would ask for it. CPU.
+
+Freezing makes the weights constants, which inductor packs for the product that wins its autotuning; so the step reads
+copies of its own, which lie elsewhere than the arena, and a set of weights is a compiled module. A streamed case thus
+compiles many (code once, constants anew), and more than MOST_SETS are refused.
+
+A call first runs dynamo's guards: are these still tensors like those it was compiled for? That is part of what a user
+pays, and part of the floor. Compiling takes seconds and needs a C++ compiler; it is done before anything is timed, and
+whatever would make a step compile again is an error.
+
+Reads packed W and U, both biases, x, h (c); writes the products, then new h (and c), all of which it allocates itself.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from functools import cache
+from inspect import signature
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torch.nn.functional import linear
+
+from kernels.cells import GATES, Weights
+from kernels.contract import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+
+    from kernels.cells import Inputs
+    from kernels.contract import Case
+    from kernels.inputs import Layout
+
+label = "torch.compile"
+reads = {"W": "per_step", "U": "per_step"}
+packs = True
+
+MOST_SETS = 16
+"""Sets of weights that are compiled for one case, about a second each."""
+
+OPTIONS = {
+    "freezing": True,
+    "max_autotune": True,
+    "compile_threads": 1,  # no pool of compiling processes that stays while steps are timed
+    "autotune_num_choices_displayed": 0,
+    "max_autotune_report_choices_stats": False,
+}
+
+ONCE: dict[str, Any] = {
+    "fullgraph": True,
+    "dynamic": False,
+    "recompile_limit": 1,
+    "isolate_recompiles": True,  # from other sets of weights, whose guards would be tried first
+}
+
+
+def version() -> str:
+    """PyTorch's version."""
+    return f"torch {torch.__version__}"
+
+
+def unavailable(case: Case) -> str | None:
+    """One dtype, a CPU, a C++ compiler, and a PyTorch that compiles sets of weights apart from one another."""
+    if case.phase != "step":
+        return "a step alone is compiled, not its training"
+    if case.device != "cpu":
+        return "its packed products are those of CPUs"
+    if "isolate_recompiles" not in signature(torch.compile).parameters:
+        return f"torch {torch.__version__} cannot keep compiled modules of one class apart: install a newer one"
+    if case.activations != case.dtype:
+        return f"a compiled product takes one dtype, not {case.dtype} weights with {case.activations} activations"
+    return _no_compiler()
+
+
+@cache
+def _no_compiler() -> str | None:
+    from torch._inductor.cpp_builder import get_cpp_compiler
+
+    try:
+        get_cpp_compiler()
+    except Exception:  # noqa: BLE001 - of whatever kind, it says that there is none
+        return "torch.compile needs a C++ compiler, and found none: install g++ or clang"
+    return None
+
+
+def layout(case: Case) -> Layout:
+    """W, U, b_w, b_u as PyTorch keeps them; a part takes what it reads and leaves the others empty."""
+    rows = GATES[case.cell] * case.hidden
+    matrices = (
+        ((rows, case.input), (rows, case.hidden)) if case.part != "pointwise" else ((0, 0), (0, 0))
+    )
+    biases = ((rows,), (rows,)) if case.part != "linear" else ((0,), (0,))
+    return matrices + biases
+
+
+def canonical(case: Case, tensors: Sequence[Tensor]) -> Weights:  # noqa: ARG001 - the contract's signature
+    """They are in PyTorch's convention already."""
+    return Weights(*tensors)
+
+
+def prepare(
+    case: Case, sets: Sequence[Sequence[Tensor]], inputs: Sequence[Inputs]
+) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
+    """Compile one module per set of weights. Raises Unavailable for more than MOST_SETS."""
+    if len(sets) > MOST_SETS:
+        msg = f"streaming takes {len(sets)} compiled modules, more than {MOST_SETS}: use a larger hidden size"
+        raise Unavailable(msg)
+    steps = [_compiled(_Step(case, Weights(*tensors)), inputs[0]) for tensors in sets]
+
+    def bind(w: int, i: int) -> Callable[[], Sequence[Tensor]]:
+        step, (x, h, c, sums) = steps[w], inputs[i][:4]
+
+        def call() -> Sequence[Tensor]:
+            return step(x, h, c, sums)
+
+        return call
+
+    return bind
+
+
+def _compiled(module: nn.Module, given: Inputs) -> Callable[..., Sequence[Tensor]]:
+    """The module, compiled for tensors like these; a call that would compile it again raises."""
+    from torch._dynamo import config as dynamo
+    from torch._inductor import config as inductor
+    from torch._inductor.codecache import PyCodeCache
+
+    before = set(sys.modules)
+    # set for dynamo too, which must know that parameters are constants; as `options` inductor alone would hear of it
+    quiet, every = warnings.catch_warnings(), dynamo.patch(accumulated_recompile_limit=sys.maxsize)
+    with torch.inference_mode(), inductor.patch(OPTIONS), every, quiet:
+        warnings.simplefilter("ignore")
+        step: Callable[..., Sequence[Tensor]] = torch.compile(module, **ONCE)
+        step(*given[:4])
+    # Inductor keeps what it generated, packed weights and all, until the process ends; the step needs neither list.
+    PyCodeCache.cache_clear()
+    for name in set(sys.modules) - before:
+        if name.startswith("torch._inductor.runtime.compile_tasks."):
+            del sys.modules[name]
+    return step
+
+
+class _Step(nn.Module):
+    """One step of a case, with its weights as parameters."""
+
+    def __init__(self, case: Case, weights: Weights) -> None:
+        super().__init__()
+        self.cell, self.part = case.cell, case.part
+        # Copies: of a parameter that is a view, inductor packs the block from its start and not from the view's offset,
+        # seen with torch 2.13 as a wrong answer of the part `linear`.
+        self.weights = nn.ParameterList(
+            nn.Parameter(t.clone(), requires_grad=False) for t in weights
+        )
+
+    def forward(self, x: Tensor, h: Tensor, c: Tensor, sums: Tensor) -> tuple[Tensor, ...]:
+        W, U, b_w, b_u = self.weights
+        if self.part == "linear":
+            from_x, from_h = linear(x, W), linear(h, U)
+            return (from_x, from_h) if self.cell == "gru" else (from_x + from_h,)
+        if self.cell == "gru":
+            return _gru(*self._gru_sums(x, h, sums), h)
+        biased = (
+            sums + (b_w + b_u)
+            if self.part == "pointwise"
+            else linear(x, W, b_w) + linear(h, U, b_u)
+        )
+        return (torch.tanh(biased),) if self.cell == "rnn" else _lstm(biased, c)
+
+    def _gru_sums(
+        self, x: Tensor, h: Tensor, sums: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Sums of r and z, and the two products of n, biases added."""
+        W, U, b_w, b_u = self.weights
+        if self.part == "pointwise":
+            s_r, s_z, n_x, n_h = sums.chunk(4, dim=1)
+            (w_r, w_z, w_n), (u_r, u_z, u_n) = b_w.chunk(3), b_u.chunk(3)
+            return s_r + (w_r + u_r), s_z + (w_z + u_z), n_x + w_n, n_h + u_n
+        r_x, z_x, n_x = linear(x, W, b_w).chunk(3, dim=1)
+        r_h, z_h, n_h = linear(h, U, b_u).chunk(3, dim=1)
+        return r_x + r_h, z_x + z_h, n_x, n_h
+
+
+def _lstm(sums: Tensor, c: Tensor) -> tuple[Tensor, ...]:
+    i, f, g, o = sums.chunk(4, dim=1)
+    c_new = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+    return torch.sigmoid(o) * torch.tanh(c_new), c_new
+
+
+def _gru(s_r: Tensor, s_z: Tensor, n_x: Tensor, n_h: Tensor, h: Tensor) -> tuple[Tensor, ...]:
+    z = torch.sigmoid(s_z)
+    n = torch.tanh(n_x + torch.sigmoid(s_r) * n_h)
+    return ((1 - z) * n + z * h,)
