@@ -153,8 +153,10 @@ def _shape(case: Case) -> Shape:
     vectors = max(n for n in range(1, G + 1) if G % n == 0 and (n == 1 or n * sequences <= room))
     thirds = {"float32": 3, "bfloat16": 2}.get(kind, 1)  # registers that unpacking leaves to sums
     sums, lines = room * thirds // 3, 6 if kind == "float32" and sequences > 1 else 8
-    fits = {n: n * vectors <= lines and n * vectors * sequences <= sums for n in (2, 4)}
-    streams = max((n for n, fit in fits.items() if fit), default=1)
+    fits = [n for n in (2, 4) if n * vectors <= lines and n * vectors * sequences <= sums]
+    streams = (
+        max(fits, default=1) if passes == 1 else 1
+    )  # the sums of several passes lie as one block's do
     busy = sequences * {"bfloat16": 2, "int8": 4}.get(kind, digits) >= 8
     ahead = AHEAD_BYTES if busy else 0
     return Shape(case.cell, kind, case.activations, vectors, sequences, streams, ahead)
