@@ -175,8 +175,9 @@ class Run:
         complete = all(p.key in self._done for p in planned)
         if self._bench is not None:
             if complete:
-                # once more, so that a neighbour who was there at the start does not decide where the levels lie
+                # once more, so that a neighbour who was there at the start decides neither levels nor arithmetic
                 self._curve(self._bench.arena)
+                self._keep(survey.fastest_products(self._bench.arithmetic, "cpu"))
             for doubt in self._doubts(self._sentinel(self._bench.arena)):
                 self._journal.append(doubt)
         if complete:

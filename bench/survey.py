@@ -16,7 +16,7 @@ from bench.records import Roof
 from bench.roofs import call, copy, matmul, read, triad, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 SMALLEST = 32 << 10
 CURVE_SAMPLE_SECONDS = 0.002
@@ -108,10 +108,23 @@ def arithmetic(device: str, counts: Sequence[int], thorough: bool) -> Iterator[R
     for _sweep, count, dtype in itertools.product(range(1 + thorough), counts, MATMUL_DTYPES):
         threads.use(count)
         for variant in matmul.variants(dtype, device):
-            contender = measure.Contender(matmul.prepare(variant, dtype, device))
-            flops = matmul.flops(variant, dtype, count)
-            rates = [flops / s for s in measure.best(contender, REPEATS, SAMPLE_SECONDS, 0.0)]
-            yield _roof(matmul, None, None, count, variant.name, rates, dtype=dtype)
+            yield _product(variant, dtype, device, count)
+
+
+def fastest_products(
+    known: Mapping[tuple[str, int], tuple[float, matmul.Shape | matmul.Tile]], device: str
+) -> Iterator[Roof]:
+    """The fastest product of each dtype and number of threads once more."""
+    for (dtype, count), (_rate, variant) in known.items():
+        threads.use(count)
+        yield _product(variant, dtype, device, count)
+
+
+def _product(variant: matmul.Shape | matmul.Tile, dtype: str, device: str, count: int) -> Roof:
+    contender = measure.Contender(matmul.prepare(variant, dtype, device))
+    flops = matmul.flops(variant, dtype, count)
+    rates = [flops / s for s in measure.best(contender, REPEATS, SAMPLE_SECONDS, 0.0)]
+    return _roof(matmul, None, None, count, variant.name, rates, dtype=dtype)
 
 
 def calls(counts: Sequence[int]) -> Iterator[Roof]:

@@ -19,8 +19,10 @@ BETWEEN = ", "
 
 
 def of(profile: Profile) -> tuple[Doubt, ...]:
-    """Impossible points first, then what is missing, then the levels, then what was noticed while measuring."""
+    """A busy machine first, impossible points, what is missing, the levels, then what was noticed while measuring."""
+    busy = [doubt for doubt in profile.doubts if (doubt.code, doubt.about) == ("load", "run")]
     return (
+        *busy,
         *impossible(profile),
         *_incomplete(profile),
         *_unheld(profile),
@@ -28,7 +30,7 @@ def of(profile: Profile) -> tuple[Doubt, ...]:
         *_unclear(profile),
         *_pages(profile),
         *_versions(profile),
-        *profile.doubts,
+        *(doubt for doubt in profile.doubts if doubt not in busy),
     )
 
 

@@ -27,7 +27,15 @@ ARTICLES = {"rnn": "an RNN", "lstm": "an LSTM", "gru": "a GRU"}
 
 
 def headline(profile: Profile) -> str:
-    """What the profile says about its foremost step, in one or two sentences."""
+    """What the profile says about its foremost step, in one or two sentences; before them that others were busy."""
+    busy = next((d.message for d in profile.doubts if (d.code, d.about) == ("load", "run")), "")
+    said = (
+        f"{busy[0].upper()}{' '.join(busy[1:].split())}: trust no single figure. " if busy else ""
+    )
+    return said + _headline(profile)
+
+
+def _headline(profile: Profile) -> str:
     group = foremost(series.of(profile))
     if not group:
         return (

@@ -25,6 +25,8 @@ EXPLAINED = 0.75
 """From this share on, floor and limit together explain the time."""
 IMPOSSIBLE = 1.03
 """A roof fraction that lies wholly above it says that the roof or the bytes are wrong."""
+AGAIN = 0.05
+"""Paired figures of the same step move by so much from run to run within an hour, whatever their intervals say."""
 
 UNCONFIRMED = "no experiment has been asked"
 MARK, CONFIRMED = "\N{DAGGER}", "\N{CHECK MARK}"
@@ -86,7 +88,7 @@ class Verdict:
 
 
 def of(row: Row) -> Verdict:
-    """The verdict of a point. Mixed where an interval straddles a threshold that decides."""
+    """The verdict of a point. Mixed where an interval, as wide as another run may find it, straddles a threshold."""
     if row.fraction is None:
         return Verdict("unknown", reason=_lacking(row))
     faster = 1 / row.fraction.median
@@ -117,7 +119,7 @@ def classify(overhead: float, explained: float, balance: float) -> str:
 
 
 def _ends(value: Estimate) -> tuple[float, float]:
-    return value.low, value.high
+    return value.low / (1 + AGAIN), value.high * (1 + AGAIN)
 
 
 def _lacking(row: Row) -> str:

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from bench.records import Point
+from bench.records import Doubt, Point
 from kernels import contract
+from reports import doubts
 from reports.headline import headline, machine
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
@@ -64,6 +65,17 @@ def test_a_run_that_ends_with_the_plan_says_so_and_one_batch_is_no_run():
     assert "It is DRAM-bandwidth-bound at batch 1 (confirmed: residency and bytes" in headline(
         profile(one)
     )
+
+
+def test_a_busy_machine_is_told_before_any_figure():
+    busy = Doubt("load", "run", "others kept 0.58 cores busy", "stop them")
+    quiet = profile([synthetic.point()])
+    loud = replace(quiet, doubts=(Doubt("drift", "run", "it ran +20%", "-"), busy))
+    words = headline(loud)
+    assert words == f"Others kept 0.58 cores busy: trust no single figure. {headline(quiet)}"
+    assert [doubt.code for doubt in doubts.of(loud)][:1] == ["load"]
+    of_a_point = replace(quiet, doubts=(replace(busy, about="one"),))
+    assert headline(of_a_point) == headline(quiet)
 
 
 def test_training_does_not_take_the_headline(monkeypatch):

@@ -71,10 +71,17 @@ def test_an_interval_across_a_threshold_is_mixed():
     assert straddling.name == "mixed"
     assert straddling.between == ("bandwidth", "implementation")
     assert straddling.text == "mixed (bandwidth or implementation)"
-    assert of(synthetic.point(fraction=0.75 * 1.06, spread=0.05, floor=1e-12)).name == "bandwidth"
+    assert of(synthetic.point(fraction=0.75 * 1.12, spread=0.05, floor=1e-12)).name == "bandwidth"
     assert (
-        of(synthetic.point(fraction=0.75 * 0.94, spread=0.05, floor=1e-12)).name == "implementation"
+        of(synthetic.point(fraction=0.75 * 0.88, spread=0.05, floor=1e-12)).name == "implementation"
     )
+
+
+def test_what_another_run_may_find_on_the_other_side_of_a_threshold_is_mixed():
+    for fraction in (0.75 / 1.04, 0.75 * 1.04):
+        assert of(synthetic.point(fraction=fraction, spread=0.001, floor=1e-12)).name == "mixed"
+    for fraction, name in ((0.75 / 1.06, "implementation"), (0.75 * 1.06, "bandwidth")):
+        assert of(synthetic.point(fraction=fraction, spread=0.001, floor=1e-12)).name == name
 
 
 def test_a_point_at_the_ridge_is_mixed():
