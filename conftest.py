@@ -141,6 +141,7 @@ class Session:
     def _options(self) -> tuple[Suite, int, Path, Profile | None]:
         from bench import machine, records, suite
         from bench.run import SUITE_FILE, claim, new_folder
+        from reports import profiles
 
         suite_name, instead, device, seed, out, resume = (
             self.config.getoption(f"--{name}")
@@ -149,6 +150,7 @@ class Session:
         earlier = None
         if resume is not None:
             earlier = records.from_journal(Path(resume))
+            profiles.sound(earlier, str(Path(resume) / "journal.jsonl"))
             given = {
                 "--suite": suite_name,
                 "--implementation": instead,

@@ -17,6 +17,7 @@ from bench import (
     measure,
     points,
     quota,
+    reader,
     records,
     survey,
     threads,
@@ -73,8 +74,11 @@ class Run:
             machine=machine.describe(),
             environment=machine.environment(self._all, self._pools.layer),
         )
-        if earlier and earlier.machine["id"] != header.machine["id"]:
-            msg = f"{folder}: its journal was measured on another machine ({earlier.machine['label']}): resume it there"
+        if earlier and earlier.machine.get("id") != header.machine["id"]:
+            label = reader.one_line(str(earlier.machine.get("label")))
+            msg = (
+                f"{folder}: its journal was measured on another machine ({label}): resume it there"
+            )
             raise BadOutput(msg)
         self._done = {point.key: point for point in earlier.points} if earlier else {}
         self._earlier, self._header = earlier, header
@@ -344,7 +348,7 @@ def _arithmetic_roofs(
     variants = {variant.name: variant for variant in known}
     best: dict[tuple[str, int], tuple[float, matmul.Shape | matmul.Tile]] = {}
     for roof in found:
-        if roof.kind == "matmul" and roof.dtype and roof.threads:
+        if roof.implementation in variants and roof.dtype and roof.threads:
             key, rate = (roof.dtype, roof.threads), max(roof.samples)
             if key not in best or rate > best[key][0]:
                 best[key] = rate, variants[roof.implementation]
