@@ -198,12 +198,15 @@ class Session:
 
     def measure(self, planned: Planned) -> Point:
         """One point of the plan, and a line of progress."""
+        from bench import progress
+
         run = self.run()
         order = self._selected.index(planned)
         point = run.measure(planned, order)
-        left = len(self._selected) - order - 1
+        left = self._selected[order + 1 :]
         self._tell(
-            f"{order + 1} of {len(self._selected)} points, about {run.seconds_left(left):.0f} s left",
+            f"{order + 1} of {len(self._selected)} points, "
+            f"about {progress.told(run.seconds_left(left))} of measuring left",
             now=not left,
         )
         return point
