@@ -141,6 +141,7 @@ class Session:
     def _options(self) -> tuple[Suite, int, Path, Profile | None]:
         from bench import machine, records, suite
         from bench.run import SUITE_FILE, claim, new_folder
+        from reports import profiles
 
         suite_name, instead, device, seed, out, resume = (
             self.config.getoption(f"--{name}")
@@ -149,6 +150,7 @@ class Session:
         earlier = None
         if resume is not None:
             earlier = records.from_journal(Path(resume))
+            profiles.sound(earlier, str(Path(resume) / "journal.jsonl"))
             given = {
                 "--suite": suite_name,
                 "--implementation": instead,
@@ -196,12 +198,15 @@ class Session:
 
     def measure(self, planned: Planned) -> Point:
         """One point of the plan, and a line of progress."""
+        from bench import progress
+
         run = self.run()
         order = self._selected.index(planned)
         point = run.measure(planned, order)
-        left = len(self._selected) - order - 1
+        left = self._selected[order + 1 :]
         self._tell(
-            f"{order + 1} of {len(self._selected)} points, about {run.seconds_left(left):.0f} s left",
+            f"{order + 1} of {len(self._selected)} points, "
+            f"about {progress.told(run.seconds_left(left))} of measuring left",
             now=not left,
         )
         return point

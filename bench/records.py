@@ -7,31 +7,32 @@ the format is in FORMAT.md; a file of another schema is refused by name.
 from __future__ import annotations
 
 import json
-import math
 import os
-import types
 import typing
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
-from functools import cache
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from bench import reader
 from kernels.contract import Case, InvalidCase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 SCHEMA = "rnn-roofline/1"
 METHOD = 1
-LARGEST_FILE_BYTES = 256 << 20
+LARGEST_FILE_BYTES = 128 << 20
 MOST_RECORDS = 100_000
-LONGEST_TEXT = 1 << 20
-DEEPEST = 32
-"""Bounds on what is read: of each kind of record, of a text in characters, of objects within objects."""
+"""Of each kind in one profile."""
+MIGRATIONS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""By an older schema: from a profile's JSON object to the next schema's. A field added with a default needs none."""
 STATUSES = ("ok", "failed", "skipped")
 
 T = TypeVar("T")
 
 
-class BadProfile(ValueError):
-    """A profile that cannot be read; the message names file, field and mend in one line."""
+class BadProfile(reader.OneLine):
+    """A profile that cannot be read; the message names file, field and mend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,29 +211,32 @@ def from_journal(folder: Path) -> Profile:
     BadProfile.
     """
     path = folder / "journal.jsonl"
-    lines = _text(path).split("\n")
+    lines = _lines(_text(path))
     profile: Profile | None = None
     found: dict[str, dict[str, Any]] = {kind: {} for kind in _KINDS}
     levels: tuple[Level, ...] = ()
     for number, line in enumerate(lines, 1):
-        if not line:
+        if not line.strip():
             continue
         where = f"{path.name} line {number}"
         try:
-            entry = json.loads(line)
+            entry = reader.parsed(line)
             (kind,) = entry.keys()
         except (ValueError, AttributeError, RecursionError) as error:
-            if number == len(lines):
+            if not line.endswith("\n"):
                 continue
             msg = f"{path}: line {number} is not a journal entry ({error}): delete the line"
             raise BadProfile(msg) from error
         if kind == "profile":
+            if isinstance(entry[kind], dict) and entry[kind].get("schema") in MIGRATIONS:
+                msg = f"{path}: an older version's journal: read its profile.json, or go on with that version"
+                raise BadProfile(msg)
             profile = from_dict(entry[kind], where)
         elif kind in ("complete", "resumed") and profile is not None:
             resumed = kind == "resumed" or profile.resumed
             profile = replace(profile, complete=kind == "complete", resumed=resumed)
         elif kind == "levels":
-            levels = _read(tuple[Level, ...], entry[kind], where)
+            levels = read(tuple[Level, ...], entry[kind], where)
         elif kind in _KINDS:
             if len(found[kind]) >= MOST_RECORDS:
                 msg = f"{path}: more than {MOST_RECORDS} {kind}s: split the suite"
@@ -269,10 +273,7 @@ def load(path: Path) -> Profile:
     """Read a profile file, or a pytest-benchmark JSON that carries one under `roofline`. Raises BadProfile."""
     text = _text(path)
     try:
-        data = json.loads(text)
-        if "\\ud" in text or "\\uD" in text:
-            # A lone surrogate is no text, and could not be written again; it can only come as an escape.
-            json.dumps(data, ensure_ascii=False).encode()
+        data = reader.parsed(text)
     except (ValueError, RecursionError) as error:
         msg = f"{path}: not JSON ({error}): give a profile.json of this suite"
         raise BadProfile(msg) from error
@@ -286,9 +287,7 @@ def from_dict(data: object, where: str) -> Profile:
     if not isinstance(data, dict) or not isinstance(data.get("schema"), str):
         msg = f"{where}: no profile of this suite: it has no `schema`"
         raise BadProfile(msg)
-    if data["schema"] != SCHEMA:
-        msg = f"{where}: schema {data['schema'][:60]!r} is not {SCHEMA!r}: read it with the version that wrote it"
-        raise BadProfile(msg)
+    data = _migrated(data, where)
     if data.get("method") != METHOD:
         msg = f"{where}: method {data.get('method')!r} is not {METHOD}: profiles of different methods are not compared"
         raise BadProfile(msg)
@@ -300,144 +299,42 @@ def from_dict(data: object, where: str) -> Profile:
     return read(Profile, data, where)
 
 
+def _migrated(data: dict[str, Any], where: str) -> dict[str, Any]:
+    """The object in today's schema. Raises BadProfile for a newer schema, and for one nobody knows."""
+    while (schema := data["schema"]) != SCHEMA:
+        if schema not in MIGRATIONS:
+            kind, _, number = schema.rpartition("/")
+            ours, _, today = SCHEMA.rpartition("/")
+            newer = kind == ours and number.isdecimal() and int(number[:9]) > int(today)
+            mend = "newer than this version reads: update it" if newer else "none of this suite's"
+            msg = f"{where}: schema {schema[:60]!r} is not {SCHEMA!r}: it is {mend}"
+            raise BadProfile(msg)
+        data = MIGRATIONS[schema](data)
+    return data
+
+
 def read(cls: type[T], data: object, where: str) -> T:
     """A record of type `cls` from plain JSON, every field checked. Raises BadProfile naming the field."""
-    return typing.cast("T", _read(cls, data, where))
-
-
-def _read(kind: Any, data: object, where: str) -> Any:
-    if kind is not float and type(data) is kind:
-        if isinstance(data, str):
-            _short(data, where)
-        return data
-    origin, arguments = _parts(kind)
-    if kind is Any:
-        _finite(data, where)
-        return data
-    if origin in (typing.Union, types.UnionType):
-        if data is None:
-            return None
-        return _read(next(a for a in arguments if a is not type(None)), data, where)
-    if is_dataclass(kind):
-        return _read_record(kind, data, where)
-    if origin is tuple:
-        if not isinstance(data, list | tuple):
-            raise _bad(where, data, "a list")
-        if arguments[0] is float and all(type(item) is float for item in data):
-            samples = tuple(data)
-            if all(map(math.isfinite, samples)):
-                return samples
-        return tuple(
-            _read(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(data)
-        )
-    if origin is dict:
-        if not isinstance(data, dict):
-            raise _bad(where, data, "an object")
-        for key in data:
-            _short(key, where)
-        return {key: _read(arguments[1], value, f"{where}.{key}") for key, value in data.items()}
-    if (
-        kind is float
-        and isinstance(data, int | float)
-        and not isinstance(data, bool)
-        and _is_finite(data)
-    ):
-        return float(data)
-    if (
-        kind is not float
-        and isinstance(data, kind)
-        and (kind is bool or not isinstance(data, bool))
-    ):
-        return data
-    raise _bad(
-        where,
-        data,
-        {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}[
-            kind.__name__
-        ],
-    )
-
-
-def _read_record(kind: Any, data: object, where: str) -> Any:
-    if not isinstance(data, dict):
-        raise _bad(where, data, "an object")
-    hints = _hints(kind)
-    known = {f.name for f in fields(kind)}
-    unknown = sorted(str(key) for key in data.keys() - known)
-    if unknown:
-        msg = f"{where}: unknown field {unknown[0][:60]!r}"
-        raise BadProfile(msg)
-    values = {name: _read(hints[name], value, f"{where}.{name}") for name, value in data.items()}
     try:
-        return kind(**values)
-    except InvalidCase as error:
-        msg = f"{where}: {error}"
-        raise BadProfile(msg) from error
-    except TypeError as error:
-        missing = str(error).split(": ", 1)[-1]
-        msg = f"{where}: missing {missing}"
-        raise BadProfile(msg) from error
-
-
-@cache
-def _parts(kind: Any) -> tuple[Any, tuple[Any, ...]]:
-    return typing.get_origin(kind), typing.get_args(kind)
-
-
-@cache
-def _hints(kind: type) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
-
-
-def _is_finite(number: float) -> bool:
-    try:
-        return math.isfinite(number)
-    except OverflowError:  # a whole number beyond the largest float
-        return False
-
-
-def _short(text: str, where: str) -> None:
-    if len(text) > LONGEST_TEXT:
-        msg = f"{where[:200]}: a text of {len(text)} characters: give at most {LONGEST_TEXT}"
-        raise BadProfile(msg)
-
-
-def _finite(data: object, where: str, depth: int = 1) -> None:
-    """Refuse numbers that are none, wherever they are in a free object: they could not be written again.
-
-    Refuse texts that are too long and objects too deep, too.
-    """
-    if depth > DEEPEST:
-        msg = f"{where[:200]}: nested deeper than {DEEPEST}: flatten it"
-        raise BadProfile(msg)
-    if isinstance(data, str):
-        _short(data, where)
-    elif isinstance(data, dict):
-        for key, value in data.items():
-            _short(key, where)
-            _finite(value, f"{where}.{key}", depth + 1)
-    elif isinstance(data, list | tuple):
-        for index, value in enumerate(data):
-            _finite(value, f"{where}[{index}]", depth + 1)
-    elif isinstance(data, float) and not math.isfinite(data):
-        raise _bad(where, data, "a number")
-
-
-def _bad(where: str, data: object, wanted: str) -> BadProfile:
-    return BadProfile(f"{where}: {repr(data)[:60]} is not {wanted}")
+        return typing.cast("T", reader.read(cls, data, where))
+    except reader.BadFile as error:
+        raise BadProfile(str(error)) from error
 
 
 def _text(path: Path) -> str:
     try:
-        size = path.stat().st_size
-        if size > LARGEST_FILE_BYTES:
-            msg = f"{path}: {size} bytes is more than the {LARGEST_FILE_BYTES} a profile may have"
-            raise BadProfile(msg)
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        msg = f"{path}: cannot be read: {reason}"
-        raise BadProfile(msg) from error
+        return reader.bounded(reader.text(path, LARGEST_FILE_BYTES), str(path))
+    except reader.BadFile as error:
+        raise BadProfile(str(error)) from error
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Line by line, ends kept: all of them at once would take many times the text."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start) + 1 or len(text)
+        yield text[start:end]
+        start = end
 
 
 def _without_findings(profile: Profile) -> dict[str, Any]:

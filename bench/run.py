@@ -16,7 +16,9 @@ from bench import (
     machine,
     measure,
     points,
+    progress,
     quota,
+    reader,
     records,
     survey,
     threads,
@@ -28,7 +30,7 @@ from kernels.contract import Unavailable
 from kernels.inputs import Arena, set_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from bench.records import Point
     from bench.roofs import matmul
@@ -73,8 +75,11 @@ class Run:
             machine=machine.describe(),
             environment=machine.environment(self._all, self._pools.layer),
         )
-        if earlier and earlier.machine["id"] != header.machine["id"]:
-            msg = f"{folder}: its journal was measured on another machine ({earlier.machine['label']}): resume it there"
+        if earlier and earlier.machine.get("id") != header.machine["id"]:
+            label = reader.one_line(str(earlier.machine.get("label")))
+            msg = (
+                f"{folder}: its journal was measured on another machine ({label}): resume it there"
+            )
             raise BadOutput(msg)
         self._done = {point.key: point for point in earlier.points} if earlier else {}
         self._earlier, self._header = earlier, header
@@ -82,7 +87,8 @@ class Run:
         if plan.text and not earlier:
             (folder / SUITE_FILE).write_text(plan.text, encoding="utf-8")
         self._bench: beside.Bench | None = None
-        self._spent: list[float] = []
+        self._spent: list[tuple[Planned, float]] = []
+        self._curve_took = plan.settings["curve_seconds"]
         self._levels: tuple[Level, ...] = ()
         self._roofs: list[Roof] = []
 
@@ -158,17 +164,14 @@ class Run:
             )
         self._journal.append(found)
         self._done[found.key] = found
-        self._spent.append(monotonic() - start)
+        self._spent.append((planned, monotonic() - start))
         return found
 
-    def seconds_left(self, points_left: int) -> float:
-        """An estimate: what a point took so far on average, times the points left."""
-        each = (
-            sum(self._spent) / len(self._spent)
-            if self._spent
-            else 2 * self.plan.settings["budget_seconds"]
-        )
-        return each * points_left
+    def seconds_left(self, planned: Sequence[Planned]) -> float:
+        """An estimate for those of the points not measured yet, and for the curve swept once more at the end."""
+        left = [one for one in planned if one.key not in self._done]
+        each = 2 * self.plan.settings["budget_seconds"]
+        return progress.seconds_left(self._spent, left, each) + self._curve_took
 
     def finish(self, planned: Iterable[Planned]) -> Profile:
         """Look at the sentinel again, note the doubts, write profile.json, point `latest` to it; the profile."""
@@ -220,7 +223,7 @@ class Run:
 
     def _curve(self, arena: Arena) -> bool:
         """Sweep the read curve and read the levels off all its samples so far. Returns whether it is a thorough one."""
-        seconds = self.plan.settings["curve_seconds"]
+        seconds, start = self.plan.settings["curve_seconds"], monotonic()
         thorough = seconds >= THOROUGH_SECONDS
         self._keep(
             survey.read_curve(
@@ -239,6 +242,7 @@ class Run:
             for name, (end, rate) in zip(names, plateaus, strict=True)
         )
         self._journal.levels(self._levels)
+        self._curve_took = monotonic() - start
         return thorough
 
     def _plateaus(self) -> list[tuple[int, float]]:
@@ -345,7 +349,7 @@ def _arithmetic_roofs(
     variants = {variant.name: variant for variant in known}
     best: dict[tuple[str, int], tuple[float, matmul.Shape | matmul.Tile]] = {}
     for roof in found:
-        if roof.kind == "matmul" and roof.dtype and roof.threads:
+        if roof.implementation in variants and roof.dtype and roof.threads:
             key, rate = (roof.dtype, roof.threads), max(roof.samples)
             if key not in best or rate > best[key][0]:
                 best[key] = rate, variants[roof.implementation]

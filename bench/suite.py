@@ -20,12 +20,16 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import random
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench import reader
+from bench.reader import BadFile, OneLine
+from bench.records import MOST_RECORDS
 from kernels import implementations
 from kernels.contract import (
     ACTIVATIONS,
@@ -43,6 +47,8 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "suites"
 DEFAULT = "quick"
+LARGEST_FILE_BYTES = 1 << 15
+"""Python's TOML reader takes seconds over a key of so many dots, and time goes with their square."""
 SETTINGS = {"precision": 0.04, "budget_seconds": 0.7, "curve_seconds": 2.5}
 AXES: dict[str, list[Any]] = {
     "cell": list(CELLS),
@@ -60,8 +66,8 @@ AXES: dict[str, list[Any]] = {
 REQUIRED = ("hidden", "implementation")
 
 
-class BadSuite(ValueError):
-    """A suite that cannot be read; the message names file, key and mend in one line."""
+class BadSuite(OneLine):
+    """A suite that cannot be read; the message names file, key and mend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,7 @@ def load(name: str, device: str, all_threads: int, seed: int, instead: Sequence[
         msg = f"suite {name!r} is unknown: use {', '.join(names())} or a .toml file"
         raise BadSuite(msg)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = reader.text(path, LARGEST_FILE_BYTES)
         data = tomllib.loads(text)
         if instead:
             if "implementation" in data:
@@ -112,8 +118,13 @@ def load(name: str, device: str, all_threads: int, seed: int, instead: Sequence[
                 raise BadSuite(msg)
             data["implementation"] = list(instead)
             text = f"implementation = {json.dumps(list(instead), ensure_ascii=False)}\n{text}"
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        msg = f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
+    except BadFile as error:
+        raise BadSuite(str(error)) from error
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # no TOML, a number of thousands of digits, too deep
+        msg = f"{path}: cannot be read: {error}"
         raise BadSuite(msg) from error
     _only(data, {"why", "settings", "group", "implementation"}, str(path))
     settings = _settings(data.get("settings", {}), str(path))
@@ -122,11 +133,17 @@ def load(name: str, device: str, all_threads: int, seed: int, instead: Sequence[
         msg = f"{path}: no [[group]] of cases"
         raise BadSuite(msg)
     planned: dict[str, Planned] = {}
+    count = 0
     for number, group in enumerate(groups, 1):
         where = f"{path} group {number}"
         if isinstance(group, dict) and "implementation" in data:
             group["implementation"], where = data["implementation"], str(path)
-        for point in _points(group, device, all_threads, where):
+        axes = _axes(group, where)
+        count += math.prod(map(len, axes.values()))
+        if count > MOST_RECORDS:
+            msg = f"{where}: its points are more than the {MOST_RECORDS} of a profile: split the suite"
+            raise BadSuite(msg)
+        for point in _points(axes, device, all_threads, where):
             planned.setdefault(point.key, point)
     _why(data, str(path), "say what this suite is for")
     return Suite(path.stem, data["why"], settings, _order(list(planned.values()), seed), text)
@@ -144,7 +161,8 @@ def _settings(given: object, where: str) -> dict[str, float]:
     return {**SETTINGS, **{key: float(value) for key, value in given.items()}}
 
 
-def _points(group: object, device: str, all_threads: int, where: str) -> list[Planned]:
+def _axes(group: object, where: str) -> dict[str, list[Any]]:
+    """Every axis with its values, those left out too."""
     if not isinstance(group, dict):
         msg = f"{where}: not a table"
         raise BadSuite(msg)
@@ -165,6 +183,10 @@ def _points(group: object, device: str, all_threads: int, where: str) -> list[Pl
     except Unavailable as error:
         msg = f"{where}: {error}"
         raise BadSuite(msg) from error
+    return axes
+
+
+def _points(axes: dict[str, list[Any]], device: str, all_threads: int, where: str) -> list[Planned]:
     points = []
     for combination in itertools.product(*axes.values()):
         one = dict(zip(axes, combination, strict=True))

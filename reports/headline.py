@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bench.reader import printable
 from reports import series, verdict
 from reports.tables import dtypes, threads
 from reports.units import gain, percent, percent_range
@@ -81,7 +82,7 @@ def machine(profile: Profile) -> str:
     model = cpu.get("model") if isinstance(cpu, dict) else None
     for name in (profile.machine.get("label"), model):
         if isinstance(name, str) and name.strip():
-            return " ".join(name.split())
+            return printable(" ".join(name.split()))
     return "this machine"
 
 
@@ -96,7 +97,7 @@ def _step(case: Case) -> str:
 
 def _reached(step: str, best: Series, own: Series | None) -> str:
     row, found = best.rows[0], best.verdicts[0]
-    who = OWN if best.implementation == REFERENCE else best.implementation
+    who = OWN if best.implementation == REFERENCE else printable(best.implementation)
     share = f"({percent_range(row.fraction)})"
     at = f"at batch {row.case.batch}"
     beside = "" if best.implementation == REFERENCE else _beside(own, row.case.batch)
@@ -114,7 +115,7 @@ def _contradicted(best: Series, quickest: Series) -> str:
     """Said where another implementation took less time, against a roof that stood higher at that moment."""
     if quickest is best:
         return ""
-    who = OWN if quickest.implementation == REFERENCE else quickest.implementation
+    who = OWN if quickest.implementation == REFERENCE else printable(quickest.implementation)
     return f" By the clock {who} was quicker, while the memory was quicker too: the two are not told apart."
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import records
+from bench.reader import OneLine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +27,8 @@ SMALLEST, LARGEST = 1e-12, 1e24
 """No time in seconds and no rate per second of a real machine lies outside; within, no ratio overflows."""
 
 
-class BadInput(ValueError):
-    """An argument that names no profile, or no place to write; the message is one line with the mend."""
+class BadInput(OneLine):
+    """An argument that names no profile, or no place to write; the message says the mend."""
 
 
 def find(argument: str, home: Path = HOME) -> Path:
@@ -81,6 +82,9 @@ def sound(profile: Profile, where: str) -> None:
             msg = f"{where}: a size of {str(size)[:30]} bytes cannot be: give 1 to {LARGEST_SIZE}"
             raise records.BadProfile(msg)
     for index, roof in enumerate(profile.roofs):
+        if not roof.samples:
+            msg = f"{where}.roofs[{index}].samples: empty: give samples, or remove the roof"
+            raise records.BadProfile(msg)
         _positive(roof.samples, f"{where}.roofs[{index}].samples")
     if len(profile.levels) > MOST_LEVELS:
         msg = f"{where}.levels: {len(profile.levels)} are more than a memory has: give at most {MOST_LEVELS}"

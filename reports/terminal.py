@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bench.reader import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -17,13 +19,18 @@ def show(console: Console, title: str, table: Table) -> None:
 
     grid = Grid(title=Text(title), title_justify="left")
     for name, number in zip(table.header, table.numeric, strict=True):
-        grid.add_column(Text(name), justify="right" if number else "left", overflow="fold")
+        grid.add_column(Text(line(name)), justify="right" if number else "left", overflow="fold")
     for row in table.rows:
         # Text, not markup: a name may hold square brackets.
-        grid.add_row(*(Text(cell.text) for cell in row))
+        grid.add_row(*(Text(line(cell.text)) for cell in row))
     console.print(grid)
 
 
 def say(console: Console, text: str) -> None:
     """Print a sentence as it is."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console.print(line(text), markup=False, highlight=False, soft_wrap=True)
+
+
+def line(text: str) -> str:
+    """Text without what would steer a terminal: a profile may come from a stranger."""
+    return "\n".join(map(printable, text.split("\n")))

@@ -27,6 +27,7 @@ CLOCKS_AND_FILES = {
     "subprocess",
 }
 MOST_LINES = 500
+READ_WITH = ("bench/reader.py", "bench/records.py", "bench/stats.py", "kernels/contract.py")
 
 
 def files(folder):
@@ -72,9 +73,9 @@ def test_bench_does_not_know_reports(path):
 
 
 @reports_files
-def test_reports_knows_records_stats_and_the_contract_alone(path):
+def test_reports_knows_records_their_reader_stats_and_the_contract_alone(path):
     ours = {name for folder in OURS[:2] for name in reaches(imports(path), folder)}
-    known = ("bench.records", "bench.stats", "kernels.contract")
+    known = ("bench.reader", "bench.records", "bench.stats", "kernels.contract")
     foreign = {n for n in ours - {"bench", "kernels"} if not any(reaches({n}, k) for k in known)}
     assert not foreign
 
@@ -98,10 +99,13 @@ def test_kernels_has_no_clock_and_no_file(path):
     assert "open" not in calls
 
 
-@pytest.mark.parametrize("name", ["bench/records.py", "bench/stats.py", "kernels/contract.py"])
+@pytest.mark.parametrize("name", READ_WITH)
 def test_what_reports_reads_with_is_standard_library_alone(name):
     foreign = {module.split(".")[0] for module in imports(ROOT / name)} - sys.stdlib_module_names
-    assert foreign <= {"kernels"}
+    assert foreign <= {"bench", "kernels"}
+    ours = {module for folder in OURS for module in reaches(imports(ROOT / name), folder)}
+    files = {f"{module.replace('.', '/')}.py" for module in ours}
+    assert {file for file in files if (ROOT / file).is_file()} <= set(READ_WITH)
 
 
 @every_file

@@ -285,7 +285,7 @@ def test_a_file_that_is_not_there_or_is_a_folder_is_refused(tmp_path):
 def test_a_file_too_large_for_a_profile_is_refused_unread(tmp_path, monkeypatch):
     monkeypatch.setattr(records, "LARGEST_FILE_BYTES", 100)
     path = records.write(PROFILE, tmp_path)
-    with pytest.raises(BadProfile, match="is more than the 100 a profile may have"):
+    with pytest.raises(BadProfile, match="is more than the 100 such a file may have"):
         records.load(path)
 
 

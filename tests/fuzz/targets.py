@@ -1,0 +1,295 @@
+"""Who reads what strangers send, and what a good answer is: a report of figures that are some, or one clear line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import strategies as st
+from rich.console import Console
+
+from bench import records, run, suite
+from bench.records import BadProfile, Doubt, Journal
+from bench.suite import BadSuite
+from reports import (
+    __main__,
+    build,
+    compare,
+    compare_tables,
+    headline,
+    html,
+    interactive,
+    markdown,
+    page,
+    points_csv,
+    predict,
+    profiles,
+    subject,
+    terminal,
+)
+from reports.profiles import BadInput
+from tests.fuzz import mutations
+from tests.reports import synthetic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reports import tables
+
+FIXTURE = Path(__file__).parents[1] / "bench" / "fixtures" / "profile-1.json"
+LONGEST_LINE = 1000
+
+
+class Harm(AssertionError):
+    """An answer that is neither good nor one clear line."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Files to draw, and their reader, which raises BadInput, BadProfile or BadSuite where it takes none."""
+
+    name: str
+    files: Any
+    read: Callable[[bytes, Path], None]
+    one_in: int = 1
+    """Of so many files that another reader gets."""
+
+
+def answer(target: Target, raw: bytes, folder: Path) -> bool:
+    """Whether the file was taken. Raises Harm, or whatever its reader raised and should not."""
+    try:
+        target.read(raw, folder)
+    except (BadInput, BadProfile, BadSuite) as error:
+        line = str(error)
+        if not line.isprintable() or not 0 < len(line) <= LONGEST_LINE:
+            msg = f"refused, but not in one clear line: {line[:LONGEST_LINE]!r}"
+            raise Harm(msg) from error
+        return False
+    return True
+
+
+@cache
+def good() -> dict[str, Any]:
+    """A small profile in which every kind of roof, series and verdict occurs, as JSON data."""
+    points = [
+        synthetic.point(batch=batch, residency=residency, rounds=5, fraction=share)
+        for batch, residency, share in (
+            (1, "streamed", 0.8),
+            (4, "streamed", 0.6),
+            (16, "streamed", 0.4),
+            (1, "resident", 0.7),
+        )
+    ]
+    points.append(synthetic.point(implementation="torch_gates", rounds=5, fraction=0.5))
+    points.append(synthetic.point("gru", phase="train", rounds=5))
+    points.append(replace(points[0], case=replace(points[0].case, hidden=9), status="failed",
+                          seconds=(), roof_bytes_per_s=(), reason="wrong by 3e-2"))  # fmt: skip
+    doubt = Doubt("load", "run", "others kept 0.4 cores busy", "stop them")
+    whole = synthetic.profile(points, doubts=(doubt,))
+    return json.loads(json.dumps(asdict(replace(whole, roofs=whole.roofs[::3]))))
+
+
+def harmless(profile: records.Profile) -> None:
+    """Everything that is told of a profile, but for pictures, and beside another one. Raises Harm."""
+    profiles.sound(profile, "file")
+    document = page.document(profile, (), "command", None)
+    markdown.render(document).encode()
+    html.render(document, {}, interactive.data(profile)).encode()
+    json.dumps(interactive.data(profile), allow_nan=False)
+    table = points_csv.points_csv(profile)
+    table.encode()
+    for line in csv.reader(io.StringIO(table)):
+        if {"nan", "inf", "-inf"} & set(line):
+            msg = f"a figure that is none in points.csv: {line}"
+            raise Harm(msg)
+    json.dumps(asdict(profile), allow_nan=False)
+    plain(headline.headline(profile), __main__._summary(profile)[1])
+    beside(profile)
+
+
+def plain(*lines: str) -> None:
+    """Raise Harm for text that would steer the terminal it is printed on."""
+    for line in lines:
+        if not line.replace("\n", "").isprintable():
+            msg = f"not fit for a terminal: {line!r}"
+            raise Harm(msg)
+        line.encode()
+
+
+def shown(*tables: tables.Table) -> None:
+    """Print tables as the commands do. Raises Harm."""
+    out = io.StringIO()
+    for table in tables:
+        terminal.show(Console(file=out, width=160), "Title", table)
+    plain(out.getvalue())
+
+
+def beside(profile: records.Profile) -> None:
+    """Compared with itself on another day, and predicted from a good one."""
+    mine = subject.of(profile, headline.machine(profile))
+    other = subject.of(replace(profile, created="another day"), "other")
+    known = subject.of(records.from_dict(good(), "good"), "good")
+    for one in (other, known):
+        try:
+            found = compare.compare([mine, one])
+        except BadInput:
+            continue
+        shown(
+            compare_tables.ratio_table(found),
+            compare_tables.ranking_table(found),
+            compare_tables.differing_table(found),
+        )
+        told = (compare_tables.names, compare_tables.notes, compare_tables.overall)
+        plain(*(terminal.line(line) for say in told for line in say(found)))
+    for source, on in ((mine, known), (known, mine)):
+        try:
+            shown(compare_tables.prediction_table(predict.predict(source, on)))
+        except BadInput:
+            continue
+
+
+def _profile(raw: bytes, folder: Path) -> None:
+    path = folder / "profile.json"
+    path.write_bytes(raw)
+    profile, _ = profiles.load(str(path))
+    harmless(profile)
+
+
+def _report(raw: bytes, folder: Path) -> None:
+    path = folder / "profile.json"
+    path.write_bytes(raw)
+    profile, _ = profiles.load(str(path))
+    build.build(profile, folder / "report")
+
+
+def _journal(raw: bytes, folder: Path) -> None:
+    path = folder / "journal.jsonl"
+    path.write_bytes(raw)
+    told = records.from_journal(folder)
+    harmless(told)
+    # what a run that is resumed makes of it
+    run._arithmetic_roofs(list(told.roofs))
+    run._write_roofs(list(told.roofs))
+    journal = Journal(folder)
+    try:
+        journal.resumed()
+    finally:
+        journal.close()
+    again = records.from_journal(folder)
+    if replace(again, complete=False, resumed=False) != replace(
+        told, complete=False, resumed=False
+    ):
+        msg = "resuming a journal changed what it tells"
+        raise Harm(msg)
+
+
+def _suite(raw: bytes, folder: Path) -> None:
+    path = folder / "mine.toml"
+    path.write_bytes(raw)
+    plan = suite.load(str(path), "cpu", 2, 0)
+    if not plan.points or len(plan.points) > records.MOST_RECORDS:
+        msg = f"a plan of {len(plan.points)} points"
+        raise Harm(msg)
+    f"{plan.name} {plan.why}".encode()
+
+
+def carrier(profile: Any) -> dict[str, Any]:
+    """What pytest-benchmark writes, with a profile in it."""
+    return {"machine_info": {"node": ""}, "benchmarks": [], "version": "5.2", "roofline": profile}
+
+
+def journal(profile: dict[str, Any]) -> list[dict[str, Any]]:
+    """The journal that a profile could have been assembled from."""
+    header = {**profile, "roofs": [], "levels": [], "points": [], "doubts": [], "complete": False}
+    return [
+        {"profile": header},
+        *({"roof": roof} for roof in profile["roofs"]),
+        {"levels": profile["levels"]},
+        *({"point": point} for point in profile["points"]),
+        *({"doubt": doubt} for doubt in profile["doubts"]),
+        {"complete": True},
+    ]
+
+
+def lines(entries: Any) -> bytes:
+    """A journal of these entries, one a line."""
+    if not isinstance(entries, list):
+        return mutations.as_bytes(entries)
+    return b"".join(mutations.as_bytes(entry) + b"\n" for entry in entries)
+
+
+def toml(data: Any) -> bytes:
+    """An object as TOML with inline tables; what TOML has not is written all the same."""
+    try:
+        if not isinstance(data, dict):
+            return _value(data).encode("utf-8", "surrogatepass")
+        tables = "".join(f"{_key(key)} = {_value(value)}\n" for key, value in data.items())
+    except RecursionError:
+        return b"why = " + b"[" * 100_000
+    return tables.encode("utf-8", "surrogatepass")
+
+
+def _key(key: object) -> str:
+    return json.dumps(str(key), ensure_ascii=False)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return _key(value) if isinstance(value, str) else str(value)
+
+
+PLAN = {
+    "why": "a suite to spoil",
+    "settings": {"precision": 0.04, "budget_seconds": 0.7, "curve_seconds": 2.5},
+    "group": [
+        {
+            "why": "three cells",
+            "cell": ["lstm", "gru"],
+            "hidden": [64, 128],
+            "input": ["hidden", 32],
+            "batch": [1, 4],
+            "part": ["cell"],
+            "phase": ["step", "train"],
+            "dtype": ["float32"],
+            "activations": ["dtype"],
+            "residency": ["resident", "streamed"],
+            "threads": ["all", 1],
+            "implementation": ["torch_cell"],
+        },
+        {"why": "one more", "hidden": 256, "implementation": "torch_gates"},
+    ],
+}
+
+
+def all_of_them() -> tuple[Target, ...]:
+    """Every reader with the files it is given: structures gone wrong, and bytes."""
+    profile, fixture = good(), json.loads(FIXTURE.read_text(encoding="utf-8"))
+    entries = journal(profile)
+    either = mutations.structure(profile) | mutations.structure(fixture)
+    return (
+        Target("profile", either.map(mutations.as_bytes), _profile),
+        Target("profile, bytes", mutations.spoilt(json.dumps(profile)), _profile),
+        Target(
+            "benchmark JSON",
+            (either.map(carrier) | mutations.structure(carrier(profile))).map(mutations.as_bytes),
+            _profile,
+        ),
+        Target("profile, with pictures", either.map(mutations.as_bytes), _report, one_in=40),
+        Target("journal", mutations.structure(entries).map(lines), _journal),
+        Target("journal, bytes", mutations.spoilt(lines(entries).decode()), _journal),
+        Target("suite", mutations.structure(PLAN).map(toml), _suite),
+        Target("suite, bytes", st.one_of(
+            mutations.spoilt(toml(PLAN).decode()),
+            mutations.spoilt((suite.FOLDER / "smoke.toml").read_text(encoding="utf-8")),
+        ), _suite),
+    )  # fmt: skip
