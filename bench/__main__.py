@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 GOOD, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 
+OWN_CALL_SECONDS = 60.0
+"""Longest call of a sequence that is asked for by name: who asks may wait, or interrupt."""
+
 EXAMPLES = """examples:
   python -m bench list                              suites, implementations, and what they would measure
   python -m bench doctor                            what will spoil a measurement here, and what to do about it
@@ -116,6 +119,9 @@ def _parser() -> argparse.ArgumentParser:
     step.add_argument("--input", type=int, help="units of the input (default: as hidden)")
     step.add_argument(
         "--batch", type=int, default=1, help="sequences that share one step (default 1)"
+    )
+    step.add_argument(
+        "--steps", type=int, default=1, help="time steps per call; beyond 1 a sequence (default 1)"
     )
     step.add_argument("--part", default="cell", help=", ".join(PARTS))
     step.add_argument(
@@ -273,6 +279,7 @@ def _step(given: argparse.Namespace) -> int:
         residency=given.residency,
         device=given.device,
         threads=count,
+        steps=given.steps,
     )
     if given.implementation:
         implementations.load(given.implementation)
@@ -310,12 +317,17 @@ def _told(point: Point, bench: Bench) -> str:
 
 
 def _one_suite(planned: list[Planned], curve_seconds: float) -> Suite:
-    from bench.suite import SETTINGS, Suite
+    from bench.suite import Suite
 
     return Suite(
         "step",
         "",
-        {**SETTINGS, "precision": 0.02, "budget_seconds": 2.0, "curve_seconds": curve_seconds},
+        {
+            "precision": 0.02,
+            "budget_seconds": 2.0,
+            "curve_seconds": curve_seconds,
+            "longest_call_seconds": OWN_CALL_SECONDS,
+        },
         tuple(planned),
     )
 

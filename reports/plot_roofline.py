@@ -138,7 +138,7 @@ def _panel(ax: Axes, profile: Profile, rows: Sequence[Row], frame: Frame) -> Non
     for row in rows:
         case = row.case
         key = (row.point.implementation, case.hidden, case.dtype, case.input, case.residency)
-        joined.setdefault((*key, case.activations), []).append(row)
+        joined.setdefault((*key, case.activations, case.steps), []).append(row)
     for (implementation, hidden, dtype, *_), series in joined.items():
         ordered = sorted(series, key=lambda row: row.case.batch)
         flops = [(row.flop_per_s or 0.0) / 1e9 for row in ordered]

@@ -29,6 +29,14 @@ def arena():
     return arena
 
 
+def loaded(name):
+    """The implementation, or None where its library is not installed."""
+    try:
+        return implementations.load(name)
+    except Unavailable:
+        return None
+
+
 def random_shapes(seed):
     chance = random.Random(seed)
     yield 1, 1, 1
@@ -167,7 +175,8 @@ def test_it_says_what_it_is(name):
     assert implementation.version()
     assert implementation.reads.keys() == {"W", "U"}
     assert set(implementation.reads.values()) <= {"per_step", "per_call"}
-    assert len({implementations.load(other).label for other in NAMES}) == len(NAMES)
+    labels = [module.label for module in map(loaded, NAMES) if module]
+    assert labels.count(implementation.label) == 1
 
 
 @pytest.mark.parametrize("name", NAMES)
