@@ -91,6 +91,8 @@ def version() -> str:
 
 def unavailable(case: Case) -> str | None:
     """float32 alone."""
+    if case.steps > 1:
+        return "its call is one step: onnxruntime_sequence computes sequences"
     if case.phase != "step":
         return "inference alone"
     if case.device != "cpu":

@@ -47,6 +47,8 @@ def version() -> str:
 
 def unavailable(case: Case) -> str | None:
     """One dtype, float32, or bfloat16 where the plugin computes in it."""
+    if case.steps > 1:
+        return "its call is one step: torch_sequence computes sequences"
     if case.phase != "step":
         return "inference alone"
     if case.device != "cpu":

@@ -65,6 +65,8 @@ def version() -> str:
 
 def unavailable(case: Case) -> str | None:
     """One dtype, a CPU, a C++ compiler, and a PyTorch that compiles sets of weights apart from one another."""
+    if case.steps > 1:
+        return "its call is one step: torch_sequence computes sequences"
     if case.phase != "step":
         return "a step alone is compiled, not its training"
     if case.device != "cpu":

@@ -48,6 +48,8 @@ def version() -> str:
 
 def unavailable(case: Case) -> str | None:
     """int8 weights, float32 activations, on a CPU, where PyTorch was built with these operators."""
+    if case.steps > 1:
+        return "its call is one step: torch_sequence computes sequences"
     if case.phase != "step":
         return "a step alone: quantised weights are not trained"
     if case.dtype != "int8" or case.activations != "float32":

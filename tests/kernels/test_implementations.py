@@ -34,13 +34,10 @@ def arena():
 
 
 def loaded(name, cell="lstm"):
-    """The implementation; the test is skipped where its library is absent, or where it would compile for long."""
+    """The implementation; the test is skipped where it would compile for long."""
     if name == COMPILED and cell != "lstm" and not EVERY_COMPILE:
         pytest.skip("it compiles for seconds: EVERY_COMPILE=1 asks for it")
-    try:
-        return implementations.load(name)
-    except Unavailable as reason:
-        pytest.skip(str(reason))
+    return implementations.load(name)
 
 
 def possible(implementation, *sizes, **words):
