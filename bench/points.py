@@ -153,7 +153,7 @@ def _measured(
     one_set = set_bytes(layout, case.dtype)
     count = weight_sets(case, one_set, bench.last_level_bytes)
     used = count * one_set
-    packed = implementations.packs(implementation)
+    packed = implementations.packs(implementation, case)
     _make_sure_of_room(bench, case, used, copies=2 if packed else 0)
     sets = bench.arena.sets(layout, case.dtype, count)
     generator = torch.Generator(device=case.device).manual_seed(bench.seed)

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 label = "ONNX Runtime sequence"
 reads = {"W": "per_call", "U": "per_step"}
-packs = True
 
 IN_PYTORCHS_ORDER = {"rnn": (0,), "lstm": (0, 2, 3, 1), "gru": (1, 0, 2)}
 """Where ONNX keeps PyTorch's gates: its LSTM has i o f g, its GRU z r n."""
@@ -63,6 +62,11 @@ def unavailable(case: Case) -> str | None:
     if (case.dtype, case.activations) != ("float32", "float32"):
         return f"float32 alone, not {case.dtype} weights with {case.activations} activations"
     return None
+
+
+def packs(case: Case) -> bool:
+    """A session packs LSTM's and GRU's weights; its RNN reads those that it is given."""
+    return case.cell != "rnn"
 
 
 def layout(case: Case) -> Layout:

@@ -59,6 +59,11 @@ def unavailable(case: Case) -> str | None:
     return None
 
 
+def packs(case: Case) -> bool:
+    """oneDNN's LSTM packs its weights at every call; RNN and GRU read those that they are given."""
+    return case.cell == "lstm"
+
+
 def layout(case: Case) -> Layout:
     """U and b_u, which every step reads, then W and b_w."""
     rows = GATES[case.cell] * case.hidden

@@ -12,6 +12,7 @@ from reports import (
     deepbench_table,
     experiments,
     headline,
+    interactive,
     page,
     plot_time,
     roofline,
@@ -175,3 +176,13 @@ def test_sequences_of_two_stages_take_part_in_no_experiment_but_contests_with_th
     found = experiments.of(profile([slow, quick, unlike, *more]))
     assert [one.experiment for one in found] == ["contest"]
     assert {row.point.implementation for row in found[0].rows} == {"torch_sequence", "onnx"}
+
+
+def test_the_pages_plots_open_on_single_steps_and_tell_apart_what_must_fetch_less():
+    made = [sequence(), sequence(reads=PER_STEP, implementation="torch_loop"), sequence(steps=1)]
+    data = interactive.data(profile(made))
+    assert data["start"] == {"steps": 1}
+    words = {(one["implementation"], one["steps"]): one["words"] for one in data["series"]}
+    assert words["torch_sequence", 25].endswith(", W read once a call")
+    assert not words["torch_loop", 25].endswith("once a call")
+    assert not words["torch_sequence", 1].endswith("once a call")
