@@ -33,6 +33,9 @@ GOOD, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 LONG_SECONDS = 1.0
 """Compiling and packing that took so long is told with the point."""
 
+OWN_CALL_SECONDS = 60.0
+"""Longest call of a sequence that is asked for by name: who asks may wait, or interrupt."""
+
 EXAMPLES = """examples:
   python -m bench list                              suites, implementations, and what they would measure
   python -m bench doctor                            what will spoil a measurement here, and what to do about it
@@ -119,6 +122,9 @@ def _parser() -> argparse.ArgumentParser:
     step.add_argument("--input", type=int, help="units of the input (default: as hidden)")
     step.add_argument(
         "--batch", type=int, default=1, help="sequences that share one step (default 1)"
+    )
+    step.add_argument(
+        "--steps", type=int, default=1, help="time steps per call; beyond 1 a sequence (default 1)"
     )
     step.add_argument("--part", default="cell", help=", ".join(PARTS))
     step.add_argument(
@@ -287,6 +293,7 @@ def _step(given: argparse.Namespace) -> int:
         residency=given.residency,
         device=given.device,
         threads=count,
+        steps=given.steps,
     )
     names = [implementations.named(one) for one in given.implementation or ()]
     for name in names:
@@ -323,12 +330,17 @@ def _told(point: Point, bench: Bench) -> str:
 
 
 def _one_suite(planned: list[Planned], curve_seconds: float) -> Suite:
-    from bench.suite import SETTINGS, Suite
+    from bench.suite import Suite
 
     return Suite(
         "step",
         "",
-        {**SETTINGS, "precision": 0.02, "budget_seconds": 2.0, "curve_seconds": curve_seconds},
+        {
+            "precision": 0.02,
+            "budget_seconds": 2.0,
+            "curve_seconds": curve_seconds,
+            "longest_call_seconds": OWN_CALL_SECONDS,
+        },
         tuple(planned),
     )
 

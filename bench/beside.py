@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -30,6 +30,9 @@ MOST_STEPS = 1 << 16
 
 FLOOR_SIZE = 8
 
+GLANCE_STEPS = 10
+"""Steps of the call from which the length of a longer one is told."""
+
 
 class Walk(NamedTuple):
     """What the read probe does: so many threads read so many sets of weights of so many bytes, each so many times.
@@ -54,6 +57,7 @@ class Bench:
     arithmetic: dict[tuple[str, int], tuple[float, matmul.Shape | matmul.Tile]]
     precision: float
     budget_seconds: float
+    longest_call_seconds: float
     settle_seconds: float
     seed: int
     writes: dict[int, dict[int, float]] = field(default_factory=dict)
@@ -138,7 +142,7 @@ def _walker(bench: Bench, walk: Walk, variant: read.Variant) -> measure.Contende
 
 
 def arithmetic_probe(
-    bench: Bench, case: Case, flops: int, t_bytes: float
+    bench: Bench, case: Case, flops: float, t_bytes: float
 ) -> tuple[measure.Contender, int] | None:
     """The matrix product to pair with and its FLOPs, where arithmetic takes more than half the `t_bytes` seconds."""
     roofs = [
@@ -156,8 +160,8 @@ def arithmetic_probe(
 
 
 def floor_seconds(bench: Bench, case: Case, name: str, implementation: Implementation) -> float:
-    """Seconds of the same call with next to no work, H = I = 8, B = 1: the best of 5, once per kind of call."""
-    numbers = (case.dtype, case.activations, str(case.threads))
+    """Seconds per step of the same call with next to no work, H = I = 8, B = 1: best of 5, once per kind of call."""
+    numbers = (case.dtype, case.activations, str(case.threads), str(case.steps))
     kind = (name, case.cell, case.part, case.phase, *numbers)
     if kind not in bench.floors:
         small = Case(
@@ -171,13 +175,31 @@ def floor_seconds(bench: Bench, case: Case, name: str, implementation: Implement
             activations=case.activations,
             device=case.device,
             threads=case.threads,
+            steps=case.steps,
         )
         sets = bench.arena.sets(implementation.layout(small), small.dtype, 1)
         inputs = draw(small, torch.Generator(device=case.device).manual_seed(bench.seed))
         calls = [call for _, _, call in bind(implementation, small, sets, inputs)]
         contender = measure.Contender(rotation(calls))
-        bench.floors[kind] = min(measure.best(contender, 5, 0.003, bench.settle_seconds))
+        best = min(measure.best(contender, 5, 0.003, bench.settle_seconds))
+        bench.floors[kind] = best / case.steps
     return bench.floors[kind]
+
+
+def call_seconds(
+    bench: Bench, case: Case, implementation: Implementation, sets: Sequence[Sequence[Tensor]]
+) -> float:
+    """About how long a call of a sequence takes: read off calls of two steps and of a few, in proportion."""
+    few, seconds = min(case.steps, GLANCE_STEPS), []
+    for steps in (2, few):
+        short = replace(case, steps=steps)
+        inputs = draw(short, torch.Generator(device=case.device).manual_seed(bench.seed))
+        with threads.unbound():
+            call = implementation.prepare(short, sets, inputs)(0, 0)
+        contender = measure.Contender(rotation([call]))
+        seconds.append(min(measure.best(contender, 3, 0.0, 0.0)))
+    each = max(0.0, seconds[1] - seconds[0]) / max(1, few - 2)
+    return seconds[0] + each * (case.steps - 2)
 
 
 def bind(

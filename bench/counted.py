@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bench import points
 from bench.traffic import Count, Job
 from kernels import cost, implementations
-from kernels.contract import ACTIVATIONS, CELLS, DTYPES, Case
+from kernels.contract import ACTIVATIONS, CELLS, DTYPES, ELEMENT_BYTES, Case
 from kernels.inputs import set_bytes
 
 if TYPE_CHECKING:
@@ -49,11 +49,13 @@ def jobs(names: Sequence[str]) -> list[Job]:
     """What `python -m bench verify` counts: every cell by every one of these implementations, at two sizes each.
 
     Streamed at 512 and 768 units, and at 512 units resident in the same last level, of which nothing should be
-    fetched. Resident at 768 and 1024 units beyond a small one.
+    fetched. Resident at 768 and 1024 units beyond a small one. Twice as many units where weights have one byte, for
+    their bytes are then as many.
     """
     found = []
     for name in names:
         dtype = _dtype(name)
+        wider = 2 if ELEMENT_BYTES[dtype] == 1 else 1
         for cell in CELLS:
             for H, residency, last_level in (
                 (512, "streamed", FAR),
@@ -63,7 +65,13 @@ def jobs(names: Sequence[str]) -> list[Job]:
                 (1024, "resident", NEAR),
             ):
                 case = Case(
-                    cell, H, H, 1, dtype=dtype, activations=ACTIVATIONS[dtype], residency=residency
+                    cell,
+                    wider * H,
+                    wider * H,
+                    1,
+                    dtype=dtype,
+                    activations=ACTIVATIONS[dtype],
+                    residency=residency,
                 )
                 found.append(_job(case, name, last_level))
     return found

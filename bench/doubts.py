@@ -299,13 +299,13 @@ def precision_of(point: Point, written_seconds: float) -> float:
 
 
 def fractions(point: Point, written_seconds: float) -> list[float]:
-    """A good point's roof fraction, round by round: the longer of its bytes' and its products' time over the step's."""
+    """A good point's roof fraction, round by round: the least time its roofs allow over the step's."""
     assert point.bytes is not None
     assert point.flops is not None
     read, linear = point.bytes["read"], point.flops["linear"]
     flop_per_s = point.roof_flop_per_s or (float("inf"),) * len(point.seconds)
     rounds = zip(point.seconds, point.roof_bytes_per_s, flop_per_s, strict=True)
     return [
-        max(read / roof + written_seconds, linear / product) / each
+        stats.limit(read / roof, written_seconds, linear / product, point.projected) / each
         for each, roof, product in rounds
     ]

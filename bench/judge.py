@@ -117,7 +117,7 @@ class Judge:
         if (
             plain
             and not error <= self.tolerance
-            and not implementations.packs(self._implementation)
+            and not implementations.packs(self._implementation, self._case)
         ):
             msg = f"its answer does not follow its weights when they change: error {error:.3g} ({when})"
             raise Wrong(msg)

@@ -20,10 +20,11 @@ from kernels.contract import ELEMENT_BYTES, Case, Unavailable
 from kernels.inputs import INPUT_SETS, draw, redraw, set_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from torch import Tensor
 
     from bench.beside import Bench
-    from kernels.cost import Cost
     from kernels.implementations import Implementation
 
 IMPOSSIBLE = 1.03
@@ -48,30 +49,18 @@ def point(
     judge: type[Judge] = Judge,
 ) -> Point:
     """Measure `case` by `implementation`. What `judge` finds wrong or any error fails it; what cannot be is skipped."""
-    costs = cost.of(case)
     base = Point(
         case=case,
         implementation=name,
         status="failed",
         order=order,
         at=datetime.now(UTC).isoformat(timespec="seconds"),
-        flops={
-            "linear": costs.linear_flops,
-            "recurrent": costs.recurrent_flops,
-            "pointwise": costs.pointwise_flops,
-        },
-        bytes={
-            "weights": costs.weight_bytes,
-            "activations": costs.activation_bytes,
-            "read": costs.bytes_read,
-            "written": costs.bytes_written,
-            **({"gradients": costs.gradient_bytes} if case.phase == "train" else {}),
-        },
     )
     weights = bench.arena.digest(bench.arena.size_bytes)
     try:
+        base = _counted(base, implementation.reads)
         with torch.inference_mode(case.phase == "step"):
-            return _measured(bench, base, costs, implementation, judge)
+            return _measured(bench, base, implementation, judge)
     except Unavailable as reason:
         return replace(base, status="skipped", reason=str(reason))
     except Wrong as reason:
@@ -95,33 +84,66 @@ def memory_needed(case: Case, arena_bytes: int) -> int:
     """Bytes a point takes at its worst: its weights, the float64 reference's, and the activations of both.
 
     To train, the gradients of the weights come in float64 too: the reference's, those as collected from the answer, and
-    their difference, each in one or two forms.
+    their difference, each in one or two forms. What a sequence keeps of all its steps beside its inputs, outputs and
+    gate sums, is 6 elements per unit, as float64.
     """
-    step = cost.of(replace(case, phase="step"))
+    step = cost.of(replace(case, phase="step", steps=1))
     exact = step.weight_bytes // ELEMENT_BYTES[case.dtype] * 8
-    activations = case.batch * (case.input + 12 * case.hidden)
+    activations = case.batch * (case.steps * case.input + 12 * case.hidden)
+    kept = (case.steps - 1) * case.batch * 6 * case.hidden * 8
     if case.phase == "train":
         exact, activations = 8 * exact, 4 * activations
-    return arena_bytes + exact + activations * (INPUT_SETS * ELEMENT_BYTES[case.activations] + 8)
+    each = INPUT_SETS * ELEMENT_BYTES[case.activations] + 8
+    return arena_bytes + exact + activations * each + kept
 
 
 def fractions(
-    rows: Sequence[Sequence[float]], read_calls: float, written_seconds: float, product_calls: float
+    rows: Sequence[Sequence[float]],
+    steps: int,
+    read_calls: float,
+    written_seconds: float,
+    product_calls: float,
+    projected: tuple[float, float],
 ) -> list[float]:
-    """Round by round, the longer of what bytes and products need beside the step, over the step's time.
+    """Round by round, the least that bytes and products beside the step need, over the step's time.
 
-    `rows` are seconds per call of the step, of the read probe and, where paired, of the matrix product; `read_calls`
-    and `product_calls` say how many calls of those two make up the step's bytes and FLOPs.
+    `rows` are seconds per call of the step, of the read probe and, where paired, of the matrix product. The step's call
+    holds `steps` of them; `read_calls` and `product_calls` say how many calls of the other two make up one step's bytes
+    and FLOPs.
     """
-    return [
-        max(row[1] * read_calls + written_seconds, row[2] * product_calls if len(row) > 2 else 0.0)
-        / row[0]
-        for row in zip(*rows, strict=True)
-    ]
+    found = []
+    for taken, reading, *product in zip(*rows, strict=True):
+        products = product[0] * product_calls if product else 0.0
+        least = stats.limit(reading * read_calls, written_seconds, products, projected)
+        found.append(least * steps / taken)
+    return found
+
+
+def _counted(base: Point, reads: Mapping[str, str]) -> Point:
+    """With its FLOPs and bytes, for an implementation that reads its weights so often."""
+    costs = cost.of(base.case, reads)
+    projection = {"linear": costs.projection_flops, "read": costs.projection_bytes_read}
+    return replace(
+        base,
+        flops={
+            "linear": costs.linear_flops,
+            "recurrent": costs.recurrent_flops,
+            "pointwise": costs.pointwise_flops,
+        },
+        bytes={
+            "weights": costs.weight_bytes,
+            "activations": costs.activation_bytes,
+            "read": costs.bytes_read,
+            "written": costs.bytes_written,
+            **({"gradients": costs.gradient_bytes} if base.case.phase == "train" else {}),
+        },
+        projection=projection if costs.projection_flops else None,
+        reads=dict(reads),
+    )
 
 
 def _measured(
-    bench: Bench, base: Point, costs: Cost, implementation: Implementation, judge: type[Judge]
+    bench: Bench, base: Point, implementation: Implementation, judge: type[Judge]
 ) -> Point:
     case = base.case
     reason = implementation.unavailable(case)
@@ -130,12 +152,16 @@ def _measured(
     layout = implementation.layout(case)
     one_set = set_bytes(layout, case.dtype)
     count = weight_sets(case, one_set, bench.last_level_bytes)
-    packed = implementations.packs(implementation)
-    _make_sure_of_room(bench, case, count * one_set, copies=2 if packed else 0)
+    used = count * one_set
+    packed = implementations.packs(implementation, case)
+    _make_sure_of_room(bench, case, used, copies=2 if packed else 0)
     sets = bench.arena.sets(layout, case.dtype, count)
     generator = torch.Generator(device=case.device).manual_seed(bench.seed)
     inputs = draw(case, generator)
-    judged = judge(case, implementation, sets, inputs, bench.arena, count * one_set, bench.seed)
+    if case.steps > 1:
+        _make_sure_it_ends(bench, case, implementation, sets)
+        one_set = min(one_set, cost.walked_bytes(case, implementation.reads))
+    judged = judge(case, implementation, sets, inputs, bench.arena, used, bench.seed)
     began = perf_counter()
     steps = beside.bind(implementation, case, sets, inputs)
     prepare_seconds = perf_counter() - began
@@ -144,25 +170,22 @@ def _measured(
     step = measure.Contender(beside.rotation([call for _, _, call in steps]), pass_calls=count)
     walk = beside.Walk(one_set, count, case.threads, cost.WEIGHT_READS[case.phase], packed)
     watching = watch.Watch()
-    probe, product, samples = _rounds(
-        bench, case, costs, step, walk, lambda: redraw(inputs, generator)
-    )
+    probe, product, samples = _rounds(bench, base, step, walk, lambda: redraw(inputs, generator))
     state = watching.seen()
-    each = stats.median(samples.seconds[0])
-    single = measure.single_calls(step, 0.02) if each > SINGLE_SECONDS else None
+    alone = case.steps == 1 and stats.median(samples.seconds[0]) > SINGLE_SECONDS
+    single = measure.single_calls(step, 0.02) if alone else None
     worst = max(worst, judged.check(steps, "after it was timed"))
     flops = product[1] if product else 0
     return replace(
         base,
         status="ok",
         version=implementation.version(),
-        seconds=samples.seconds[0],
-        steps_per_sample=samples.calls[0],
+        seconds=tuple(taken / case.steps for taken in samples.seconds[0]),
+        steps_per_sample=samples.calls[0] * case.steps,
         single_step_seconds=single,
         roof_bytes_per_s=tuple(probe.bytes_per_pass / seconds for seconds in samples.seconds[1]),
         roof_flop_per_s=tuple(flops / seconds for seconds in samples.seconds[2]) if flops else (),
         floor_seconds=beside.floor_seconds(bench, case, base.implementation, implementation),
-        reads=dict(implementation.reads),
         weight_sets=count,
         working_set_bytes=count * one_set,
         page_bytes=machine.page_bytes(bench.memory(0, packed=True).address)
@@ -192,26 +215,48 @@ def _make_sure_of_room(bench: Bench, case: Case, weights: int, copies: int) -> N
     raise Unavailable(msg)
 
 
+def _make_sure_it_ends(
+    bench: Bench, case: Case, implementation: Implementation, sets: Sequence[Sequence[Tensor]]
+) -> None:
+    """Raise Unavailable for a sequence whose call, made some sixty times for a point, takes longer than is allowed."""
+    expected = beside.call_seconds(bench, case, implementation, sets)
+    if expected > bench.longest_call_seconds:
+        msg = (
+            f"a call of {case.steps} steps takes about {expected:.2g} s here, longer than the suite's "
+            f"longest_call_seconds, {bench.longest_call_seconds:g}"
+        )
+        raise Unavailable(msg)
+
+
 def _rounds(
     bench: Bench,
-    case: Case,
-    costs: Cost,
+    base: Point,
     step: measure.Contender,
     walk: beside.Walk,
     between: Callable[[], None],
 ) -> tuple[beside.ReadProbe, tuple[measure.Contender, int] | None, measure.Samples]:
     """The step beside its probes; once more, with the probe's variant sought anew, if it comes out impossible."""
-    written = bench.write_seconds(costs.bytes_written, case.threads)
+    case = base.case
+    assert base.bytes is not None
+    assert base.flops is not None
+    written = bench.write_seconds(base.bytes["written"], case.threads)
+    linear = base.flops["linear"]
     for _attempt in range(2):
         probe = beside.read_probe(bench, walk)
-        calls = costs.bytes_read / probe.bytes_per_pass
-        product = beside.arithmetic_probe(
-            bench, case, costs.linear_flops, calls * probe.seconds_per_pass
-        )
+        calls = base.bytes["read"] / probe.bytes_per_pass
+        product = None
+        for reading, flops in stats.stages(
+            calls * probe.seconds_per_pass, 0.0, linear, base.projected
+        ):
+            product = product or beside.arithmetic_probe(bench, case, flops, reading)
         contenders = [step, probe.contender, *([product[0]] if product else [])]
-        products = costs.linear_flops / product[1] if product else 0.0
         figure = partial(
-            fractions, read_calls=calls, written_seconds=written, product_calls=products
+            fractions,
+            steps=case.steps,
+            read_calls=calls,
+            written_seconds=written,
+            product_calls=linear / product[1] if product else 0.0,
+            projected=base.projected,
         )
         samples = measure.rounds(
             contenders, figure, bench.precision, bench.budget_seconds, bench.settle_seconds, between

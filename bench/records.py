@@ -78,7 +78,11 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One case by one implementation. `seconds` are per step and pair by index with the roof samples beside them."""
+    """One case by one implementation. `seconds` are per step and pair by index with the roof samples beside them.
+
+    `projection` is the share of `flops` and `bytes` that a sequence spends on the products of its inputs before the
+    first step, where W is hoisted: {"linear", "read"}.
+    """
 
     case: Case
     implementation: str
@@ -95,6 +99,7 @@ class Point:
     floor_seconds: float | None = None
     flops: dict[str, int] | None = None
     bytes: dict[str, int] | None = None
+    projection: dict[str, int] | None = None
     counted_bytes: dict[str, Any] | None = None
     reads: dict[str, str] | None = None
     weight_sets: int | None = None
@@ -122,6 +127,21 @@ class Point:
     def key(self) -> str:
         """What identifies a point within a profile."""
         return f"{self.case.id}-{self.implementation}"
+
+    @property
+    def fetched(self) -> tuple[str, ...]:
+        """Which of W and U every step must fetch: points that differ in it do not do the same work."""
+        if self.case.steps == 1 or self.reads is None:
+            return "W", "U"
+        return tuple(name for name in ("W", "U") if self.reads.get(name) == "per_step")
+
+    @property
+    def projected(self) -> tuple[float, float]:
+        """The shares of the bytes read and of the linear FLOPs that are over before a sequence's first step."""
+        if self.projection is None or self.flops is None or self.bytes is None:
+            return 0.0, 0.0
+        read, linear = self.bytes["read"], self.flops["linear"]
+        return self.projection["read"] / read, self.projection["linear"] / linear
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,7 @@ class Run:
             writes=_write_roofs(self._roofs),
             precision=settings["precision"],
             budget_seconds=settings["budget_seconds"],
+            longest_call_seconds=settings["longest_call_seconds"],
             settle_seconds=measure.SETTLE_SECONDS
             if self._pools.shared
             else measure.SETTLE_SECONDS_TWO_POOLS,

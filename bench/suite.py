@@ -5,6 +5,7 @@ why = "what this suite is for"
 precision = 0.04        # half-width of the 95 % interval of the median fraction at which a point is done
 budget_seconds = 0.7    # of alternating samples per point, if that precision is not reached before
 curve_seconds = 6.0     # for the read curve
+longest_call_seconds = 2.0   # a sequence whose one call takes longer is skipped
 [[group]]
 why = "what these cases show"
 cell = ["lstm"]         # lists are combined, every one with every other
@@ -13,7 +14,7 @@ batch = [1, 2, 4]
 residency = ["resident", "streamed"]
 implementation = ["torch_cell"]
 # and, where the default will not do: input (as hidden), part ("cell"), phase ("step"), dtype ("float32"), activations
-# (as the dtype; float32 for int8), threads ("all")
+# (as the dtype; float32 for int8), threads ("all"), steps (1)
 """
 
 from __future__ import annotations
@@ -49,7 +50,12 @@ FOLDER = Path(__file__).parent / "suites"
 DEFAULT = "quick"
 LARGEST_FILE_BYTES = 1 << 15
 """Python's TOML reader takes seconds over a key of so many dots, and time goes with their square."""
-SETTINGS = {"precision": 0.04, "budget_seconds": 0.7, "curve_seconds": 2.5}
+SETTINGS = {
+    "precision": 0.04,
+    "budget_seconds": 0.7,
+    "curve_seconds": 2.5,
+    "longest_call_seconds": 2.0,
+}
 AXES: dict[str, list[Any]] = {
     "cell": list(CELLS),
     "hidden": [],
@@ -61,6 +67,7 @@ AXES: dict[str, list[Any]] = {
     "activations": ["dtype"],
     "residency": list(RESIDENCIES[:1]),
     "threads": ["all"],
+    "steps": [1],
     "implementation": [],
 }
 REQUIRED = ("hidden", "implementation")
@@ -214,6 +221,7 @@ def _case(one: dict[str, Any], device: str, all_threads: int, where: str) -> Cas
             residency=one["residency"],
             device=device,
             threads=count if device == "cpu" else 0,
+            steps=one["steps"],
         )
     except (InvalidCase, TypeError) as error:
         msg = f"{where}: {error}"

@@ -42,9 +42,9 @@ class Weights(NamedTuple):
 class Inputs(NamedTuple):
     """What one step reads beside the weights: x (B, I), h (B, H), c (B, H), sums (B, S*H), d_h_new and d_c_new (B, H).
 
-    c is used by LSTM alone. sums (W x + U h, without biases) is used by the part `pointwise` alone, with S of
-    GATE_SUMS; GRU's are r, z, W_n x, U_n h. d_h_new and d_c_new (LSTM alone) are the gradients of h' and c' that phase
-    `train` starts its way back from.
+    A sequence of T steps has an x of (T, B, I), and the h and c that it starts from. c is used by LSTM alone. sums
+    (W x + U h, without biases) is used by the part `pointwise` alone, with S of GATE_SUMS; GRU's are r, z, W_n x,
+    U_n h. d_h_new and d_c_new (LSTM alone) are the gradients of h' and c' that phase `train` starts its way back from.
     """
 
     x: Tensor
@@ -92,12 +92,26 @@ def pointwise(
 def reference(case: Case, inputs: Inputs, weights: Weights) -> tuple[Tensor, ...]:
     """The new state, or a part's answer, in float64 on the CPU, from the weights as rounded to their dtype.
 
-    What phase `train` must return beside it is in `kernels.gradients`.
+    A sequence returns (h_1 .. h_T,) as (T, B, H), for whatever stands behind it reads them all, and LSTM's last c,
+    which with h_T is what a next sequence starts from; the c before it are handed to nobody. What phase `train` must
+    return beside the new state is in `kernels.gradients`.
     """
     x, h, c, sums, *_ = (t.detach().to("cpu", torch.float64) for t in inputs)
     exact = Weights(*(t.detach().to("cpu", torch.float64) for t in weights))
+    if case.steps > 1:
+        return _sequence(case.cell, x, h, c, exact)
     if case.part == "linear":
         return (linear(case.cell, x, h, exact),)
     if case.part == "cell":
         sums = linear(case.cell, x, h, exact)
     return pointwise(case.cell, sums, h, c, exact)
+
+
+def _sequence(cell: str, x: Tensor, h: Tensor, c: Tensor, weights: Weights) -> tuple[Tensor, ...]:
+    """One step after the other, each fed the state of the last."""
+    outputs = []
+    for x_t in x:
+        h, *carried = pointwise(cell, linear(cell, x_t, h, weights), h, c, weights)
+        c = carried[0] if carried else c
+        outputs.append(h)
+    return (torch.stack(outputs), c) if cell == "lstm" else (torch.stack(outputs),)

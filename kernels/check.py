@@ -66,11 +66,11 @@ def collect(case: Case, outputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """A step's answer in the reference's form and in float64 on the CPU.
 
     The linear part may answer with the gate sums (B, S*H), whole or gate by gate, or with the two products W x and U h
-    (B, G*H each), as they come out of a library.
+    (B, G*H each), as they come out of a library. So does an axis of one layer, or of one time step, in front of (B, H).
     """
     exact = tuple(t.detach().to("cpu", torch.float64) for t in outputs)
     if case.part != "linear":
-        return exact
+        return tuple(t[0] if t.dim() == 3 and len(t) == 1 else t for t in exact)
     G = cells.GATES[case.cell]
     apart = len(exact) == 2 and all(t.shape == (case.batch, G * case.hidden) for t in exact)
     if not apart:

@@ -41,7 +41,7 @@ class InvalidCase(ValueError):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Case:
-    """One recurrent step to be computed. Sizes count units; `dtype` is the weights'.
+    """One recurrent step to be computed, or a sequence of them. Sizes count units; `dtype` is the weights'.
 
     cell        rnn, lstm or gru
     hidden      H, units of the state
@@ -56,7 +56,7 @@ class Case:
                 so that every step fetches its weights from memory)
     device      cpu or cuda
     threads     threads the step may use; 0 stands for a GPU's own
-    steps       time steps per call
+    steps       T, time steps per call; beyond 1 a sequence: whole steps, resident, each fed the state of the last
     """
 
     cell: str
@@ -103,26 +103,31 @@ class Case:
             if not least <= value <= LARGEST_SIZE:
                 msg = f"{field} {value} is out of range: use {least} to {LARGEST_SIZE}"
                 raise InvalidCase(msg)
-        if self.steps != 1:
-            msg = f"steps {self.steps} is not measured yet: use 1"
-            raise InvalidCase(msg)
         if self.phase == "train" and self.part != "cell":
             msg = f"part {self.part!r} is not trained alone: use cell"
             raise InvalidCase(msg)
         if self.phase == "train" and self.dtype != self.activations:
             msg = f"dtype {self.dtype!r} is not trained with {self.activations} activations: use one float dtype"
             raise InvalidCase(msg)
+        if self.steps > 1:
+            for field, only in (("part", "cell"), ("phase", "step"), ("residency", "resident")):
+                value = getattr(self, field)
+                if value != only:
+                    msg = f"{field} {value!r} has no sequence: use {only!r}, or steps 1 instead of {self.steps}"
+                    raise InvalidCase(msg)
 
     @property
     def id(self) -> str:
         """A short name, unique among cases of one device: `lstm-cell-h1024-b1-float32-resident-cpu-t2`.
 
-        Phase train has that word behind the part: `lstm-cell-train-h1024-...`.
+        Phase train has that word behind the part, `lstm-cell-train-h1024-...`, and sequences their steps behind the
+        batch, `lstm-cell-h1024-b1-s25-...`.
         """
         sizes = f"h{self.hidden}" if self.input == self.hidden else f"i{self.input}-h{self.hidden}"
         kind = self.dtype if self.activations == self.dtype else f"{self.dtype}x{self.activations}"
         part = self.part if self.phase == "step" else f"{self.part}-{self.phase}"
-        words = [self.cell, part, sizes, f"b{self.batch}", kind, self.residency, self.device]
+        batch = f"b{self.batch}" if self.steps == 1 else f"b{self.batch}-s{self.steps}"
+        words = [self.cell, part, sizes, batch, kind, self.residency, self.device]
         if self.device == "cpu":
             words.append(f"t{self.threads}")
         return "-".join(words)

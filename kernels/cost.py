@@ -39,18 +39,34 @@ c', GRU r z n q) is read there, and written before but for h' and c', which are 
     forward   W, U, biases: (G*H*(I+H) + 2*G*H)*e_w; x, h (c) read; h' (c') and N*B*H kept values written
     backward  W, U: G*H*(I+H)*e_w; x, h (c), V*B*H kept values, d_h' (d_c') read; gradients of x, h (c) written, and
               those of the weights: (G*H*(I+H) + 2*G*H)*e_w, counted with the weights
+
+A sequence of T steps is charged per step the T-th part of what its call reads and writes, in whole bytes. How often it
+reads W (with its bias) and U (with its own), its implementation declares:
+
+    per_step   T times a call
+    per_call   once a call: W because the products of all x_t come first, in one stage of B*T rows (W is hoisted), and
+               U because it is kept on chip
+    the rest   x T*B*I*e_a read; h_1 .. h_T T*B*H*e_a written; h_0 (and c_0) read and c_T written, B*H*e_a each
+
+The sums that a hoisted stage hands to the steps, T*B*G*H, are neither argument nor answer and are not charged. The two
+stages follow one another, so that their limits add up: Cost tells the first one's share apart.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kernels.cells import GATE_SUMS, GATES
 from kernels.contract import ELEMENT_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kernels.contract import Case
+
+PER_STEP = {"W": "per_step", "U": "per_step"}
+"""How a single step reads, and a sequence that is nothing but single steps."""
 
 POINTWISE_FLOPS_PER_UNIT = {"rnn": 4, "lstm": 21, "gru": 17}
 STATES = {"rnn": 1, "lstm": 2, "gru": 1}
@@ -70,6 +86,8 @@ class Cost:
     """FLOPs and bytes of one time step. `bytes_read` + `bytes_written` = `weight_bytes` + `activation_bytes`.
 
     `gradient_bytes`, of the weights' gradients, are part of `weight_bytes` and `bytes_written`; 0 but in phase train.
+    `projection_flops` and `projection_bytes_read` are the part of `linear_flops` and `bytes_read` that a sequence with
+    hoisted W spends before its first step; 0 in all other cases.
     """
 
     linear_flops: int
@@ -80,10 +98,17 @@ class Cost:
     bytes_read: int
     bytes_written: int
     gradient_bytes: int = 0
+    projection_flops: int = 0
+    projection_bytes_read: int = 0
 
 
-def of(case: Case) -> Cost:
-    """FLOPs and compulsory bytes of one time step of `case`; the derivation is this file's docstring."""
+def of(case: Case, reads: Mapping[str, str] = PER_STEP) -> Cost:
+    """FLOPs and compulsory bytes of one time step of `case`; the derivation is this file's docstring.
+
+    `reads` says how often a sequence reads W and U. Raises ValueError for a word it does not know.
+    """
+    if case.steps > 1:
+        return _sequence(case, reads)
     B, H, I = case.batch, case.hidden, case.input  # noqa: E741 - the method's own letters
     G, S = GATES[case.cell], GATE_SUMS[case.cell]
     e_w, e_a = ELEMENT_BYTES[case.dtype], ELEMENT_BYTES[case.activations]
@@ -133,3 +158,48 @@ def _of_training(case: Case, matrices: int, biases: int, given: int, state: int)
         bytes_written=written * e_a + gradients,
         gradient_bytes=gradients,
     )
+
+
+def walked_bytes(case: Case, reads: Mapping[str, str]) -> int:
+    """Bytes of the weights that every step of a call reads: its working set. All of them where they stay on chip."""
+    sizes = _matrix_bytes(case)
+    return sum(size for name, size in sizes.items() if reads[name] == "per_step") or sum(
+        sizes.values()
+    )
+
+
+def _sequence(case: Case, reads: Mapping[str, str]) -> Cost:
+    """A single step's FLOPs, and the T-th part of a call's bytes."""
+    T, B, e_a = case.steps, case.batch, ELEMENT_BYTES[case.activations]
+    one, sizes = of(replace(case, steps=1)), _matrix_bytes(case)
+    times = {"per_step": T, "per_call": 1}
+    if unknown := [word for word in reads.values() if word not in times]:
+        msg = f"reads {unknown[0]!r} is unknown: use one of {', '.join(times)}"
+        raise ValueError(msg)
+    weights = sum(size * times[reads[name]] for name, size in sizes.items())
+    x, h, states = (
+        B * width * e_a for width in (case.input, case.hidden, STATES[case.cell] * case.hidden)
+    )
+    read, written = (weights + T * x + states) // T, (T * h + states - h) // T
+    hoisted = reads["W"] == "per_call"
+    return replace(
+        one,
+        weight_bytes=weights // T,
+        activation_bytes=read + written - weights // T,
+        bytes_read=read,
+        bytes_written=written,
+        projection_flops=one.linear_flops - one.recurrent_flops if hoisted else 0,
+        projection_bytes_read=(sizes["W"] + T * x) // T if hoisted else 0,
+    )
+
+
+def _matrix_bytes(case: Case) -> dict[str, int]:
+    """W and U, each with its bias vector, and its scales where quantised."""
+    rows = GATES[case.cell] * case.hidden
+    e_w, beside = ELEMENT_BYTES[case.dtype], ELEMENT_BYTES[case.dtype]
+    if case.dtype == "int8":
+        beside = 2 * ELEMENT_BYTES["float32"]
+    return {
+        "W": rows * (case.input * e_w + beside),
+        "U": rows * (case.hidden * e_w + beside),
+    }

@@ -130,8 +130,9 @@ def draw(case: Case, generator: torch.Generator) -> list[Inputs]:
     """INPUT_SETS sets of inputs for this case, uniform in -1 to 1; tensors the case does not read are empty."""
     B, H = case.batch, case.hidden
     reads_xh = case.part != "pointwise"
+    x = (B, case.input) if case.steps == 1 else (case.steps, B, case.input)
     shapes = (
-        (B, case.input) if reads_xh else (0, 0),
+        x if reads_xh else (0, 0),
         (B, H) if reads_xh or case.cell == "gru" else (0, 0),
         (B, H) if case.cell == "lstm" and case.part != "linear" else (0, 0),
         (B, GATE_SUMS[case.cell] * H) if case.part == "pointwise" else (0, 0),

@@ -97,7 +97,8 @@ def of(profile: Profile) -> tuple[Claim, ...]:
 
 def _on(profile: Profile, device: str) -> Iterable[Claim]:
     here = replace(profile, points=tuple(p for p in profile.points if p.case.device == device))
-    steps = [one for one in series.of(here) if one.case.part == "cell"]
+    whole = [one for one in series.of(here) if one.case.part == "cell"]
+    steps = [one for one in whole if one.case.steps == 1]
     lstm = tuple(s for s in steps if (s.case.cell, s.case.phase) == ("lstm", "step"))
     training = tuple(one for one in steps if one.case.phase == "train")
     inference, trained = headline.foremost(lstm), headline.foremost(training)

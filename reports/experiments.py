@@ -64,7 +64,8 @@ class Outcome:
 def of(profile: Profile) -> tuple[Outcome, ...]:
     """Every experiment that the profile holds both points of, in the order of NAMES and of the points.
 
-    Points without a verdict, and impossible ones, take part in none.
+    Points without a verdict, and impossible ones, take part in none; sequences of two stages, which move as neither
+    bound alone predicts, in contests only.
     """
     sound = (
         row
@@ -72,7 +73,8 @@ def of(profile: Profile) -> tuple[Outcome, ...]:
         if verdict.of(row).name not in ("unknown", "impossible")
     )
     held = [judgement.held(profile, row) for row in sound]
-    made = [_asked(*pair) for pair in _pairs(held)]
+    of_one_stage = [one for one in held if one.row.point.projection is None]
+    made = [_asked(*pair) for pair in _pairs(of_one_stage)]
     made += [_contest(slow, quick) for slow, quick in _contests([one.row for one in held])]
     return tuple(made)
 
@@ -147,7 +149,7 @@ def _contests(rows: Sequence[Row]) -> Iterator[tuple[Row, Row]]:
             other
             for other in rows
             if other.case == row.case
-            and other.point.reads == row.point.reads
+            and other.point.fetched == row.point.fetched
             and other.seconds.median < row.seconds.median
         ]
         if others:

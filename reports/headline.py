@@ -61,19 +61,30 @@ def _headline(profile: Profile) -> str:
 
 
 def foremost(all_series: tuple[Series, ...]) -> list[Series]:
-    """The series of one case, by every implementation: whole steps of inference first, then LSTM, streamed, 1024."""
+    """The series of one case, by every implementation that fetches as much.
+
+    Whole single steps of inference first, then LSTM, streamed, 1024 units.
+    """
     if not all_series:
         return []
 
     def rank(one: Series) -> tuple[object, ...]:
         case = one.case
-        inference = case.part == "cell" and case.phase == "step"
-        kind = (inference, case.cell == "lstm", case.residency == "streamed")
+        whole = (case.part == "cell" and case.phase == "step", case.steps == 1)
+        kind = (case.cell == "lstm", case.residency == "streamed")
         sizes = (case.hidden == HIDDEN, case.hidden, case.input == case.hidden, case.input)
-        return (*kind, *sizes, case.dtype == "float32", case.threads, case.device, case.cell)
+        return (
+            *whole,
+            *kind,
+            *sizes,
+            case.dtype == "float32",
+            case.threads,
+            case.device,
+            case.cell,
+        )
 
-    chosen = max(all_series, key=rank).case
-    return [one for one in all_series if one.case == chosen]
+    chosen = max(all_series, key=rank)
+    return [one for one in all_series if (one.case, one.fetched) == (chosen.case, chosen.fetched)]
 
 
 def machine(profile: Profile) -> str:
@@ -92,7 +103,8 @@ def _step(case: Case) -> str:
     workers = threads(case) if case.device == "cpu" else case.device
     step = "step" if case.phase == "step" else "training step"
     units = f"{part}{ARTICLES[case.cell]} {step} of {case.hidden:,} units"
-    return f"{units} ({dtypes(case)}, {workers}, {weights})"
+    steps = "" if case.steps == 1 else f", in sequences of {case.steps:,}"
+    return f"{units} ({dtypes(case)}, {workers}, {weights}{steps})"
 
 
 def _reached(step: str, best: Series, own: Series | None) -> str:

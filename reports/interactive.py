@@ -31,12 +31,12 @@ def data(profile: Profile) -> dict[str, Any]:
     rows = roofline.rows(profile)
     setups = _setups(profile)
     at = {setup: index for index, setup in enumerate(setups)}
-    series: dict[tuple[Case, str], int] = {}
+    series: dict[tuple[Case, str, tuple[str, ...]], int] = {}
     verdicts: dict[tuple[str, str], int] = {}
     held = tables.held(profile)
     columns: dict[str, list[Any]] = {name: [] for name in ("series", "batch", "verdict", "counted")}
     for row in rows:
-        key = (replace(row.case, batch=1), row.point.implementation)
+        key = (replace(row.case, batch=1), row.point.implementation, row.point.fetched)
         found = held[row.point.key][1]
         said = (found.marked, found.reason)
         columns["series"].append(series.setdefault(key, len(series)))
@@ -49,8 +49,8 @@ def data(profile: Profile) -> dict[str, Any]:
     return {
         "setups": [_setup(profile, setup) for setup in setups],
         "series": [
-            {**_series(case, name, at[_of(case)]), "free": free.get((case, name))}
-            for case, name in series
+            {**_series(case, name, fetched, at[_of(case)]), "free": free.get((case, name))}
+            for case, name, fetched in series
         ],
         "verdicts": list(verdicts),
         "points": columns,
@@ -63,9 +63,9 @@ def data(profile: Profile) -> dict[str, Any]:
     }
 
 
-def _start(rows: Sequence[roofline.Row]) -> dict[str, str]:
-    """What is chosen when the page opens, among kinds of which there are several: whole steps of the LSTM."""
-    wanted = {"phase": "step", "part": "cell", "cell": "lstm"}
+def _start(rows: Sequence[roofline.Row]) -> dict[str, str | int]:
+    """What is chosen when the page opens, among kinds of which there are several: whole single steps of the LSTM."""
+    wanted: dict[str, str | int] = {"phase": "step", "part": "cell", "cell": "lstm", "steps": 1}
     found = {name: {getattr(row.case, name) for row in rows} for name in wanted}
     return {name: wanted[name] for name, kinds in found.items() if {wanted[name]} < kinds}
 
@@ -124,12 +124,17 @@ def _setups(profile: Profile) -> list[Setup]:
     return sorted(counts, key=lambda setup: (-counts[setup], setup[0], -setup[1]))
 
 
-def _series(case: Case, implementation: str, setup: int) -> dict[str, Any]:
+def _series(
+    case: Case, implementation: str, fetched: tuple[str, ...], setup: int
+) -> dict[str, Any]:
+    # what one step must fetch and another need not are two cases: words tell them apart
+    once = " and ".join(name for name in ("W", "U") if name not in fetched)
     return {
-        "words": tables.setting(case),
+        "words": tables.setting(case) + (f", {once} read once a call" if once else ""),
         "cell": case.cell,
         "part": case.part,
         "phase": case.phase,
+        "steps": case.steps,
         "H": case.hidden,
         "dtype": tables.dtypes(case),
         "weights": case.residency,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reports import (
     claim_table,
-    confirm,
+    deepbench_table,
     doubts,
     experiment_tables,
     headline,
@@ -108,6 +108,11 @@ evidence that could have gone the other way. Up to a batch: from the smallest on
 are missing, or their intervals or unconfirmed verdicts leave it open; the figures say which. Claims 2 and 6 take the
 implementation that comes nearest to its roof."""
 
+SEQUENCES = """The time of a whole call, and DeepBench’s FLOPs over it: those of the recurrent matrix alone, 8BH² a step
+for LSTM, 6BH² for GRU, 2BH² + BH for its vanilla cell. Its published runs left out the products of the
+inputs, and its vanilla cell’s activation is ReLU. These calls compute those products, and tanh: on the same hardware
+they take longer."""
+
 LINEAR = """The linear part of a step, its products with the weights, was measured alone; its share of the whole
 step’s time is formed from time x paired roof. A share above 100 % means that the part alone runs slower than
 within the step."""
@@ -122,13 +127,14 @@ def document(
         _pictures(pictures),
         _verdicts(profile),
         _linear(profile),
+        _sequences(profile),
         _claims(profile),
         Section(
             "points",
             "Every point",
             (
                 Paragraph(
-                    f"All planned points, with their reason where they have no figure. {confirm.LEGEND}"
+                    f"All planned points, with their reason where they have no figure. {tables.legend(profile)}"
                 ),
                 Listing("Points", tables.points(profile), searched=True),
                 Paragraph("The same in SI units, with every figure behind it: points.csv."),
@@ -193,13 +199,19 @@ def _verdicts(profile: Profile) -> Section:
         "verdicts",
         "What bounds each series",
         (
-            Paragraph(f"{READING} {confirm.LEGEND}"),
+            Paragraph(f"{READING} {tables.legend(profile)}"),
             Listing("Series", by_series),
             Paragraph(FREE),
             Listing("Evidence, point by point", verdict_tables.evidence(profile), folded=True),
             *_experiments(profile),
         ),
     )
+
+
+def _sequences(profile: Profile) -> Section:
+    found = deepbench_table.table(profile)
+    blocks = (Paragraph(SEQUENCES), Listing("Sequences", found)) if found.rows else ()
+    return Section("sequences", "Sequences, as DeepBench counts them", blocks)
 
 
 def _experiments(profile: Profile) -> tuple[Block, ...]:

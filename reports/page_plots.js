@@ -1,6 +1,7 @@
 // The interactive plots: which points are chosen, and when each plot is drawn. Without this script the page shows the
 // same plots as still pictures; paper always does.
-const FACETS = [["cell", "cell"], ["phase", "phase"], ["part", "part"], ["weights", "weights"], ["dtype", "dtype"], ["H", "H"],
+const FACETS = [["cell", "cell"], ["phase", "phase"], ["part", "part"], ["steps", "steps a call"],
+                ["weights", "weights"], ["dtype", "dtype"], ["H", "H"],
                 ["implementation", "implementation"], ["batch", "batch"]];
 const MANY_VALUES = 24;
 const GLYPH_TEXT = ["\u25cb", "\u25a1", "\u25b3", "\u25c7", "\u25bd", "\u2b20", "\u2715"];

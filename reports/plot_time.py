@@ -66,15 +66,19 @@ def time_against_batch(profile: Profile, axes: Any = None) -> Any:
 
 def _shown(profile: Profile) -> list[Series]:
     whole = [one for one in grouped.of(profile) if one.case.part == "cell"]
-    phase = plots.phase_of(one.case for one in whole)
-    steps = [one for one in whole if one.case.phase == phase]
+    fetched = [one.fetched for one in whole]
+    most = max(sorted(set(fetched)), key=fetched.count, default=())
+    # a step that must fetch W and U and one that must fetch U alone are no comparison
+    alike = [one for one in whole if one.fetched == most]
+    phase = plots.phase_of(one.case for one in alike)
+    steps = [one for one in alike if one.case.phase == phase]
     devices = [one.case.device for one in steps]
     device = max(sorted(set(devices)), key=devices.count, default="cpu")
     here = [one for one in steps if one.case.device == device]
     dtypes = [one.case.dtype for one in here]
     dtype = "float32" if "float32" in dtypes else max(dtypes, key=dtypes.count, default="")
-    most = max((one.case.threads for one in here), default=0)
-    return [one for one in here if (one.case.dtype, one.case.threads) == (dtype, most)]
+    workers = max((one.case.threads for one in here), default=0)
+    return [one for one in here if (one.case.dtype, one.case.threads) == (dtype, workers)]
 
 
 def _range(shown: Sequence[Series]) -> tuple[float, float]:

@@ -31,6 +31,8 @@ ESTIMATES = (
 COUNTS = (
     ("flops", ("linear", "recurrent", "pointwise")),
     ("bytes", ("weights", "activations", "read", "written", "gradients")),
+    ("projection", ("linear", "read")),
+    ("reads", ("W", "U")),
 )
 
 

@@ -120,6 +120,7 @@ def _sound_point(point: Point, where: str) -> None:
     for name, known in (
         ("flops", ("linear", "recurrent", "pointwise")),
         ("bytes", ("weights", "activations", "read", "written")),
+        ("projection", ("linear", "read")),
     ):
         counts = getattr(point, name)
         if counts is None:
@@ -128,6 +129,11 @@ def _sound_point(point: Point, where: str) -> None:
             if not 0 <= counts.get(key, -1) <= LARGEST:
                 msg = f"{where}.{name}.{key}: {counts.get(key)} is no count: give a whole number from 0"
                 raise records.BadProfile(msg)
+    if point.projection is not None:
+        linear, read = (point.flops or {}).get("linear", 0), (point.bytes or {}).get("read", 0)
+        if not (0 < point.projection["linear"] <= linear and 0 < point.projection["read"] <= read):
+            msg = f"{where}.projection: no part of flops.linear and bytes.read: give one, or null"
+            raise records.BadProfile(msg)
 
 
 def _positive(samples: Sequence[float], where: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.stats import Estimate, estimate
+from bench.stats import Estimate, estimate, stages
 from reports import roofs
 from reports.remember import remembered
 
@@ -31,11 +31,11 @@ class Row:
     level          where the working set lies, by the plateaus of the read curve; None where that is unclear
     t_bytes        bytes read / paired read roof + bytes written / write roof
     t_flops        linear FLOPs / arithmetic roof, the paired one where there is one
-    limit          the larger of the two, round by round
+    limit          the larger of the two, round by round; of a hoisted sequence, those of its two stages added up
     fraction       limit / time: the roof fraction
     explained      (floor + limit) / time
     overhead       floor / time
-    balance        t_flops / t_bytes: 1 at the ridge
+    balance        t_flops / t_bytes, of the longer stage: 1 at the ridge
     normalised     time x paired read roof, bytes: what points of one machine are compared by
     """
 
@@ -91,6 +91,7 @@ def order(point: Point) -> tuple[object, ...]:
         case.activations,
         case.device,
         case.threads,
+        case.steps,
         case.batch,
         point.implementation,
     )
@@ -102,9 +103,8 @@ def row(profile: Profile, point: Point) -> Row:
     linear = point.flops["linear"] if point.flops else None
     moved = point.bytes["read"] + point.bytes["written"] if point.bytes else None
     t_bytes, t_flops = bytes_times(profile, point), flops_times(profile, point)
-    limit = (
-        [max(pair) for pair in zip(t_bytes, t_flops, strict=True)] if t_bytes and t_flops else []
-    )
+    staged = _stages(point, t_bytes, t_flops) if t_bytes and t_flops else []
+    limit = [sum(max(times) for times in each) for each in staged]
     floor = point.floor_seconds
     return Row(
         point=point,
@@ -123,7 +123,7 @@ def row(profile: Profile, point: Point) -> Row:
         overhead=estimate([floor / taken for taken in point.seconds])
         if floor is not None
         else None,
-        balance=_by_round(t_flops, t_bytes, lambda flops, moving: flops / moving),
+        balance=_estimate([flops / moving for moving, flops in (max(s, key=max) for s in staged)]),
         normalised=_by_round(
             point.seconds, point.roof_bytes_per_s, lambda taken, roof: taken * roof
         ),
@@ -182,6 +182,16 @@ def flops_times(profile: Profile, point: Point) -> list[float]:
     case = point.case
     roof = roofs.arithmetic_roof(profile, case.device, case.threads, case.dtype, case.activations)
     return [linear / roof] * len(point.seconds) if roof else []
+
+
+def _stages(
+    point: Point, t_bytes: Sequence[float], t_flops: Sequence[float]
+) -> list[tuple[tuple[float, float], ...]]:
+    """Round by round, (bytes time, FLOP time) of what a hoisted sequence does first, and of the rest."""
+    assert point.bytes is not None
+    reading = [point.bytes["read"] / roof for roof in point.roof_bytes_per_s]
+    rounds = zip(reading, t_bytes, t_flops, strict=True)
+    return [stages(first, both - first, flops, point.projected) for first, both, flops in rounds]
 
 
 def _estimate(values: Sequence[float]) -> Estimate | None:

@@ -50,6 +50,11 @@ class Series:
     bandwidth_until: int | None
 
     @property
+    def fetched(self) -> tuple[str, ...]:
+        """Which of W and U every step must fetch."""
+        return self.rows[0].point.fetched
+
+    @property
     def free_text(self) -> str | None:
         """The free batch; `64 or more` where the largest of the plan rides free; None where there is one only."""
         if self.free_batch is None or len(self.planned) == 1:
@@ -174,14 +179,14 @@ def _series(
 
 
 def ridge_batch(profile: Profile, row: Row) -> int | None:
-    """The smallest batch for which the roofs beside `row` predict t_flops >= t_bytes.
+    """The smallest batch for which the roofs beside `row` predict t_flops >= t_bytes; None for a hoisted sequence.
 
     Weights are read whatever the batch, and to train their gradients written; activations and FLOPs grow with it.
     Solved for B: B * flops_1 / F >= weights / R + gradients / W + B * (read_1 / R + written_1 / W), with roofs F, R and
     W. None where roofs are missing, or where the bytes of a sequence alone take longer than its FLOPs.
     """
     case, point = row.case, row.point
-    if not point.bytes or not point.flops or not point.roof_bytes_per_s:
+    if not point.bytes or not point.flops or not point.roof_bytes_per_s or point.projection:
         return None
     written = point.bytes["written"]
     arithmetic = roofs.arithmetic_roof(

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from reports.verdict import Verdict
 
 
+HOISTED = "\N{DOUBLE DAGGER}"
+"""Stands behind an implementation whose steps need not fetch all weights."""
+HOISTED_LEGEND = (
+    f"{HOISTED} fetches W or U once for all steps of a call: to be compared with its like alone."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """What a table shows in one place, and the number it sorts by where it is one."""
@@ -56,6 +63,7 @@ def points(profile: Profile) -> Table:
         "H",
         "I",
         "B",
+        "T",
         "dtype",
         "threads",
         "implementation",
@@ -78,7 +86,7 @@ def closing(profile: Profile) -> RichTable:
     from rich.text import Text
 
     unit, factor = time_unit(row.seconds.median for row in roofline.rows(profile))
-    grid = Grid(caption=confirm.LEGEND, caption_justify="left")
+    grid = Grid(caption=legend(profile), caption_justify="left")
     numbers = ("B", unit, "\N{PLUS-MINUS SIGN}", "GB/s", "GFLOP/s", "% of roof")
     for name in ("case", "B", "implementation", *numbers[1:], "verdict"):
         grid.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
@@ -96,7 +104,7 @@ def closing(profile: Profile) -> RichTable:
             figures = [number(row.seconds.median * factor), percent(row.seconds.half_width)]
             figures += [giga(row.bytes_per_s), giga(row.flop_per_s)]
             figures += [percent(row.fraction.median if row.fraction else None), found.marked]
-        words = (case, str(point.case.batch), point.implementation, *figures)
+        words = (case, str(point.case.batch), contender(point), *figures)
         # Text, not markup: a reason may hold square brackets.
         grid.add_row(*(Text(word) for word in words))
     return grid
@@ -107,6 +115,8 @@ def setting(case: Case) -> str:
     words = [f"{case.cell}{_kind(case)}", f"H {case.hidden}"]
     if case.input != case.hidden:
         words.append(f"I {case.input}")
+    if case.steps > 1:
+        words.append(f"{case.steps} steps a call")
     words += [case.residency, dtypes(case)]
     words.append(setup(case.device, case.threads))
     return ", ".join(words)
@@ -116,13 +126,26 @@ def short(case: Case) -> str:
     """A case without batch and threads, as short as a terminal wants it: `lstm 1024 streamed float32`."""
     sizes = str(case.hidden) if case.input == case.hidden else f"{case.input}>{case.hidden}"
     device = "" if case.device == "cpu" else f" {case.device}"
-    return f"{case.cell}{_kind(case)} {sizes} {case.residency} {dtypes(case)}{device}"
+    steps = "" if case.steps == 1 else f" T{case.steps}"
+    return f"{case.cell}{_kind(case)} {sizes}{steps} {case.residency} {dtypes(case)}{device}"
 
 
 def _kind(case: Case) -> str:
     """What a case is beside a whole step of inference, with a blank in front: ` linear`, ` train`."""
     part = "" if case.part == "cell" else f" {case.part}"
     return part if case.phase == "step" else f"{part} {case.phase}"
+
+
+def contender(point: Point) -> str:
+    """Its implementation's name, marked where it must fetch less than another may have to."""
+    mark = "" if point.fetched == ("W", "U") else f" {HOISTED}"
+    return point.implementation + mark
+
+
+def legend(profile: Profile) -> str:
+    """What the marks behind verdicts mean, and those behind names where there are any."""
+    hoisted = any(point.fetched != ("W", "U") for point in profile.points)
+    return f"{confirm.LEGEND} {HOISTED_LEGEND}" if hoisted else confirm.LEGEND
 
 
 def threads(case: Case) -> str:
@@ -174,10 +197,10 @@ def _is_number(cell: Cell) -> bool:
 def _case(point: Point) -> tuple[Cell, ...]:
     case = point.case
     workers = count(case.threads) if case.device == "cpu" else Cell(case.device)
-    sizes = (count(case.hidden), count(case.input), count(case.batch))
+    sizes = (count(case.hidden), count(case.input), count(case.batch), count(case.steps))
     part = case.part if case.phase == "step" else f"{case.part}, {case.phase}"
     words = (Cell(case.cell), Cell(part), Cell(case.residency))
-    return (*words, *sizes, Cell(dtypes(case)), workers, Cell(point.implementation))
+    return (*words, *sizes, Cell(dtypes(case)), workers, Cell(contender(point)))
 
 
 def _figures(row: Row | None, factor: float) -> tuple[Cell, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reports import series, verdict
-from reports.tables import Cell, Table, count, held, scaled, setting, share
+from reports.tables import Cell, Table, contender, count, held, scaled, setting, share
 from reports.units import ABSENT, gain, percent, percent_range, time_unit
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ def by_series(profile: Profile) -> Table:
     header = ("case", "implementation", "verdicts by batch", "free batch", "ridge predicted")
     lines = []
     for one in series.of(profile):
-        words = (Cell(setting(one.case)), Cell(one.implementation), Cell(_along(one)))
+        name = Cell(contender(one.rows[0].point))
+        words = (Cell(setting(one.case)), name, Cell(_along(one)))
         free = Cell(one.free_text or ABSENT, one.free_batch)
         lines.append((*words, free, count(one.ridge_batch), count(one.bandwidth_until)))
     return Table((*header, "confirmed bandwidth until"), tuple(lines))
@@ -32,7 +33,7 @@ def evidence(profile: Profile) -> Table:
     header = ("case", "B", "implementation", f"t, {unit}", "t_bytes", "t_flops", "t_floor")
     lines = []
     for row, found in known:
-        words = (Cell(setting(row.case)), count(row.case.batch), Cell(row.point.implementation))
+        words = (Cell(setting(row.case)), count(row.case.batch), Cell(contender(row.point)))
         times = (row.seconds, row.t_bytes, row.t_flops)
         spent = tuple(scaled(value.median if value else None, factor) for value in times)
         floor = scaled(row.point.floor_seconds, factor)

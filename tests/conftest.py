@@ -7,10 +7,25 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from kernels import implementations
+from kernels.contract import Unavailable
+
 hypothesis.settings.register_profile("tests", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("tests")
 
 HERE = Path(__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def _library_is_there(request):
+    """A test of an implementation whose library is not installed is skipped, with the reason."""
+    given = getattr(request.node, "callspec", None)
+    name = given.params.get("name") if given else None
+    if name in implementations.names():
+        try:
+            implementations.load(name)
+        except Unavailable as reason:
+            pytest.skip(str(reason))
 
 
 def pytest_collection_modifyitems(items):

@@ -8,6 +8,7 @@ import json
 import math
 import re
 import shlex
+import tomllib
 import types
 import typing
 from dataclasses import fields
@@ -17,7 +18,7 @@ import pytest
 
 from bench import __main__ as bench_command
 from bench import records, suite
-from kernels import contract
+from kernels import contract, implementations
 from reports import __main__ as reports_command
 from reports import headline, profiles
 
@@ -162,6 +163,16 @@ def test_every_pytest_option_is_one_that_pytest_knows(pytestconfig):
     assert {"--benchmark-only", "--suite", "--out", "--resume", "--device", "--seed"} <= options
     for option in options:
         pytestconfig.getoption(option)  # raises ValueError for an option nobody added
+
+
+def test_the_line_that_installs_the_peers_is_that_of_the_extra():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert " ".join(project["project"]["optional-dependencies"]["peers"]) in README
+
+
+def test_every_implementation_is_in_the_readme():
+    named = {row[0].strip("`") for row in table_rows(section(README, "Implementations"))}
+    assert named == {"name", *implementations.names()}
 
 
 def test_every_make_target_is_in_the_makefile():

@@ -119,9 +119,10 @@ def adopt(path: str) -> str:
     return name
 
 
-def packs(implementation: Implementation) -> bool:
-    """Whether it computes from a copy of its weights that lies elsewhere than the tensors it is given."""
-    return bool(getattr(implementation, "packs", False))
+def packs(implementation: Implementation, case: Case) -> bool:
+    """Whether it computes this case from a copy of its weights that lies elsewhere than the tensors it is given."""
+    asked = getattr(implementation, "packs", None)
+    return bool(asked and asked(case))
 
 
 def rounds_to(implementation: Implementation) -> str | None:
@@ -163,7 +164,9 @@ def _checked(module: ModuleType, where: str) -> Implementation:
     if wrong:
         msg = f"{where} lacks {', '.join(wrong)}: see kernels/README.md"
         raise Unavailable(msg)
-    wrong = [name for name in FUNCTIONS if not callable(getattr(module, name))]
+    wrong = [
+        name for name in (*FUNCTIONS, "packs") if not callable(getattr(module, name, _checked))
+    ]
     if wrong:
         msg = f"{where}: {', '.join(wrong)} must be a function: see kernels/README.md"
         raise Unavailable(msg)

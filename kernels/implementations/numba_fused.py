@@ -48,7 +48,9 @@ def version() -> str:
 
 
 def unavailable(case: Case) -> str | None:
-    """Whole steps of inference on CPUs."""
+    """Whole steps of inference on CPUs, one a call."""
+    if case.steps > 1:
+        return "its call is one step: torch_sequence computes sequences"
     if case.phase != "step":
         return "it goes forward alone: there are no gradients of its own yet"
     if case.device != "cpu":

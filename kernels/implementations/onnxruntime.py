@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 label = "ONNX Runtime"
 reads = {"W": "per_step", "U": "per_step"}
-packs = True
 
 MOST_SETS = 64
 """Sets of weights, and so sessions with threads of their own, for one case."""
@@ -91,6 +90,8 @@ def version() -> str:
 
 def unavailable(case: Case) -> str | None:
     """float32 alone."""
+    if case.steps > 1:
+        return "its call is one step: onnxruntime_sequence computes sequences"
     if case.phase != "step":
         return "inference alone"
     if case.device != "cpu":
@@ -100,6 +101,11 @@ def unavailable(case: Case) -> str | None:
     if case.dtype == "bfloat16" == case.activations:
         return "ONNX Runtime has no bfloat16 product on CPUs"
     return f"a product takes one dtype here, not {case.dtype} weights with {case.activations} activations"
+
+
+def packs(case: Case) -> bool:  # noqa: ARG001 - the contract's signature
+    """Always: a session packs its initializers."""
+    return True
 
 
 def layout(case: Case) -> Layout:

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 label = "OpenVINO"
 reads = {"W": "per_step", "U": "per_step"}
-packs = True
 
 MOST_SETS = 64
 """Sets of weights, and so compiled models, for one case."""
@@ -47,6 +46,8 @@ def version() -> str:
 
 def unavailable(case: Case) -> str | None:
     """One dtype, float32, or bfloat16 where the plugin computes in it."""
+    if case.steps > 1:
+        return "its call is one step: torch_sequence computes sequences"
     if case.phase != "step":
         return "inference alone"
     if case.device != "cpu":
@@ -58,6 +59,11 @@ def unavailable(case: Case) -> str | None:
     ):
         return "OpenVINO computes in bfloat16 only where the processor has instructions for it"
     return None
+
+
+def packs(case: Case) -> bool:  # noqa: ARG001 - the contract's signature
+    """Always: the plugin packs its constants."""
+    return True
 
 
 def layout(case: Case) -> Layout:

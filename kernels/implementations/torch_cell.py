@@ -37,7 +37,9 @@ def version() -> str:
 
 
 def unavailable(case: Case) -> str | None:
-    """Weights and activations share one dtype in PyTorch's cells."""
+    """A call is one step; weights and activations share one dtype in PyTorch's cells."""
+    if case.steps > 1:
+        return "its call is one step: torch_sequence computes sequences"
     if case.activations != case.dtype:
         return f"PyTorch's cells take one dtype, not {case.dtype} weights with {case.activations} activations"
     return None

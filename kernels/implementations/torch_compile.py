@@ -1,8 +1,11 @@
-"""The step compiled: torch.compile with freezing and max-autotune, as a user who wants speed would ask for it. CPU.
+"""The step compiled: torch.compile with max-autotune and, for inference, freezing, as a user asks who wants speed. CPU.
 
 Freezing makes the weights constants, which inductor packs for the product that wins its autotuning; so the step reads
 copies of its own, which lie elsewhere than the arena, and a set of weights is a compiled module. A streamed case thus
 compiles many (code once, constants anew), and more than MOST_SETS are refused.
+
+Weights that are trained are no constants. The compiled training step takes them as they lie in the arena, one for all
+sets, and autograd walks its compiled way back: forward and backward are two pieces of code, as for any user of it.
 
 A call first runs dynamo's guards: are these still tensors like those it was compiled for? That is part of what a user
 pays, and part of the floor. Compiling takes seconds and needs a C++ compiler; it is done before anything is timed, and
@@ -15,7 +18,8 @@ from __future__ import annotations
 
 import sys
 import warnings
-from functools import cache
+from contextlib import contextmanager
+from functools import cache, partial
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +27,12 @@ import torch
 from torch import nn
 from torch.nn.functional import linear
 
+from kernels import autograd
 from kernels.cells import GATES, Weights
 from kernels.contract import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from torch import Tensor
 
@@ -37,13 +42,11 @@ if TYPE_CHECKING:
 
 label = "torch.compile"
 reads = {"W": "per_step", "U": "per_step"}
-packs = True
 
 MOST_SETS = 16
 """Sets of weights that are compiled for one case, about a second each."""
 
 OPTIONS = {
-    "freezing": True,
     "max_autotune": True,
     "compile_threads": 1,  # no pool of compiling processes that stays while steps are timed
     "autotune_num_choices_displayed": 0,
@@ -65,8 +68,8 @@ def version() -> str:
 
 def unavailable(case: Case) -> str | None:
     """One dtype, a CPU, a C++ compiler, and a PyTorch that compiles sets of weights apart from one another."""
-    if case.phase != "step":
-        return "a step alone is compiled, not its training"
+    if case.steps > 1:
+        return "its call is one step: torch_sequence computes sequences"
     if case.device != "cpu":
         return "its packed products are those of CPUs"
     if "isolate_recompiles" not in signature(torch.compile).parameters:
@@ -87,6 +90,11 @@ def _no_compiler() -> str | None:
     return None
 
 
+def packs(case: Case) -> bool:
+    """Inference alone: weights that are trained are no constants."""
+    return case.phase == "step"
+
+
 def layout(case: Case) -> Layout:
     """W, U, b_w, b_u as PyTorch keeps them; a part takes what it reads and leaves the others empty."""
     rows = GATES[case.cell] * case.hidden
@@ -105,11 +113,18 @@ def canonical(case: Case, tensors: Sequence[Tensor]) -> Weights:  # noqa: ARG001
 def prepare(
     case: Case, sets: Sequence[Sequence[Tensor]], inputs: Sequence[Inputs]
 ) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
-    """Compile one module per set of weights. Raises Unavailable for more than MOST_SETS."""
+    """Compile one module per set of weights; to train, one for all. Raises Unavailable for more than MOST_SETS."""
+    if case.phase == "train":
+        return _training(case, sets, inputs)
     if len(sets) > MOST_SETS:
         msg = f"streaming takes {len(sets)} compiled modules, more than {MOST_SETS}: use a larger hidden size"
         raise Unavailable(msg)
-    steps = [_compiled(_Step(case, Weights(*tensors)), inputs[0]) for tensors in sets]
+    steps = []
+    for tensors in sets:
+        frozen = torch.compile(_Frozen(case, Weights(*tensors)), **ONCE)
+        with _compiling(freezing=True), torch.inference_mode():
+            frozen(*inputs[0][:4])
+        steps.append(frozen)
 
     def bind(w: int, i: int) -> Callable[[], Sequence[Tensor]]:
         step, (x, h, c, sums) = steps[w], inputs[i][:4]
@@ -122,8 +137,26 @@ def prepare(
     return bind
 
 
-def _compiled(module: nn.Module, given: Inputs) -> Callable[..., Sequence[Tensor]]:
-    """The module, compiled for tensors like these; a call that would compile it again raises."""
+def _training(
+    case: Case, sets: Sequence[Sequence[Tensor]], inputs: Sequence[Inputs]
+) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
+    """Forward and backward, compiled by a first call there and back."""
+    step = torch.compile(partial(_step, case.cell, case.part), **ONCE)
+
+    def prepare(
+        _case: Case, leaves: Sequence[Sequence[Tensor]], given: Sequence[Inputs]
+    ) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
+        return lambda w, i: partial(step, Weights(*leaves[w]), *given[i][:4])
+
+    bind = autograd.prepare(prepare, case, sets, inputs)
+    with _compiling(freezing=False):
+        bind(0, 0)()
+    return bind
+
+
+@contextmanager
+def _compiling(*, freezing: bool) -> Iterator[None]:
+    """What is called for the first time herein is compiled; a call that would compile it again raises."""
     from torch._dynamo import config as dynamo
     from torch._inductor import config as inductor
     from torch._inductor.codecache import PyCodeCache
@@ -131,19 +164,17 @@ def _compiled(module: nn.Module, given: Inputs) -> Callable[..., Sequence[Tensor
     before = set(sys.modules)
     # set for dynamo too, which must know that parameters are constants; as `options` inductor alone would hear of it
     quiet, every = warnings.catch_warnings(), dynamo.patch(accumulated_recompile_limit=sys.maxsize)
-    with torch.inference_mode(), inductor.patch(OPTIONS), every, quiet:
+    with inductor.patch({**OPTIONS, "freezing": freezing}), every, quiet:
         warnings.simplefilter("ignore")
-        step: Callable[..., Sequence[Tensor]] = torch.compile(module, **ONCE)
-        step(*given[:4])
+        yield
     # Inductor keeps what it generated, packed weights and all, until the process ends; the step needs neither list.
     PyCodeCache.cache_clear()
     for name in set(sys.modules) - before:
         if name.startswith("torch._inductor.runtime.compile_tasks."):
             del sys.modules[name]
-    return step
 
 
-class _Step(nn.Module):
+class _Frozen(nn.Module):
     """One step of a case, with its weights as parameters."""
 
     def __init__(self, case: Case, weights: Weights) -> None:
@@ -156,31 +187,34 @@ class _Step(nn.Module):
         )
 
     def forward(self, x: Tensor, h: Tensor, c: Tensor, sums: Tensor) -> tuple[Tensor, ...]:
-        W, U, b_w, b_u = self.weights
-        if self.part == "linear":
-            from_x, from_h = linear(x, W), linear(h, U)
-            return (from_x, from_h) if self.cell == "gru" else (from_x + from_h,)
-        if self.cell == "gru":
-            return _gru(*self._gru_sums(x, h, sums), h)
-        biased = (
-            sums + (b_w + b_u)
-            if self.part == "pointwise"
-            else linear(x, W, b_w) + linear(h, U, b_u)
-        )
-        return (torch.tanh(biased),) if self.cell == "rnn" else _lstm(biased, c)
+        return _step(self.cell, self.part, Weights(*self.weights), x, h, c, sums)
 
-    def _gru_sums(
-        self, x: Tensor, h: Tensor, sums: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Sums of r and z, and the two products of n, biases added."""
-        W, U, b_w, b_u = self.weights
-        if self.part == "pointwise":
-            s_r, s_z, n_x, n_h = sums.chunk(4, dim=1)
-            (w_r, w_z, w_n), (u_r, u_z, u_n) = b_w.chunk(3), b_u.chunk(3)
-            return s_r + (w_r + u_r), s_z + (w_z + u_z), n_x + w_n, n_h + u_n
-        r_x, z_x, n_x = linear(x, W, b_w).chunk(3, dim=1)
-        r_h, z_h, n_h = linear(h, U, b_u).chunk(3, dim=1)
-        return r_x + r_h, z_x + z_h, n_x, n_h
+
+def _step(
+    cell: str, part: str, weights: Weights, x: Tensor, h: Tensor, c: Tensor, sums: Tensor
+) -> tuple[Tensor, ...]:
+    W, U, b_w, b_u = weights
+    if part == "linear":
+        from_x, from_h = linear(x, W), linear(h, U)
+        return (from_x, from_h) if cell == "gru" else (from_x + from_h,)
+    if cell == "gru":
+        return _gru(*_gru_sums(part, weights, x, h, sums), h)
+    biased = sums + (b_w + b_u) if part == "pointwise" else linear(x, W, b_w) + linear(h, U, b_u)
+    return (torch.tanh(biased),) if cell == "rnn" else _lstm(biased, c)
+
+
+def _gru_sums(
+    part: str, weights: Weights, x: Tensor, h: Tensor, sums: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Sums of r and z, and the two products of n, biases added."""
+    W, U, b_w, b_u = weights
+    if part == "pointwise":
+        s_r, s_z, n_x, n_h = sums.chunk(4, dim=1)
+        (w_r, w_z, w_n), (u_r, u_z, u_n) = b_w.chunk(3), b_u.chunk(3)
+        return s_r + (w_r + u_r), s_z + (w_z + u_z), n_x + w_n, n_h + u_n
+    r_x, z_x, n_x = linear(x, W, b_w).chunk(3, dim=1)
+    r_h, z_h, n_h = linear(h, U, b_u).chunk(3, dim=1)
+    return r_x + r_h, z_x + z_h, n_x, n_h
 
 
 def _lstm(sums: Tensor, c: Tensor) -> tuple[Tensor, ...]:

@@ -40,7 +40,9 @@ def version() -> str:
 
 
 def unavailable(case: Case) -> str | None:
-    """A PyTorch layer's weights and activations share one dtype."""
+    """A call is one step; a PyTorch layer's weights and activations share one dtype."""
+    if case.steps > 1:
+        return "its call is one step: torch_sequence computes sequences"
     if case.activations != case.dtype:
         return f"a PyTorch layer takes one dtype, not {case.dtype} weights with {case.activations} activations"
     return None

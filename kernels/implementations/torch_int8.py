@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 label = "PyTorch int8"
 reads = {"W": "per_step", "U": "per_step"}
-packs = True
 rounds_to = "int8"
 
 CELLS = {
@@ -48,6 +47,8 @@ def version() -> str:
 
 def unavailable(case: Case) -> str | None:
     """int8 weights, float32 activations, on a CPU, where PyTorch was built with these operators."""
+    if case.steps > 1:
+        return "its call is one step: torch_sequence computes sequences"
     if case.phase != "step":
         return "a step alone: quantised weights are not trained"
     if case.dtype != "int8" or case.activations != "float32":
@@ -60,6 +61,11 @@ def unavailable(case: Case) -> str | None:
     if lacking or torch.backends.quantized.engine == "none":
         return f"torch {torch.__version__} is built without dynamic quantisation"
     return None
+
+
+def packs(case: Case) -> bool:  # noqa: ARG001 - the contract's signature
+    """Always: the engine has a form of its own."""
+    return True
 
 
 def layout(case: Case) -> Layout:

@@ -30,6 +30,7 @@ def bench(monkeypatch):
         arithmetic={},
         precision=0.5,
         budget_seconds=0.01,
+        longest_call_seconds=1.0,
         settle_seconds=0.0,
         seed=0,
     )

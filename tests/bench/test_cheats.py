@@ -14,7 +14,7 @@ from tests import cheats
 
 
 def case(cheat):
-    return Case("lstm", hidden=64, input=32, batch=16, residency=cheat.residency, threads=1)
+    return Case("lstm", 64, 32, 16, residency=cheat.residency, steps=cheat.steps, threads=1)
 
 
 @pytest.mark.parametrize("name", cheats.names())
@@ -36,9 +36,9 @@ def test_the_honest_point_after_a_cheat_is_good_and_has_the_same_weights(bench, 
     before = bits.view(torch.int32).clone()
     points.point(bench, case(cheat), name, cheat, order=0)
     assert torch.equal(bits.view(torch.int32), before)
-    honest = implementations.load("torch_cell")
+    name = "torch_cell" if cheat.steps == 1 else "torch_sequence"
     threads.use(1)  # as a run does before every point
-    found = points.point(bench, case(cheat), "torch_cell", honest, order=1)
+    found = points.point(bench, case(cheat), name, implementations.load(name), order=1)
     assert (found.status, found.reason) == ("ok", None)
 
 

@@ -49,10 +49,9 @@ def spy(log):
 def test_a_good_point_has_samples_beside_its_roof_and_passed_its_check(bench, name, case):
     if name == "torch_int8":
         case = replace(case, dtype="int8")
-    try:
-        implementation = implementations.load(name)
-    except Unavailable as missing:
-        pytest.skip(str(missing))
+    implementation = implementations.load(name)
+    if reason := implementation.unavailable(case):
+        pytest.skip(reason)
     found = points.point(bench, case, name, implementation, order=5)
     assert (found.status, found.reason, found.order) == ("ok", None, 5)
     assert len(found.seconds) == len(found.roof_bytes_per_s) >= 10

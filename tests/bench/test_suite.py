@@ -77,8 +77,16 @@ def test_quick_has_batch_series_at_1024_of_three_cells_in_both_residencies_by_ou
 
 def test_smoke_has_every_cell_part_residency_dtype_and_implementation():
     points = suite.load("smoke", "cpu", 2, seed=0).points
-    ours = {"torch_cell", "torch_gates", "numba_fused", "torch_compile", "torch_int8"}
-    assert {p.implementation for p in points} == ours
+    assert {p.implementation for p in points} == {
+        "torch_cell",
+        "torch_gates",
+        "numba_fused",
+        "torch_compile",
+        "torch_int8",
+        "torch_sequence",
+        "onnxruntime_sequence",
+    }
+    assert max(p.case.steps for p in points) > 1
     for field, known in (
         ("cell", {"rnn", "lstm", "gru"}),
         ("part", {"cell", "linear", "pointwise"}),
@@ -99,7 +107,7 @@ def test_train_trains_three_cells_from_one_sequence_to_many_in_both_residencies(
     }
     sizes = itertools.product(CELLS, (512, 1024), (1, 8, 64), ("resident", "streamed"))
     assert found == set(sizes)
-    assert {p.implementation for p in points} == {"torch_cell", "torch_gates"}
+    assert {p.implementation for p in points} == {"torch_cell", "torch_gates", "torch_compile"}
 
 
 def own_file(tmp_path):
@@ -155,6 +163,23 @@ def test_an_unknown_implementation_in_place_of_the_groups_is_refused(tmp_path):
 
 def test_the_plans_text_is_the_files(load, tmp_path):
     assert load(toml()).text == (tmp_path / "mine.toml").read_text()
+
+
+def test_deepbench_is_deepbenchs_own_list():
+    """Inference on servers and devices, and training, one problem being in two of them: its code's own counts."""
+    points = suite.load("deepbench", "cpu", 2, seed=0).points
+    problems = [(p.case.cell, p.case.hidden, p.case.batch, p.case.steps) for p in points]
+    assert len(set(problems)) == len(problems) == 69 + 3 + 53 - 1
+    inference = [one for one in problems if one[2] <= 4]
+    assert len(inference) == 69 + 3 - 1
+    assert {("gru", 2816, 1, 1500), ("gru", 512, 4, 1), ("rnn", 32, 1, 672)} <= set(inference)
+    assert {("rnn", 2560, 128, 50), ("lstm", 4096, 16, 25), ("gru", 1024, 64, 1500)} <= set(
+        problems
+    )
+    assert {(p.case.part, p.case.residency, p.case.dtype) for p in points} == {
+        ("cell", "resident", "float32")
+    }
+    assert all(p.case.input == p.case.hidden for p in points)
 
 
 def test_lists_are_combined_every_one_with_every_other(load):

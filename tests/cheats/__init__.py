@@ -1,7 +1,7 @@
-"""One file = one implementation that must be found out. Same contract as kernels/implementations, and two names more:
+"""One file = one implementation that must be found out. Same contract as kernels/implementations, and names more:
 
 caught    what the reason of its failed point must match, or None where nothing but an impossible speed gives it away
-residency of the case it cheats at
+residency and steps of the case it cheats at, where they are not `resident` and 1
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ def load(name):
     module = import_module(f"tests.cheats.{name}")
     contract = ("label", "reads", "version", "unavailable", "layout", "canonical", "prepare")
     own = {key: getattr(module, key, getattr(torch_cell, key)) for key in contract}
-    return SimpleNamespace(
-        **own, caught=module.caught, residency=getattr(module, "residency", "resident")
-    )
+    case = {"residency": "resident", "steps": 1}
+    own |= {key: getattr(module, key, plain) for key, plain in case.items()}
+    return SimpleNamespace(**own, caught=module.caught)
 
 
 def honest(case, sets, inputs):

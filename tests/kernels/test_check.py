@@ -54,8 +54,15 @@ def test_an_element_that_is_not_finite_is_an_infinite_error(right, value):
 
 def test_a_wrong_shape_is_an_infinite_error(right):
     inputs, weights, (h, c) = right
-    for answer in ([h], [h, c, c], [h.T, c], [h[:-1], c], [h, c.flatten()], [h[None], c]):
+    for answer in ([h], [h, c, c], [h.T, c], [h[:-1], c], [h, c.flatten()], [h[None, None], c]):
         assert check.error(CASE, answer, cells.reference(CASE, inputs, weights)) == inf
+
+
+def test_an_axis_of_one_layer_in_front_is_a_librarys_way(right):
+    inputs, weights, (h, c) = right
+    expected = cells.reference(CASE, inputs, weights)
+    assert check.error(CASE, [h[None], c[None]], expected) == check.error(CASE, [h, c], expected)
+    assert check.error(CASE, [torch.stack([h, h]), c], expected) == inf
 
 
 def test_states_in_the_wrong_order_are_an_error(right):

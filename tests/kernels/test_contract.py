@@ -22,8 +22,7 @@ GOOD = Case("lstm", hidden=8, input=6, batch=2)
         *((field, LARGEST_SIZE + 1) for field in ("hidden", "input", "batch")),
         ("hidden", "8"),
         ("threads", -1),
-        ("steps", 0),
-        ("steps", 2),
+        *(("steps", value) for value in (0, -1, 1.5, True, LARGEST_SIZE + 1)),
     ],
 )
 def test_a_meaningless_value_is_refused_naming_field_and_value(field, value):
@@ -57,6 +56,7 @@ def test_a_case_cannot_be_changed():
         ("device", "cuda"),
         ("threads", 2),
         ("phase", "train"),
+        ("steps", 2),
     ],
 )
 def test_cases_that_differ_have_different_names(field, value):
@@ -83,6 +83,20 @@ def test_a_part_is_not_trained_alone(part):
 def test_weights_are_trained_in_the_dtype_of_their_activations(dtype, activations):
     with pytest.raises(InvalidCase, match=f"dtype '{dtype}' is not trained with {activations}"):
         replace(GOOD, phase="train", dtype=dtype, activations=activations)
+
+
+def test_a_sequence_names_its_steps_behind_its_batch():
+    assert replace(GOOD, steps=25).id == "lstm-cell-i6-h8-b2-s25-float32-resident-cpu-t1"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("part", "linear"), ("part", "pointwise"), ("residency", "streamed")]
+)
+def test_a_sequence_is_of_whole_steps_and_resident_and_says_what_to_use_instead(field, value):
+    replace(GOOD, **{field: value}, steps=1)
+    with pytest.raises(InvalidCase, match=f"^{field} '{value}' .*use '.*', or steps 1") as caught:
+        replace(GOOD, **{field: value}, steps=2)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_case_in_a_profile_is_the_case():

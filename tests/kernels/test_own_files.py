@@ -98,6 +98,7 @@ def test_everything_missing_is_named_at_once(write):
     ("more", "says"),
     [
         ("prepare = 3", "prepare must be a function"),
+        ("packs = True", "packs must be a function"),
         ("label = ''", "label '' is not a few words"),
         ("label = 7", "label 7 is not a few words"),
         ("reads = {'W': 'per_step'}", "must give W and U one of per_step, per_call"),

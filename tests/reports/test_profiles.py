@@ -88,6 +88,9 @@ def test_what_names_nothing_is_told_what_there_is(home):
         ({"floor_seconds": 0.0}, "floor_seconds"),
         ({"bytes": {"read": 1}}, "bytes.weights: None is no count"),
         ({"flops": {"linear": -1, "recurrent": 0, "pointwise": 0}}, "flops.linear: -1 is no count"),
+        ({"projection": {"linear": 5}}, "projection.read: None is no count"),
+        ({"projection": {"linear": 10**12, "read": 5}}, "projection: no part of flops.linear"),
+        ({"projection": {"linear": 5, "read": 5}, "flops": None}, "projection: no part of"),
     ],
 )
 def test_figures_that_cannot_be_are_refused_by_name(tmp_path, change, message):
