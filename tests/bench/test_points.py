@@ -47,6 +47,8 @@ def spy(log):
 @pytest.mark.parametrize("name", implementations.names())
 @pytest.mark.parametrize("case", [CASE, STREAMED], ids=["resident", "streamed"])
 def test_a_good_point_has_samples_beside_its_roof_and_passed_its_check(bench, name, case):
+    if name == "torch_compile":
+        pytest.skip("it compiles for seconds: suite smoke measures it")
     if name == "torch_int8":
         case = replace(case, dtype="int8")
     implementation = implementations.load(name)
