@@ -84,11 +84,12 @@ def same(folder: Path, earlier: Profile, now: Profile) -> None:
 def _versions(profile: Profile) -> dict[str, Any]:
     """What a run must have in common with the one that it resumes."""
     project, environment = profile.project, profile.environment
+    packages = environment.get("packages")
     return {
         "rnn-roofline": project.get("version"),
         "commit": project.get("commit"),
         "Python": environment.get("python"),
-        **(environment.get("packages") or {}),
+        **(packages if isinstance(packages, dict) else {}),
         "threads": environment.get("threads"),
     }
 

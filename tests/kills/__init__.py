@@ -19,7 +19,7 @@ from bench import threads
 
 threads.settle()
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 INTERRUPTED = 130
 
 
