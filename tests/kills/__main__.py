@@ -4,7 +4,7 @@
     python -m tests.kills 20 --signal TERM
     python -m tests.kills 5 --suite FILE --cheap
 
-`--cheap` gives each run made-up roofs, so that most of its time is points and writing.
+`--cheap` gives each run made-up roofs and no report, so that most of its time is points and writing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def main() -> int:
     parser.add_argument("--suite", default="smoke")
     parser.add_argument("--signal", default="KILL", choices=("KILL", "TERM", "INT", "HUP"))
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--cheap", action="store_true", help="made-up roofs")
+    parser.add_argument("--cheap", action="store_true", help="made-up roofs, no report")
     given = parser.parse_args()
     kills.prepare()
 
