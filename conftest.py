@@ -8,6 +8,7 @@ its table, --benchmark-json, --benchmark-save and compare work on our figures, w
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from time import monotonic
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench import threads
+from bench import limit, signals, threads
 
 threads.settle()  # before anything imports torch or numba
 
@@ -73,9 +74,13 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_cmdline_main() -> Generator[None, Any, Any]:
-    """Exit 2 with one line for bad usage, where pytest would exit 4 (its own options' errors still do)."""
+    """Exit 2 with one line for bad usage, where pytest would exit 4 (its own options' errors still do).
+
+    And 130 where a signal ended what had not become a session yet.
+    """
     try:
-        return (yield)
+        code = yield
+        return INTERRUPTED if signals.asked() else code
     except pytest.UsageError as error:
         sys.stderr.write(f"rnn-roofline: {error}\n")
         return BAD_USAGE
@@ -95,6 +100,10 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(msg)
     if config.getoption("--help", default=False) or config.getoption("--version", default=0):
         return
+    limit.report_to_a_copy()
+    heard = ExitStack()
+    heard.enter_context(signals.listening())
+    config.add_cleanup(heard.close)
     config.pluginmanager.register(Session(config), "rnn-roofline")
 
 
@@ -121,8 +130,14 @@ class Session:
 
     def __init__(self, config: pytest.Config) -> None:
         """Read the options. Raises pytest.UsageError for what cannot be done."""
+        from kernels.contract import Unavailable
+
+        try:
+            threads.libraries()
+        except Unavailable as error:
+            raise pytest.UsageError(str(error)) from error
+        from bench.folder import BadOutput
         from bench.records import BadProfile
-        from bench.run import BadOutput
         from bench.suite import BadSuite
 
         self.config = config
@@ -132,7 +147,7 @@ class Session:
         self._profile: Profile | None = None
         self._told = 0.0
         self._built: Built | None = None
-        self._interrupted = False
+        self._lost = ""
         try:
             self._plan, self._seed, self._folder, self._earlier = self._options()
         except (BadSuite, BadProfile, BadOutput) as error:
@@ -140,7 +155,7 @@ class Session:
 
     def _options(self) -> tuple[Suite, int, Path, Profile | None]:
         from bench import machine, records, suite
-        from bench.run import SUITE_FILE, claim, new_folder
+        from bench.folder import SUITE_FILE, claim, new_folder
         from reports import profiles
 
         suite_name, instead, device, seed, out, resume = (
@@ -182,7 +197,9 @@ class Session:
     def run(self) -> Run:
         """The run, begun: roofs are measured at the first call."""
         if self._run is None:
-            from bench.run import BadOutput, Run
+            from bench.folder import BadOutput
+            from bench.lock import Busy
+            from bench.run import Run
             from kernels.contract import Unavailable
 
             self._tell(
@@ -191,18 +208,23 @@ class Session:
             try:
                 run = Run(self._plan, self._seed, self._folder, self._earlier)
                 run.begin()
-            except (BadOutput, Unavailable, ValueError) as error:
+            except (BadOutput, Busy, Unavailable, ValueError) as error:
                 pytest.exit(f"rnn-roofline: {error}", returncode=BAD_USAGE)
             self._run = run
         return self._run
 
     def measure(self, planned: Planned) -> Point:
-        """One point of the plan, and a line of progress."""
+        """One point of the plan, and a line of progress. Ends the session where it cannot be kept."""
         from bench import progress
+        from bench.folder import BadOutput
 
         run = self.run()
         order = self._selected.index(planned)
-        point = run.measure(planned, order)
+        try:
+            point = run.measure(planned, order)
+        except BadOutput as error:
+            self._lost = str(error)
+            pytest.exit(f"rnn-roofline: {error}", returncode=BAD_USAGE)
         left = self._selected[order + 1 :]
         self._tell(
             f"{order + 1} of {len(self._selected)} points, "
@@ -269,22 +291,33 @@ class Session:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
         """Whatever ended the session: what was measured is assembled into a profile."""
+        signals.hold()
         if self._run is not None:
-            self._profile = self._run.finish(self._selected)
-        elif self._earlier is None and not any(self._folder.iterdir()):
-            self._folder.rmdir()  # claimed, and nothing was measured
+            self._finish()
+        elif self._earlier is None:
+            with suppress(OSError):
+                self._folder.rmdir()  # claimed, and nothing was measured; one that holds something stays
         yield
         self._tell_the_end()
         if session.exitstatus == pytest.ExitCode.OK and self._built and self._built.impossible:
             session.exitstatus = FAILED
         if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             session.exitstatus = BAD_USAGE
-        elif self._interrupted:
+        if self._lost:
+            session.exitstatus = BAD_USAGE
+        elif signals.asked():
             session.exitstatus = INTERRUPTED
 
-    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Ctrl-C, and not pytest.exit, which calls this too."""
-        self._interrupted = excinfo.errisinstance(KeyboardInterrupt)
+    def _finish(self) -> None:
+        from bench.folder import BadOutput
+
+        assert self._run is not None
+        try:
+            self._profile = self._run.finish(self._selected)
+        except BadOutput as error:
+            if not self._lost:
+                sys.stderr.write(f"rnn-roofline: {error}\n")
+            self._lost = str(error)
 
     def pytest_benchmark_update_machine_info(self, machine_info: dict[str, Any]) -> None:
         """No host name in a file that people share."""
@@ -309,7 +342,11 @@ class Session:
         console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 160)
         if self._profile.points:
             console.print(tables.closing(self._profile))
-        self._built = build.build(self._profile, self._run.folder)
+        try:
+            self._built = build.build(self._profile, self._run.folder)
+        except OSError as error:
+            self._lost = f"{self._run.folder}: the report cannot be written: {error.strerror}"
+            sys.stderr.write(f"rnn-roofline: {self._lost}: python -m reports build makes it anew\n")
 
     def _tell_the_end(self) -> None:
         """Headline and page, under everything else that pytest and its plugins print."""

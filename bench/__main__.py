@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import threads
+from bench import signals, threads
 from kernels.contract import (
     ACTIVATIONS,
     CELLS,
@@ -52,13 +52,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb. Returns the exit code; every foreseen error is one line on standard error."""
     given = _parser().parse_args(arguments)
     threads.settle()
+    try:
+        threads.libraries()
+    except Unavailable as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return BAD_USAGE
+    from bench.folder import BadOutput
+    from bench.lock import Busy
     from bench.records import BadProfile
-    from bench.run import BadOutput
     from bench.suite import BadSuite
 
     try:
         code: int = given.verb(given)
-    except (BadUsage, BadSuite, BadProfile, BadOutput, InvalidCase, Unavailable) as error:
+    except (BadUsage, BadSuite, BadProfile, BadOutput, Busy, InvalidCase, Unavailable) as error:
         print(f"bench: {error}", file=sys.stderr)
         return BAD_USAGE
     except KeyboardInterrupt:
@@ -153,7 +159,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _list(_given: argparse.Namespace) -> int:
     from bench import suite
-    from bench.run import RUNS
+    from bench.folder import RUNS
     from kernels import implementations
 
     count = threads.available()
@@ -350,13 +356,15 @@ def _run(plan: Suite, out: Path | None) -> Iterator[Run]:
     """A run in `out`, in a new folder if points are planned, else in a folder that goes when it is done."""
     from tempfile import TemporaryDirectory
 
-    from bench.run import Run, new_folder
+    from bench.folder import new_folder
+    from bench.run import Run
 
-    if out or plan.points:
-        yield Run(plan, 0, out or new_folder(plan.name))
-        return
-    with TemporaryDirectory() as folder:
-        yield Run(plan, 0, Path(folder) / "run")
+    with signals.listening():
+        if out or plan.points:
+            yield Run(plan, 0, out or new_folder(plan.name))
+            return
+        with TemporaryDirectory() as folder:
+            yield Run(plan, 0, Path(folder) / "run")
 
 
 if __name__ == "__main__":

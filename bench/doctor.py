@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from time import sleep
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from bench import doubts, machine, quota, threads
+from bench import doubts, lock, machine, nvml, quota, threads
 from bench.records import Doubt
 
 if TYPE_CHECKING:
@@ -19,22 +19,50 @@ def examine() -> list[Doubt]:
     """Look at the machine for some seconds. Returns what was found, what others do to it first."""
     from kernels.inputs import Arena
 
-    load = machine.Load()
+    load, swapped = machine.Load(), machine.swapped_bytes()
     sleep(LOOK_SECONDS)
     busy = doubts.of_load(load.cores_taken_by_others())
+    swapping = doubts.of_swap(machine.swapped_bytes() - swapped)
     pools = threads.start()
     arena = Arena(ARENA_BYTES, "cpu", 0)
     page_bytes = machine.page_bytes(arena.address)
-    described = machine.describe()
     environment = machine.environment(threads.available(), pools.layer)
-    return [
+    found = [
+        *_another(lock.held_by()),
         *busy,
+        *swapping,
+        *standing(machine.describe(), environment, page_bytes, pools),
+        *_memory(),
+    ]
+    threads.restore(pools)
+    return found
+
+
+def standing(
+    described: dict[str, Any],
+    environment: dict[str, Any],
+    page_bytes: int | None,
+    pools: threads.Pools,
+) -> list[Doubt]:
+    """What is against this machine whatever is measured: the doctor's findings, and doubts of every run."""
+    return [
         *doubts.of_machine(described, environment, page_bytes, machine.governor()),
         *doubts.of_quota(quota.cpus(), len(threads.cores())),
         *doubts.of_threads(threads.available(), pools.workers),
+        *doubts.of_binding(threads.bound(), threads.available()),
         *doubts.of_battery(machine.on_battery()),
-        *_memory(),
+        *doubts.of_heat(machine.hottest()),
+        *doubts.of_gpu_processes(nvml.processes_of_others()),
     ]
+
+
+def _another(holder: str | None) -> Sequence[Doubt]:
+    if holder is None:
+        return ()
+    message = f"{holder} measures on this machine"
+    return (
+        Doubt("another measurement", "run", message, "wait for it: a run is refused meanwhile"),
+    )
 
 
 def _memory() -> Sequence[Doubt]:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 DRIFT = 0.05
 CLOCK = 0.05
 BUSY_CORES = 0.1
+HEAT = 5.0
+"""Degrees Celsius below the limit."""
+
 SLACK = 1.25
 """A precision missed by less than this factor is not worth a line."""
 
@@ -95,6 +98,37 @@ def of_threads(asked: int, workers: int) -> list[Doubt]:
     message = f"{asked} threads were asked for and {workers} came: every point of more threads ran with these"
     advice = "look for OMP_THREAD_LIMIT, OMP_DYNAMIC or a limit on processes, and measure again"
     return [Doubt("fewer threads", "run", message, advice)]
+
+
+def of_binding(bound: int | None, asked: int) -> list[Doubt]:
+    """Whether threads are free to share a core now and then; None where the system does not tell."""
+    if bound is None or bound >= asked:
+        return []
+    message = f"{bound} of {asked} threads are bound to a core of their own: two may meet on one, which halves a sample"
+    advice = "leave OMP_PROC_BIND, OMP_PLACES and GOMP_CPU_AFFINITY to the suite: unset them"
+    return [Doubt("threads not bound", "run", message, advice)]
+
+
+def of_heat(hottest: tuple[float, float] | None) -> list[Doubt]:
+    """Whether a sensor shows nearly the temperature, in degrees Celsius, at which its processor slows down."""
+    if hottest is None or hottest[0] < hottest[1] - HEAT:
+        return []
+    message = (
+        f"a processor is at {hottest[0]:.0f} degrees Celsius, and slows down at {hottest[1]:.0f}"
+    )
+    return [
+        Doubt("hot", "run", message, "let it cool down, look after its fans, and measure again")
+    ]
+
+
+def of_gpu_processes(others: int) -> list[Doubt]:
+    """Whether other processes compute on the GPUs of this machine."""
+    if not others:
+        return []
+    message = (
+        f"{others} other processes compute on the GPUs here, and use this machine's memory too"
+    )
+    return [Doubt("gpu in use", "run", message, "end them: nvidia-smi names them; measure again")]
 
 
 def of_throttling(before: dict[str, int], after: dict[str, int]) -> list[Doubt]:

@@ -131,6 +131,11 @@ def memory_available() -> int:
     return free if limit == "max" else min(free, max(0, int(limit) - used))
 
 
+def memory_taken() -> int:
+    """Bytes of memory that this process occupies."""
+    return int(psutil.Process().memory_info().rss)
+
+
 def last_level_bytes() -> int | None:
     """Size of the last cache level that the system reports, all its instances together; None where it reports none."""
     caches = _caches()
@@ -176,6 +181,13 @@ def on_battery() -> bool:
     """Whether this machine has a battery and draws on it."""
     battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
     return battery is not None and battery.power_plugged is False
+
+
+def hottest() -> tuple[float, float] | None:
+    """The temperature of the sensor nearest to its limit, and that limit, in degrees Celsius; None where none tells."""
+    sensors = psutil.sensors_temperatures() if hasattr(psutil, "sensors_temperatures") else {}
+    found = [(one.current, one.high) for each in sensors.values() for one in each if one.high]
+    return max(found, key=lambda one: one[0] - one[1], default=None)
 
 
 def swapped_bytes() -> int:

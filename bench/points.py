@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from bench import beside, machine, measure, stats, watch
+from bench import beside, limit, machine, measure, signals, stats, watch
 from bench.judge import Judge, Wrong
 from bench.records import Point
 from kernels import cost, implementations
@@ -36,6 +36,9 @@ STREAM_FACTOR = 4
 ABSOLUTE_PATH = re.compile(r"((?:[A-Za-z]:)?[/\\](?:[^/\\\s'\":]+[/\\])+)([^/\\\s'\":]*)")
 """A path as error messages hold them: its folders are cut off, because a profile names no folder of its user's."""
 
+LEAST_FREE = 256 << 20
+"""Bytes of memory: whoever takes so many more and leaves less is stopped, before the system stops the run."""
+
 SINGLE_SECONDS = 20e-6
 """Shortest step that is timed alone: the clock itself takes some 0.1 us."""
 
@@ -57,15 +60,19 @@ def point(
         at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     weights = bench.arena.digest(bench.arena.size_bytes)
+    allowed = limit.SECONDS + 4 * bench.budget_seconds
     try:
         base = _counted(base, implementation.reads)
-        with torch.inference_mode(case.phase == "step"):
+        with limit.within(allowed), torch.inference_mode(case.phase == "step"):
             return _measured(bench, base, implementation, judge)
     except Unavailable as reason:
         return replace(base, status="skipped", reason=str(reason))
-    except Wrong as reason:
+    except (Wrong, limit.TooLong) as reason:
         return replace(base, reason=str(reason))
-    except Exception as error:  # noqa: BLE001 - whatever an implementation raises is a finding, and the run goes on
+    except BaseException as error:
+        # whatever an implementation raises is a finding, a wish to exit too, and the run goes on
+        if signals.asked():
+            raise
         text = ABSOLUTE_PATH.sub(r"\2", str(error).strip().split("\n", 1)[0])
         return replace(base, reason=f"{type(error).__name__}: {text}"[:500])
     finally:
@@ -170,7 +177,16 @@ def _measured(
     step = measure.Contender(beside.rotation([call for _, _, call in steps]), pass_calls=count)
     walk = beside.Walk(one_set, count, case.threads, cost.WEIGHT_READS[case.phase], packed)
     watching = watch.Watch()
-    probe, product, samples = _rounds(bench, base, step, walk, lambda: redraw(inputs, generator))
+    had = machine.memory_taken()
+
+    def between() -> None:
+        redraw(inputs, generator)
+        taken, free = machine.memory_taken() - had, machine.memory_available()
+        if taken > LEAST_FREE > free:
+            msg = f"it took {taken} bytes of memory since it was built, and {free} were left"
+            raise Wrong(msg)
+
+    probe, product, samples = _rounds(bench, base, step, walk, between)
     state = watching.seen()
     alone = case.steps == 1 and stats.median(samples.seconds[0]) > SINGLE_SECONDS
     single = measure.single_calls(step, 0.02) if alone else None

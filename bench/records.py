@@ -6,6 +6,7 @@ the format is in FORMAT.md; a file of another schema is refused by name.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import typing
@@ -179,7 +180,7 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         """Open the journal of a folder that `start` or an earlier run made."""
         self._path = folder / "journal.jsonl"
-        self._file = self._path.open("ab")
+        self._file = self._path.open("ab", buffering=0)
 
     @classmethod
     def start(cls, folder: Path, header: Profile) -> Journal:
@@ -219,9 +220,19 @@ class Journal:
         self._file.close()
 
     def _line(self, entry: dict[str, Any]) -> None:
-        self._file.write(json.dumps(entry, allow_nan=False, separators=(",", ":")).encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        """On the disk, whole or not at all. Raises OSError where it cannot be, or where the file was deleted."""
+        line = json.dumps(entry, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+        before = os.fstat(self._file.fileno()).st_size
+        try:
+            rest = memoryview(line)
+            while rest:
+                rest = rest[self._file.write(rest) :]  # a full disk takes a part
+            os.fsync(self._file.fileno())
+        except OSError:
+            self._file.truncate(before)
+            raise
+        if not os.fstat(self._file.fileno()).st_nlink:
+            raise FileNotFoundError(errno.ENOENT, "it was deleted while it was written")
 
 
 def from_journal(folder: Path) -> Profile:

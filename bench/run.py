@@ -3,52 +3,49 @@
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from bench import (
     beside,
     clock,
+    doctor,
     doubts,
+    inflight,
     levels,
+    lock,
     machine,
     measure,
     points,
     progress,
-    quota,
-    reader,
     records,
+    rehearsal,
+    signals,
     survey,
     threads,
     watch,
 )
+from bench.folder import SUITE_FILE, BadOutput, claim, open_journal, point_latest, same
 from bench.records import Doubt, Level, Profile, Roof
 from kernels import implementations
 from kernels.contract import Unavailable
 from kernels.inputs import Arena, set_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from bench.records import Point
     from bench.roofs import matmul
     from bench.suite import Planned, Suite
-
-RUNS = Path(__file__).parents[1] / "reports" / "runs"
-SUITE_FILE = "suite.toml"
-"""The plan of a run, copied beside its journal, so that it can be resumed whatever becomes of the suite."""
 
 THOROUGH_SECONDS = 1.0
 """A suite that grants the read curve less has half its sizes measured, and every other roof swept once, not twice."""
 
 MEMORY_SHARE = 4
 """The arena takes at most one part in so many of the memory there is."""
-
-
-class BadOutput(Exception):
-    """The run's folder cannot be used; the message names it and the mend."""
 
 
 class Run:
@@ -59,8 +56,10 @@ class Run:
     ) -> None:
         """Prepare; nothing is measured yet. `earlier` is what the folder's journal holds when resuming.
 
-        Raises BadOutput where the folder cannot be written or belongs to another run.
+        Raises BadOutput where the folder cannot be written or belongs to another run, lock.Busy where another process
+        measures.
         """
+        self._machine = lock.hold(folder)
         self.plan, self.folder, self._seed = plan, folder, seed
         self._load, self._swapped = machine.Load(), machine.swapped_bytes()
         self._throttled = watch.throttled()
@@ -75,21 +74,22 @@ class Run:
             machine=machine.describe(),
             environment=machine.environment(self._all, self._pools.layer),
         )
-        if earlier and earlier.machine.get("id") != header.machine["id"]:
-            label = reader.one_line(str(earlier.machine.get("label")))
-            msg = (
-                f"{folder}: its journal was measured on another machine ({label}): resume it there"
-            )
-            raise BadOutput(msg)
+        if earlier:
+            same(folder, earlier, header)
         self._done = {point.key: point for point in earlier.points} if earlier else {}
         self._earlier, self._header = earlier, header
-        self._journal = _open_journal(folder, header, earlier)
-        if plan.text and not earlier:
-            (folder / SUITE_FILE).write_text(plan.text, encoding="utf-8")
+        with self._writing():
+            if not earlier:
+                claim(folder)
+                if plan.text:  # before the journal: whoever finds that can resume
+                    (folder / SUITE_FILE).write_text(plan.text, encoding="utf-8")
+            self._journal = open_journal(folder, header, earlier)
+        self._in_flight = inflight.InFlight(folder)
         self._bench: beside.Bench | None = None
         self._spent: list[tuple[Planned, float]] = []
         self._curve_took = plan.settings["curve_seconds"]
         self._levels: tuple[Level, ...] = ()
+        self._refused: dict[str, str] = {}
         self._roofs: list[Roof] = []
 
     def begin(self, least_levels: int = 0) -> None:
@@ -97,6 +97,7 @@ class Run:
 
         The arena holds what the plan needs, and at least `least_levels` times the last cache level reported.
         """
+        self._refused = rehearsal.rehearse([p for p in self.plan.points if self._is_risky(p)])
         clock.quieten()
         settings = self.plan.settings
         reported = machine.last_level_bytes() or 32 << 20
@@ -152,21 +153,45 @@ class Run:
         if planned.key in self._done:
             return self._done[planned.key]
         start = monotonic()
+        found = self._found(planned, order)
+        with self._writing():
+            self._journal.append(found)
+            self._done[found.key] = found
+        self._spent.append((planned, monotonic() - start))
+        return found
+
+    def _found(self, planned: Planned, order: int) -> Point:
+        def without(status: str, reason: str) -> Point:
+            return records.Point(
+                planned.case, planned.implementation, status, reason=reason, order=order
+            )
+
+        deaths = self._in_flight.deaths(planned.key)
+        if deaths >= inflight.MOST_DEATHS:
+            ended = (
+                f"{deaths} processes ended while it was measured: killed, crashed or out of memory"
+            )
+            return without("failed", ended)
+        if planned.key in self._refused:
+            return without("failed", self._refused[planned.key])
         try:
             implementation = implementations.load(planned.implementation)
         except Unavailable as reason:
-            found = records.Point(
-                planned.case, planned.implementation, "skipped", reason=str(reason), order=order
-            )
-        else:
-            threads.use(planned.case.threads)
-            found = points.point(
-                self.bench, planned.case, planned.implementation, implementation, order
-            )
-        self._journal.append(found)
-        self._done[found.key] = found
-        self._spent.append((planned, monotonic() - start))
-        return found
+            return without("skipped", str(reason))
+        threads.use(planned.case.threads)
+        try:
+            with self._in_flight.during(planned.key):
+                return points.point(
+                    self.bench, planned.case, planned.implementation, implementation, order
+                )
+        except OSError as error:  # of the note, for a point raises nothing
+            raise self._unwritten(error) from error
+
+    def _is_risky(self, planned: Planned) -> bool:
+        deaths = self._in_flight.deaths(planned.key)
+        if planned.key in self._done or deaths >= inflight.MOST_DEATHS:
+            return False
+        return bool(deaths or implementations.file_of(planned.implementation))
 
     def seconds_left(self, planned: Sequence[Planned]) -> float:
         """An estimate for those of the points not measured yet, and for the curve swept once more at the end."""
@@ -176,7 +201,15 @@ class Run:
 
     def finish(self, planned: Iterable[Planned]) -> Profile:
         """Look at the sentinel again, note the doubts, write profile.json, point `latest` to it; the profile."""
-        complete = all(p.key in self._done for p in planned)
+        try:
+            with self._writing():
+                return self._assembled(all(p.key in self._done for p in planned))
+        finally:
+            self._journal.close()
+            threads.restore(self._pools)
+            self._machine.release()
+
+    def _assembled(self, complete: bool) -> Profile:
         if self._bench is not None:
             if complete:
                 # once more, so that a neighbour who was there at the start decides neither levels nor arithmetic
@@ -186,13 +219,26 @@ class Run:
                 self._journal.append(doubt)
         if complete:
             self._journal.complete()
-        self._journal.close()
-        threads.release()
+            self._in_flight.forget()
         profile = records.from_journal(self.folder)
         records.write(profile, self.folder)
-        if self.folder.resolve().parent == RUNS.resolve():
-            _point_latest(self.folder)
+        point_latest(self.folder)
         return profile
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """What is written inside is finished before a signal stops the run. Raises BadOutput where it cannot be."""
+        try:
+            with signals.held():
+                yield
+        except (OSError, records.BadProfile) as error:
+            raise self._unwritten(error) from error
+
+    def _unwritten(self, error: Exception) -> BadOutput:
+        why = getattr(error, "strerror", None) or error
+        return BadOutput(
+            f"{self.folder}: cannot be written: {why}: mend it and go on with --resume={self.folder}"
+        )
 
     def _arena_bytes(self, last_level: int, most: int) -> int:
         # half as much again here and below, should the curve end its last level later than the system says
@@ -242,7 +288,8 @@ class Run:
             Level("cpu", name, end if name != "DRAM" else None, rate)
             for name, (end, rate) in zip(names, plateaus, strict=True)
         )
-        self._journal.levels(self._levels)
+        with self._writing():
+            self._journal.levels(self._levels)
         self._curve_took = monotonic() - start
         return thorough
 
@@ -251,23 +298,20 @@ class Run:
 
     def _keep(self, roofs: Iterable[Roof]) -> None:
         for roof in roofs:
-            self._journal.append(roof)
-            self._roofs.append(roof)
+            with self._writing():
+                self._journal.append(roof)
+                self._roofs.append(roof)
 
     def _sentinel(self, arena: Arena) -> Roof:
         roof = survey.sentinel(arena.address, self._largest, self._page_bytes, self._all)
-        self._journal.append(roof)
+        with self._writing():
+            self._journal.append(roof)
         return roof
 
     def _doubts(self, end: Roof) -> list[Doubt]:
         header = self._header
         return [
-            *doubts.of_machine(
-                header.machine, header.environment, self._page_bytes, machine.governor()
-            ),
-            *doubts.of_quota(quota.cpus(), len(threads.cores())),
-            *doubts.of_threads(self._all, self._pools.workers),
-            *doubts.of_battery(machine.on_battery()),
+            *doctor.standing(header.machine, header.environment, self._page_bytes, self._pools),
             *doubts.of_sentinel(self._start, end),
             *doubts.of_paired_roofs(self._done.values()),
             Doubt(
@@ -292,40 +336,6 @@ class Run:
 def _is_surveyed(earlier: Profile) -> bool:
     """Whether an earlier process came to the end of its survey, of which the empty calls are the last."""
     return any(roof.kind == "call" for roof in earlier.roofs)
-
-
-def new_folder(suite: str) -> Path:
-    """A folder of its own for a run beginning now."""
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    return RUNS / f"{stamp}-{suite}"
-
-
-def claim(folder: Path) -> None:
-    """Make the folder of a new run. Raises BadOutput where it cannot be written or holds a run already."""
-    try:
-        if (folder / "journal.jsonl").exists() or (folder / "profile.json").exists():
-            msg = f"{folder}: it holds a run already: choose another --out, or --resume it"
-            raise BadOutput(msg)
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / ".writable").open("wb"):
-            pass
-        (folder / ".writable").unlink()
-    except OSError as error:
-        msg = f"{folder}: cannot be written: {error.strerror}: choose another --out"
-        raise BadOutput(msg) from error
-
-
-def _open_journal(folder: Path, header: Profile, earlier: Profile | None) -> records.Journal:
-    if earlier is None:
-        claim(folder)
-        return records.Journal.start(folder, header)
-    try:
-        journal = records.Journal(folder)
-        journal.resumed()
-    except OSError as error:
-        msg = f"{folder}: its journal cannot be written: {error.strerror}"
-        raise BadOutput(msg) from error
-    return journal
 
 
 def _last_level(found: int, reported: int) -> int:
@@ -365,14 +375,3 @@ def _write_roofs(found: list[Roof]) -> dict[int, dict[int, float]]:
             size = roof.working_set_bytes
             of_threads[size] = max(of_threads.get(size, 0.0), *roof.samples)
     return best
-
-
-def _point_latest(folder: Path) -> None:
-    """`latest` beside the runs leads to this one: a symbolic link, or a file with its name where there are none."""
-    latest = RUNS / "latest"
-    draft = RUNS / f".latest.{folder.name}"
-    try:
-        draft.symlink_to(folder.name)
-    except OSError:
-        draft.write_text(folder.name + "\n", encoding="utf-8")
-    draft.replace(latest)

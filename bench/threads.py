@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
 from bench import quota
+from kernels.contract import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,6 +78,17 @@ def settle() -> None:
         os.environ["OMP_PLACES"] = ",".join(f"{{{core}}}" for core in cores()[:count])
 
 
+def libraries() -> None:
+    """Import what nothing is measured without. Raises Unavailable naming what is missing or half installed."""
+    for name in ("numpy", "numba", "torch"):
+        try:
+            import_module(name)
+        except Exception as error:  # a broken library raises whatever it likes
+            why = str(error).strip().split("\n", 1)[0] or type(error).__name__
+            msg = f"{name} cannot be imported ({why}): make venv installs what is needed"
+            raise Unavailable(msg) from error
+
+
 def use(count: int) -> None:
     """Run torch and numba with `count` threads from here on. Raises ValueError for more than `settle` prepared."""
     import numba
@@ -90,11 +103,15 @@ def use(count: int) -> None:
 
 
 class Pools(NamedTuple):
-    """numba's threading layer, whether torch and numba share one OpenMP library's pool, and its threads as counted."""
+    """numba's threading layer, whether torch and numba share one OpenMP library's pool, and its threads as counted.
+
+    `before`: how many threads torch and numba used until then, for `restore`.
+    """
 
     layer: str
     shared: bool
     workers: int
+    before: tuple[int, int]
 
 
 def start() -> Pools:
@@ -110,13 +127,37 @@ def start() -> Pools:
 
     region = call.prepare(numba.config.NUMBA_NUM_THREADS)
     torch.zeros(1 << 20).add_(1)
-    before = psutil.Process().num_threads()
+    count = psutil.Process().num_threads()
     region(1)
-    shared = psutil.Process().num_threads() == before
+    shared = psutil.Process().num_threads() == count
     workers = call.workers(numba.config.NUMBA_NUM_THREADS)
     if _ORIGINAL_CORES and "OMP_PLACES" in os.environ:
         os.sched_setaffinity(0, cores()[:1])
-    return Pools(str(numba.threading_layer()), shared, workers)
+    before = torch.get_num_threads(), numba.get_num_threads()
+    return Pools(str(numba.threading_layer()), shared, workers, before)
+
+
+def restore(pools: Pools) -> None:
+    """As many threads as before `start`, and every core again."""
+    import numba
+    import torch
+
+    torch.set_num_threads(pools.before[0])
+    numba.set_num_threads(pools.before[1])
+    release()
+
+
+def bound() -> int | None:
+    """To how many different cores threads of this process are bound, each to one alone; None where nothing tells."""
+    if not _ORIGINAL_CORES:
+        return None
+    alone = set()
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(OSError):  # a thread that ended meanwhile
+            allowed = os.sched_getaffinity(int(task.name))
+            if len(allowed) == 1:
+                alone |= allowed
+    return len(alone)
 
 
 @contextmanager

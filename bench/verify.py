@@ -23,7 +23,7 @@ from bench import (
     traffic,
     traffic_gpu,
 )
-from bench.run import claim
+from bench.folder import claim
 from kernels.contract import Unavailable
 from kernels.inputs import Arena, set_bytes
 
@@ -88,7 +88,7 @@ def bytes_counted(names: Sequence[str]) -> Iterator[tuple[bool, str]]:
 def profile(path: Path, folder: Path) -> Iterator[tuple[bool, str]]:
     """Count the steps of the profile at `path`, a file or a run's folder, and write it with its counts to `folder`.
 
-    Raises records.BadProfile, bench.run.BadOutput, and Unavailable where nothing can be counted.
+    Raises records.BadProfile, bench.folder.BadOutput, and Unavailable where nothing can be counted.
     """
     given = path / "profile.json" if path.is_dir() else path
     measured = records.load(given)

@@ -119,6 +119,11 @@ def adopt(path: str) -> str:
     return name
 
 
+def file_of(name: str) -> Path | None:
+    """Where the adopted file of that name lies; None for those of this folder."""
+    return _ADOPTED[name][0] if name in _ADOPTED else None
+
+
 def packs(implementation: Implementation, case: Case) -> bool:
     """Whether it computes this case from a copy of its weights that lies elsewhere than the tensors it is given."""
     asked = getattr(implementation, "packs", None)

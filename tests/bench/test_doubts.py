@@ -7,17 +7,18 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from ctypes import addressof, c_char
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numba
 import numpy as np
 import psutil
 import pytest
 
-from bench import doubts, machine, points, pulse, quota, survey, threads, watch
+from bench import doctor, doubts, lock, machine, nvml, points, pulse, quota, survey, threads, watch
 from bench.records import Point, Roof
 from bench.roofs import call, read
 from kernels.contract import Case
@@ -323,3 +324,68 @@ def test_a_failed_point_is_no_witness(bench):
     assert not doubts.of_points([failed], 0.1, bench)
     assert not doubts.of_clock([failed])
     assert not doubts.of_streaming([failed], 1)
+
+
+def test_threads_that_may_meet_on_a_core_are_told_and_a_runs_own_are_not(monkeypatch):
+    """Really: after the pools are started, and after this thread may go anywhere again."""
+    monkeypatch.setenv("OMP_PLACES", "{0}")
+    pools = threads.start()
+    try:
+        every = threads.bound()
+        threads.release()
+        fewer = threads.bound()
+    finally:
+        threads.restore(pools)
+    assert every >= 1
+    assert fewer == every - 1
+    assert codes(doubts.of_binding(fewer, every)) == ["threads not bound"]
+    assert not doubts.of_binding(every, every)
+    assert not doubts.of_binding(None, 8)
+
+
+def test_a_sensor_near_its_limit_is_told_and_one_without_a_limit_is_not(monkeypatch):
+    def sensors(*readings):
+        told = {"chip": [SimpleNamespace(current=now, high=high) for now, high in readings]}
+        monkeypatch.setattr(psutil, "sensors_temperatures", lambda: told, raising=False)
+        return codes(doubts.of_heat(machine.hottest()))
+
+    assert sensors((60.0, 100.0), (88.0, 90.0)) == ["hot"]
+    assert sensors((60.0, 100.0), (200.0, None)) == []
+    assert sensors() == []
+
+
+@pytest.mark.parametrize("broken", ["raise ImportError", "x = undefined", "def nvmlInit(): 1 / 0"])
+def test_a_missing_broken_or_driverless_nvml_tells_nothing(monkeypatch, broken):
+    module = ModuleType("pynvml")
+    with suppress(Exception):
+        exec(broken, vars(module))
+    monkeypatch.setitem(sys.modules, "pynvml", None if "Import" in broken else module)
+    assert nvml.processes_of_others() == 0
+
+
+def test_other_processes_on_a_gpu_are_told(monkeypatch):
+    running = {0: [os.getpid(), 11], 1: [11, 12]}
+    told = {
+        "nvmlInit": lambda: None,
+        "nvmlShutdown": lambda: None,
+        "nvmlDeviceGetCount": lambda: 2,
+        "nvmlDeviceGetHandleByIndex": lambda index: index,
+        "nvmlDeviceGetComputeRunningProcesses": lambda index: [
+            SimpleNamespace(pid=pid) for pid in running[index]
+        ],
+    }
+    monkeypatch.setitem(sys.modules, "pynvml", SimpleNamespace(**told))
+    (found,) = doubts.of_gpu_processes(nvml.processes_of_others())
+    assert found.code == "gpu in use"
+    assert found.message.startswith("2 other processes")
+
+
+def test_the_doctor_names_another_measurement_and_says_what_to_do(monkeypatch):
+    monkeypatch.setattr(doctor, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(lock, "held_by", lambda: "process 7 since then, into there")
+    found = doctor.examine()
+    assert found[0].message == "process 7 since then, into there measures on this machine"
+    assert all(doubt.advice for doubt in found)
+    assert set(codes(found)) >= set(
+        codes(doubts.of_machine(machine.describe(), {}, None, machine.governor()))
+    )

@@ -1,0 +1,37 @@
+"""Made-up roofs in no time, so that a run is its points and what it writes. Its figures mean nothing."""
+
+from __future__ import annotations
+
+from bench import machine, survey
+from bench.records import Roof
+
+RATE = 1e11
+
+
+def roof(kind, size=None, unit="byte/s", sample=RATE, count=1):
+    """One made-up roof."""
+    stamp = "2026-01-01T00:00:00+00:00"
+    return Roof(
+        "cpu", kind, "measured", None, size, 4096, count, "made up", unit, (sample,), (stamp,)
+    )
+
+
+def make(patch):
+    """Have every probe of the machine answer at once, and caches reported as small ones."""
+    patch.setattr(machine, "last_level_bytes", lambda: 256 << 10)
+    patch.setattr(survey, "read_curve", curve)
+    patch.setattr(survey, "writing", lambda *_: [roof("write", 1 << 16)])
+    patch.setattr(survey, "arithmetic", lambda *_: [])
+    patch.setattr(survey, "fastest_products", lambda *_: [])
+    patch.setattr(survey, "calls", lambda *_: [roof("call", unit="s", sample=1e-6)])
+    patch.setattr(survey, "sentinel", lambda *_: roof("read", 1 << 20))
+
+
+def curve(_address, largest, _page_bytes, counts, _seconds, _thorough):
+    """Two levels of memory, at every count of threads."""
+    sizes = [32 << 10 << step for step in range(40) if 32 << 10 << step <= largest]
+    return [
+        roof("read", size, sample=RATE / (1 if size <= 128 << 10 else 4), count=count)
+        for count in counts
+        for size in sizes
+    ]
