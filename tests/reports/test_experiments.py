@@ -52,6 +52,7 @@ def resident(**look):
 
 def test_a_step_that_follows_the_two_roofs_is_bound_by_bandwidth():
     found = one("residency", step(fraction=0.9), resident(fraction=0.9))
+    assert [row.case.residency for row in found.rows] == ["resident", "streamed"]
     assert words(found) == {"bandwidth": SUPPORTS}
     assert set(found.answer("bandwidth").excludes) == {"compute", "overhead"}
     assert found.elasticity.median == pytest.approx(1.0, abs=0.02)
