@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from reports import experiments, roofline, verdict
 from reports.experiments import CONTEST, NAMES
 from reports.judgement import CONTRADICTS, SUPPORTS
+from reports.remember import remembered
 from reports.units import gain
 from reports.verdict import BANDWIDTH, BOTH, CALL, CODE, COMPUTE
 
@@ -29,6 +30,7 @@ LEGEND = (
 """What the marks behind a verdict mean."""
 
 
+@remembered
 def verdicts(profile: Profile) -> dict[str, Verdict]:
     """The verdict of every good point by its key, confirmed where the experiments of the profile confirm it."""
     about: dict[str, list[Outcome]] = {}

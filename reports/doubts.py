@@ -148,13 +148,12 @@ def _unclear(profile: Profile) -> list[Doubt]:
 def _pages(profile: Profile) -> list[Doubt]:
     """Points whose weights lay on pages of another size than the read roof's."""
     found: dict[tuple[int, int], list[str]] = {}
+    of_device: dict[str, set[int]] = {}
+    for roof in profile.roofs:
+        if roof.kind == "read" and roof.page_bytes:
+            of_device.setdefault(roof.device, set()).add(roof.page_bytes)
     for row in roofline.rows(profile):
-        pages = {
-            roof.page_bytes
-            for roof in profile.roofs
-            if (roof.kind, roof.device) == ("read", row.case.device) and roof.page_bytes
-        }
-        own = row.point.page_bytes
+        pages, own = of_device.get(row.case.device, set()), row.point.page_bytes
         if own and pages and own not in pages:
             found.setdefault((own, max(pages)), []).append(row.point.key)
     return [

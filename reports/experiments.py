@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from bench.stats import Estimate
 from reports import judgement, roofline, verdict
 from reports.judgement import APART, CONTRADICTS, SPEEDUPS, SUPPORTS, Answer
+from reports.remember import remembered
 from reports.verdict import BANDWIDTH, CODE, COMPUTE, EXPLAINED
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Outcome:
         return self.answers.get(bound, Answer())
 
 
+@remembered
 def of(profile: Profile) -> tuple[Outcome, ...]:
     """Every experiment that the profile holds both points of, in the order of NAMES and of the points.
 
@@ -144,16 +146,13 @@ def _over(value: Estimate, by: float) -> Estimate:
 
 def _contests(rows: Sequence[Row]) -> Iterator[tuple[Row, Row]]:
     """Each point with the quickest other implementation of its case that reads its weights as often."""
+    by_work: dict[tuple[object, ...], list[Row]] = {}
     for row in rows:
-        others = [
-            other
-            for other in rows
-            if other.case == row.case
-            and other.point.fetched == row.point.fetched
-            and other.seconds.median < row.seconds.median
-        ]
-        if others:
-            yield row, min(others, key=lambda other: other.seconds.median)
+        by_work.setdefault((row.case, row.point.fetched), []).append(row)
+    for row in rows:
+        quickest = min(by_work[row.case, row.point.fetched], key=lambda other: other.seconds.median)
+        if quickest.seconds.median < row.seconds.median:
+            yield row, quickest
 
 
 def _contest(slow: Row, quick: Row) -> Outcome:

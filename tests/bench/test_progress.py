@@ -56,13 +56,15 @@ def test_compiling_is_expected_of_new_cases_of_an_implementation_that_compiled_a
 @pytest.mark.parametrize(
     "path", sorted(GALLERY.glob("*/profile.json")), ids=lambda p: p.parent.name
 )
-def test_on_a_run_as_it_was_measured_it_is_right_within_a_quarter_from_the_first_fifth_on(path):
+def test_on_a_run_of_a_minute_as_it_was_measured_it_is_right_within_a_third_from_the_first_fifth_on(
+    path,
+):
     """Its points' beginnings are known to the second; the last point's end is not, so it is left out."""
     points = records.load(path).points
     began = [datetime.fromisoformat(point.at).timestamp() for point in points]
     took = [after - before for before, after in pairwise(began)]
     planned = [Planned(point.case, point.implementation) for point in points]
-    assert max(errors(planned, took)) < 0.25
+    assert max(errors(planned, took)) < 1 / 3
 
 
 @pytest.mark.parametrize(
