@@ -16,6 +16,7 @@ from bench.stats import Estimate, estimate
 from reports import experiments, headline, roofline, roofs, series, ternary
 from reports.experiments import BYTES, THREADS
 from reports.judgement import CONTRADICTS, SUPPORTS
+from reports.remember import remembered
 from reports.roofline import moved
 from reports.tables import setting
 from reports.units import decimal, gain, giga, percent, percent_range
@@ -89,6 +90,7 @@ class Claim:
         return self.verdict if self.until is None else f"{self.verdict} up to batch {self.until}"
 
 
+@remembered
 def of(profile: Profile) -> tuple[Claim, ...]:
     """The six claims for each device that has points."""
     devices = sorted({point.case.device for point in profile.points})
@@ -96,7 +98,9 @@ def of(profile: Profile) -> tuple[Claim, ...]:
 
 
 def _on(profile: Profile, device: str) -> Iterable[Claim]:
-    here = replace(profile, points=tuple(p for p in profile.points if p.case.device == device))
+    points = tuple(point for point in profile.points if point.case.device == device)
+    # the profile itself where it has no other device: what was derived from it is not derived again
+    here = profile if len(points) == len(profile.points) else replace(profile, points=points)
     whole = [one for one in series.of(here) if one.case.part == "cell"]
     steps = [one for one in whole if one.case.steps == 1]
     lstm = tuple(s for s in steps if (s.case.cell, s.case.phase) == ("lstm", "step"))

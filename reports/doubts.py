@@ -20,9 +20,9 @@ BETWEEN = ", "
 
 def of(profile: Profile) -> tuple[Doubt, ...]:
     """A busy machine first, impossible points, what is missing, the levels, then what was noticed while measuring."""
-    busy = [doubt for doubt in profile.doubts if (doubt.code, doubt.about) == ("load", "run")]
+    first = busy(profile)
     return (
-        *busy,
+        *first,
         *impossible(profile),
         *_incomplete(profile),
         *_unheld(profile),
@@ -30,8 +30,13 @@ def of(profile: Profile) -> tuple[Doubt, ...]:
         *_unclear(profile),
         *_pages(profile),
         *_versions(profile),
-        *(doubt for doubt in profile.doubts if doubt not in busy),
+        *(doubt for doubt in profile.doubts if doubt not in first),
     )
+
+
+def busy(profile: Profile) -> tuple[Doubt, ...]:
+    """What was noticed of other processes that were busy throughout the run."""
+    return tuple(doubt for doubt in profile.doubts if (doubt.code, doubt.about) == ("load", "run"))
 
 
 def impossible(profile: Profile) -> tuple[Doubt, ...]:

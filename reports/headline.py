@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.reader import printable
-from reports import series, verdict
+from reports import doubts, series, verdict
 from reports.tables import dtypes, threads
 from reports.units import gain, percent, percent_range
 
@@ -29,7 +29,7 @@ ARTICLES = {"rnn": "an RNN", "lstm": "an LSTM", "gru": "a GRU"}
 
 def headline(profile: Profile) -> str:
     """What the profile says about its foremost step, in one or two sentences; before them that others were busy."""
-    busy = next((d.message for d in profile.doubts if (d.code, d.about) == ("load", "run")), "")
+    busy = next((doubt.message for doubt in doubts.busy(profile)), "")
     said = (
         f"{busy[0].upper()}{' '.join(busy[1:].split())}: trust no single figure. " if busy else ""
     )

@@ -18,8 +18,10 @@ import onnx.parser
 import onnxruntime as ort
 import torch
 
+from kernels import pytorch_layout
 from kernels.cells import GATE_SUMS, GATES, Weights
 from kernels.contract import Unavailable
+from kernels.onnx_sessions import name_weights, session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,10 +30,10 @@ if TYPE_CHECKING:
 
     from kernels.cells import Inputs
     from kernels.contract import Case
-    from kernels.inputs import Layout
 
 label = "ONNX Runtime"
 reads = {"W": "per_step", "U": "per_step"}
+layout, canonical = pytorch_layout.layout, pytorch_layout.canonical
 
 MOST_SETS = 64
 """Sets of weights, and so sessions with threads of their own, for one case."""
@@ -108,21 +110,6 @@ def packs(case: Case) -> bool:  # noqa: ARG001 - the contract's signature
     return True
 
 
-def layout(case: Case) -> Layout:
-    """W, U, b_w, b_u as PyTorch keeps them; a part takes what it reads and leaves the others empty."""
-    rows = GATES[case.cell] * case.hidden
-    matrices = (
-        ((rows, case.input), (rows, case.hidden)) if case.part != "pointwise" else ((0, 0), (0, 0))
-    )
-    biases = ((rows,), (rows,)) if case.part != "linear" else ((0,), (0,))
-    return matrices + biases
-
-
-def canonical(case: Case, tensors: Sequence[Tensor]) -> Weights:  # noqa: ARG001 - the contract's signature
-    """They are in PyTorch's convention already."""
-    return Weights(*tensors)
-
-
 def prepare(
     case: Case, sets: Sequence[Sequence[Tensor]], inputs: Sequence[Inputs]
 ) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
@@ -136,7 +123,11 @@ def prepare(
     graph = model.graph
     takes = [one.name for one in graph.input]
     outputs = [torch.empty(_shape(one)) for one in graph.output]
-    sessions = [_session(case, model, Weights(*tensors)) for tensors in sets]
+    names = [one.name for one in graph.initializer]
+    sessions = [
+        session(case, model, {name: getattr(Weights(*tensors), name) for name in names})
+        for tensors in sets
+    ]
 
     def bind(w: int, i: int) -> Callable[[], Sequence[Tensor]]:
         binding = sessions[w].io_binding()
@@ -156,20 +147,6 @@ def prepare(
         return call
 
     return bind
-
-
-def _session(case: Case, model: onnx.ModelProto, weights: Weights) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = case.threads
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    names = [one.name for one in model.graph.initializer]
-    # given by address: a model that holds its weights itself may not exceed 2 GiB
-    values = [ort.OrtValue.ortvalue_from_numpy(getattr(weights, name).numpy()) for name in names]
-    options.add_external_initializers(names, values)
-    return ort.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
 
 
 def _model(case: Case) -> onnx.ModelProto:
@@ -200,16 +177,8 @@ def _model(case: Case) -> onnx.ModelProto:
     model = onnx.parser.parse_model(
         f'<ir_version: 9, opset_import: ["" : 18]> step ({told(takes)}) => ({told(gives)}) {{ {body} }}'
     )
-    for name in names:
-        rows = G * H
-        dims = {"W": (rows, I), "U": (rows, H)}.get(name, (rows,))
-        weight = model.graph.initializer.add(
-            name=name,
-            dims=dims,
-            data_type=onnx.TensorProto.FLOAT,
-            data_location=onnx.TensorProto.EXTERNAL,
-        )
-        weight.external_data.add(key="location", value="given when the session is made")
+    dims = {"W": (G * H, I), "U": (G * H, H)}
+    name_weights(model, {name: dims.get(name, (G * H,)) for name in names})
     return model
 
 

@@ -22,6 +22,7 @@ import onnxruntime as ort
 import torch
 
 from kernels.cells import GATES, Weights
+from kernels.onnx_sessions import name_weights, session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -92,15 +93,15 @@ def prepare(
     sessions = [_session(case, tensors) for tensors in sets]
 
     def bind(w: int, i: int) -> Callable[[], Sequence[Tensor]]:
-        session = sessions[w]
+        of_set = sessions[w]
         answer = [torch.empty(T, B, H)] + ([torch.empty(1, B, H)] if case.cell == "lstm" else [])
-        binding = session.io_binding()
-        for one in session.get_inputs():
+        binding = of_set.io_binding()
+        for one in of_set.get_inputs():
             at = getattr(inputs[i], one.name).data_ptr()
             binding.bind_input(one.name, "cpu", 0, np.float32, one.shape, at)
-        for one, tensor in zip(session.get_outputs(), answer, strict=True):
+        for one, tensor in zip(of_set.get_outputs(), answer, strict=True):
             binding.bind_output(one.name, "cpu", 0, np.float32, one.shape, tensor.data_ptr())
-        return partial(_call, partial(session.run_with_iobinding, binding), answer)
+        return partial(_call, partial(of_set.run_with_iobinding, binding), answer)
 
     return bind
 
@@ -111,20 +112,14 @@ def _call(run: Callable[[], None], answer: Sequence[Tensor]) -> Sequence[Tensor]
 
 
 def _session(case: Case, tensors: Sequence[Tensor]) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = case.threads
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     U, b_u, W, b_w = tensors
     weights = {"W": W[None], "U": U[None], "b": torch.cat([b_w, b_u])[None]}
-    values = [ort.OrtValue.ortvalue_from_numpy(tensor.numpy()) for tensor in weights.values()]
-    options.add_external_initializers(list(weights), values)
     model = _model(case, {name: tuple(tensor.shape) for name, tensor in weights.items()})
-    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return session(case, model, weights)
 
 
-def _model(case: Case, weights: dict[str, tuple[int, ...]]) -> bytes:
-    """One operator, its weights named and not contained: a model that holds them may not exceed 2 GiB."""
+def _model(case: Case, weights: dict[str, tuple[int, ...]]) -> onnx.ModelProto:
+    """One operator, its weights named and not contained."""
     T, B, H, I = case.steps, case.batch, case.hidden, case.input  # noqa: E741 - the method's own letters
     takes: dict[str, tuple[int, ...]] = {"x": (T, B, I), "h": (1, B, H)}
     gives: dict[str, tuple[int, ...]] = {"outputs": (T, 1, B, H)}
@@ -134,16 +129,8 @@ def _model(case: Case, weights: dict[str, tuple[int, ...]]) -> bytes:
     model = onnx.parser.parse_model(
         f'<ir_version: 9, opset_import: ["" : 18]> sequence ({_told(takes)}) => ({_told(gives)}) {{ {body} }}'
     )
-    for name, dims in weights.items():
-        weight = model.graph.initializer.add(
-            name=name,
-            dims=dims,
-            data_type=onnx.TensorProto.FLOAT,
-            data_location=onnx.TensorProto.EXTERNAL,
-        )
-        weight.external_data.add(key="location", value="given when the session is made")
-    serialized: bytes = model.SerializeToString()
-    return serialized
+    name_weights(model, weights)
+    return model
 
 
 def _told(shapes: dict[str, tuple[int, ...]]) -> str:

@@ -17,6 +17,7 @@ import openvino as ov
 import torch
 from openvino import opset13 as op
 
+from kernels import pytorch_layout
 from kernels.cells import GATE_SUMS, GATES, Weights
 from kernels.contract import Unavailable
 from kernels.inputs import TORCH_DTYPES
@@ -28,10 +29,10 @@ if TYPE_CHECKING:
 
     from kernels.cells import Inputs
     from kernels.contract import Case
-    from kernels.inputs import Layout
 
 label = "OpenVINO"
 reads = {"W": "per_step", "U": "per_step"}
+layout, canonical = pytorch_layout.layout, pytorch_layout.canonical
 
 MOST_SETS = 64
 """Sets of weights, and so compiled models, for one case."""
@@ -64,21 +65,6 @@ def unavailable(case: Case) -> str | None:
 def packs(case: Case) -> bool:  # noqa: ARG001 - the contract's signature
     """Always: the plugin packs its constants."""
     return True
-
-
-def layout(case: Case) -> Layout:
-    """W, U, b_w, b_u as PyTorch keeps them; a part takes what it reads and leaves the others empty."""
-    rows = GATES[case.cell] * case.hidden
-    matrices = (
-        ((rows, case.input), (rows, case.hidden)) if case.part != "pointwise" else ((0, 0), (0, 0))
-    )
-    biases = ((rows,), (rows,)) if case.part != "linear" else ((0,), (0,))
-    return matrices + biases
-
-
-def canonical(case: Case, tensors: Sequence[Tensor]) -> Weights:  # noqa: ARG001 - the contract's signature
-    """They are in PyTorch's convention already."""
-    return Weights(*tensors)
 
 
 def prepare(

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.functional import linear
 
-from kernels import autograd
-from kernels.cells import GATES, Weights
+from kernels import autograd, pytorch_layout
+from kernels.cells import Weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
     from kernels.cells import Inputs
     from kernels.contract import Case
-    from kernels.inputs import Layout
 
 label = "PyTorch cell"
 reads = {"W": "per_step", "U": "per_step"}
+layout, canonical = pytorch_layout.layout, pytorch_layout.canonical
 
 
 def version() -> str:
@@ -43,21 +43,6 @@ def unavailable(case: Case) -> str | None:
     if case.activations != case.dtype:
         return f"PyTorch's cells take one dtype, not {case.dtype} weights with {case.activations} activations"
     return None
-
-
-def layout(case: Case) -> Layout:
-    """W, U, b_w, b_u as PyTorch keeps them; a part takes what it reads and leaves the others empty."""
-    rows = GATES[case.cell] * case.hidden
-    matrices = (
-        ((rows, case.input), (rows, case.hidden)) if case.part != "pointwise" else ((0, 0), (0, 0))
-    )
-    biases = ((rows,), (rows,)) if case.part != "linear" else ((0,), (0,))
-    return matrices + biases
-
-
-def canonical(case: Case, tensors: Sequence[Tensor]) -> Weights:  # noqa: ARG001 - the contract's signature
-    """They are in PyTorch's convention already."""
-    return Weights(*tensors)
 
 
 def prepare(

@@ -27,8 +27,8 @@ import torch
 from torch import nn
 from torch.nn.functional import linear
 
-from kernels import autograd
-from kernels.cells import GATES, Weights
+from kernels import autograd, pytorch_layout
+from kernels.cells import Weights
 from kernels.contract import Unavailable
 
 if TYPE_CHECKING:
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
     from kernels.cells import Inputs
     from kernels.contract import Case
-    from kernels.inputs import Layout
 
 label = "torch.compile"
 reads = {"W": "per_step", "U": "per_step"}
+layout, canonical = pytorch_layout.layout, pytorch_layout.canonical
 
 MOST_SETS = 16
 """Sets of weights that are compiled for one case, about a second each."""
@@ -93,21 +93,6 @@ def _no_compiler() -> str | None:
 def packs(case: Case) -> bool:
     """Inference alone: weights that are trained are no constants."""
     return case.phase == "step"
-
-
-def layout(case: Case) -> Layout:
-    """W, U, b_w, b_u as PyTorch keeps them; a part takes what it reads and leaves the others empty."""
-    rows = GATES[case.cell] * case.hidden
-    matrices = (
-        ((rows, case.input), (rows, case.hidden)) if case.part != "pointwise" else ((0, 0), (0, 0))
-    )
-    biases = ((rows,), (rows,)) if case.part != "linear" else ((0,), (0,))
-    return matrices + biases
-
-
-def canonical(case: Case, tensors: Sequence[Tensor]) -> Weights:  # noqa: ARG001 - the contract's signature
-    """They are in PyTorch's convention already."""
-    return Weights(*tensors)
 
 
 def prepare(

@@ -80,10 +80,7 @@ def test_nothing_is_left_beside_the_file(write, tmp_path):
 
 @pytest.mark.parametrize("lacking", ["label", "reads", *implementations.FUNCTIONS])
 def test_what_the_contract_asks_for_and_is_missing_is_named(write, lacking):
-    text = GOOD.replace(f"\n{lacking} = ", "\nother = ").replace(
-        f"\ndef {lacking}(", "\ndef other("
-    )
-    line = refused(write(text))
+    line = refused(write(f"{GOOD}\ndel {lacking}\n"))
     assert f"lacks {lacking}: see kernels/README.md" in line
     assert "mine.py" in line
 
