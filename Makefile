@@ -34,7 +34,7 @@ report: $(STAMP) | .cache/tmp ## measure this machine with the quick suite; prin
 	@$(BIN)/python -m pytest --benchmark-only $(ARGS)
 
 test: $(STAMP) | .cache/tmp ## run the tests; needs no network once installed
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadgroup $(ARGS)
 
 lint: $(STAMP) | .cache/tmp ## check format, rules and types
 	@$(BIN)/python -m ruff format --check .

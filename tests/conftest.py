@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import hypothesis
@@ -14,6 +15,11 @@ hypothesis.settings.register_profile("tests", deadline=None, derandomize=True, d
 hypothesis.settings.load_profile("tests")
 
 HERE = Path(__file__).parent
+
+for name in [name for name in os.environ if name.startswith("PYTEST_XDIST_")]:
+    del os.environ[
+        name
+    ]  # a process that a test starts is no worker: pytest-benchmark would not measure in it
 
 
 @pytest.fixture(autouse=True)

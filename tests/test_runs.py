@@ -11,6 +11,8 @@ import pytest
 
 from bench import records
 
+pytestmark = pytest.mark.xdist_group("runs")  # one run at a time on a machine
+
 ROOT = Path(__file__).parents[1]
 TINY = """
 why = "a few points, for tests"

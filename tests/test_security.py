@@ -62,6 +62,7 @@ def watched(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("runs")  # one run at a time on a machine
 def test_a_run_and_its_report_open_no_socket(tmp_path, watched):
     path = tmp_path / "one.toml"
     path.write_text(ONE_POINT)
