@@ -1,7 +1,8 @@
 """The compiled step of `numba_fused`: threads share blocks of packed weights; sums and gates stay with the thread.
 
 What a step is compiled for reaches the functions as literals. They are functions of this module, not closures: numba
-does not find a closure over a compiled function in its cache again.
+does not find a closure over a compiled function in its cache again. Only whole steps are kept there, each in its own
+file: two processes that add variants of one function at once may take one number for both.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numba import carray, prange, types, uintp
 from numba.extending import intrinsic
 
 from kernels.cells import GATES
+from kernels.compiled import for_all_threads, named
 from kernels.vector_gates import gates
 from kernels.vectors import DEPTH, DIGITS, LANES, LARGEST_DIGITS, LINE_BYTES, products, split
 
@@ -64,7 +66,7 @@ def _compile(shape: Shape) -> Callable[..., None]:
     element = 2 if activations == "bfloat16" else 4
     order = _order(shape)
 
-    @numba.njit(parallel=True, nogil=True, cache=True)
+    @for_all_threads(*shape)
     def step(
         weights, scales, biases, x, h, state, new_h, new_c, B, I, H, threads, in_place,
         work, sums_bytes, x_bytes, h_bytes, work_bytes,
@@ -79,10 +81,10 @@ def _compile(shape: Shape) -> Callable[..., None]:
                 cell, kind, activations, G, N, most, streams, ahead, depth, digits, element, bias_bytes, order,
             )  # fmt: skip
 
-    return step  # type: ignore[no-any-return] # numba publishes no types
+    return step
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True)
 def _share(
     thread, threads, counter, weights, scales, biases, x, h, state, new_h, new_c, B, I, H,
     in_place, work, sums_bytes, x_bytes, h_bytes,
@@ -112,7 +114,7 @@ def _share(
         block = threads * each * streams + _take(counter)
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True)
 def _blocks_at(
     S, first, each, weights, scales, biases, x, h, state, new_h, new_c, B, I, H, x_bytes, h_bytes, sums, steps,
     cell, kind, activations, G, N, most, ahead, depth, digits, element, bias_bytes,
@@ -172,7 +174,7 @@ def _pointer(_typing: Any, address: Any, kind: Any) -> Any:
     return signature, generate
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True)
 def _digits(source, count, target, b, most, record):
     """One sequence in digits; into its record what a unit is worth, and 128 times the sums of both digits.
 
@@ -202,7 +204,7 @@ def _digits(source, count, target, b, most, record):
     excess[1], excess[2] = 128 * high_sum, 128 * low_sum
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True)
 def _largest(bits):
     """The bits of the largest of these floats without their signs; no number is above infinity."""
     largest = np.int32(0)
@@ -214,14 +216,14 @@ def _largest(bits):
 def _copying(given_as: Any, wanted_as: Any, depth: int, shift: int) -> Callable[..., None]:
     """Compile what brings one sequence's activations into groups [turns][sequences] of `depth` neighbours."""
 
-    @numba.njit(nogil=True, cache=True)
     def copy(source, count, target, b, most):
         given = carray(_pointer(source, given_as), (count,))
         wanted = carray(_pointer(target, wanted_as), ((count + depth - 1) // depth, most, depth))
         for k in range(count):
             wanted[k // depth, b, k % depth] = wanted_as(given[k]) << shift
 
-    return copy  # type: ignore[no-any-return] # numba publishes no types
+    variant = (np.dtype(given_as), np.dtype(wanted_as), depth, shift)
+    return numba.njit(nogil=True)(named(copy, *variant))  # type: ignore[no-any-return] # numba publishes no types
 
 
 _copy_1 = _copying(np.uint32, np.uint32, 1, 0)
@@ -238,7 +240,7 @@ def _order(shape: Shape) -> int:
     return 5 if widened else _ORDERS[shape.kind]
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True)
 def _arrange(order, source, target, pass_bytes, records, B, count, most, element):
     """Bring activations (B, count) into the order in which the products read them, pass by pass.
 

@@ -13,7 +13,11 @@ _KERNELS = _HERE.parents[1] / "kernels"
 _DIGEST = hashlib.sha256(
     b"".join(
         path.read_bytes()
-        for path in (*sorted(_HERE.glob("*.py")), *sorted(_KERNELS.glob("vector*.py")))
+        for path in (
+            *sorted(_HERE.glob("*.py")),
+            *sorted(_KERNELS.glob("vector*.py")),
+            _KERNELS / "compiled.py",
+        )
     )
 ).hexdigest()[:12]
 _BASE = os.environ.get("NUMBA_CACHE_DIR", str(_HERE.parents[1] / ".cache" / "numba"))

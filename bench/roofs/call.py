@@ -9,6 +9,8 @@ import numba
 import numpy as np
 from numba import prange
 
+from kernels.compiled import for_all_threads
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -18,7 +20,7 @@ UNIT = "s"
 
 @cache
 def _compiled() -> Callable[..., None]:
-    @numba.njit(parallel=True, nogil=True, cache=True)
+    @for_all_threads()
     def region(threads: Any, out: Any) -> None:
         for thread in prange(threads):
             out[thread * 16] = 1.0
@@ -39,12 +41,12 @@ def prepare(threads: int) -> Callable[[int], None]:
 
 @cache
 def _roll_call() -> Callable[..., None]:
-    @numba.njit(parallel=True, nogil=True, cache=True)
-    def region(threads: Any, out: Any) -> None:
+    @for_all_threads()
+    def roll_call(threads: Any, out: Any) -> None:
         for thread in prange(threads):
             out[thread] = numba.get_thread_id()
 
-    return region
+    return roll_call
 
 
 def workers(threads: int) -> int:

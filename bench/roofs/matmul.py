@@ -15,6 +15,7 @@ import numba
 import torch
 from numba import prange, uintp
 
+from kernels.compiled import for_all_threads
 from kernels.inputs import TORCH_DTYPES, Arena
 from kernels.vectors import DEPTH, DIGITS, LANES, LINE_BYTES, products, registers, runs
 
@@ -139,7 +140,7 @@ _COMPILED: dict[tuple[Tile, str], Callable[..., None]] = {}
 def _compile(variant: Tile, kind: str) -> Callable[..., None]:
     vectors, batch = variant
 
-    @numba.njit(parallel=True, nogil=True, cache=True)
+    @for_all_threads(*variant, kind)
     def multiply(start: Any, each: Any, weights: Any, inputs: Any, threads: Any) -> None:
         for thread in prange(threads):
             at = uintp(start) + uintp(thread * each)

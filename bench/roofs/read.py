@@ -10,11 +10,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numba
 import numpy as np
 from numba import prange, uintp
 
 from bench.roofs.vector import chunk_bytes, sum_segments
+from kernels.compiled import for_all_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +53,7 @@ def _compile(variant: Variant) -> Callable[..., None]:
     streams, unroll, width, ahead = variant
     chunk = chunk_bytes(streams, unroll, width)
 
-    @numba.njit(parallel=True, nogil=True, cache=True)
+    @for_all_threads(*variant)
     def read(
         address: Any, size: Any, sets: Any, times: Any, threads: Any, passes: Any, sums: Any
     ) -> None:

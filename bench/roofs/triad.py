@@ -7,11 +7,11 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import numba
 from numba import float32, prange, uintp
 
 from bench.roofs.vector import chunk_bytes, scale_add
 from bench.roofs.write import UNROLL, VARIANTS, WIDTH, Variant
+from kernels.compiled import for_all_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ def _compiled(variant: Variant) -> Callable[..., None]:
     around = variant.around
     chunk = chunk_bytes(1, UNROLL, WIDTH)
 
-    @numba.njit(parallel=True, nogil=True, cache=True)
+    @for_all_threads(*variant)
     def triad(address: Any, size: Any, threads: Any, passes: Any) -> None:
         for thread in prange(threads):
             share = size // 3 // threads // chunk * chunk

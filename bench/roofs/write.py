@@ -7,10 +7,10 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numba
 from numba import float32, prange, uintp
 
 from bench.roofs.vector import chunk_bytes, fill
+from kernels.compiled import for_all_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ def _compiled(variant: Variant) -> Callable[..., None]:
     around = variant.around
     chunk = chunk_bytes(1, UNROLL, WIDTH)
 
-    @numba.njit(parallel=True, nogil=True, cache=True)
+    @for_all_threads(*variant)
     def write(address: Any, size: Any, threads: Any, passes: Any) -> None:
         for thread in prange(threads):
             share = size // threads // chunk * chunk
