@@ -15,8 +15,8 @@ def for_all_threads(*variant: object) -> Callable[[Callable[..., None]], Callabl
     """Decorate a function that compiles for this variant; the next process finds it compiled.
 
     numba names compiled closures by their function and a count of its own process. Of two closures of one function that
-    two processes compiled, a third may find one and call the other: a wrong answer, kept (numba's issue 10128; METHODOLOGY
-    has the figure). So the variant is in the name.
+    two processes compiled, a third may find one and call the other: a wrong answer, kept (numba's issue 10128; figures
+    are in METHODOLOGY). So the variant is in the name.
     """
 
     return lambda function: numba.njit(parallel=True, nogil=True, cache=True)(
