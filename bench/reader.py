@@ -120,15 +120,21 @@ def read(kind: Any, data: object, where: str) -> Any:
             samples = tuple(data)
             if all(map(math.isfinite, samples)):
                 return samples
+        plain = _plain(arguments[0])
         return tuple(
-            read(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(data)
+            item if _stands(item, plain) else read(arguments[0], item, f"{where}[{index}]")
+            for index, item in enumerate(data)
         )
     if origin is dict:
         if not isinstance(data, dict):
             raise _bad(where, data, "an object")
         for key in data:
             _short(key, where)
-        return {key: read(arguments[1], value, f"{where}.{key}") for key, value in data.items()}
+        plain = _plain(arguments[1])
+        return {
+            key: value if _stands(value, plain) else read(arguments[1], value, f"{where}.{key}")
+            for key, value in data.items()
+        }
     if (
         kind is float
         and isinstance(data, int | float)
@@ -155,12 +161,16 @@ def _read_record(kind: Any, data: object, where: str) -> Any:
     if not isinstance(data, dict):
         raise _bad(where, data, "an object")
     hints = _hints(kind)
-    known = {f.name for f in fields(kind)}
-    unknown = sorted(str(key) for key in data.keys() - known)
+    unknown = sorted(str(key) for key in data.keys() - hints.keys())
     if unknown:
         msg = f"{where}: unknown field {unknown[0][:60]!r}"
         raise BadFile(msg)
-    values = {name: read(hints[name], value, f"{where}.{name}") for name, value in data.items()}
+    values = {
+        name: value
+        if _stands(value, hints[name][1])
+        else read(hints[name][0], value, f"{where}.{name}")
+        for name, value in data.items()
+    }
     try:
         return kind(**values)
     except InvalidCase as error:
@@ -178,8 +188,28 @@ def _parts(kind: Any) -> tuple[Any, tuple[Any, ...]]:
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
+def _hints(kind: type) -> dict[str, tuple[Any, frozenset[type]]]:
+    """Of each field of a record, its type and what stands for itself there."""
+    hints = typing.get_type_hints(kind)
+    return {each.name: (hints[each.name], _plain(hints[each.name])) for each in fields(kind)}
+
+
+@cache
+def _plain(kind: Any) -> frozenset[type]:
+    """The types whose values stand for themselves where `kind` is asked for."""
+    origin, arguments = _parts(kind)
+    asked = arguments if origin in (typing.Union, types.UnionType) else (kind,)
+    return frozenset(asked) & {str, int, float, bool, type(None)}
+
+
+def _stands(value: Any, plain: frozenset[type]) -> bool:
+    """Whether a value is good as it is. Nearly all are, and a name for each costs more than the look at it."""
+    found = type(value)
+    if found not in plain:
+        return False
+    if found is float:
+        return math.isfinite(value)
+    return found is not str or len(value) <= LONGEST_TEXT
 
 
 def _is_finite(number: float) -> bool:

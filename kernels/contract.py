@@ -5,7 +5,7 @@ Standard library only, so that the report can read cases without loading torch.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 CELLS = ("rnn", "lstm", "gru")
@@ -29,6 +29,19 @@ a case's. int8's is that of weights with activations in enough digits of 8 bits 
 
 LARGEST_SIZE = 1 << 20
 """Largest hidden, input or batch size accepted: beyond it a size is taken for a slip of the hand."""
+
+_WORDS = (
+    ("cell", CELLS),
+    ("part", PARTS),
+    ("phase", PHASES),
+    ("dtype", DTYPES),
+    ("activations", tuple(dict.fromkeys(ACTIVATIONS.values()))),
+    ("accumulate", ("float32",)),
+    ("residency", RESIDENCIES),
+    ("device", DEVICES),
+)
+_SIZES = (("hidden", 1), ("input", 1), ("batch", 1), ("threads", 0), ("steps", 1))
+"""What a field of a case may hold: one of these words, or a whole number from this one on."""
 
 
 class Unavailable(Exception):
@@ -75,27 +88,12 @@ class Case:
 
     def __post_init__(self) -> None:
         """Refuse values that no implementation could mean. Raises InvalidCase."""
-        for field, known in (
-            ("cell", CELLS),
-            ("part", PARTS),
-            ("phase", PHASES),
-            ("dtype", DTYPES),
-            ("activations", tuple(dict.fromkeys(ACTIVATIONS.values()))),
-            ("accumulate", ("float32",)),
-            ("residency", RESIDENCIES),
-            ("device", DEVICES),
-        ):
+        for field, known in _WORDS:
             value = getattr(self, field)
             if value not in known:
                 msg = f"{field} {value!r} is unknown: use one of {', '.join(known)}"
                 raise InvalidCase(msg)
-        for field, least in (
-            ("hidden", 1),
-            ("input", 1),
-            ("batch", 1),
-            ("threads", 0),
-            ("steps", 1),
-        ):
+        for field, least in _SIZES:
             value = getattr(self, field)
             if not isinstance(value, int) or isinstance(value, bool):
                 msg = f"{field} {value!r} is not a whole number"
@@ -134,4 +132,4 @@ class Case:
 
     def to_dict(self) -> dict[str, Any]:
         """The case as it stands in a profile."""
-        return asdict(self)
+        return {field.name: getattr(self, field.name) for field in fields(self)}

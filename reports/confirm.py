@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reports import experiments, roofline, verdict
+from reports import experiments, verdict
 from reports.experiments import CONTEST, NAMES
 from reports.judgement import CONTRADICTS, SUPPORTS
 from reports.remember import remembered
@@ -38,8 +38,8 @@ def verdicts(profile: Profile) -> dict[str, Verdict]:
         for key in outcome.about:
             about.setdefault(key, []).append(outcome)
     return {
-        row.point.key: confirmed(verdict.of(row), about.get(row.point.key, ()))
-        for row in roofline.rows(profile)
+        row.point.key: confirmed(found, about.get(row.point.key, ()))
+        for row, found in verdict.readings(profile)
     }
 
 

@@ -48,8 +48,8 @@ def impossible(profile: Profile) -> tuple[Doubt, ...]:
             f"reaches {percent_range(row.fraction)} of its roof: the roof or the modelled bytes are wrong",
             "measure again; if it stays, trust no figure of this series and report it",
         )
-        for row in roofline.rows(profile)
-        if verdict.of(row).name == "impossible"
+        for row, found in verdict.readings(profile)
+        if found.name == "impossible"
     )
 
 
@@ -72,11 +72,11 @@ def _incomplete(profile: Profile) -> list[Doubt]:
             f"{point.status}: {point.reason or 'no reason was recorded'}",
             "nothing is known of these cases; no series passes over them",
         )
-        for point in sorted(profile.points, key=roofline.order)
+        for point in roofline.ordered(profile)
         if point.status == "failed"
     ]
     skipped: dict[str, list[str]] = {}
-    for point in sorted(profile.points, key=roofline.order):
+    for point in roofline.ordered(profile):
         if point.status == "skipped":
             skipped.setdefault(point.reason or "no reason was recorded", []).append(point.key)
     found += [
@@ -94,8 +94,7 @@ def _incomplete(profile: Profile) -> list[Doubt]:
 def _unheld(profile: Profile) -> list[Doubt]:
     """Good points that could not be held against a roof, by what was missing."""
     reasons: dict[str, list[str]] = {}
-    for row in roofline.rows(profile):
-        found = verdict.of(row)
+    for row, found in verdict.readings(profile):
         if found.name == "unknown":
             reasons.setdefault(found.reason, []).append(row.point.key)
     return [

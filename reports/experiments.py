@@ -12,12 +12,14 @@ contest    the same case by a quicker implementation, which shows that the machi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from itertools import combinations, pairwise
 from math import log
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from bench.stats import Estimate
+from kernels.contract import Case
 from reports import judgement, roofline, verdict
 from reports.judgement import APART, CONTRADICTS, SPEEDUPS, SUPPORTS, Answer
 from reports.remember import remembered
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from bench.records import Profile
-    from kernels.contract import Case
     from reports.judgement import Held
     from reports.roofline import Row
 
@@ -71,8 +72,8 @@ def of(profile: Profile) -> tuple[Outcome, ...]:
     """
     sound = (
         row
-        for row in roofline.rows(profile)
-        if verdict.of(row).name not in ("unknown", "impossible")
+        for row, found in verdict.readings(profile)
+        if found.name not in ("unknown", "impossible")
     )
     held = [judgement.held(profile, row) for row in sound]
     of_one_stage = [one for one in held if one.row.point.projection is None]
@@ -83,28 +84,29 @@ def of(profile: Profile) -> tuple[Outcome, ...]:
 
 def _pairs(held: Sequence[Held]) -> Iterator[tuple[str, Held, Held]]:
     """Points of one implementation that differ in one thing."""
-    for group in _groups(held, residency="resident"):
+    for group in _groups(held, "residency"):
         by_residency = {one.row.case.residency: one for one in group}
         if len(by_residency) == 2:
             yield RESIDENCY, by_residency["resident"], by_residency["streamed"]
-    for group in _groups(held, dtype="float32", activations="float32"):
+    for group in _groups(held, "dtype", "activations"):
         for one, other in combinations(sorted(group, key=_weights, reverse=True), 2):
             if one.row.case.dtype != other.row.case.dtype:
                 yield BYTES, one, other
-    for group in _groups(held, batch=1):
+    for group in _groups(held, "batch"):
         for one, other in pairwise(sorted(group, key=lambda one: one.row.case.batch)):
             yield BATCH, one, other
-    for group in _groups(held, threads=1):
+    for group in _groups(held, "threads"):
         by_threads = {one.row.case.threads: one for one in group}
         if 1 in by_threads and max(by_threads) > 1:
             yield THREADS, by_threads[1], by_threads[max(by_threads)]
 
 
-def _groups(held: Sequence[Held], **same: object) -> list[list[Held]]:
-    found: dict[tuple[Case, str], list[Held]] = {}
+def _groups(held: Sequence[Held], *differ: str) -> list[list[Held]]:
+    """Points of one implementation whose cases are alike but for these fields."""
+    same = attrgetter(*(each.name for each in fields(Case) if each.name not in differ))
+    found: dict[tuple[object, str], list[Held]] = {}
     for one in held:
-        key = (replace(one.row.case, **same), one.row.point.implementation)  # type: ignore[arg-type]
-        found.setdefault(key, []).append(one)
+        found.setdefault((same(one.row.case), one.row.point.implementation), []).append(one)
     return list(found.values())
 
 

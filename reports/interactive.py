@@ -6,7 +6,6 @@ more than any picture shows.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from reports import doubts, plots, roofline, roofs, tables
@@ -36,7 +35,7 @@ def data(profile: Profile) -> dict[str, Any]:
     held = tables.held(profile)
     columns: dict[str, list[Any]] = {name: [] for name in ("series", "batch", "verdict", "counted")}
     for row in rows:
-        key = (replace(row.case, batch=1), row.point.implementation, row.point.fetched)
+        key = (grouped.alone(row.case), row.point.implementation, row.point.fetched)
         found = held[row.point.key][1]
         said = (found.marked, found.reason)
         columns["series"].append(series.setdefault(key, len(series)))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import atan, degrees, inf, log10
 from typing import TYPE_CHECKING, Any
 
-from reports import marks, plots, roofs
+from reports import marks, plots, roofs, series
 from reports import roofline as model
 from reports.marks import DASHED, Line, Mark
 from reports.plots import INK, MUTED, PAPER, trimmed
@@ -141,15 +141,15 @@ def _panel(
     by_size = plots.markers({point.case.hidden for point in profile.points})
     joined: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        joined.setdefault((replace(row.case, batch=1), row.point.implementation), []).append(row)
+        joined.setdefault((series.alone(row.case), row.point.implementation), []).append(row)
     lines = [
         Line(
-            tuple(_mark(row) for row in sorted(series, key=lambda row: row.case.batch)),
+            tuple(_mark(row) for row in sorted(alike, key=lambda row: row.case.batch)),
             by_colour[implementation],
             by_size[case.hidden],
             dashed=case.dtype != "float32",
         )
-        for (case, implementation), series in joined.items()
+        for (case, implementation), alike in joined.items()
     ]
     marks.draw(ax, lines, many=many)
 

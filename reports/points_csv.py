@@ -52,7 +52,7 @@ def lines(profile: Profile) -> list[dict[str, object]]:
     known = tables.held(profile)
     return [
         _line(profile, point, *known.get(point.key, (None, None)))
-        for point in sorted(profile.points, key=roofline.order)
+        for point in roofline.ordered(profile)
     ]
 
 

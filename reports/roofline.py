@@ -63,8 +63,14 @@ class Row:
 @remembered
 def rows(profile: Profile) -> tuple[Row, ...]:
     """A row for every good point, in the order of `order`."""
-    good = [point for point in profile.points if point.status == "ok" and point.seconds]
-    return tuple(row(profile, point) for point in sorted(good, key=order))
+    good = (point for point in ordered(profile) if point.status == "ok" and point.seconds)
+    return tuple(row(profile, point) for point in good)
+
+
+@remembered
+def ordered(profile: Profile) -> tuple[Point, ...]:
+    """Every planned point, good or not, in the order of `order`."""
+    return tuple(sorted(profile.points, key=order))
 
 
 def counted_intensity(row: Row) -> float | None:

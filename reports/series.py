@@ -6,6 +6,7 @@ Points are compared by time x paired read roof, never by raw time: the machine's
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -77,17 +78,23 @@ class Share:
     flops: float
 
 
+@lru_cache(1 << 14)
+def alone(case: Case) -> Case:
+    """The case of one sequence, by which points that differ in their batch are known to be one series."""
+    return replace(case, batch=1)
+
+
 @remembered
 def of(profile: Profile) -> tuple[Series, ...]:
     """Every series with a good point, in the order of its first."""
     planned: dict[tuple[Case, str], list[int]] = {}
     for point in profile.points:
-        key = (replace(point.case, batch=1), point.implementation)
+        key = (alone(point.case), point.implementation)
         planned.setdefault(key, []).append(point.case.batch)
     verdicts = confirm.verdicts(profile)
     found: dict[tuple[Case, str], list[Row]] = {}
     for row in roofline.rows(profile):
-        key = (replace(row.case, batch=1), row.point.implementation)
+        key = (alone(row.case), row.point.implementation)
         found.setdefault(key, []).append(row)
     return tuple(
         _series(

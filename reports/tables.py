@@ -50,7 +50,6 @@ class Table:
 
 def points(profile: Profile) -> Table:
     """Every planned point, good or not; one unit per column."""
-    ordered = sorted(profile.points, key=roofline.order)
     unit, factor = time_unit(row.seconds.median for row in roofline.rows(profile))
     codes: dict[str, set[str]] = {}
     for doubt in doubts.of(profile):
@@ -72,7 +71,7 @@ def points(profile: Profile) -> Table:
     header += ("95 % interval", "verdict", "doubts")
     rows = []
     known = held(profile)
-    for point in ordered:
+    for point in roofline.ordered(profile):
         row, found = known.get(point.key, (None, None))
         verdict_or_reason = found.marked if found else outcome(point)
         doubted = ", ".join(sorted(codes.get(point.key, ())))
@@ -93,7 +92,7 @@ def closing(profile: Profile) -> RichTable:
     many_threads = len({point.case.threads for point in profile.points}) > 1
     before = None
     known = held(profile)
-    for point in sorted(profile.points, key=roofline.order):
+    for point in roofline.ordered(profile):
         case = short(point.case) + (f" t{point.case.threads}" if many_threads else "")
         if before not in (None, case):
             grid.add_section()

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
+from reports import roofline
+from reports.remember import remembered
 from reports.units import gain
 
 if TYPE_CHECKING:
+    from bench.records import Profile
     from bench.stats import Estimate
     from reports.roofline import Row
 
@@ -85,6 +88,12 @@ class Verdict:
     def mark(self) -> str:
         """Confirmed or not, as one sign."""
         return CONFIRMED if self.confirmed else MARK
+
+
+@remembered
+def readings(profile: Profile) -> tuple[tuple[Row, Verdict], ...]:
+    """Every good point with its verdict, read by itself."""
+    return tuple((row, of(row)) for row in roofline.rows(profile))
 
 
 def of(row: Row) -> Verdict:
