@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reports import (
+    beside,
     doubts,
     headline,
     html,
@@ -23,6 +24,9 @@ from reports.profiles import HOME
 
 if TYPE_CHECKING:
     from bench.records import Profile
+
+MANY = 2000
+"""Of more points than this the pictures are drawn beside the tables: they take seconds."""
 
 CHECKOUT = HOME.parent
 METHODOLOGY = CHECKOUT / "bench" / "METHODOLOGY.md"
@@ -58,14 +62,15 @@ def build(profile: Profile, out: Path, source: str | None = None, *, alone: bool
 def _write(profile: Profile, draft: Path, command: str, methodology: str | None) -> None:
     pictures = draft / "plots"
     pictures.mkdir()
+    data = interactive.data(profile)
+    with beside.forked(plots.pieces(profile, pictures) if len(profile.points) > MANY else ()):
+        text = points_csv.points_csv(profile)
+        (draft / "points.csv").write_text(text, encoding="utf-8", newline="")
     names = plots.save_all(profile, pictures)
     document = page.document(profile, names, command, methodology)
     (draft / "report.md").write_text(markdown.render(document), encoding="utf-8")
-    (draft / "points.csv").write_text(points_csv.points_csv(profile), encoding="utf-8", newline="")
     drawn = {name: (pictures / f"{name}.svg").read_text(encoding="utf-8") for name in names}
-    (draft / "report.html").write_text(
-        html.render(document, drawn, interactive.data(profile)), encoding="utf-8"
-    )
+    (draft / "report.html").write_text(html.render(document, drawn, data), encoding="utf-8")
 
 
 def _command(out: Path, source: str | None) -> str:

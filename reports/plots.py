@@ -10,10 +10,12 @@ from __future__ import annotations
 import sys
 import warnings
 from contextlib import contextmanager
+from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from matplotlib.axes import Axes
@@ -72,6 +74,18 @@ STYLE: dict[str, Any] = {
 }
 
 
+MODULES = {
+    "roofline": "reports.plot_roofline",
+    "time_roofline": "reports.plot_time_roofline",
+    "time_against_batch": "reports.plot_time",
+    "bandwidth_against_working_set": "reports.plot_bandwidth",
+}
+"""Where each picture is drawn, by a function of its name."""
+NAMES = tuple(MODULES)
+LAST = "svg"
+"""Of a picture's three files, the one that is written last."""
+
+
 @contextmanager
 def style() -> Iterator[None]:
     """The look of all pictures, drawn without a display unless a notebook has chosen one; it is put back after."""
@@ -86,38 +100,50 @@ def style() -> Iterator[None]:
 
 
 def save_all(profile: Profile, folder: Path) -> list[str]:
-    """Write each picture as SVG, PNG and PDF into `folder`. Returns the names of those there was data for."""
+    """Write each picture as SVG, PNG and PDF into `folder`, if it is not there yet.
+
+    Returns the names of those there was data for.
+    """
+    return [name for name in NAMES if _is_there(name, folder) or _save(profile, folder, name)]
+
+
+def pieces(profile: Profile, folder: Path) -> list[Callable[[], object]]:
+    """The pictures in two parts that take alike long to write; what is asked of a profile is asked before."""
+    return [partial(_save_each, profile, folder, names) for names in (NAMES[:1], NAMES[1:])]
+
+
+def _save_each(profile: Profile, folder: Path, names: Sequence[str]) -> None:
+    for name in names:
+        _save(profile, folder, name)
+
+
+def _is_there(name: str, folder: Path) -> bool:
+    return (folder / f"{name}.{LAST}").is_file()
+
+
+def _save(profile: Profile, folder: Path, name: str) -> bool:
+    """Write one picture; says whether there was anything to draw. The file named `LAST` appears when it is whole."""
     import matplotlib.pyplot as plt
     from matplotlib.text import Text
 
-    from reports.plot_bandwidth import bandwidth_against_working_set
-    from reports.plot_roofline import roofline
-    from reports.plot_time import time_against_batch
-    from reports.plot_time_roofline import time_roofline
-
-    names = []
-    for name, draw in (
-        ("roofline", roofline),
-        ("time_roofline", time_roofline),
-        ("time_against_batch", time_against_batch),
-        ("bandwidth_against_working_set", bandwidth_against_working_set),
-    ):
-        with style():
-            drawn = draw(profile)
-            if drawn is None:
-                continue
-            figure = figure_of(drawn)
-            for text in figure.findobj(Text):
-                # A ligature is a glyph beyond the alphabet: "float32" would need a second font within the PDF.
-                text.set_fontfeatures(("-liga",))
-            _lay_out(figure)
-            # No dates: the same profile gives the same files.
-            figure.savefig(folder / f"{name}.svg", metadata={"Date": None}, dpi=IMAGE_DPI)
-            figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None}, dpi=IMAGE_DPI)
-            figure.savefig(folder / f"{name}.png", dpi=DPI, pil_kwargs={"compress_level": 3})
-            plt.close(figure)
-        names.append(name)
-    return names
+    draw = getattr(import_module(MODULES[name]), name)
+    with style():
+        drawn = draw(profile)
+        if drawn is None:
+            return False
+        figure = figure_of(drawn)
+        for text in figure.findobj(Text):
+            # A ligature is a glyph beyond the alphabet: "float32" would need a second font within the PDF.
+            text.set_fontfeatures(("-liga",))
+        _lay_out(figure)
+        # No dates: the same profile gives the same files.
+        figure.savefig(folder / f"{name}.png", dpi=DPI, pil_kwargs={"compress_level": 3})
+        figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None}, dpi=IMAGE_DPI)
+        draft = folder / f".{name}.{LAST}"
+        figure.savefig(draft, metadata={"Date": None}, dpi=IMAGE_DPI, format=LAST)
+        draft.replace(folder / f"{name}.{LAST}")
+        plt.close(figure)
+    return True
 
 
 def _lay_out(figure: Figure) -> None:

@@ -172,9 +172,11 @@ def test_very_many_marks_are_one_image_each_of_them_drawn(made, tmp_path, monkey
     monkeypatch.setattr("reports.marks.MANY", 3)
     axes = roofline(made)
     assert sum(len(ln.get_xdata()) for ln in axes[0, 0].lines if ln.get_marker() == "o") == 6
-    plots.save_all(made, tmp_path)
+    many = tmp_path / "many"
+    many.mkdir()
+    plots.save_all(made, many)
     for name in ("roofline", "time_roofline", "time_against_batch"):
-        text = (tmp_path / f"{name}.svg").read_text()
+        text = (many / f"{name}.svg").read_text()
         assert "<image" in text
         assert "</text>" in text
 
@@ -233,8 +235,17 @@ def test_files_are_reproducible_and_their_text_is_text(made, tmp_path):
     assert "&lt;script&gt;$x^2$_</text>" in first
     assert "<script" not in first
     assert not re.search(r"<dc:date>", first)
-    plots.save_all(small, tmp_path)
-    assert (tmp_path / "roofline.svg").read_text() == first
+    again = tmp_path / "again"
+    again.mkdir()
+    for piece in plots.pieces(small, again):
+        piece()
+    for name in names:
+        assert (again / f"{name}.svg").read_text() == (tmp_path / f"{name}.svg").read_text()
+    (again / "roofline.svg").write_text("there already")
+    (again / "time_roofline.svg").unlink()
+    assert plots.save_all(small, again) == names
+    assert (again / "roofline.svg").read_text() == "there already"
+    assert (again / "time_roofline.svg").is_file()
 
 
 def test_an_implementation_keeps_its_colour(made):
