@@ -36,6 +36,9 @@ THEMED = {
 FIRST_ROWS = 400
 """Rows of a table that stand in the page as such; the rest are data that its script shows (as `ROWS_AT_ONCE` does)."""
 
+LONG = 24
+"""A table of more rows than this can be filtered."""
+
 
 def render(document: Document, pictures: dict[str, str], data: dict[str, Any] | None = None) -> str:
     """The page; `pictures` are the SVG files' texts by name, `data` is what `interactive.data` gives.
@@ -63,6 +66,7 @@ def render(document: Document, pictures: dict[str, str], data: dict[str, Any] | 
         data=Markup(embedded(data)) if data else None,
         live=data is not None and len(scripts) > 1,
         first=FIRST_ROWS,
+        long=LONG,
         rest=lambda block: Markup(rest(block)),
         policy=f"default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src {hashes}",
     )

@@ -140,7 +140,7 @@ function roofline(view) {
   const right = most([...shown.map(([, f]) => f.x), levels.length ? top / slowest : 0]) * 2;
   const bottom = least([...shown.map(([, f]) => f.low), levels.length ? left * slowest : Infinity]) / 1.5;
   const highest = most([...peaks.map(([, peak]) => peak / 1e9), 0]) || top;
-  const traces = [], slopes = [], notes = [];
+  const traces = [], slopes = [];
   for (const level of levels) {
     const rate = level.bytes_per_s / 1e9, strong = used.has(level.name);
     const text = `${plain(level.name)} ${trimmed(rate)} GB/s`;
@@ -151,8 +151,6 @@ function roofline(view) {
   peaks.forEach(([name, peak]) => {
     const flops = peak / 1e9, start = levels.length ? peak / levels[0].bytes_per_s : left;
     traces.push(line([start, right * 100], [flops, flops], { color: ink, width: 2 }));
-    notes.push(words(`${plain(name)} ${trimmed(flops)} GFLOP/s`, right, flops,
-      { xanchor: "right", yanchor: "bottom", xshift: -4, font: { size: 11, color: ink } }));
   });
   const ridges = [];
   for (const [, peak] of peaks) {
@@ -163,7 +161,7 @@ function roofline(view) {
     }
   }
   return {
-    traces: [...traces, ...marks(view, at)], slopes, ridges: ridges.sort((a, b) => a - b), notes,
+    traces: [...traces, ...marks(view, at)], slopes, peaks: peaks.map(([name, peak]) => ({ name: plain(name), flops: peak / 1e9 })), ridges: ridges.sort((a, b) => a - b),
     layout: {
       xaxis: axis(view, "arithmetic intensity, FLOP/byte", {
         range: [log(left), log(right)], ...ticksOf(powers(2, left / 64, right * 64), trimmed) }),

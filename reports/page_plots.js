@@ -56,7 +56,10 @@ function plotsOf(data) {
   const stale = new Set(holders), near = new Set();
 
   async function draw(holder) {
+    const width = holder.clientWidth;
+    if (!width) return;  // on paper
     stale.delete(holder);
+    holder.wide = width;
     const chart = CHARTS[holder.dataset.plot](view), frame = holder.querySelector(".frame");
     holder.querySelector(".nothing").hidden = chart !== null;
     frame.hidden = chart === null;
@@ -65,7 +68,7 @@ function plotsOf(data) {
     key.textContent = chart.key ?? "";
     const { ink, paper, muted } = view.theme;
     const layout = {
-      height: narrow.matches ? 420 : 600, showlegend: false, hovermode: "closest", hoverdistance: 25, dragmode: coarse ? false : "zoom",
+      width, height: narrow.matches ? 420 : 600, showlegend: false, hovermode: "closest", hoverdistance: 25, dragmode: coarse ? false : "zoom",
       margin: { ...(narrow.matches ? { l: 52, r: 12, b: 48 } : { l: 68, r: 24, b: 56 }), t: chart.head ?? 14 },
       font: { family: getComputedStyle(document.body).fontFamily, size: narrow.matches ? 11 : 12, color: ink },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
@@ -75,7 +78,7 @@ function plotsOf(data) {
     };
     holder.chart = chart;
     await Plotly.react(frame, chart.traces, layout, {
-      responsive: true, displaylogo: false, displayModeBar: coarse ? false : "hover", scrollZoom: false,
+      displaylogo: false, displayModeBar: coarse ? false : "hover", scrollZoom: false,
       modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
       toImageButtonOptions: { format: "svg", filename: holder.dataset.plot },
     });
@@ -98,7 +101,7 @@ function plotsOf(data) {
     const { chart } = holder, frame = holder.querySelector(".frame");
     if (!chart?.slopes) return;
     const { layout } = frame, [x0, x1] = layout.xaxis.range.map(Number), [y0, y1] = layout.yaxis.range.map(Number);
-    const wide = frame.clientWidth - layout.margin.l - layout.margin.r, high = layout.height - layout.margin.t - layout.margin.b;
+    const wide = layout.width - layout.margin.l - layout.margin.r, high = layout.height - layout.margin.t - layout.margin.b;
     const [perX, perY] = [wide / (x1 - x0), high / (y1 - y0)], angle = Math.atan2(perY, perX), size = narrow.matches ? 10 : 11;
     const found = [...(chart.notes ?? [])];
     let before = null;
@@ -113,6 +116,19 @@ function plotsOf(data) {
       found.push({ text, x, y, showarrow: false, textangle: (-angle * 180) / Math.PI, xanchor: "center", yanchor: "middle",
         xshift: middle * Math.cos(angle) - off * Math.sin(angle), yshift: middle * Math.sin(angle) + off * Math.cos(angle),
         font: { size, color: colour } });
+    }
+    // Values of arithmetic roofs over their lines; those too close for a text each share one over the highest.
+    const shares = [];
+    for (const { name, flops } of [...chart.peaks].sort((a, b) => b.flops - a.flops)) {
+      const text = `${name} ${trimmed(flops)}`, last = shares.at(-1);
+      if (last && log(last.flops / flops) * perY < size + 5) last.texts.push(text);
+      else shares.push({ flops, texts: [text] });
+    }
+    for (const { flops, texts: [first, ...others] } of shares) {
+      // On a phone one beneath the other: a line of three would run over the slanted roofs.
+      const text = [first, ...others].join(narrow.matches ? ",<br>" : ", ");
+      found.push({ text: `${text} GFLOP/s`, x: x1, y: log(flops), showarrow: false, align: "right", xanchor: "right", yanchor: "bottom", xshift: -4,
+        font: { size, color: view.theme.ink } });
     }
     const ends = [];
     for (const ridge of chart.ridges) {
@@ -201,7 +217,15 @@ function plotsOf(data) {
   addEventListener("keydown", (event) => { if (event.key === "Escape" && alone !== null) { alone = null; refresh(); } });
   dark.addEventListener("change", refresh);
   narrow.addEventListener("change", refresh);
-  addEventListener("resize", () => { for (const holder of holders) if (holder.dataset.drawn) label(holder); });
+  // Plotly's own answer to a new width forgets the height, and knows nothing of names along slanted roofs.
+  let settled = 0;
+  addEventListener("resize", () => {
+    clearTimeout(settled);
+    settled = setTimeout(() => {
+      for (const holder of holders) if (holder.clientWidth !== holder.wide) stale.add(holder);
+      redraw();
+    }, 100);
+  });
 
   document.documentElement.classList.add("live");
   bar.open = !narrow.matches;

@@ -234,22 +234,37 @@ def test_roofs_carry_their_values_and_ridges_theirs(opened):
     assert {"L1 330 GB/s", "DRAM 52 GB/s", "float32 180 GFLOP/s", "3.46"} <= set(labels)
 
 
-@pytest.mark.parametrize("wide", [1200, 390])
-def test_values_at_the_ridges_do_not_touch(browser, report, wide):
-    one = Opened(browser, report, viewport={"width": wide, "height": 844})
-    labels = one.drawn("roofline").locator(".annotation-text")
-    boxes = [
-        box
-        for box in labels.evaluate_all(
+def test_values_of_roofs_and_ridges_never_touch_whatever_the_width_becomes(browser, tmp_path):
+    made = synthetic.suite()
+    # a second arithmetic roof that no text fits beneath
+    roofs = tuple(
+        replace(roof, samples=(181e9,)) if roof.dtype == "bfloat16" else roof for roof in made.roofs
+    )
+    one = Opened(browser, written(replace(made, roofs=roofs), tmp_path))
+    for wide, high in ((1200, 600), (390, 420), (900, 600)):
+        one.page.set_viewport_size({"width": wide, "height": 844})
+        one.drawn("roofline")
+        one.page.wait_for_function(
+            "high => { const { layout, clientWidth } = document.querySelector('.plot .frame');"
+            "return layout.height === high && layout.width === clientWidth && layout.annotations.at(-1).y }",
+            arg=high,
+        )
+        labels = one.page.locator(".plot[data-plot=roofline] .annotation-text")
+        boxes = labels.evaluate_all(
             "all => all.map(one => ({text: one.textContent, ...one.getBoundingClientRect().toJSON()}))"
         )
-        if re.fullmatch(r"[\d.]+", box["text"])
-    ]
-    assert len(boxes) == 4
-    for i, a in enumerate(boxes):
-        for b in boxes[i + 1 :]:
-            beside = a["right"] <= b["left"] or b["right"] <= a["left"]
-            assert beside or a["bottom"] <= b["top"] or b["bottom"] <= a["top"], (a, b)
+        level = [box for box in boxes if not box["text"].endswith("GB/s")]
+        assert sum(bool(re.fullmatch(r"[\d.]+", box["text"])) for box in level) >= 4
+        (flops,) = [box["text"] for box in level if "GFLOP/s" in box["text"]]
+        assert flops.replace(",", ", ").split() == ["bfloat16", "181,", "float32", "180", "GFLOP/s"]
+        for i, a in enumerate(level):
+            for b in level[i + 1 :]:
+                beside = a["right"] <= b["left"] or b["right"] <= a["left"]
+                assert beside or a["bottom"] <= b["top"] or b["bottom"] <= a["top"], (a, b)
+        # a name along a slanted line is as high as it is wide, or nearly
+        slanted = [box for box in boxes if box["text"].endswith("GB/s")]
+        assert len(slanted) == 4
+        assert all(box["height"] > 30 for box in slanted)
     one.context.close()
 
 
