@@ -193,10 +193,18 @@ def _markers(entries: Iterable[Entry]) -> dict[str, str]:
 
 
 def _values(one: Subject, dtypes: set[tuple[str, str]]) -> str:
-    """`67.9 GB/s, 195 GFLOP/s (datasheet)`."""
-    peaks = dict.fromkeys(peak for dtype, peak in _peaks(one).items() if dtype in dtypes)
+    """`67.9 GB/s, 195 GFLOP/s (datasheet)`; of several arithmetic roofs, each by the dtype of its weights."""
+    highest: dict[str, float] = {}
+    for dtype, peak in _peaks(one).items():
+        if dtype in dtypes:
+            highest[dtype[0]] = max(peak, highest.get(dtype[0], 0.0))
+    by_value: dict[str, list[str]] = {}
+    for name, peak in sorted(highest.items(), key=lambda one: one[1]):
+        by_value.setdefault(trimmed(giga(peak)), []).append(name)
     told = [f"{trimmed(giga(one.levels[-1][1]))} GB/s"] if one.levels else []
-    told += [f"{trimmed(giga(peak))} GFLOP/s" for peak in peaks]
+    if by_value:
+        named = [f"{' and '.join(names)} {value}" for value, names in by_value.items()]
+        told.append(f"{', '.join(named if len(named) > 1 else by_value)} GFLOP/s")
     return ", ".join(told) + ("" if one.measured else " (datasheet)")
 
 

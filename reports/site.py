@@ -89,7 +89,7 @@ def _pair(folder: Path, one: tuple[str, Subject], other: tuple[str, Subject]) ->
     command = f'python -m reports compare {one[0]} "{other[0]}"'
     compare_page.write(found, folder / "compare" / name, command, kinds=("svg",))
     count = len(found.rows)
-    text = f"{one[1].name} and {other[1].name}, {count} point{'' if count == 1 else 's'} in common:"
+    text = f"{count} point{'' if count == 1 else 's'} in common:"
     return Link(text, f"{one[0]} against {other[0]}", f"compare/{name}/{compare_page.PAGE}")
 
 
@@ -132,7 +132,7 @@ def _document(machines: list[Machine], links: list[Link], everyone: Comparison |
     return Document(
         "rnn-roofline: gallery",
         "What one time step of an RNN, LSTM or GRU costs, against roofs measured beside it",
-        f"{count} profile{'' if count == 1 else 's'}, each with its raw samples.",
+        f"{count} profile{' with its' if count == 1 else 's, each with its'} raw samples.",
         sections,
     )
 
