@@ -6,6 +6,7 @@ more than any picture shows.
 
 from __future__ import annotations
 
+from statistics import mode
 from typing import TYPE_CHECKING, Any
 
 from reports import doubts, plots, roofline, roofs, tables
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 Setup = tuple[str, int]
 """A device and its thread count: points of one setup share their roofs."""
+
+MOST_AT_FIRST = 1500
+"""Points that the page opens with; a browser draws them within a second."""
 
 CURVES = ("read", "write", "copy", "triad")
 
@@ -63,10 +67,23 @@ def data(profile: Profile) -> dict[str, Any]:
 
 
 def _start(rows: Sequence[roofline.Row]) -> dict[str, str | int]:
-    """What is chosen when the page opens, among kinds of which there are several: whole single steps of the LSTM."""
+    """What is chosen when the page opens, among kinds of which there are several: whole single steps of the LSTM.
+
+    Of more than MOST_AT_FIRST, those streamed in float32 of the size that most have: thousands hide one another.
+    """
     wanted: dict[str, str | int] = {"phase": "step", "part": "cell", "cell": "lstm", "steps": 1}
     found = {name: {getattr(row.case, name) for row in rows} for name in wanted}
-    return {name: wanted[name] for name, kinds in found.items() if {wanted[name]} < kinds}
+    start = {name: wanted[name] for name, kinds in found.items() if {wanted[name]} < kinds}
+    shown = [row.case for row in rows if all(getattr(row.case, k) == v for k, v in start.items())]
+    for facet, field, value in (
+        ("weights", "residency", "streamed"),
+        ("dtype", "dtype", "float32"),
+        ("H", "hidden", mode([case.hidden for case in shown]) if shown else 0),
+    ):
+        kept = [case for case in shown if getattr(case, field) == value]
+        if len(shown) > MOST_AT_FIRST and kept:
+            start[facet], shown = value, kept
+    return start
 
 
 def _free(one: grouped.Series) -> int | None:

@@ -1,16 +1,20 @@
 // What each plot shows, as Plotly's traces and layout: functions of the data, the points chosen and the theme.
 const GLYPHS = ["circle", "square", "triangle-up", "diamond", "triangle-down", "pentagon", "x"];
+const MANY_MARKS = 600;
 const DASH = { solid: "solid", other: "5px,3px" };
 const log = Math.log10;
 // A spread argument list has an end that a long column passes.
 const least = (values) => values.reduce((a, b) => Math.min(a, b), Infinity);
 const most = (values) => values.reduce((a, b) => Math.max(a, b), -Infinity);
 
+// Made once: to make one takes longer than to use it a hundred times.
+const FORMATS = Array.from({ length: 10 }, (_, decimals) => new Intl.NumberFormat("en", { minimumFractionDigits: decimals, maximumFractionDigits: decimals }));
+
 function number(value) {
   if (value === null || value === undefined) return "\u2013";
   if (!value) return "0";
   const decimals = Math.max(0, Math.min(9, 2 - Math.floor(log(Math.abs(value)))));
-  return value.toLocaleString("en", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+  return FORMATS[decimals].format(value);
 }
 
 function trimmed(value) {
@@ -68,13 +72,18 @@ function marks(view, at, { joined = true, filled = (i) => view.data.points.count
     const kept = view.bySeries.get(s).filter((i) => at(i) !== null);
     if (kept.length) group.points = group.points.concat(group.points.length ? [null] : [], kept);
   }
-  return [...groups.values()].filter((group) => group.points.length).map(({ one, dash, points }) => {
+  const many = view.points.length > MANY_MARKS;
+  return [...groups.values()].filter((group) => group.points.length).flatMap(({ one, dash, points }) => {
     const each = points.map((i) => (i === null ? null : at(i)));
     const of = (name) => each.map((found) => (found === null ? null : found[name]));
     const colour = view.colour(one.implementation);
     const ends = each.map((found) => (found === null || found.low === undefined ? [0, 0]
       : [found.high - found.y, found.y - found.low]));
-    return {
+    const bars = each.some((found) => found && found.low !== undefined);
+    // As one broken line: a thousand bars of their own freeze the page for seconds.
+    const ladder = each.filter((found) => found && found.low < found.high).flatMap((found) => [[found.x, found.low], [found.x, found.high], [null, null]]);
+    const intervals = many && bars ? [line(ladder.map(([x]) => x), ladder.map(([, y]) => y), { color: colour, width: 1.1, simplify: false })] : [];
+    return [...intervals, {
       type: "scatter", mode: joined ? "lines+markers" : "markers", name: plain(one.implementation),
       x: of("x"), y: of("y"), customdata: points, hoverinfo: "text",
       text: points.map((i) => (i === null ? "" : view.hover(i))),
@@ -84,8 +93,8 @@ function marks(view, at, { joined = true, filled = (i) => view.data.points.count
         symbol: points.map((i) => (i === null ? "circle" : view.glyph(i) + (filled(i) ? "" : "-open"))),
       },
       error_y: { type: "data", symmetric: false, array: ends.map((e) => e[0]), arrayminus: ends.map((e) => e[1]),
-                 thickness: 1.1, width: 2.5, color: colour, visible: each.some((f) => f && f.low !== undefined) },
-    };
+                 thickness: 1.1, width: 2.5, color: colour, visible: bars && !many },
+    }];
   });
 }
 

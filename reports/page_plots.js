@@ -56,10 +56,8 @@ function plotsOf(data) {
   const stale = new Set(holders), near = new Set();
 
   async function draw(holder) {
-    const width = holder.clientWidth;
-    if (!width) return;  // on paper
+    const width = holder.wide = holder.clientWidth;
     stale.delete(holder);
-    holder.wide = width;
     const chart = CHARTS[holder.dataset.plot](view), frame = holder.querySelector(".frame");
     holder.querySelector(".nothing").hidden = chart !== null;
     frame.hidden = chart === null;
@@ -74,8 +72,10 @@ function plotsOf(data) {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       hoverlabel: { align: "left", bgcolor: paper, bordercolor: muted, font: { color: ink, size: 12 } },
       modebar: { bgcolor: "rgba(0,0,0,0)", color: muted, activecolor: ink },
-      ...chart.layout, annotations: chart.notes ?? [], uirevision: setup,
+      ...chart.layout, uirevision: setup,
     };
+    layout.annotations = names(chart, layout);
+    const range = String(layout.xaxis.range);
     holder.chart = chart;
     await Plotly.react(frame, chart.traces, layout, {
       displaylogo: false, displayModeBar: coarse ? false : "hover", scrollZoom: false,
@@ -92,15 +92,19 @@ function plotsOf(data) {
       });
       frame.on("plotly_relayout", (change) => { if (!("annotations" in change)) label(holder); });
     }
-    await label(holder);
+    if (String(frame.layout.xaxis.range) !== range) await label(holder);  // a zoom outlives the filter
     holder.dataset.drawn = String(view.points.length);
   }
 
-  // Names along slanted roofs and beside ridges: their angle and room are known once the axes have their size.
-  async function label(holder) {
-    const { chart } = holder, frame = holder.querySelector(".frame");
-    if (!chart?.slopes) return;
-    const { layout } = frame, [x0, x1] = layout.xaxis.range.map(Number), [y0, y1] = layout.yaxis.range.map(Number);
+  const label = (holder) => {
+    const frame = holder.querySelector(".frame");
+    return Plotly.relayout(frame, { annotations: names(holder.chart, frame.layout) });
+  };
+
+  // What stands on a plot, with names along slanted roofs and beside ridges: angle and room follow from the axes.
+  function names(chart, layout) {
+    if (!chart.slopes) return chart.notes ?? [];
+    const [x0, x1] = layout.xaxis.range.map(Number), [y0, y1] = layout.yaxis.range.map(Number);
     const wide = layout.width - layout.margin.l - layout.margin.r, high = layout.height - layout.margin.t - layout.margin.b;
     const [perX, perY] = [wide / (x1 - x0), high / (y1 - y0)], angle = Math.atan2(perY, perX), size = narrow.matches ? 10 : 11;
     const found = [...(chart.notes ?? [])];
@@ -140,10 +144,22 @@ function plotsOf(data) {
       found.push({ text, x: log(ridge), y: y0, showarrow: false, xanchor: "left", yanchor: "bottom", xshift: 1, yshift: row * (size + 3),
         bgcolor: view.theme.paper, borderpad: 0, font: { size, color: view.theme.muted } });
     }
-    await Plotly.relayout(frame, { annotations: found });
+    return found;
   }
 
-  const redraw = () => { for (const holder of holders) if (stale.has(holder) && near.has(holder)) draw(holder); };
+  let drawing = false;
+  async function redraw() {
+    if (drawing) return;  // what became stale since is seen to by the loop that runs
+    drawing = true;
+    try {
+      for (let next; (next = holders.find((one) => stale.has(one) && near.has(one) && one.clientWidth));) {
+        await draw(next);
+        await new Promise(requestAnimationFrame);  // thousands of points take a second a plot: the page answers in between
+      }
+    } finally {
+      drawing = false;
+    }
+  }
   function refresh() {
     view = viewNow();
     for (const holder of holders) stale.add(holder);

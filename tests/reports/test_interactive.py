@@ -70,6 +70,15 @@ def test_the_page_opens_with_whole_lstm_steps_where_there_is_a_choice():
     assert interactive.data(profile([gru, part]))["start"] == {"part": "cell", "cell": "lstm"}
 
 
+def test_of_very_many_points_the_page_opens_with_streamed_float32_of_one_size(monkeypatch):
+    monkeypatch.setattr(interactive, "MOST_AT_FIRST", 2)
+    many = [synthetic.point(hidden=1024, batch=b) for b in (1, 2, 4)]
+    others = [synthetic.point(hidden=256), synthetic.point(hidden=256, residency="resident")]
+    found = interactive.data(profile([*many, *others]))["start"]
+    assert found == {"weights": "streamed", "dtype": "float32", "H": 1024}
+    assert interactive.data(profile([many[0], others[1]]))["start"] == {}
+
+
 def test_a_profile_without_points_has_nothing_to_draw():
     data = interactive.data(profile())
     assert data["series"] == []
