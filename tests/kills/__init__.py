@@ -1,10 +1,11 @@
 """Kill a run at a random moment and resume it, over and over: is every profile whole, and nothing lost?
 
 Each time the command as a user gives it, `pytest --benchmark-only`, is begun in a process of its own, which is killed
-at a moment chosen by chance between its start and its end, and then resumed. The profile must be complete; each planned
-point must be in it once; what was in the journal when the process died must be in it as it was. A run killed before its
-journal began is begun anew. Processes are forked from one that has imported what they need, which measures nothing.
-`--cheap` gives each run made-up roofs and no report, so that most of its time is points and writing.
+at a moment chosen by chance between its start and its end, and then resumed. The profile must be complete; it must hold
+the points of an undisturbed run, each once, with the same statuses; what was in the journal when the process died must
+be in it as it was; and the page must be whole. A run killed before its journal began is begun anew. Processes are
+forked from one that has imported what they need, which measures nothing. They share a machine's lock of their own,
+which every kill leaves behind.
 """
 
 from __future__ import annotations
@@ -13,14 +14,32 @@ import os
 import signal
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench import threads
 
 threads.settle()
 
+if TYPE_CHECKING:
+    from bench.records import Profile
+
 ROOT = Path(__file__).parents[2]
 INTERRUPTED = 130
+OVER = (0, 1)
+"""A run is over with 1 where a point failed or lies above its roof, as on a busy machine; statuses are compared."""
+
+
+@dataclass(frozen=True)
+class Kill:
+    """One of them: when the signal came, what the run was doing, the points that were there, and what went wrong."""
+
+    signal: str
+    after_seconds: float
+    during: str
+    left: int
+    wrong: str
 
 
 def prepare() -> None:
@@ -32,12 +51,12 @@ def prepare() -> None:
     assert reports.build
 
 
-def begin(options: list[str], log: Path, *, cheap: bool) -> int:
-    """Start `pytest --benchmark-only` with these options. Returns the process."""
+def begin(options: list[str], folder: Path, *, cheap: bool) -> int:
+    """Start `pytest --benchmark-only` with these options, its log and its lock in the folder. Returns the process."""
     process = os.fork()
     if process:
         return process
-    with log.open("ab") as file:
+    with (folder / "log.txt").open("ab") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     code = 99
@@ -45,10 +64,11 @@ def begin(options: list[str], log: Path, *, cheap: bool) -> int:
         os.chdir(ROOT)
         import pytest
 
+        patch = pytest.MonkeyPatch()
+        patch.setattr("bench.lock.PATH", folder / "machine.lock")
         if cheap:
             from tests.bench import cheap_roofs
 
-            patch = pytest.MonkeyPatch()
             cheap_roofs.make(patch)
             patch.setattr("bench.measure.SAMPLE_SECONDS", 0.0005)
             patch.setattr("reports.build.build", lambda *_: None)
@@ -62,49 +82,100 @@ def end(process: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
-def once(
-    folder: Path, suite: str, after_seconds: float, number: signal.Signals, *, cheap: bool
-) -> tuple[str, int]:
-    """One kill and one resumption. Returns what went wrong, or nothing, and how many points the kill left."""
+def undisturbed(folder: Path, suite: str, *, cheap: bool) -> tuple[float, dict[str, str]]:
+    """A run that nobody kills: how many seconds it takes, and the status of each of its points."""
     from bench import records
 
-    run, log = folder / "run", folder / "log.txt"
+    began, run = time.monotonic(), folder / "run"
+    code = end(begin([f"--suite={suite}", f"--out={run}"], folder, cheap=cheap))
+    lasts = time.monotonic() - began
+    if code not in OVER:
+        msg = f"the undisturbed run ended with {code}: {tail(folder)}"
+        raise RuntimeError(msg)
+    profile = records.load(run / "profile.json")
+    assert profile.complete
+    return lasts, {point.key: point.status for point in profile.points}
+
+
+def once(
+    folder: Path,
+    suite: str,
+    points: dict[str, str],
+    after_seconds: float,
+    number: signal.Signals,
+    *,
+    cheap: bool,
+) -> Kill | None:
+    """One kill and one resumption, of a run that has these points; None where the run was over before the signal."""
+    from bench import records
+
+    run = folder / "run"
     anew = [f"--suite={suite}", f"--out={run}"]
-    process = begin(anew, log, cheap=cheap)
+    process = begin(anew, folder, cheap=cheap)
     time.sleep(after_seconds)
     with suppress(ProcessLookupError):
         os.kill(process, number)
     code = end(process)
-    if code not in (0, -number, INTERRUPTED if number != signal.SIGKILL else 0):
-        return f"the run ended with {code}: {tail(log)}", 0
+    if code in OVER:
+        return None
     try:
         left = records.from_journal(run)
     except records.BadProfile:
         left = None
-    code = end(begin([f"--resume={run}"] if left else anew, log, cheap=cheap))
-    if code != 0:
-        return f"going on ended with {code}: {tail(log)}", 0
+
+    def told(wrong: str) -> Kill:
+        return Kill(
+            number.name,
+            after_seconds,
+            _during(left, points),
+            len(left.points) if left else 0,
+            wrong,
+        )
+
+    if code not in (-number, INTERRUPTED if number != signal.SIGKILL else -number):
+        return told(f"the run ended with {code}: {tail(folder)}")
+    if code == INTERRUPTED and left and left.points and not (run / "profile.json").exists():
+        return told("what there was was not reported")
+    code = end(begin([f"--resume={run}"] if left else anew, folder, cheap=cheap))
+    if code not in OVER:
+        return told(f"going on ended with {code}: {tail(folder)}")
+    return told(_lost(left, run, points, cheap=cheap))
+
+
+def _lost(left: Profile | None, run: Path, points: dict[str, str], *, cheap: bool) -> str:
+    """What the resumed profile lacks of an undisturbed one, or of what the kill left; or nothing."""
+    from bench import records
+
     profile = records.load(run / "profile.json")
-    keys = [point.key for point in profile.points]
+    found = [(point.key, point.status) for point in profile.points]
     for wrong, what in (
         (not profile.complete, "it is not complete"),
-        (sorted(keys) != sorted(planned(suite)), f"it holds {len(keys)} points"),
+        (sorted(found) != sorted(points.items()), f"its points are {found}"),
         (left is not None and not profile.resumed, "it does not say that it was resumed"),
         (left is not None and profile.points[: len(left.points)] != left.points, "points changed"),
         (left is not None and not set(left.roofs) <= set(profile.roofs), "roofs were lost"),
+        (not cheap and not _is_whole(run / "report.html"), "its page is not whole"),
     ):
         if wrong:
-            return what, 0
-    return "", len(left.points) if left else 0
+            return what
+    return ""
 
 
-def planned(suite: str) -> list[str]:
-    """Keys of a suite's points."""
-    from bench import suite as suites
-
-    return [point.key for point in suites.load(suite, "cpu", threads.available(), 0).points]
+def _is_whole(page: Path) -> bool:
+    return page.exists() and page.read_bytes().rstrip().endswith(b"</html>")
 
 
-def tail(log: Path) -> str:
+def _during(left: Profile | None, points: dict[str, str]) -> str:
+    """What a run was doing when it died, by what its journal says."""
+    if left is None:
+        return "start"
+    if not any(roof.kind == "call" for roof in left.roofs):
+        return "roofs"
+    if len(left.points) < len(points):
+        return "points"
+    return "report" if left.complete else "last sweep"
+
+
+def tail(folder: Path) -> str:
     """The end of what a run said."""
-    return log.read_text(errors="replace")[-1500:]
+    return (folder / "log.txt").read_text(errors="replace")[-1500:]

@@ -2,6 +2,7 @@
 
     python -m tests.kills 200
     python -m tests.kills 20 --signal TERM
+    python -m tests.kills 200 --tally FILE --seconds 240        # so many seconds of it; again goes on, and adds up
     python -m tests.kills 5 --suite FILE --cheap
 
 `--cheap` gives each run made-up roofs and no report, so that most of its time is points and writing.
@@ -10,52 +11,85 @@
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import signal
 import sys
 import tempfile
 import time
+from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests import kills
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def main() -> int:
     """Kill so many runs. Returns 1 if one of them lost anything."""
     parser = argparse.ArgumentParser(prog="python -m tests.kills", description=__doc__)
-    parser.add_argument("times", type=int)
+    parser.add_argument("times", type=int, help="kills, with those of the tally")
     parser.add_argument("--suite", default="smoke")
     parser.add_argument("--signal", default="KILL", choices=("KILL", "TERM", "INT", "HUP"))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cheap", action="store_true", help="made-up roofs, no report")
+    parser.add_argument(
+        "--tally", type=Path, help="file of a line for each kill, to which this adds"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=float("inf"), help="begin no other kill after so many"
+    )
     given = parser.parse_args()
+    began = time.monotonic()
     kills.prepare()
 
-    chance, number = random.Random(given.seed), signal.Signals[f"SIG{given.signal}"]
-    with tempfile.TemporaryDirectory() as folder:
-        whole = Path(folder) / "whole"
-        began = time.monotonic()
-        code = kills.end(
-            kills.begin(
-                [f"--suite={given.suite}", f"--out={whole}"],
-                Path(folder) / "log.txt",
-                cheap=given.cheap,
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        tally = given.tally or folder / "tally.jsonl"
+        if not tally.exists():
+            (folder / "whole").mkdir()
+            lasts, points = kills.undisturbed(folder / "whole", given.suite, cheap=given.cheap)
+            print(f"an undisturbed run takes {lasts:.1f} s", flush=True)
+            _add(tally, {"lasts": lasts, "points": points})
+        head, *done = (json.loads(line) for line in tally.read_text().splitlines())
+        number, turn = signal.Signals[f"SIG{given.signal}"], 0
+        chance = random.Random(f"{given.seed} {len(done)} {number.name}")
+        while sum(one["signal"] == number.name for one in done) < given.times:
+            if time.monotonic() - began > given.seconds:
+                break
+            turn += 1
+            (folder / str(turn)).mkdir()
+            after = chance.uniform(0.0, head["lasts"])
+            kill = kills.once(
+                folder / str(turn), given.suite, head["points"], after, number, cheap=given.cheap
             )
-        )
-        lasts = time.monotonic() - began
-        print(f"an undisturbed run takes {lasts:.1f} s and exits {code}", flush=True)
-        bad = code != 0
-        if bad:
-            print(kills.tail(Path(folder) / "log.txt"), file=sys.stderr)
-        for turn in range(given.times if code == 0 else 0):
-            one = Path(folder) / str(turn)
-            one.mkdir()
-            after = chance.uniform(0.0, lasts)
-            wrong, left = kills.once(one, given.suite, after, number, cheap=given.cheap)
-            bad |= bool(wrong)
-            told = wrong or f"{left} points were there, and all are at the end, each once"
-            print(f"{turn + 1}: {number.name} after {after:.2f} s: {told}", flush=True)
-    return int(bad)
+            if kill is None:
+                continue  # it was over before
+            done.append(asdict(kill))
+            _add(tally, done[-1])
+            hit = (
+                f"{kill.signal} after {after:.2f} s, during {kill.during}, {kill.left} points there"
+            )
+            print(f"{len(done)}: {hit}: {kill.wrong or 'nothing was lost'}", flush=True)
+    print(_summed(done))
+    return int(any(one["wrong"] for one in done))
+
+
+def _add(tally: Path, line: dict[str, object]) -> None:
+    with tally.open("a") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def _summed(done: Sequence[dict[str, object]]) -> str:
+    """How many there were, what they hit, and how many of them lost something."""
+    hit = ", ".join(
+        f"{count} in {what}" for what, count in Counter(one["during"] for one in done).most_common()
+    )
+    bad = sum(bool(one["wrong"]) for one in done)
+    return f"{len(done)} kills ({hit}): {bad} lost something"
 
 
 if __name__ == "__main__":
