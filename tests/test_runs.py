@@ -92,7 +92,7 @@ def test_a_run_stopped_at_any_moment_loses_no_finished_point_and_resume_measures
             "-m",
             "tests.kills",
             "1",
-            "--cheap",
+            "--runs=cheap",
             f"--suite={tiny}",
             "--signal=KILL",
         ],

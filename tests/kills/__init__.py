@@ -10,6 +10,7 @@ which every kill leaves behind.
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import time
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 INTERRUPTED = 130
+KINDS = ("whole", "short", "cheap")
+"""Of runs: as users have them; with samples of half a millisecond, so that more of their time is beginning, ending and
+writing; and with made-up roofs and no report besides.
+"""
 OVER = (0, 1)
 """A run is over with 1 where a point failed or lies above its roof, as on a busy machine; statuses are compared."""
 
@@ -42,16 +47,23 @@ class Kill:
     wrong: str
 
 
-def prepare() -> None:
-    """Import what a run needs, for the processes forked from this one; no thread may be started here."""
-    import bench.run
-    import reports.build
+def prepare(suite: str) -> None:
+    """Import what a run of the suite needs, for the processes forked from this one; no thread may be started here."""
+    for name in ("bench.run", "reports.build", "rich.console", "hypothesis"):
+        importlib.import_module(name)
+    from bench import suite as suites
+    from kernels import implementations
+    from kernels.contract import Unavailable
 
-    assert bench.run
-    assert reports.build
+    plan = suites.load(suite, "cpu", threads.available(), 0)
+    for name in {point.implementation for point in plan.points}:
+        with suppress(Unavailable):
+            implementations.load(name)
+        if name == "torch_compile" and threads.available() == 1:  # else it starts processes
+            importlib.import_module("torch._inductor.compile_fx")
 
 
-def begin(options: list[str], folder: Path, *, cheap: bool) -> int:
+def begin(options: list[str], folder: Path, *, kind: str) -> int:
     """Start `pytest --benchmark-only` with these options, its log and its lock in the folder. Returns the process."""
     process = os.fork()
     if process:
@@ -66,11 +78,12 @@ def begin(options: list[str], folder: Path, *, cheap: bool) -> int:
 
         patch = pytest.MonkeyPatch()
         patch.setattr("bench.lock.PATH", folder / "machine.lock")
-        if cheap:
+        if kind != "whole":
+            patch.setattr("bench.measure.SAMPLE_SECONDS", 0.0005)
+        if kind == "cheap":
             from tests.bench import cheap_roofs
 
             cheap_roofs.make(patch)
-            patch.setattr("bench.measure.SAMPLE_SECONDS", 0.0005)
             patch.setattr("reports.build.build", lambda *_: None)
         code = int(pytest.main(["--benchmark-only", "-q", *options]))
     finally:
@@ -82,12 +95,12 @@ def end(process: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
-def undisturbed(folder: Path, suite: str, *, cheap: bool) -> tuple[float, dict[str, str]]:
+def undisturbed(folder: Path, suite: str, *, kind: str) -> tuple[float, dict[str, str]]:
     """A run that nobody kills: how many seconds it takes, and the status of each of its points."""
     from bench import records
 
     began, run = time.monotonic(), folder / "run"
-    code = end(begin([f"--suite={suite}", f"--out={run}"], folder, cheap=cheap))
+    code = end(begin([f"--suite={suite}", f"--out={run}"], folder, kind=kind))
     lasts = time.monotonic() - began
     if code not in OVER:
         msg = f"the undisturbed run ended with {code}: {tail(folder)}"
@@ -104,14 +117,14 @@ def once(
     after_seconds: float,
     number: signal.Signals,
     *,
-    cheap: bool,
+    kind: str,
 ) -> Kill | None:
     """One kill and one resumption, of a run that has these points; None where the run was over before the signal."""
     from bench import records
 
     run = folder / "run"
     anew = [f"--suite={suite}", f"--out={run}"]
-    process = begin(anew, folder, cheap=cheap)
+    process = begin(anew, folder, kind=kind)
     time.sleep(after_seconds)
     with suppress(ProcessLookupError):
         os.kill(process, number)
@@ -136,13 +149,13 @@ def once(
         return told(f"the run ended with {code}: {tail(folder)}")
     if code == INTERRUPTED and left and left.points and not (run / "profile.json").exists():
         return told("what there was was not reported")
-    code = end(begin([f"--resume={run}"] if left else anew, folder, cheap=cheap))
+    code = end(begin([f"--resume={run}"] if left else anew, folder, kind=kind))
     if code not in OVER:
         return told(f"going on ended with {code}: {tail(folder)}")
-    return told(_lost(left, run, points, cheap=cheap))
+    return told(_lost(left, run, points, kind=kind))
 
 
-def _lost(left: Profile | None, run: Path, points: dict[str, str], *, cheap: bool) -> str:
+def _lost(left: Profile | None, run: Path, points: dict[str, str], *, kind: str) -> str:
     """What the resumed profile lacks of an undisturbed one, or of what the kill left; or nothing."""
     from bench import records
 
@@ -154,7 +167,7 @@ def _lost(left: Profile | None, run: Path, points: dict[str, str], *, cheap: boo
         (left is not None and not profile.resumed, "it does not say that it was resumed"),
         (left is not None and profile.points[: len(left.points)] != left.points, "points changed"),
         (left is not None and not set(left.roofs) <= set(profile.roofs), "roofs were lost"),
-        (not cheap and not _is_whole(run / "report.html"), "its page is not whole"),
+        (kind != "cheap" and not _is_whole(run / "report.html"), "its page is not whole"),
     ):
         if wrong:
             return what

@@ -3,9 +3,9 @@
     python -m tests.kills 200
     python -m tests.kills 20 --signal TERM
     python -m tests.kills 200 --tally FILE --seconds 240        # so many seconds of it; again goes on, and adds up
-    python -m tests.kills 5 --suite FILE --cheap
+    python -m tests.kills 5 --suite FILE --runs cheap
 
-`--cheap` gives each run made-up roofs and no report, so that most of its time is points and writing.
+Runs are whole ones, or short ones (samples of half a millisecond), or cheap ones (made-up roofs and no report besides).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def main() -> int:
     parser.add_argument("--suite", default="smoke")
     parser.add_argument("--signal", default="KILL", choices=("KILL", "TERM", "INT", "HUP"))
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--cheap", action="store_true", help="made-up roofs, no report")
+    parser.add_argument("--runs", default="whole", choices=kills.KINDS)
     parser.add_argument(
         "--tally", type=Path, help="file of a line for each kill, to which this adds"
     )
@@ -44,14 +44,14 @@ def main() -> int:
     )
     given = parser.parse_args()
     began = time.monotonic()
-    kills.prepare()
+    kills.prepare(given.suite)
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tally = given.tally or folder / "tally.jsonl"
         if not tally.exists():
             (folder / "whole").mkdir()
-            lasts, points = kills.undisturbed(folder / "whole", given.suite, cheap=given.cheap)
+            lasts, points = kills.undisturbed(folder / "whole", given.suite, kind=given.runs)
             print(f"an undisturbed run takes {lasts:.1f} s", flush=True)
             _add(tally, {"lasts": lasts, "points": points})
         head, *done = (json.loads(line) for line in tally.read_text().splitlines())
@@ -64,7 +64,7 @@ def main() -> int:
             (folder / str(turn)).mkdir()
             after = chance.uniform(0.0, head["lasts"])
             kill = kills.once(
-                folder / str(turn), given.suite, head["points"], after, number, cheap=given.cheap
+                folder / str(turn), given.suite, head["points"], after, number, kind=given.runs
             )
             if kill is None:
                 continue  # it was over before
