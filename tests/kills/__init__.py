@@ -80,6 +80,7 @@ def begin(options: list[str], folder: Path, *, kind: str) -> int:
         patch.setattr("bench.lock.PATH", folder / "machine.lock")
         if kind != "whole":
             patch.setattr("bench.measure.SAMPLE_SECONDS", 0.0005)
+            patch.setattr("bench.measure.SETTLE_SECONDS", 0.0001)
         if kind == "cheap":
             from tests.bench import cheap_roofs
 
@@ -118,19 +119,26 @@ def once(
     number: signal.Signals,
     *,
     kind: str,
-) -> Kill | None:
-    """One kill and one resumption, of a run that has these points; None where the run was over before the signal."""
+) -> Kill | float:
+    """One kill and one resumption, of a run that has these points.
+
+    Or the seconds that the run took, where it was over before the signal.
+    """
     from bench import records
 
     run = folder / "run"
     anew = [f"--suite={suite}", f"--out={run}"]
+    began = time.monotonic()
     process = begin(anew, folder, kind=kind)
-    time.sleep(after_seconds)
-    with suppress(ProcessLookupError):
-        os.kill(process, number)
+    while time.monotonic() - began < after_seconds:
+        if os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            break
+        time.sleep(min(0.05, max(0.0, began + after_seconds - time.monotonic())))
+    lasted = time.monotonic() - began
+    os.kill(process, number)
     code = end(process)
     if code in OVER:
-        return None
+        return lasted
     try:
         left = records.from_journal(run)
     except records.BadProfile:
