@@ -73,14 +73,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_cmdline_main() -> Generator[None, Any, Any]:
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
     """Exit 2 with one line for bad usage, where pytest would exit 4 (its own options' errors still do).
 
-    And 130 where a signal ended what had not become a session yet.
+    And 130 where a signal ended what had not become a session that measures yet.
     """
     try:
         code = yield
-        return INTERRUPTED if signals.asked() else code
+        return INTERRUPTED if config.getoption("--benchmark-only") and signals.asked() else code
     except pytest.UsageError as error:
         sys.stderr.write(f"rnn-roofline: {error}\n")
         return BAD_USAGE

@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from bench import threads
+from bench import quota, threads
 
 HUGE_PAGE = 2 << 20
 PACKAGES = ("torch", "numpy", "numba", "llvmlite", "pytest-benchmark", "psutil")
@@ -122,13 +122,9 @@ VERSION = "0.1.0"
 
 def memory_available() -> int:
     """Bytes that can be allocated now: what is free, or what a control group leaves if that is less."""
-    free = psutil.virtual_memory().available
-    try:
-        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-        used = int(Path("/sys/fs/cgroup/memory.current").read_text())
-    except (OSError, ValueError):
-        return free
-    return free if limit == "max" else min(free, max(0, int(limit) - used))
+    free = int(psutil.virtual_memory().available)
+    left = quota.memory_left()
+    return free if left is None else min(free, left)
 
 
 def memory_taken() -> int:

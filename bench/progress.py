@@ -1,23 +1,41 @@
 """How long the rest of a run will take, from what its points took so far. Pure.
 
-Most points take about as long as one another, whatever they compute: samples are taken until a budget is spent.
-What stands out is done once: an implementation compiles when it first meets a kind of case. So a point is expected
-to take what ordinary points took, and on top of it what stood out in points of its implementation that were as new.
+Three things make a point long, and each is known of the points left: every point takes samples until a budget is spent;
+a streamed one walks all its sets besides; and a large one is checked against a reference that computes with all its
+weights in float64. How long each takes here is read off the points done. What stands out above that is done once: an
+implementation compiles when it first meets a kind of case. So it is expected of points of that implementation that are
+as new.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from bench.stats import median
+from kernels import cost
+from kernels.contract import ELEMENT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from bench.suite import Planned
 
 STANDS_OUT = 2.0
-"""A point that takes more than so many times the median is no ordinary one."""
+"""A point that takes a median point's time more than so many times what is expected of it is no ordinary one."""
+
+FLOPS_PER_WEIGHT = 100
+"""So many linear FLOPs of a point take as long as a weight that it has (METHODOLOGY, section 7)."""
+
+TURNS, NEAR = 15, 0.1
+"""Turns of least squares, and the share of a median point's time within which all points count alike."""
+
+LEAST_POINTS = 6
+"""Until so many are done, all are expected to take the same."""
 
 
 def seconds_left(
@@ -26,19 +44,21 @@ def seconds_left(
     """An estimate of what the points left will take; `otherwise` each, as long as none is done."""
     if not spent:
         return otherwise * len(left)
-    most = STANDS_OUT * median([seconds for _, seconds in spent])
-    ordinary = [seconds for _, seconds in spent if seconds <= most]
-    usual = sum(ordinary) / len(ordinary)
+    took = np.array([seconds for _, seconds in spent])
+    causes = np.array([_causes(planned) for planned, _ in spent])
+    if len(spent) < LEAST_POINTS:
+        causes[:, 1:] = 0.0
+    each, ordinary = _read_off(causes, took)
+    above = np.where(ordinary, 0.0, took - causes @ each)
     met: set[tuple[str, ...]] = set()
     extra: dict[tuple[str, bool], list[float]] = {}
-    for planned, seconds in spent:
-        extra.setdefault(_novelty(planned, met), []).append(
-            seconds - usual if seconds > most else 0.0
-        )
-    total = usual * len(left)
+    for (planned, _), seconds in zip(spent, above, strict=True):
+        extra.setdefault(_novelty(planned, met), []).append(float(seconds))
+    total = 0.0
     for planned in left:
         known = extra.get(_novelty(planned, met), [])
-        total += sum(known) / (len(known) + 1)  # as if one more had been ordinary
+        # as if one more had been ordinary
+        total += float(np.dot(_causes(planned), each)) + sum(known) / (len(known) + 1)
     return total
 
 
@@ -48,6 +68,45 @@ def told(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _causes(planned: Planned) -> tuple[float, float, float]:
+    """What makes a point long: that it is one; that it is streamed; its size, in ten million weights."""
+    case = planned.case
+    one = cost.of(replace(case, steps=1))
+    weights = one.weight_bytes / ELEMENT_BYTES[case.dtype]
+    size = weights + one.linear_flops * case.steps / FLOPS_PER_WEIGHT
+    return 1.0, float(case.residency == "streamed"), size * 1e-7
+
+
+def _read_off(
+    causes: NDArray[np.float64], took: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Seconds that each cause takes, by least squares over ordinary points; and which points these are.
+
+    Ordinary is what does not stand out of the least sum of distances, which a few long points move little: least
+    squares in turns, each point counted the less, the farther away it was.
+    """
+    usual = median(took.tolist())
+    counted = np.ones(len(took))
+    for _ in range(TURNS):
+        each = _none_negative(causes * counted[:, None], took * counted)
+        away = np.abs(took - causes @ each)
+        counted = 1.0 / np.sqrt(np.maximum(away, NEAR * usual) + 1e-9)
+    ordinary = took <= STANDS_OUT * (causes @ each) + usual
+    return _none_negative(causes[ordinary], took[ordinary]), ordinary
+
+
+def _none_negative(causes: NDArray[np.float64], took: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Least squares over those causes of which none comes out as saving time."""
+    each = np.zeros(causes.shape[1])
+    among = np.arange(causes.shape[1])
+    while True:
+        each[:] = 0.0
+        each[among] = np.linalg.lstsq(causes[:, among], took, rcond=None)[0]
+        if (each >= 0.0).all():
+            return each
+        among = among[each[among] > 0.0]
 
 
 def _novelty(planned: Planned, met: set[tuple[str, ...]]) -> tuple[str, bool]:

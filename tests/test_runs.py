@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench import records
+from tests import sockets
 
 pytestmark = pytest.mark.xdist_group("runs")  # one run at a time on a machine
 
@@ -57,10 +58,16 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_leaves_a_complete_profile_a_report_and_the_same_profile_in_the_benchmark_json(
     tiny: Path, tmp_path: Path
 ) -> None:
-    """Every planned point once; pytest-benchmark's samples are ours; the report lies beside the profile."""
+    """Every planned point once; pytest-benchmark's samples are ours; the report lies beside the profile.
+
+    And no process of it opens a socket.
+    """
     out, exported = tmp_path / "run", tmp_path / "benchmark.json"
-    done = run(f"--suite={tiny}", f"--out={out}", f"--benchmark-json={exported}")
+    done, seen = sockets.watched(
+        tmp_path, command(f"--suite={tiny}", f"--out={out}", f"--benchmark-json={exported}")
+    )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+    assert set(seen) == {"began"}
     profile = records.load(out / "profile.json")
     assert profile.complete
     assert sorted(point.key for point in profile.points) == sorted(
@@ -94,7 +101,9 @@ def test_a_run_stopped_at_any_moment_loses_no_finished_point_and_resume_measures
             "1",
             "--runs=cheap",
             f"--suite={tiny}",
-            "--signal=KILL",
+            "--signal",
+            "KILL",
+            "TERM",
         ],
         cwd=ROOT,
         capture_output=True,
@@ -103,7 +112,7 @@ def test_a_run_stopped_at_any_moment_loses_no_finished_point_and_resume_measures
         timeout=120,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("nothing was lost") == 1
+    assert done.stdout.count("nothing was lost") == 2
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,42 @@ def test_own_work_is_no_neighbour(monkeypatch):
     assert machine.Load().cores_taken_by_others() == pytest.approx((4 - 3) / 2)
 
 
+NEW, OLD = ("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")
+
+
+def memory_group(path, names, most, used, idle):
+    return {
+        f"{path}/{names[0]}": f"{most}\n",
+        f"{path}/{names[1]}": f"{used}\n",
+        f"{path}/memory.stat": f"anon 1\n{'total_' if names is OLD else ''}inactive_file {idle}\n",
+    }
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "left"),
+    [
+        ("0::/\n", {}, None),
+        ("0::/\n", memory_group("sys/fs/cgroup", NEW, "max", 5, 1), None),
+        ("0::/a/b\n", memory_group("sys/fs/cgroup/a", NEW, 1000, 300, 50), 750),
+        ("0::/\n", memory_group("sys/fs/cgroup", NEW, 1000, 3000, 0), 0),
+        (
+            "4:memory:/c\n2:cpu:/\n",
+            {
+                **memory_group("sys/fs/cgroup/memory/c", OLD, 800, 300, 100),
+                **memory_group("sys/fs/cgroup/memory", OLD, 1 << 62, 700, 0),
+            },
+            600,
+        ),
+    ],
+)  # fmt: skip
+def test_the_least_memory_that_a_group_and_those_above_it_leave_counts(system, groups, files, left):
+    for path, text in {"proc/self/cgroup": groups, **files}.items():
+        system(path, text)
+    assert quota.memory_left() == left
+    if left is not None:
+        assert machine.memory_available() == left
+
+
 @pytest.mark.parametrize(
     ("files", "granted"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import resource
 import signal
 import subprocess
@@ -154,6 +155,56 @@ def own(tmp_path, monkeypatch):
         return Planned(CASE, implementations.adopt(str(file)))
 
     return make
+
+
+GROUPS = Path("/sys/fs/cgroup/memory")
+ROOM = 700 << 20
+
+
+@pytest.fixture
+def little_memory():
+    """A control group of 700 MiB, as containers have one, that this process is in until the end of the test."""
+    rows = (row.split(":", 2) for row in Path("/proc/self/cgroup").read_text().splitlines())
+    of_memory = [path for _, controllers, path in rows if controllers == "memory"]
+    if not of_memory:
+        pytest.skip("no control groups of memory, version 1, here")
+    above = GROUPS / of_memory[0].lstrip("/")
+    group = above / f"rnn-roofline-test-{os.getpid()}"
+    try:
+        group.mkdir()
+        (group / "memory.limit_in_bytes").write_text(str(ROOM))
+        (group / "cgroup.procs").write_text(str(os.getpid()))
+    except OSError as error:
+        pytest.skip(f"a control group cannot be made: {error.strerror}")
+    yield
+    (above / "cgroup.procs").write_text(str(os.getpid()))
+    for _ in range(50):  # whoever was ended is still being cleared away
+        with contextlib.suppress(OSError):
+            group.rmdir()
+            break
+        time.sleep(0.1)
+
+
+def test_a_process_that_runs_out_of_its_groups_memory_leaves_which_point_it_measured(
+    little_memory,  # noqa: ARG001
+    tmp_path,
+):
+    assert machine.memory_available() <= ROOM
+    take = (
+        "import sys, pathlib\nfrom bench.inflight import InFlight\n"
+        "pathlib.Path('/proc/self/oom_score_adj').write_text('1000')\n"
+        "with InFlight(pathlib.Path(sys.argv[1])).during('greedy'): bytearray(1 << 30)"
+    )
+    assert light(take, str(tmp_path)).returncode == -signal.SIGKILL
+    assert inflight.InFlight(tmp_path).deaths("greedy") == 1
+
+
+@pytest.mark.slow
+def test_a_file_that_takes_its_groups_memory_is_found_out_in_another_process(little_memory, own):  # noqa: ARG001
+    greedy = own("greedy", "bytearray(1 << 30)")
+    assert rehearsal.rehearse([greedy]) == {
+        greedy.key: "tried in a process of its own, it ended that process: SIGKILL, as where memory is used up"
+    }
 
 
 @pytest.mark.slow

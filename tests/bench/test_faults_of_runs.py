@@ -209,17 +209,19 @@ def test_a_signal_while_a_point_is_measured_costs_that_point(begin, monkeypatch,
 
 
 def test_a_signal_while_a_point_is_written_lets_that_be_finished(begin, monkeypatch):
-    run, real = begin(), os.fsync
+    run, real, synced = begin(), os.fsync, []
 
     def interrupted(descriptor):
         os.kill(os.getpid(), signal.SIGTERM)
         real(descriptor)
+        synced.append(descriptor)
 
     with signals.listening():
         with monkeypatch.context() as patch:
             patch.setattr(os, "fsync", interrupted)
             with pytest.raises(KeyboardInterrupt):
                 run.measure(POINTS[0], 0)
+        assert synced
         assert keys(run.finish(POINTS)) == KEYS[:1]
 
 

@@ -32,6 +32,9 @@ KINDS = ("whole", "short", "cheap")
 """Of runs: as users have them; with samples of half a millisecond, so that more of their time is beginning, ending and
 writing; and with made-up roofs and no report besides.
 """
+MOMENT = 0.05
+"""Seconds between the first signal and the second."""
+
 OVER = (0, 1)
 """A run is over with 1 where a point failed or lies above its roof, as on a busy machine; statuses are compared."""
 
@@ -116,11 +119,11 @@ def once(
     suite: str,
     points: dict[str, str],
     after_seconds: float,
-    number: signal.Signals,
+    name: str,
     *,
     kind: str,
 ) -> Kill | float:
-    """One kill and one resumption, of a run that has these points.
+    """One kill, by the signal of this name, and one resumption, of a run that has these points.
 
     Or the seconds that the run took, where it was over before the signal.
     """
@@ -135,7 +138,11 @@ def once(
             break
         time.sleep(min(0.05, max(0.0, began + after_seconds - time.monotonic())))
     lasted = time.monotonic() - began
+    number = signal.SIGINT if name == "TWICE" else signal.Signals[f"SIG{name}"]
     os.kill(process, number)
+    if name == "TWICE":
+        time.sleep(MOMENT)
+        os.kill(process, number)
     code = end(process)
     if code in OVER:
         return lasted
@@ -146,7 +153,7 @@ def once(
 
     def told(wrong: str) -> Kill:
         return Kill(
-            number.name,
+            name,
             after_seconds,
             _during(left, points),
             len(left.points) if left else 0,
@@ -155,7 +162,8 @@ def once(
 
     if code not in (-number, INTERRUPTED if number != signal.SIGKILL else -number):
         return told(f"the run ended with {code}: {tail(folder)}")
-    if code == INTERRUPTED and left and left.points and not (run / "profile.json").exists():
+    reported = (run / "profile.json").exists()
+    if code == INTERRUPTED and name != "TWICE" and left and left.points and not reported:
         return told("what there was was not reported")
     code = end(begin([f"--resume={run}"] if left else anew, folder, kind=kind))
     if code not in OVER:

@@ -1,7 +1,7 @@
 """Kill runs and resume them.
 
     python -m tests.kills 200
-    python -m tests.kills 20 --signal TERM
+    python -m tests.kills 20 --signal TERM INT TWICE            # so many of each; TWICE is INT, and INT a moment later
     python -m tests.kills 200 --tally FILE --seconds 240        # so many seconds of it; again goes on, and adds up
     python -m tests.kills 5 --suite FILE --runs cheap
 
@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import signal
 import sys
 import tempfile
 import time
@@ -37,7 +36,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.kills", description=__doc__)
     parser.add_argument("times", type=int, help="kills, with those of the tally")
     parser.add_argument("--suite", default="smoke")
-    parser.add_argument("--signal", default="KILL", choices=("KILL", "TERM", "INT", "HUP"))
+    parser.add_argument(
+        "--signal", nargs="+", default=["KILL"], choices=("KILL", "TERM", "INT", "HUP", "TWICE")
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--runs", default="whole", choices=kills.KINDS)
     parser.add_argument(
@@ -50,8 +51,8 @@ def main() -> int:
     began = time.monotonic()
     kills.prepare(given.suite)
 
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
         tally = given.tally or folder / "tally.jsonl"
         if not tally.exists():
             (folder / "whole").mkdir()
@@ -59,16 +60,18 @@ def main() -> int:
             print(f"an undisturbed run takes {lasts:.1f} s", flush=True)
             _add(tally, {"lasts": lasts, "points": points})
         head, *done = (json.loads(line) for line in tally.read_text().splitlines())
-        number, turn, lasts = signal.Signals[f"SIG{given.signal}"], 0, (done or [head])[-1]["lasts"]
-        chance = random.Random(f"{given.seed} {len(done)} {number.name}")
-        while sum(one["signal"] == number.name for one in done) < given.times:
-            if time.monotonic() - began > given.seconds:
+        turn, lasts = 0, (done or [head])[-1]["lasts"]
+        chance = random.Random(f"{given.seed} {len(done)} {given.signal}")
+        while time.monotonic() - began <= given.seconds:
+            so_far = Counter(one["signal"] for one in done)
+            name = min(given.signal, key=lambda one: so_far[one])
+            if so_far[name] >= given.times:
                 break
             turn += 1
             (folder / str(turn)).mkdir()
             after = chance.uniform(0.0, lasts)
             kill = kills.once(
-                folder / str(turn), given.suite, head["points"], after, number, kind=given.runs
+                folder / str(turn), given.suite, head["points"], after, name, kind=given.runs
             )
             if isinstance(kill, float):
                 lasts = kill  # it was over before

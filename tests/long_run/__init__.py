@@ -9,8 +9,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 import psutil
+import pytest
 
-from bench import records, stats, suite
+from bench import lock, measure, records, stats, suite
 from bench.run import Run
 from bench.suite import Planned, Suite
 from kernels.contract import CELLS, Case
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 ROUNDS = 40
 """Samples of a point of the journal: three times as many as a point of the quick suite has."""
+
+SAMPLE_SECONDS = 0.0001
+"""Of a point that is measured for its memory and not for its figure."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,10 @@ def resident(points: int, every: int) -> Iterator[tuple[int, int]]:
     )
     settings = {**suite.SETTINGS, "precision": 0.5, "budget_seconds": 1e-4, "curve_seconds": 0.01}
     process = psutil.Process()
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lock, "PATH", Path(name) / "machine.lock")
+        patch.setattr(measure, "SAMPLE_SECONDS", SAMPLE_SECONDS)
+        patch.setattr(measure, "SETTLE_SECONDS", SAMPLE_SECONDS)
         run = Run(Suite("long", "", settings, planned), 0, Path(name) / "run")
         run.begin()
         for order, one in enumerate(planned, 1):
