@@ -337,6 +337,7 @@ class Session:
         from rich.console import Console
 
         from reports import build, tables
+        from reports.profiles import BadInput
 
         terminalreporter.ensure_newline()
         console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 160)
@@ -344,8 +345,8 @@ class Session:
             console.print(tables.closing(self._profile))
         try:
             self._built = build.build(self._profile, self._run.folder)
-        except OSError as error:
-            self._lost = f"{self._run.folder}: the report cannot be written: {error.strerror}"
+        except BadInput as error:
+            self._lost = str(error)
             sys.stderr.write(f"rnn-roofline: {self._lost}: python -m reports build makes it anew\n")
 
     def _tell_the_end(self) -> None:

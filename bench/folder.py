@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from bench import reader, records
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from bench.records import Profile
 
 RUNS = Path(__file__).parents[1] / "reports" / "runs"
@@ -77,6 +79,18 @@ def same(folder: Path, earlier: Profile, now: Profile) -> None:
             msg = (
                 f"{folder}: its journal was measured with {name} {before}, and here it is {version}: "
                 "go on with that one, or begin a new run"
+            )
+            raise BadOutput(msg)
+
+
+def only_planned(folder: Path, earlier: Profile, keys: Collection[str]) -> None:
+    """Raise BadOutput where the journal holds a point that the folder's suite does not plan."""
+    for point in earlier.points:
+        if point.key not in keys:
+            key = reader.one_line(point.key)
+            msg = (
+                f"{folder}: its journal holds {key}, which its {SUITE_FILE} does not plan: put back the suite that it "
+                "was measured by, or begin a new run"
             )
             raise BadOutput(msg)
 

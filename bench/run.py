@@ -27,7 +27,15 @@ from bench import (
     threads,
     watch,
 )
-from bench.folder import SUITE_FILE, BadOutput, claim, open_journal, point_latest, same
+from bench.folder import (
+    SUITE_FILE,
+    BadOutput,
+    claim,
+    only_planned,
+    open_journal,
+    point_latest,
+    same,
+)
 from bench.records import Doubt, Level, Profile, Roof
 from kernels import implementations
 from kernels.contract import Unavailable
@@ -76,6 +84,7 @@ class Run:
         )
         if earlier:
             same(folder, earlier, header)
+            only_planned(folder, earlier, [point.key for point in plan.points])
         self._done = {point.key: point for point in earlier.points} if earlier else {}
         self._earlier, self._header = earlier, header
         with self._writing():
@@ -83,8 +92,8 @@ class Run:
                 claim(folder)
                 if plan.text:  # before the journal: whoever finds that can resume
                     (folder / SUITE_FILE).write_text(plan.text, encoding="utf-8")
+            self._in_flight = inflight.InFlight(folder)
             self._journal = open_journal(folder, header, earlier)
-        self._in_flight = inflight.InFlight(folder)
         self._bench: beside.Bench | None = None
         self._spent: list[tuple[Planned, float]] = []
         self._curve_took = plan.settings["curve_seconds"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,17 +14,24 @@ from reports.profiles import BadInput
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+PREFIX = ".report-"
+DEAD_SECONDS = 3600.0
+"""A draft so old belongs to nobody: its process was killed."""
+
 
 @contextmanager
 def draft(out: Path, last: str) -> Iterator[Path]:
     """A folder to write into; what it holds at the end is moved to `out`, the file named `last` as the last.
 
     What lay there under the same names is replaced, other files stay. Raises BadInput where `out` cannot be written;
-    then nothing was moved.
+    then nothing was moved. Drafts that killed processes left there are removed.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".report-", dir=out))
+        for left in out.glob(f"{PREFIX}*"):
+            if time.time() - left.stat().st_mtime > DEAD_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=out))
     except OSError as error:
         raise _unwritable(out, error) from error
     try:

@@ -13,6 +13,7 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -25,6 +26,7 @@ from bench.suite import Planned, Suite
 from kernels import implementations
 from kernels.contract import Case
 from tests.bench import cheap_roofs, faulty
+from tests.reports import synthetic
 
 ROOT = Path(__file__).parents[2]
 POINTS = tuple(
@@ -350,6 +352,46 @@ def test_another_machines_or_versions_journal_is_refused_in_one_line_and_left_al
         begin(resume=True)
     assert "\n" not in str(told.value)
     assert path.read_bytes() == before
+
+
+def test_a_journal_whose_points_its_suite_does_not_plan_is_refused_and_left_alone(begin):
+    run = begin()
+    run.measure(replace(POINTS[0], case=replace(POINTS[0].case, batch=5)), 0)
+    run._journal.close()
+    run._machine.release()
+    before = (run.folder / "journal.jsonl").read_bytes()
+    with pytest.raises(
+        BadOutput, match=r"holds rnn-cell-h16-b5-.* which its suite.toml does not plan"
+    ):
+        begin(resume=True)
+    assert (run.folder / "journal.jsonl").read_bytes() == before
+
+
+def test_a_note_of_the_point_in_flight_that_cannot_be_read_is_refused_in_one_line(begin):
+    run = begin()
+    run._machine.release()
+    (run.folder / inflight.FILE).mkdir()
+    with pytest.raises(BadOutput, match="cannot be written: Is a directory"):
+        begin(resume=True)
+
+
+def test_a_report_that_cannot_be_written_is_one_line_and_the_profile_stays(
+    pytestconfig, monkeypatch, tmp_path, capsys
+):
+    glue = pytestconfig.pluginmanager.get_plugin(str(ROOT / "conftest.py"))
+    session = glue.Session.__new__(glue.Session)
+    session._profile, session._run, session._lost = synthetic.profile(), SimpleNamespace(), ""
+    session._run.folder = tmp_path
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.mkdtemp", full)
+    session.pytest_terminal_summary(SimpleNamespace(ensure_newline=lambda: None))
+    assert "No space left on device" in session._lost
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"rnn-roofline: {tmp_path}: cannot be written: No space left on device")
+    assert line.endswith("python -m reports build makes it anew")
 
 
 def test_after_a_run_threads_and_cores_are_as_before(begin):

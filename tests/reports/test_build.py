@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -92,6 +93,15 @@ def test_a_failed_build_leaves_the_old_report_as_it_was(tmp_path, monkeypatch):
     with pytest.raises(BadInput, match="No space left on device: name another folder with --out"):
         build.build(made, tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_draft_that_a_killed_process_left_is_removed_and_anothers_is_not(tmp_path):
+    for name in (".report-dead", ".report-busy"):
+        (tmp_path / name / "plots").mkdir(parents=True)
+    os.utime(tmp_path / ".report-dead", (1, 1))
+    build.build(profile([synthetic.point()]), tmp_path)
+    assert [path.name for path in tmp_path.glob(".report-*")] == [".report-busy"]
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
