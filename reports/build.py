@@ -66,8 +66,9 @@ def _write(profile: Profile, draft: Path, command: str, methodology: str | None)
     with beside.forked(plots.pieces(profile, pictures) if len(profile.points) > MANY else ()):
         text = points_csv.points_csv(profile)
         (draft / "points.csv").write_text(text, encoding="utf-8", newline="")
+        document = page.document(profile, plots.NAMES, command, methodology)
     names = plots.save_all(profile, pictures)
-    document = page.document(profile, names, command, methodology)
+    document = page.showing(document, names)
     (draft / "report.md").write_text(markdown.render(document), encoding="utf-8")
     drawn = {name: (pictures / f"{name}.svg").read_text(encoding="utf-8") for name in names}
     (draft / "report.html").write_text(html.render(document, drawn, data), encoding="utf-8")

@@ -5,6 +5,7 @@ Pure: a profile in, a document out.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reports import (
@@ -165,6 +166,17 @@ def document(
         subtitle,
         tuple(section for section in sections if section.blocks),
     )
+
+
+def showing(document: Document, pictures: Sequence[str]) -> Document:
+    """The document with these pictures alone, and without their section where there are none."""
+
+    def kept(section: Section) -> Section:
+        blocks = (b for b in section.blocks if not isinstance(b, Picture) or b.name in pictures)
+        return replace(section, blocks=tuple(blocks))
+
+    sections = (kept(section) for section in document.sections)
+    return replace(document, sections=tuple(section for section in sections if section.blocks))
 
 
 def _doubts(profile: Profile) -> Section:
