@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from bench.records import Doubt
 from reports import roofline, roofs, verdict
-from reports.units import percent_range, size
+from reports.units import giga, percent_range, size
 
 if TYPE_CHECKING:
     from bench.records import Profile
 
 LAST_LEVEL = 5
 """No processor reports a cache further out."""
+
+MEMORY_SLOWER = 1.5
+"""Memory is slower than the last cache by this factor at least, or the curve may have ended within a cache."""
 
 BETWEEN = ", "
 """What stands between the points that one doubt is about."""
@@ -27,6 +30,7 @@ def of(profile: Profile) -> tuple[Doubt, ...]:
         *_incomplete(profile),
         *_unheld(profile),
         *_levels(profile),
+        *_memory(profile),
         *_unclear(profile),
         *_pages(profile),
         *_versions(profile),
@@ -111,11 +115,9 @@ def _unheld(profile: Profile) -> list[Doubt]:
 def _levels(profile: Profile) -> list[Doubt]:
     """Plateaus that end elsewhere than the caches the system reports; the curve counts, the doubt says so."""
     caches = system_caches(profile)
-    last = max(caches, default=0)
     found = []
     for level in roofs.levels(profile, "cpu"):
-        number = last if level.name == "LLC" else _number(level.name)
-        reported = caches.get(number)
+        reported = caches.get(_number(level.name))
         if reported is None or level.up_to_bytes is None:
             continue
         if not 1 / roofs.AGREE <= level.up_to_bytes / reported <= roofs.AGREE:
@@ -128,6 +130,31 @@ def _levels(profile: Profile) -> list[Doubt]:
                 )
             )
     return found
+
+
+def _memory(profile: Profile) -> list[Doubt]:
+    """Whether the read curve came to its end within a cache: it reaches a few times the last cache reported."""
+    found = roofs.levels(profile, "cpu")
+    if not found:
+        return []
+    before, memory = found[-2:] if len(found) > 1 else (None, found[-1])
+    if before and before.bytes_per_s >= MEMORY_SLOWER * memory.bytes_per_s:
+        return []
+    against = "the only one"
+    if before:
+        slower = before.bytes_per_s / memory.bytes_per_s
+        against = f"{slower:.2f} times slower than {before.name}"
+    message = (
+        f"the last plateau of the read curve, at {giga(memory.bytes_per_s)} GB/s, is {against}"
+    )
+    return [
+        Doubt(
+            "memory unsure",
+            memory.name,
+            f"{message}: it may be a cache, larger than the system reports",
+            "trust nothing here that is said of memory or of streamed weights; look up the caches of the processor",
+        )
+    ]
 
 
 def _unclear(profile: Profile) -> list[Doubt]:

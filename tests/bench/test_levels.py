@@ -180,3 +180,21 @@ def test_every_level_has_a_name_of_its_own(curve, caches):
     found = levels.plateaus(curve)
     names = levels.name(found, caches)
     assert len(names) == len(set(names)) == len(found)
+
+
+@pytest.mark.parametrize(
+    ("found", "reported", "meant"),
+    [
+        (24 * MIB, 32 * MIB, 32 * MIB),
+        (16 * MIB, 32 * MIB, 32 * MIB),
+        (15 * MIB, 32 * MIB, 15 * MIB),
+        (48 * MIB, 32 * MIB, 48 * MIB),
+        (512 * KIB, 32 * MIB, MIB),
+    ],
+)
+def test_streamed_weights_outgrow_what_was_found_or_what_is_reported_a_little_above(
+    found, reported, meant
+):
+    from bench import run  # it imports torch, which the curves need not
+
+    assert run._last_level(found, reported) == meant

@@ -396,3 +396,10 @@ def test_a_training_steps_probe_is_no_moving_roof(bench):
     train = replace(step, case=replace(STREAMED, phase="train"), roof_bytes_per_s=double)
     assert not doubts.of_paired_roofs([step, train])
     assert doubts.of_paired_roofs([step, replace(train, case=STREAMED)])
+
+
+@pytest.mark.parametrize(("t_bytes", "paired"), [(0.0019, True), (0.0021, False)])
+def test_the_matrix_product_joins_a_round_from_half_of_the_bytes_time_on(bench, t_bytes, paired):
+    bench.arithmetic = {("float32", 1): (1e9, matmul.Shape(8, 8, 8))}
+    case = Case("lstm", 64, 64, 1)
+    assert (beside.arithmetic_probe(bench, case, 1e6, t_bytes) is not None) is paired

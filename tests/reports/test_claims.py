@@ -7,8 +7,11 @@ from dataclasses import replace
 import pytest
 
 from kernels import contract
-from reports import claims
+from reports import claims, roofline
 from reports.claims import REFUTED, SUPPORTED, UNTESTED
+from reports.experiments import BYTES, THREADS, Outcome
+from reports.judgement import SUPPORTS, Answer
+from reports.verdict import BANDWIDTH, CALL, COMPUTE
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
 from tests.reports.test_experiments import step, timed
@@ -289,3 +292,14 @@ def test_every_claim_has_a_verdict_its_figures_and_its_experiment():
         assert all(claim.figures)
         assert claim.experiment
         assert claim.statement
+
+
+@pytest.mark.parametrize(
+    ("experiment", "excluded", "meant"),
+    [(THREADS, (CALL,), None), (THREADS, (COMPUTE, CALL), True), (BYTES, (CALL,), True)],
+)
+def test_threads_tell_bandwidth_only_where_they_exclude_arithmetic(experiment, excluded, meant):
+    (row,) = roofline.rows(profile([synthetic.point()]))
+    answers = {BANDWIDTH: Answer(SUPPORTS, excluded)}
+    outcome = Outcome(experiment, (row, row), (row.point.key,), answers=answers)
+    assert claims._for_lack_of_bandwidth(outcome) is meant

@@ -88,8 +88,6 @@ def test_points_that_no_roof_holds_are_doubted_together():
         ("L3", 16 * MIB, False),
         ("L3", 15 * MIB, True),
         ("L3", 65 * MIB, True),
-        ("LLC", 4 * MIB, True),
-        ("LLC", 32 * MIB, False),
         ("L2", 2 * MIB, False),
         ("L2", 512 * KIB, True),
         ("L1", 32 * KIB, False),
@@ -100,6 +98,17 @@ def test_points_that_no_roof_holds_are_doubted_together():
 def test_a_plateau_agrees_with_its_cache_within_a_factor_of_two(name, end, doubted):
     made = profile(levels=(Level("cpu", name, end, 1e11), Level("cpu", "DRAM", None, 5e10)))
     assert codes(made) == (["level disagrees"] if doubted else [])
+
+
+@pytest.mark.parametrize(
+    ("rates", "doubted"),
+    [((3e11, 2e11, 1.9e11), True), ((3e11, 1.49e11, 1e11), True), ((3e11, 1.5e11, 1e11), False), ((3e11,), True)],
+)  # fmt: skip
+def test_a_curve_that_ends_as_fast_as_a_cache_may_not_have_reached_memory(rates, doubted):
+    named = [*zip(("L1", "L2"), (64 * KIB, 2 * MIB), strict=True)][: len(rates) - 1]
+    plateaus = zip([*named, ("DRAM", None)], rates, strict=True)
+    made = profile(levels=tuple(Level("cpu", *at, rate) for at, rate in plateaus))
+    assert codes(made) == (["memory unsure"] if doubted else [])
 
 
 def test_a_point_beside_a_roof_of_another_level_is_doubted():

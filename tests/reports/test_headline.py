@@ -178,3 +178,18 @@ def test_no_good_point_at_all_is_a_sentence_too(status):
 )
 def test_a_machine_goes_by_its_label_else_its_processor(described, name):
     assert machine(profile(machine=described)) == name
+
+
+def test_an_implementation_that_was_quicker_beside_a_quicker_memory_is_told():
+    quicker = [
+        replace(
+            one,
+            seconds=tuple(each / 2 for each in one.seconds),
+            roof_bytes_per_s=tuple(2 * rate for rate in one.roof_bytes_per_s),
+        )
+        for one in series(0.8)
+    ]
+    text = headline(profile([*quicker, *series(0.9, "torch_gates")]))
+    assert "reaches 90 % of the measured roof" in text
+    assert "By the clock PyTorch\u2019s own cell was quicker, while the memory was" in text
+    assert "By the clock" not in headline(profile([*series(0.8), *series(0.9, "torch_gates")]))
