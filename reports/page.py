@@ -106,8 +106,8 @@ only where the two speed-ups differ by 1.3 times or more."""
 
 CLAIMS = """What "Limitations of RNN, LSTM and GRU" states about hardware, tested on this machine. Supported needs
 evidence that could have gone the other way. Up to a batch: from the smallest on, without a gap. Not testable: points
-are missing, or their intervals or unconfirmed verdicts leave it open; the figures say which. Claims 2 and 6 take the
-implementation that comes nearest to its roof."""
+are missing, or their intervals or unconfirmed verdicts leave it open; the figures say which. Claims 2, 3, 5 and 6
+take the implementation that is bandwidth-bound up to the largest batch, else the one nearest to its roof."""
 
 SEQUENCES = """The time of a whole call, and DeepBench’s FLOPs over it: those of the recurrent matrix alone, 8BH² a step
 for LSTM, 6BH² for GRU, 2BH² + BH for its vanilla cell. Its published runs left out the products of the

@@ -38,10 +38,9 @@ def bandwidth_against_working_set(profile: Profile, ax: Axes | None = None) -> A
             }
             x, y = [working_set for working_set, _ in curve], [rate / 1e9 for _, rate in curve]
             ax.plot(x, y, marker="o", markersize=2.6, linewidth=1.3, zorder=3, **look)
-        lowest = min(_others(ax, profile, device), *(y for c in curves.values() for _, y in c))
-        highest = max(y for curve in curves.values() for _, y in curve)
+        rates = [*_others(ax, profile, device), *(y for c in curves.values() for _, y in c)]
         # Room for the names of the reported caches at the foot.
-        ax.set_ylim(lowest / 1e9 / 1.5, highest / 1e9 * 1.2)
+        ax.set_ylim(min(rates) / 1e9 / 1.5, max(rates) / 1e9 * 1.2)
         _sizes(ax, [x for curve in curves.values() for x, _ in curve])
         _levels(ax, profile, device)
         _caches(ax, profile, device)
@@ -51,15 +50,15 @@ def bandwidth_against_working_set(profile: Profile, ax: Axes | None = None) -> A
         return ax
 
 
-def _others(ax: Axes, profile: Profile, device: str) -> float:
-    """The write, copy and triad roofs at all threads, as lighter marks; returns the lowest, infinite without any."""
+def _others(ax: Axes, profile: Profile, device: str) -> list[float]:
+    """The write, copy and triad roofs at all threads, as lighter marks; returns their rates."""
     threads = roofs.all_threads(profile, device)
-    lowest = float("inf")
+    rates: list[float] = []
     for kind, marker in OTHERS:
         curve = roofs.read_curve(profile, device, kind).get(-1 if threads is None else threads, [])
         if curve:
             x, y = [working_set for working_set, _ in curve], [rate / 1e9 for _, rate in curve]
-            lowest = min(lowest, *(rate for _, rate in curve))
+            rates += [rate for _, rate in curve]
             look: dict[str, Any] = {
                 "color": MUTED,
                 "marker": marker,
@@ -68,7 +67,7 @@ def _others(ax: Axes, profile: Profile, device: str) -> float:
             }
             workers = f", {threads} thread{'' if threads == 1 else 's'}" if threads else ""
             ax.plot(x, y, linestyle="none", label=f"{kind}{workers}", zorder=4, **look)
-    return lowest
+    return rates
 
 
 def _sizes(ax: Axes, sizes: list[int]) -> None:
