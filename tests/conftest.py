@@ -39,3 +39,15 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.filterwarnings("error"), append=False)
+
+
+@pytest.fixture
+def card():
+    """The device of a GPU that does real work; the test is skipped with the reason where there is none."""
+    import torch
+
+    from bench import machine
+
+    if not torch.cuda.is_available():
+        pytest.skip(f"needs a CUDA device: {machine.no_cuda_reason()}")
+    return "cuda"

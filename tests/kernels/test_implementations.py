@@ -35,10 +35,18 @@ def arena():
 
 
 def loaded(name, cell="lstm"):
-    """The implementation; the test is skipped where it would compile for long."""
+    """The implementation; the test is skipped where its library is absent, where it computes on a GPU alone,
+    or where it would compile for long."""
     if name == COMPILED and cell != "lstm" and not EVERY_COMPILE:
         pytest.skip("it compiles for seconds: EVERY_COMPILE=1 asks for it")
-    return implementations.load(name)
+    try:
+        implementation = implementations.load(name)
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    here, on_a_gpu = (possible(implementation, "lstm", 8, 6, 1, device=d) for d in ("cpu", "cuda"))
+    if on_a_gpu and not here:
+        pytest.skip(implementation.unavailable(Case("lstm", 8, 6, 1)))
+    return implementation
 
 
 def possible(implementation, *sizes, **words):
