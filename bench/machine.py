@@ -14,7 +14,8 @@ from typing import Any
 
 import psutil
 
-from bench import quota, threads
+from bench import nvml, quota, threads
+from kernels.contract import Unavailable
 
 HUGE_PAGE = 2 << 20
 PACKAGES = ("torch", "numpy", "numba", "llvmlite", "pytest-benchmark", "psutil")
@@ -56,14 +57,17 @@ def describe() -> dict[str, Any]:
         "cpu": cpu,
         "gpus": gpus(),
     }
-    same = json.dumps(
-        [machine["os"], cpu, machine["memory_bytes"] >> 30, machine["gpus"]], sort_keys=True
-    )
+    kinds = [{key: gpu[key] for key in KIND_OF_GPU} for gpu in machine["gpus"]]
+    same = json.dumps([machine["os"], cpu, machine["memory_bytes"] >> 30, kinds], sort_keys=True)
     return {"id": hashlib.sha256(same.encode()).hexdigest()[:16], **machine}
 
 
+KIND_OF_GPU = ("name", "sm_count", "l2_bytes", "memory_bytes")
+"""What a GPU has in common with all of its kind, whatever its driver and limits."""
+
+
 def gpus() -> list[dict[str, Any]]:
-    """CUDA devices as torch sees them; empty where there are none."""
+    """CUDA devices as torch sees them, with what NVML knows of them; empty where there are none."""
     import torch
 
     if not torch.cuda.is_available():
@@ -77,9 +81,30 @@ def gpus() -> list[dict[str, Any]]:
                 "sm_count": properties.multi_processor_count,
                 "l2_bytes": getattr(properties, "L2_cache_size", None),
                 "memory_bytes": properties.total_memory,
+                **_by_nvml(str(getattr(properties, "uuid", ""))),
             }
         )
     return found
+
+
+BY_NVML = (
+    "driver",
+    "memory_bus_bits",
+    "memory_clock_hz",
+    "datasheet_bytes_per_s",
+    "ecc",
+    "power_limit_w",
+    "mig",
+)
+
+
+def _by_nvml(uuid: str) -> dict[str, Any]:
+    """What NVML knows of the GPU of that UUID; None each where it cannot be asked."""
+    try:
+        card = nvml.Gpu(uuid).card()
+    except Unavailable:
+        return dict.fromkeys(BY_NVML)
+    return {name: getattr(card, name) for name in BY_NVML}
 
 
 def no_cuda_reason() -> str:
@@ -90,7 +115,7 @@ def no_cuda_reason() -> str:
         return f"this PyTorch ({torch.__version__}) is built without CUDA"
     if not torch.cuda.is_available():
         return "PyTorch finds no CUDA device: no GPU, or no driver for it"
-    return "this version has no CUDA probes yet, and a step without its roof is no result"
+    return "a GPU's probes are here but have not run on one yet, and a step without its roof is no result"
 
 
 def environment(used_threads: int, layer: str) -> dict[str, Any]:

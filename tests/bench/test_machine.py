@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import platform
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 
 from bench import machine, threads
+from tests.fake_nvml import UUID, NVMLError, library
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +83,43 @@ def test_the_last_level_is_the_outermost_with_all_its_instances(monkeypatch):
     assert machine.last_level_bytes() == 384 << 20
     monkeypatch.setattr(machine, "_caches", list)
     assert machine.last_level_bytes() is None
+
+
+@pytest.fixture
+def with_a_gpu(monkeypatch):
+    """A machine with one H200, whose driver answers as told."""
+    properties = SimpleNamespace(
+        name="NVIDIA H200",
+        multi_processor_count=132,
+        L2_cache_size=50 << 20,
+        total_memory=150 << 30,
+        uuid=UUID,
+    )
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _index: properties)
+
+    def describe(**answers):
+        monkeypatch.setitem(sys.modules, "pynvml", library(**answers))
+        return machine.describe()
+
+    return describe
+
+
+def test_a_gpu_is_described_by_torch_and_nvml_and_its_uuid_is_not_told(with_a_gpu):
+    described = with_a_gpu()
+    (gpu,) = described["gpus"]
+    assert (gpu["sm_count"], gpu["memory_bus_bits"], gpu["driver"]) == (132, 6144, "570.1")
+    assert gpu["datasheet_bytes_per_s"] == pytest.approx(4.917e12, rel=1e-3)
+    assert UUID not in json.dumps(described)
+
+
+def test_without_nvml_a_gpu_is_described_by_torch_alone(with_a_gpu):
+    (gpu,) = with_a_gpu(nvmlInit=NVMLError("Driver Not Loaded"))["gpus"]
+    assert gpu["name"] == "NVIDIA H200"
+    assert {gpu[name] for name in machine.BY_NVML} == {None}
+
+
+def test_another_driver_or_power_limit_is_the_same_machine(with_a_gpu):
+    other = with_a_gpu(nvmlSystemGetDriverVersion=b"999", nvmlDeviceGetEnforcedPowerLimit=1)
+    assert with_a_gpu()["id"] == other["id"]

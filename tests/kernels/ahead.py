@@ -1,13 +1,33 @@
-"""Compile a Triton kernel for a GPU that is not here, and read off what it takes of one."""
+"""Triton's kernels without a GPU: interpreted in a process of its own, and compiled ahead for one that is not here."""
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
+ROOT = Path(__file__).parents[2]
+NO_TRITON = "triton is not installed: pip install 'triton>=3.5'"
 POINTERS = {"float32": "*fp32", "bfloat16": "*bf16", "int8": "*i8", "int32": "*i32"}
+
+
+def interpreted(name, cache):
+    """What `tests/kernels/interpreted.py` tells of the kernels of that name."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.kernels.interpreted", name],
+        cwd=ROOT,
+        env={**os.environ, "TRITON_INTERPRET": "1", "TRITON_CACHE_DIR": str(cache)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 class Taken(NamedTuple):

@@ -6,6 +6,7 @@ for each answer: what was computed, its largest error against the float64 refere
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -16,7 +17,8 @@ import torch
 import triton.language as tl
 from triton.runtime import interpreter
 
-from kernels import cells, check, triton_step
+from bench.roofs import triton_memory
+from kernels import cells, check, triton_sequence, triton_step
 from kernels.contract import CELLS, Case
 from kernels.implementations import triton_fused
 from kernels.inputs import Arena, draw
@@ -79,6 +81,67 @@ def fused(memory):
                 check.poison(new)
                 parts = triton_step.cut(case, processors).parts
                 tell("fused", case, error, parts=parts)
+
+
+def sequence(memory):
+    """Every cell, T steps by one program: each step held against the reference from the kernel's own last state."""
+    for number, (cell, sizes, T) in enumerate(
+        itertools.product(CELLS, ((1, 1), (23, 1), (37, 3), (16, 16), (130, 2)), (1, 4))
+    ):
+        H, B = sizes
+        dtype = "bfloat16" if B > 1 or number % 2 else "float32"
+        case = Case(cell, H, 5, B, dtype=dtype, activations=dtype)
+        G = cells.GATES[cell]
+        layout = ((G * H, 5), (G * H, H), (G * H,), (G * H,))
+        weights = cells.Weights(*memory.sets(layout, dtype, 1)[0])
+        first = draw(case, torch.Generator().manual_seed(number))[0]
+        x = torch.rand(T, B, 5, dtype=torch.float32).to(first.h.dtype) * 2 - 1
+        from_x = x.double() @ weights.W.double().T
+        out, c_new = torch.empty(T, B, H, dtype=first.h.dtype), torch.empty_like(first.h)
+        arrived = torch.zeros(1, dtype=torch.int32)
+        triton_sequence.run(
+            case, weights, from_x.float(), first.h, first.c, out, c_new, arrived, processors=1
+        )
+        state, worst = first, 0.0
+        for t in range(T):
+            new = cells.reference(case, state._replace(x=x[t]), weights)
+            worst = max(worst, check.error(case, (out[t],), new[:1]))
+            state = state._replace(h=out[t], c=new[1] if cell == "lstm" else state.c)
+        if cell == "lstm":
+            worst = max(worst, check.error(case, (c_new,), (state.c,)))
+        tell("sequence", case, worst, steps=T, counter=int(arrived))
+
+
+def roofs(_memory):
+    """Every memory probe over a block that is no whole number of tiles: what it read, wrote or left alone."""
+    for kind, tile, passes in itertools.product(triton_memory.KINDS, (64, 1024), (1, 3)):
+        block = torch.randint(-(2**31), 2**31, (10_007,), dtype=torch.int32)
+        floats = block.view(torch.float32)
+        floats.copy_(torch.rand(10_007))
+        before = block.clone()
+        variant = triton_memory.Variant(tile, 2, 4)
+        run, sums = triton_memory.prepare(kind, variant, block, processors=3)
+        run(passes)
+        n = triton_memory.words_each(kind, variant, block.numel() * 4)
+        was = before.view(torch.float32)
+        right = before.clone()
+        if kind == "write":
+            right.view(torch.float32)[:n] = passes - 0.5
+        elif kind == "copy":
+            right[n : 2 * n] = before[:n]
+        elif kind == "triad":
+            right.view(torch.float32)[:n] = was[n : 2 * n] + 0.5 * was[2 * n : 3 * n]
+        else:
+            wanted = passes * int(before[:n].sum(dtype=torch.int64))
+            assert (triton_memory.total(sums) - wanted) % 2**32 == 0, (kind, tile, passes)
+        told = {
+            "kernel": kind,
+            "tile": tile,
+            "passes": passes,
+            "words": n,
+            "streams": triton_memory.STREAMS[kind],
+        }
+        print(json.dumps({**told, "right": torch.equal(block, right)}))  # noqa: T201
 
 
 def tell(kernel, case, error, **more):

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 import torch
@@ -16,11 +12,10 @@ from kernels.contract import CELLS, Case
 from kernels.inputs import Arena, draw, set_bytes
 from tests.kernels import ahead
 
-pytest.importorskip("triton", reason="triton is not installed: pip install 'triton>=3.5'")
+pytest.importorskip("triton", reason=ahead.NO_TRITON)
 from kernels import triton_step
 from kernels.implementations import triton_fused
 
-ROOT = Path(__file__).parents[2]
 GOOD = Case(
     "lstm", 1024, 1024, 1, dtype="bfloat16", activations="bfloat16", device="cuda", threads=0
 )
@@ -30,21 +25,7 @@ H200_PROCESSORS = 132
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory):
     """What the interpreter computed."""
-    if sys.platform != "linux":
-        pytest.skip("triton's interpreter is used on Linux alone here")
-    cache = tmp_path_factory.mktemp("triton")
-    variables = {"TRITON_INTERPRET": "1", "TRITON_CACHE_DIR": str(cache)}
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.kernels.interpreted", "fused"],
-        cwd=ROOT,
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return ahead.interpreted("fused", tmp_path_factory.mktemp("triton"))
 
 
 @pytest.mark.slow
@@ -132,8 +113,6 @@ def test_it_is_cut_into_enough_programs_and_none_without_work(processors, hidden
     ],
 )
 def test_what_it_cannot_compute_is_a_reason(words, reason):
-    from dataclasses import replace
-
     assert triton_fused.unavailable(GOOD) is None
     assert reason in triton_fused.unavailable(replace(GOOD, **words))
 

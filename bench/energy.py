@@ -1,0 +1,77 @@
+"""Energy of a step, from counters that a machine keeps: NVML's of a GPU, RAPL's of a CPU's packages.
+
+Both count everything that the chip spends, its idle power too; a step's share is what the counter rises by during a
+long block of steps, over their number. RAPL's counters start again at zero after some time; one turn is allowed for.
+Read with stand-ins in tests; no machine at hand has let its counters be read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench import quota
+from kernels.contract import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench.nvml import Gpu
+
+PACKAGES = "sys/class/powercap/intel-rapl:[0-9]*"
+"""AMD's processors are found under this name too."""
+LEAST_SECONDS = 0.5
+"""Of a block: NVML's counter moves some ten times a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """Counters of energy that are read together: each in joules, and where it starts again at zero (0: never)."""
+
+    read: Callable[[], tuple[float, ...]]
+    ends: tuple[float, ...]
+
+    def joules(self, before: tuple[float, ...], after: tuple[float, ...]) -> float:
+        """From one reading to another, at most one turn of a counter later."""
+        rises = zip(before, after, self.ends, strict=True)
+        return sum(b - a + (end if b < a else 0.0) for a, b, end in rises)
+
+
+def of_gpu(gpu: Gpu) -> Meter:
+    """A GPU's. Raises Unavailable where it has no such counter (before Volta, or a slice)."""
+    if gpu.state().energy_j is None:
+        msg = "this GPU or its driver has no counter of energy"
+        raise Unavailable(msg)
+    return Meter(lambda: (gpu.state().energy_j or 0.0,), (0.0,))
+
+
+def of_cpu() -> Meter:
+    """All packages of this machine. Raises Unavailable with the reason."""
+    packages = [path for path in sorted(quota.ROOT.glob(PACKAGES)) if path.name.count(":") == 1]
+    if not packages:
+        msg = "this system shows no energy counters (RAPL): a virtual machine, or no driver"
+        raise Unavailable(msg)
+    files = [package / "energy_uj" for package in packages]
+    try:
+        for file in files:
+            _microjoules(file)
+        ends = tuple(_microjoules(package / "max_energy_range_uj") / 1e6 for package in packages)
+    except PermissionError as error:
+        msg = f"energy counters (RAPL) are kept to administrators: {error.strerror}"
+        raise Unavailable(msg) from error
+    except (OSError, ValueError) as error:
+        msg = f"energy counters (RAPL) cannot be read: {error}"
+        raise Unavailable(msg) from error
+    return Meter(lambda: tuple(_microjoules(file) / 1e6 for file in files), ends)
+
+
+def per_call(meter: Meter, run: Callable[[int], object], count: int) -> float:
+    """Joules of one call of a block of so many, which should last LEAST_SECONDS and end with its last call's work."""
+    before = meter.read()
+    run(count)
+    return meter.joules(before, meter.read()) / count
+
+
+def _microjoules(file: Path) -> int:
+    return int(file.read_text())

@@ -1,0 +1,109 @@
+"""Arithmetic roofs of a GPU: large matrix products by PyTorch's library, per kind of product.
+
+FLOPs: 2*M*N*K. Bytes: matrices that are reused; no memory is in the way. Operands are random: zeros would let the clock
+rise. float32 is measured with and without tf32, which rounds its factors to 10 bits. Not run on a card yet.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+
+from kernels.contract import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from torch import Tensor
+
+KIND = "matmul"
+UNIT = "flop/s"
+FLOAT8_CAPABILITY = (8, 9)
+
+
+class Shape(NamedTuple):
+    """The product of an (M, K) and a (K, N) matrix."""
+
+    M: int
+    K: int
+    N: int
+
+    @property
+    def name(self) -> str:
+        """As a profile states it."""
+        return f"{self.M}x{self.K}x{self.N}"
+
+
+SHAPES = (Shape(4096, 4096, 4096), Shape(8192, 8192, 8192), Shape(8192, 4096, 8192))
+
+KINDS = {
+    "float32": (torch.float32, "ieee"),
+    "tf32": (torch.float32, "tf32"),
+    "bfloat16": (torch.bfloat16, "ieee"),
+    "float16": (torch.float16, "ieee"),
+    "float8": (torch.float8_e4m3fn, "ieee"),
+}
+"""The operands' dtype, and how a float32 product may round its factors."""
+
+
+def unavailable(kind: str, device: str) -> str | None:
+    """Why this kind of product cannot be had here, or None."""
+    if kind != "float8":
+        return None
+    if device != "cuda":
+        return f"float8 products are a GPU's, and the device is a {device}"
+    if torch.cuda.get_device_capability() < FLOAT8_CAPABILITY:
+        return "float8 products need a GPU of compute capability 8.9 or newer"
+    return None
+
+
+def flops(shape: Shape) -> int:
+    """FLOPs of one product."""
+    return 2 * shape.M * shape.K * shape.N
+
+
+def prepare(kind: str, shape: Shape, device: str) -> Callable[[int], Tensor]:
+    """A function of the number of products, which returns the last. Raises Unavailable with the reason."""
+    reason = unavailable(kind, device)
+    if reason:
+        raise Unavailable(reason)
+    dtype, precision = KINDS[kind]
+    generator = torch.Generator(device=device).manual_seed(0)
+    left, right = (
+        torch.empty(size, shape.K, device=device).uniform_(-1, 1, generator=generator).to(dtype)
+        for size in (shape.M, shape.N)
+    )
+    right = right.T  # each column one contiguous run, as a step's weights lie
+    if kind == "float8":
+        one = torch.ones((), device=device)
+
+        def product() -> Tensor:
+            return torch._scaled_mm(left, right, one, one, out_dtype=torch.bfloat16)
+
+    else:
+        out = torch.empty(shape.M, shape.N, dtype=dtype, device=device)
+
+        def product() -> Tensor:
+            return torch.mm(left, right, out=out)
+
+    def run(count: int) -> Tensor:
+        with _precision(precision):
+            for _ in range(count - 1):
+                product()
+            return product()
+
+    return run
+
+
+@contextmanager
+def _precision(asked: str) -> Iterator[None]:
+    """float32 products of the GPU's library so exact, and as before afterwards."""
+    settings = torch.backends.cuda.matmul
+    before = settings.fp32_precision
+    settings.fp32_precision = asked
+    try:
+        yield
+    finally:
+        settings.fp32_precision = before

@@ -1,0 +1,139 @@
+"""A GPU's roofs: runs its probes over their sizes and yields a record for each, and the levels of its read curve.
+
+A sample is one launch of as many passes as last SAMPLE_SECONDS; throttled ones are taken again. Tested with a stand-in
+whose bandwidths are known; not run on a card yet.
+"""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from bench import clock_cuda, levels
+from bench.records import Level, Roof
+from bench.roofs import gpu_call, gpu_matmul
+from kernels.contract import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from torch import Tensor
+
+    from bench.nvml import Card
+
+    Throttle = Callable[[], tuple[str, ...]]
+
+SMALLEST = 1 << 20
+LARGEST = 8 << 30
+MEMORY_SHARE = 4
+"""The curve ends at one part in so many of the memory that is free, if that is less."""
+SAMPLE_SECONDS = 0.010
+REPEATS = 3
+
+
+def sizes(largest: int) -> list[int]:
+    """Working sets of the read curve: 1 MiB, its doublings and midway between, to `largest` bytes."""
+    found: list[int] = []
+    for power in itertools.count():
+        for size in (SMALLEST << power, 3 * (SMALLEST << power) // 2):
+            if size > largest:
+                return found
+            found.append(size)
+    raise AssertionError
+
+
+def block(free_bytes: int, device: str) -> Tensor:
+    """Random words as large as the curve's largest size."""
+    largest = sizes(min(LARGEST, free_bytes // MEMORY_SHARE))
+    if not largest:
+        msg = f"{free_bytes} bytes are free on the GPU: too few for a read curve"
+        raise Unavailable(msg)
+    words = torch.empty(largest[-1] // 4, dtype=torch.int32, device=device)
+    # magnitudes of 2**-7 to 2**-5 as floats: no zeros, no infinities, for the probes that add floats
+    return words.random_().bitwise_and_(0x00FFFFFF).bitwise_or_(0x3C000000)
+
+
+def memory(
+    kind: str, words: Tensor, working_sets: Sequence[int], processors: int, throttle: Throttle
+) -> Iterator[Roof]:
+    """Bandwidth of a kind of probe, every variant, at each working set. Raises Unavailable without Triton."""
+    try:
+        from bench.roofs import triton_memory
+    except ImportError as error:
+        msg = f"a GPU's memory probes need Triton: {error}"
+        raise Unavailable(msg) from error
+    for size, variant in itertools.product(working_sets, triton_memory.VARIANTS):
+        moved = triton_memory.bytes_per_pass(kind, variant, size)
+        if not moved:
+            continue
+        run, _ = triton_memory.prepare(kind, variant, words[: size // 4], processors)
+        rates = [moved / seconds for seconds in _samples(run, throttle)]
+        yield _roof(kind, triton_memory.UNIT, variant.name, rates, size=size)
+
+
+def arithmetic(device: str, throttle: Throttle) -> Iterator[Roof]:
+    """Matrix products of every kind that this GPU has, and shape."""
+    for kind, shape in itertools.product(gpu_matmul.KINDS, gpu_matmul.SHAPES):
+        if gpu_matmul.unavailable(kind, device):
+            continue
+        run = gpu_matmul.prepare(kind, shape, device)
+        rates = [gpu_matmul.flops(shape) / seconds for seconds in _samples(run, throttle)]
+        yield _roof(gpu_matmul.KIND, gpu_matmul.UNIT, shape.name, rates, dtype=kind)
+
+
+def calls(device: str, throttle: Throttle) -> Iterator[Roof]:
+    """Seconds of an empty launch and of an empty graph's replay."""
+    for variant in gpu_call.VARIANTS:
+        seconds = _samples(gpu_call.prepare(variant, device), throttle)
+        yield _roof(gpu_call.KIND, gpu_call.UNIT, variant, seconds)
+
+
+def datasheet(card: Card) -> Iterator[Roof]:
+    """What the memory's bus and clock would give."""
+    if card.datasheet_bytes_per_s is not None:
+        rates = [card.datasheet_bytes_per_s]
+        yield _roof("read", "byte/s", "bus times clock", rates, source="datasheet")
+
+
+def found_levels(roofs: Iterable[Roof], l2_bytes: int | None) -> tuple[Level, ...]:
+    """The plateaus of the measured read curve, named with the second-level cache that the GPU reports."""
+    curve: dict[int, float] = {}
+    for roof in roofs:
+        if roof.kind == "read" and roof.source == "measured" and roof.working_set_bytes:
+            size = roof.working_set_bytes
+            curve[size] = max(curve.get(size, 0.0), *roof.samples)
+    plateaus = levels.plateaus(curve)
+    names = levels.name(plateaus, [(2, l2_bytes)] if l2_bytes else [])
+    return tuple(
+        Level("cuda", name, end if name != "DRAM" else None, rate)
+        for name, (end, rate) in zip(names, plateaus, strict=True)
+    )
+
+
+def _samples(run: Callable[[int], object], throttle: Throttle) -> list[float]:
+    """Seconds per call, of blocks that last SAMPLE_SECONDS."""
+    count = clock_cuda.calls_for(run, SAMPLE_SECONDS)
+    return [
+        clock_cuda.unthrottled(lambda: clock_cuda.seconds_each(run, count), throttle)[0].seconds
+        for _ in range(REPEATS)
+    ]
+
+
+def _roof(kind: str, unit: str, name: str, samples: Sequence[float], **more: Any) -> Roof:
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return Roof(
+        device="cuda",
+        kind=kind,
+        source=more.get("source", "measured"),
+        dtype=more.get("dtype"),
+        working_set_bytes=more.get("size"),
+        page_bytes=None,
+        threads=0,
+        implementation=name,
+        unit=unit,
+        samples=tuple(samples),
+        at=(now,) * len(samples),
+    )

@@ -1,0 +1,39 @@
+"""CUDA graphs: calls recorded once and replayed as one launch, so that launches are not what is measured.
+
+Tested with a stand-in for torch.cuda; not run on a card yet.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+
+WARM_UPS = 3
+"""Calls before a recording, in which libraries choose their kernels and allocate, as PyTorch asks for."""
+
+
+def captured(
+    call: Callable[[], Sequence[Tensor]], times: int = 1
+) -> tuple[Callable[[], None], Sequence[Tensor]]:
+    """A replay of so many calls, and where the last one leaves its answer, the same tensors each time.
+
+    The call reads and writes the memory that it does now; its values may change. Nothing in it may wait for the GPU.
+    """
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(WARM_UPS):
+            call()
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    answer: Sequence[Tensor] = ()
+    with torch.cuda.graph(graph):
+        for _ in range(times):
+            answer = call()
+    return graph.replay, answer

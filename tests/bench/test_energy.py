@@ -1,0 +1,81 @@
+"""Energy of a step from counters: of packages, of a GPU; the reason where there are none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from bench import energy, quota
+from kernels.contract import Unavailable
+
+
+@pytest.fixture
+def packages(tmp_path, monkeypatch):
+    """Two packages, one with a core's own counter inside, and another interface's."""
+    monkeypatch.setattr(quota, "ROOT", tmp_path)
+    folder = tmp_path / "sys/class/powercap"
+    for name, now in (("intel-rapl:0", 1_000_000), ("intel-rapl:1", 9_000_000)):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "energy_uj").write_text(f"{now}\n")
+        (folder / name / "max_energy_range_uj").write_text("10000000\n")
+    for other in ("intel-rapl:0:0", "intel-rapl-mmio:0"):
+        (folder / other).mkdir()
+        (folder / other / "energy_uj").write_text("77\n")
+    return folder
+
+
+def spend(folder, name, microjoules):
+    file = folder / name / "energy_uj"
+    file.write_text(str((int(file.read_text()) + microjoules) % 10_000_000))
+
+
+def test_a_calls_energy_is_that_of_all_packages_over_the_calls(packages):
+    def run(count):
+        spend(packages, "intel-rapl:0", 2_000_000)
+        spend(packages, "intel-rapl:1", 500_000)
+        spend(packages, "intel-rapl:0:0", 900_000)
+        assert count == 10
+
+    assert energy.per_call(energy.of_cpu(), run, 10) == pytest.approx(0.25)
+
+
+def test_a_counter_that_starts_again_is_followed(packages):
+    def run(_count):
+        spend(packages, "intel-rapl:1", 3_000_000)
+
+    assert energy.per_call(energy.of_cpu(), run, 1) == pytest.approx(3.0)
+
+
+def test_no_counters_are_a_reason(tmp_path, monkeypatch):
+    monkeypatch.setattr(quota, "ROOT", tmp_path)
+    with pytest.raises(Unavailable, match="no energy counters"):
+        energy.of_cpu()
+
+
+def test_counters_kept_to_administrators_are_a_reason(packages, monkeypatch):  # noqa: ARG001
+    def refuse(*_arguments, **_named):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(Unavailable, match="kept to administrators: Permission denied"):
+        energy.of_cpu()
+
+
+def test_a_counter_that_is_no_number_is_a_reason(packages):
+    (packages / "intel-rapl:0" / "energy_uj").write_text("<unknown>")
+    with pytest.raises(Unavailable, match="cannot be read"):
+        energy.of_cpu()
+
+
+def test_a_gpus_energy_is_its_counters_rise():
+    readings = iter((5.0, 5.0, 8.0))  # the first finds out whether there is one
+    gpu = SimpleNamespace(state=lambda: SimpleNamespace(energy_j=next(readings)))
+    assert energy.per_call(energy.of_gpu(gpu), lambda _count: None, 6) == pytest.approx(0.5)
+
+
+def test_a_gpu_without_a_counter_is_a_reason():
+    gpu = SimpleNamespace(state=lambda: SimpleNamespace(energy_j=None))
+    with pytest.raises(Unavailable, match="no counter of energy"):
+        energy.of_gpu(gpu)

@@ -1,0 +1,95 @@
+"""The memory probes of a GPU: interpreted, each answer exact; compiled ahead of time."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.kernels import ahead
+
+pytest.importorskip("triton", reason=ahead.NO_TRITON)
+from bench.roofs import triton_memory
+from bench.roofs.triton_memory import KINDS, Variant
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory):
+    """What the interpreter computed."""
+    return ahead.interpreted("roofs", tmp_path_factory.mktemp("triton"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_interpreted_it_reads_and_writes_every_word_of_its_tiles_and_no_other(answers, kind):
+    found = [one for one in answers if one["kernel"] == kind]
+    assert {(one["tile"], one["passes"]) for one in found} == {
+        (64, 1), (64, 3), (1024, 1), (1024, 3),
+    }  # fmt: skip
+    assert all(one["right"] for one in found)
+    assert all(
+        10_007 - one["tile"] * one["streams"] < one["words"] * one["streams"] for one in found
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_bytes_are_those_of_whole_tiles_of_every_stream(kind):
+    variant = Variant(1024, 8, 4)
+    streams = triton_memory.STREAMS[kind]
+    assert triton_memory.bytes_per_pass(kind, variant, 4 * 1024 * streams) == 4096 * streams
+    assert triton_memory.bytes_per_pass(kind, variant, 4 * 1024 * streams - 1) == 0
+    assert triton_memory.bytes_per_pass(kind, variant, 8 << 30) <= 8 << 30
+
+
+def test_a_block_too_small_for_a_tile_is_refused():
+    import torch
+
+    with pytest.raises(ValueError, match="too few for the read probe's variant 1024x8x4"):
+        triton_memory.prepare("read", Variant(1024, 8, 4), torch.zeros(1000, dtype=torch.int32), 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("capability", [80, 90, 100])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("variant", [triton_memory.VARIANTS[0], triton_memory.VARIANTS[-1]])
+def test_compiled_ahead_it_moves_16_bytes_at_once_past_the_first_level(
+    kind, variant, capability, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    word = "int32" if kind in ("read", "copy") else "float32"
+    arguments = {"words": word, "sums": "int32", "count": 1 << 20, "passes": 3, "scale": 3}
+    taken = ahead.compiled(
+        getattr(triton_memory, kind),
+        arguments,
+        {"TILE": variant.tile},
+        capability,
+        tmp_path,
+        num_warps=variant.warps,
+    )
+    assert taken.spilled == 0
+    if kind != "write":
+        assert "ld.global.cg.v4" in taken.ptx
+    if kind != "read":
+        assert "st.global.cg.v4" in taken.ptx
+    per_processor = variant.programs * variant.warps * 32
+    assert taken.registers * per_processor <= 65536
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("kind", KINDS)
+def test_on_a_card_it_sums_and_copies_right(card, kind):
+    import torch
+
+    block = torch.randint(-(2**31), 2**31, ((64 << 20) + 7,), dtype=torch.int32, device=card)
+    before = block.clone()
+    variant = triton_memory.VARIANTS[1]
+    run, sums = triton_memory.prepare(kind, variant, block, 132)
+    run(3)
+    n = triton_memory.words_each(kind, variant, block.numel() * 4)
+    assert torch.equal(
+        block[n * triton_memory.STREAMS[kind] :], before[n * triton_memory.STREAMS[kind] :]
+    )
+    if kind == "read":
+        assert torch.equal(block, before)
+        wanted = 3 * int(before[:n].sum(dtype=torch.int64))
+        assert (triton_memory.total(sums) - wanted) % 2**32 == 0
+    elif kind == "copy":
+        assert torch.equal(block[n : 2 * n], before[:n])
