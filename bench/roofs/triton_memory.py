@@ -31,6 +31,10 @@ SCALE = 0.5
 """Of triad: its products are exact."""
 
 
+OPTIONS = {"enable_fp_fusion": True}
+"""Of the compiler; versions of Triton differ in what they do where none is given."""
+
+
 class Variant(NamedTuple):
     """Words of a program's tile, programs for each processor, warps of a program."""
 
@@ -79,7 +83,7 @@ def prepare(
         raise ValueError(msg)
     programs = min(variant.programs * processors, each // variant.tile)
     sums = torch.zeros(programs, dtype=torch.int32, device=memory.device)
-    options: dict[str, Any] = {"TILE": variant.tile, "num_warps": variant.warps}
+    options: dict[str, Any] = {"TILE": variant.tile, "num_warps": variant.warps, **OPTIONS}
     floats = memory.view(torch.float32)
 
     def run(passes: int) -> None:

@@ -63,6 +63,7 @@ def test_compiled_ahead_it_moves_16_bytes_at_once_past_the_first_level(
         capability,
         tmp_path,
         num_warps=variant.warps,
+        **triton_memory.OPTIONS,
     )
     assert taken.spilled == 0
     if kind != "write":
