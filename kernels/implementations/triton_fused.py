@@ -42,6 +42,8 @@ def version() -> str:
 
 def unavailable(case: Case) -> str | None:
     """Whole steps of inference on CUDA devices that are new enough, up to 64 sequences."""
+    if case.steps > 1:
+        return "one step a call: sequences are not computed"
     if case.phase != "step":
         return "it goes forward alone: there are no gradients of its own yet"
     if case.device != "cuda":

@@ -57,6 +57,7 @@ def test_each_pair_is_recorded_apart_and_a_step_is_a_replay(monkeypatch):
         ({"device": "cpu"}, "the device is a cpu"),
         ({"phase": "train"}, "not recorded"),
         ({"dtype": "int8"}, "not int8 weights"),
+        ({"steps": 2}, "step"),
     ],
 )
 def test_what_it_cannot_compute_is_a_reason(words, reason):

@@ -107,6 +107,7 @@ def test_it_is_cut_into_enough_programs_and_none_without_work(processors, hidden
     [
         ({"device": "cpu"}, "a GPU's step"),
         ({"phase": "train"}, "no gradients"),
+        ({"steps": 2}, "one step a call"),
         ({"part": "linear"}, "part linear cannot be had alone"),
         ({"batch": 65}, "64 sequences at most, not 65"),
         ({"dtype": "float32"}, "float32 weights take float32"),
