@@ -41,7 +41,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "rnn-roofline (with --benchmark-only; example: --suite quick -k 'lstm and resident')",
     )
     group.addoption(
-        "--suite", metavar="NAME|FILE", help="smoke, quick (default), full, or a .toml file"
+        "--suite",
+        metavar="NAME|FILE",
+        help="smoke, quick (default), full, gpu (default of --device cuda), or a .toml file",
     )
     group.addoption(
         "--implementation",
@@ -133,7 +135,7 @@ class Session:
         from kernels.contract import Unavailable
 
         try:
-            threads.libraries()
+            threads.libraries(config.getoption("--device"))
         except Unavailable as error:
             raise pytest.UsageError(str(error)) from error
         from bench.folder import BadOutput
@@ -156,6 +158,7 @@ class Session:
     def _options(self) -> tuple[Suite, int, Path, Profile | None]:
         from bench import machine, records, suite
         from bench.folder import SUITE_FILE, claim, new_folder
+        from kernels.contract import ALL, DEVICES
         from reports import profiles
 
         suite_name, instead, device, seed, out, resume = (
@@ -177,16 +180,21 @@ class Session:
                 msg = f"{option} is given with --resume: a resumed run keeps its own suite, device, seed and folder"
                 raise pytest.UsageError(msg)
             suite_name, seed = str(Path(resume) / SUITE_FILE), earlier.seed
-        if device not in (None, "cpu", "cuda", "all"):
+        if device not in (None, *DEVICES, ALL):
             msg = f"--device {device!r} is unknown: use cpu, cuda or all"
             raise pytest.UsageError(msg)
+        if earlier:
+            device = earlier.settings.get("device", "cpu")
         self.no_cuda = machine.no_cuda_reason()
-        if device == "cuda":
+        if self.no_cuda and device == "cuda":
             msg = f"--device cuda: {self.no_cuda}"
             raise pytest.UsageError(msg)
+        here = "cpu" if self.no_cuda else ALL
+        device = here if device in (None, ALL) else device
+        default = suite.DEFAULT_CUDA if device == "cuda" else suite.DEFAULT
         # a file is where it is, whatever folder the run is resumed from
         files = [str(Path(one).resolve()) if one.endswith(".py") else one for one in instead or ()]
-        plan = suite.load(suite_name or suite.DEFAULT, "cpu", threads.available(), seed or 0, files)
+        plan = suite.load(suite_name or default, device, threads.available(), seed or 0, files)
         if earlier:
             plan = replace(plan, name=earlier.suite)
         folder = Path(resume or out) if resume or out else new_folder(plan.name)
@@ -277,10 +285,8 @@ class Session:
         terminal = self.config.pluginmanager.get_plugin("terminalreporter")
         if terminal and self.config.option.verbose == 0:
             terminal.showfspath = False
-        return [
-            f"rnn-roofline: suite {self._plan.name}, {threads.available()} threads, into {self._folder}",
-            f"rnn-roofline: CPU only: {self.no_cuda}",
-        ]
+        told = f"rnn-roofline: suite {self._plan.name}, {threads.available()} threads, into {self._folder}"
+        return [told, f"rnn-roofline: CPU only: {self.no_cuda}"] if self.no_cuda else [told]
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
         """No dot for a good point: the line of progress says more."""

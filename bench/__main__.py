@@ -24,7 +24,6 @@ from kernels.contract import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from bench.beside import Bench
     from bench.records import Point
     from bench.run import Run
     from bench.suite import Planned, Suite
@@ -164,7 +163,8 @@ def _list(_given: argparse.Namespace) -> int:
 
     count = threads.available()
     for name in suite.names():
-        plan = suite.load(name, "cpu", count, 0)
+        device = "cuda" if name == suite.DEFAULT_CUDA else "cpu"
+        plan = suite.load(name, device, count, 0)
         default = " (default)" if name == suite.DEFAULT else ""
         print(f"suite {name}{default}: {len(plan.points)} points. {plan.why}")
     for name in implementations.names():
@@ -281,8 +281,9 @@ def _step(given: argparse.Namespace) -> int:
     from kernels import implementations
     from kernels.contract import Case
 
-    if given.device == "cuda":
-        raise BadUsage(f"--device cuda: {machine.no_cuda_reason()}")
+    on_gpu = given.device == "cuda"
+    if on_gpu and (reason := machine.no_cuda_reason()):
+        raise BadUsage(f"--device cuda: {reason}")
     count = threads.available() if given.threads is None else given.threads
     if not 1 <= count <= threads.available():
         msg = f"--threads {count} is out of range: this process may use 1 to {threads.available()}"
@@ -298,7 +299,7 @@ def _step(given: argparse.Namespace) -> int:
         activations=given.activations or ACTIVATIONS.get(given.dtype, given.dtype),
         residency=given.residency,
         device=given.device,
-        threads=count,
+        threads=0 if on_gpu else count,
         steps=given.steps,
     )
     names = [implementations.named(one) for one in given.implementation or ()]
@@ -309,19 +310,20 @@ def _step(given: argparse.Namespace) -> int:
         run.begin()
         try:
             for order, one in enumerate(planned):
-                print(_told(run.measure(one, order), run.bench), flush=True)
+                print(_told(run, run.measure(one, order)), flush=True)
         finally:
             profile = run.finish(planned)
         print(f"verdict and pictures: python -m reports build {run.folder}")
     return FAILED if any(point.status == "failed" for point in profile.points) else GOOD
 
 
-def _told(point: Point, bench: Bench) -> str:
+def _told(run: Run, point: Point) -> str:
     from bench import doubts, stats
 
     if point.status != "ok" or point.bytes is None or point.flops is None:
         return f"{point.implementation}: {point.status}: {point.reason}"
     time, roof = stats.estimate(point.seconds), stats.median(point.roof_bytes_per_s)
+    bench = run.bench_of(point.case.device)
     written = bench.write_seconds(point.bytes["written"], point.case.threads)
     share = stats.estimate(doubts.fractions(point, written))
     moved = point.bytes["read"] + point.bytes["written"]

@@ -5,12 +5,11 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
 from bench import measure, threads
-from bench.roofs import matmul, read
 from kernels.contract import ARITHMETIC, Case, Unavailable
 from kernels.inputs import Arena, draw
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from bench.instruments import Instruments
     from kernels.cells import Inputs
     from kernels.implementations import Implementation
 
@@ -49,12 +49,13 @@ class Walk(NamedTuple):
 
 @dataclass
 class Bench:
-    """What points are measured with: the arena, the roofs found so far, and how long to take."""
+    """What points of one device are measured with: the arena, the roofs found so far, and how long to take."""
 
+    instruments: Instruments
     arena: Arena
     page_bytes: int | None
     last_level_bytes: int
-    arithmetic: dict[tuple[str, int], tuple[float, matmul.Shape | matmul.Tile]]
+    arithmetic: dict[tuple[str, int], tuple[float, Any]]
     precision: float
     budget_seconds: float
     longest_call_seconds: float
@@ -63,7 +64,7 @@ class Bench:
     writes: dict[int, dict[int, float]] = field(default_factory=dict)
     """Write roofs: threads, then working set in bytes, to byte/s."""
     floors: dict[tuple[str, ...], float] = field(default_factory=dict)
-    variants: dict[Walk, read.Variant] = field(default_factory=dict)
+    variants: dict[Walk, Any] = field(default_factory=dict)
     """The read probe's fastest variant over each memory that it walked so far."""
     stand_in: Arena | None = None
     """A block as libraries allocate theirs: see `memory`."""
@@ -78,7 +79,7 @@ class Bench:
             return self.arena
         if self.stand_in is None or self.stand_in.size_bytes < size_bytes:
             self.stand_in = None  # before another one is allocated
-            self.stand_in = Arena(size_bytes, "cpu", self.seed, large_pages=False)
+            self.stand_in = Arena(size_bytes, self.instruments.device, self.seed, large_pages=False)
         return self.stand_in
 
     def write_seconds(self, written: int, threads: int) -> float:
@@ -88,6 +89,12 @@ class Bench:
             return 0.0
         nearest = min(roofs, key=lambda size: abs(math.log(size / written)))
         return written / roofs[nearest]
+
+    def best(
+        self, contender: measure.Contender, repeats: int, sample_seconds: float, settle: float
+    ) -> float:
+        """Seconds per call of the best of some samples, by the device's clock."""
+        return min(measure.best(contender, repeats, sample_seconds, settle, self.instruments.clock))
 
 
 @dataclass(frozen=True)
@@ -106,12 +113,12 @@ def read_probe(bench: Bench, walk: Walk) -> ReadProbe:
     """
     variant = best_variant(bench, walk)
     contender = _walker(bench, walk, variant)
-    each = min(measure.best(contender, 2, 0.002, 0.0))
-    size = read.bytes_per_pass(variant, walk.one_set, walk.threads, walk.sets, walk.times)
+    each = bench.best(contender, 2, 0.002, 0.0)
+    size = bench.instruments.bytes_per_pass(variant, walk)
     return ReadProbe(contender, size, each)
 
 
-def best_variant(bench: Bench, walk: Walk) -> read.Variant:
+def best_variant(bench: Bench, walk: Walk) -> Any:
     """The variant of the read probe that is fastest over this memory; tried once per walk, in turns.
 
     Raises Unavailable where a set is too small for all of them, or the sets larger than the arena.
@@ -121,11 +128,11 @@ def best_variant(bench: Bench, walk: Walk) -> read.Variant:
         msg = f"{walk.sets} sets of {walk.one_set} bytes are more than the arena's {bench.arena.size_bytes}"
         raise Unavailable(msg)
     if walk not in bench.variants:
-        rates: dict[read.Variant, float] = {}
-        for variant in read.VARIANTS * VARIANT_TURNS:
-            size = read.bytes_per_pass(variant, walk.one_set, walk.threads, walk.sets, walk.times)
+        rates: dict[Any, float] = {}
+        for variant in tuple(bench.instruments.variants()) * VARIANT_TURNS:
+            size = bench.instruments.bytes_per_pass(variant, walk)
             if size:
-                seconds = min(measure.best(_walker(bench, walk, variant), 1, 0.002, 0.0))
+                seconds = bench.best(_walker(bench, walk, variant), 1, 0.002, 0.0)
                 rates[variant] = max(size / seconds, rates.get(variant, 0.0))
         if not rates:
             msg = f"a set of {walk.one_set} bytes is too small for the read probe with {walk.threads} threads"
@@ -134,11 +141,9 @@ def best_variant(bench: Bench, walk: Walk) -> read.Variant:
     return bench.variants[walk]
 
 
-def _walker(bench: Bench, walk: Walk, variant: read.Variant) -> measure.Contender:
+def _walker(bench: Bench, walk: Walk, variant: Any) -> measure.Contender:
     block = bench.memory(walk.one_set * walk.sets, packed=walk.packed)
-    return measure.Contender(
-        read.prepare(variant, block.address, walk.one_set, walk.threads, walk.sets, walk.times)
-    )
+    return measure.Contender(bench.instruments.walker(variant, block, walk))
 
 
 def arithmetic_probe(
@@ -155,8 +160,8 @@ def arithmetic_probe(
     flop_per_s, variant, dtype = max(roofs, key=lambda roof: roof[0])
     if flops / flop_per_s <= t_bytes / 2:
         return None
-    product = measure.Contender(matmul.prepare(variant, dtype, case.device))
-    return product, matmul.flops(variant, dtype, case.threads)
+    product = measure.Contender(bench.instruments.product(variant, dtype))
+    return product, bench.instruments.product_flops(variant, dtype, case.threads)
 
 
 def floor_seconds(bench: Bench, case: Case, name: str, implementation: Implementation) -> float:
@@ -181,7 +186,7 @@ def floor_seconds(bench: Bench, case: Case, name: str, implementation: Implement
         inputs = draw(small, torch.Generator(device=case.device).manual_seed(bench.seed))
         calls = [call for _, _, call in bind(implementation, small, sets, inputs)]
         contender = measure.Contender(rotation(calls))
-        best = min(measure.best(contender, 5, 0.003, bench.settle_seconds))
+        best = bench.best(contender, 5, 0.003, bench.settle_seconds)
         bench.floors[kind] = best / case.steps
     return bench.floors[kind]
 
@@ -197,7 +202,7 @@ def call_seconds(
         with threads.unbound():
             call = implementation.prepare(short, sets, inputs)(0, 0)
         contender = measure.Contender(rotation([call]))
-        seconds.append(min(measure.best(contender, 3, 0.0, 0.0)))
+        seconds.append(bench.best(contender, 3, 0.0, 0.0))
     each = max(0.0, seconds[1] - seconds[0]) / max(1, few - 2)
     return seconds[0] + each * (case.steps - 2)
 

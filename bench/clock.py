@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+SAMPLE_SECONDS = 0.010
+"""Least length of a timed block, or one call."""
+
 
 def seconds_each(block: Callable[[int], object], count: int) -> float:
     """Seconds per call of a block of `count` calls. Nothing but the block stands between the two readings."""

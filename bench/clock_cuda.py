@@ -3,13 +3,15 @@
 A call returns before its work is done, so the CPU's clock sees launches. Two events on the stream see the work, and the
 gaps between kernels where the CPU does not keep up. So a kernel that only waits goes first, and the calls are enqueued
 behind it; if the first event has passed before the last call is enqueued, the sample is made again behind a longer
-wait, and if the longest does not suffice it says that it is bound by its launches.
+wait, and if the longest does not suffice it says that it is bound by its launches. A GPU's queue holds some thousand
+launches: a block that does not fit there is cut down to one that does. What launching costs the CPU is told apart.
 
 Tested with a stand-in for torch.cuda; not run on a card yet.
 """
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -17,24 +19,69 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    Throttle = Callable[[], tuple[str, ...]]
+
+SAMPLE_SECONDS = 0.002
+"""Least length of a timed block, or one call, or as many as can be enqueued: events tell half a microsecond."""
+
 WAIT_CYCLES = 2_000_000
 """Of the first blocking kernel: about a millisecond."""
 MOST_WAIT_CYCLES = 512_000_000
+WAIT_GROWS = 4
+LAUNCH_SAMPLES = 20
 MOST_REPEATS = 5
 """Of a sample that was taken while the GPU was throttled."""
 
 
 class Sample(NamedTuple):
-    """Seconds per call of a block; whether the CPU could not enqueue it in time; what throttled the GPU meanwhile."""
+    """Seconds per call of a block; whether the CPU could not enqueue it in time; what throttled the GPU meanwhile.
+
+    `cycles`: of the wait before it.
+    """
 
     seconds: float
     launch_bound: bool = False
     throttle: tuple[str, ...] = ()
+    cycles: int = WAIT_CYCLES
 
 
-def seconds_each(block: Callable[[int], object], count: int) -> Sample:
+class Clock:
+    """As `bench.measure` asks for one; samples that were throttled are taken again, and their causes kept."""
+
+    SAMPLE_SECONDS = SAMPLE_SECONDS
+
+    def __init__(self, throttle: Throttle = lambda: ()) -> None:
+        """`throttle` tells what holds the GPU's clock down at that moment."""
+        self._throttle = throttle
+        self._cycles = WAIT_CYCLES
+        self.causes: set[str] = set()
+
+    def seconds_each(self, block: Callable[[int], object], count: int) -> float:
+        """Seconds per call of a block of `count` calls, on the GPU."""
+        first = max(WAIT_CYCLES, self._cycles // WAIT_GROWS)
+        found, _ = unthrottled(lambda: seconds_each(block, count, first), self._throttle)
+        self._cycles = found.cycles
+        self.causes |= set(found.throttle)
+        return found.seconds
+
+    def calls_for(self, block: Callable[[int], object], seconds: float) -> int:
+        """How many calls last at least `seconds`, as far as so many can be enqueued in time."""
+        return calls_for(block, seconds)
+
+    def launch_seconds(self, block: Callable[[int], object]) -> float:
+        """Seconds that enqueuing a call takes the CPU: the least of some, each behind an empty queue."""
+        found = []
+        for _ in range(LAUNCH_SAMPLES):
+            torch.cuda.synchronize()
+            start = perf_counter()
+            block(1)
+            found.append(perf_counter() - start)
+        torch.cuda.synchronize()
+        return min(found)
+
+
+def seconds_each(block: Callable[[int], object], count: int, cycles: int = WAIT_CYCLES) -> Sample:
     """Of a block of `count` calls, by events on the current stream. Nothing but the block lies between them."""
-    cycles = WAIT_CYCLES
     while True:
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
         torch.cuda.synchronize()
@@ -45,8 +92,8 @@ def seconds_each(block: Callable[[int], object], count: int) -> Sample:
         late = start.query()
         end.synchronize()
         if not late or cycles >= MOST_WAIT_CYCLES:
-            return Sample(start.elapsed_time(end) / 1e3 / count, late)
-        cycles *= 4
+            return Sample(start.elapsed_time(end) / 1e3 / count, late, cycles=cycles)
+        cycles *= WAIT_GROWS
 
 
 def unthrottled(
@@ -68,10 +115,15 @@ def unthrottled(
 
 
 def calls_for(block: Callable[[int], object], seconds: float) -> int:
-    """How many calls last at least `seconds` on the GPU: doubled until they nearly do, then in proportion."""
-    count = 1
+    """How many calls last at least `seconds` on the GPU: a power of two, less than twice as many as are needed.
+
+    Fewer where so many cannot be enqueued in time: the most that can.
+    """
+    count, cycles = 1, WAIT_CYCLES
     while True:
-        each = seconds_each(block, count).seconds
-        if each * count >= seconds / 2:
-            return max(1, -(-int(seconds * 1e9) // max(1, int(each * 1e9))))
-        count *= 2
+        found = seconds_each(block, count, cycles)
+        if found.launch_bound:
+            return max(1, count // 2)
+        if found.seconds * count >= seconds:
+            return count
+        count, cycles = 2 * count, found.cycles

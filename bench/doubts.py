@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bench import stats
-from bench.measure import SAMPLE_SECONDS
 from bench.records import Doubt
 
 if TYPE_CHECKING:
@@ -272,6 +271,7 @@ def of_own_weights(points: Iterable[Point], page_bytes: int | None) -> list[Doub
 def of_points(points: Iterable[Point], precision: float, bench: Bench) -> list[Doubt]:
     """One doubt per kind, naming the points it is about: noisy, of short samples, or beside a busy process."""
     noisy, short, busy = [], [], []
+    least = bench.instruments.clock.SAMPLE_SECONDS / 2
     slowed: dict[str, list[str]] = {}
     for point in points:
         if point.status != "ok":
@@ -280,10 +280,7 @@ def of_points(points: Iterable[Point], precision: float, bench: Bench) -> list[D
         written = bench.write_seconds(point.bytes["written"], point.case.threads)
         if precision_of(point, written) > SLACK * precision:
             noisy.append(point.key)
-        if (
-            point.steps_per_sample
-            and stats.median(point.seconds) * point.steps_per_sample < SAMPLE_SECONDS / 2
-        ):
+        if point.steps_per_sample and stats.median(point.seconds) * point.steps_per_sample < least:
             short.append(point.key)
         if ((point.state or {}).get("load") or 0.0) >= BUSY_CORES:
             busy.append(point.key)
@@ -308,7 +305,7 @@ def of_points(points: Iterable[Point], precision: float, bench: Bench) -> list[D
             )
         )
     if short:
-        message = f"{_count(short)} had samples shorter than {SAMPLE_SECONDS * 500:.0f} ms"
+        message = f"{_count(short)} had samples shorter than {least * 1e3:.3g} ms"
         found.append(
             Doubt(
                 "short sample",
@@ -321,6 +318,26 @@ def of_points(points: Iterable[Point], precision: float, bench: Bench) -> list[D
         message = f"another process ran beside {_count(busy)}"
         found.append(Doubt("load", ", ".join(busy), message, "stop it and measure again"))
     return found
+
+
+def of_launches(points: Iterable[Point]) -> list[Doubt]:
+    """Points whose calls cost the CPU more than the GPU: one by one they take that long."""
+    bound = [
+        point.key
+        for point in points
+        if point.status == "ok"
+        and point.launch_seconds is not None
+        and point.launch_seconds / point.case.steps > stats.median(point.seconds)
+    ]
+    if not bound:
+        return []
+    message = (
+        f"{_count(bound)} cost the CPU more to launch than the GPU to compute; timed is the GPU"
+    )
+    advice = (
+        "record them in a graph, or look at launch_seconds for what a call made by itself takes"
+    )
+    return [Doubt("launch bound", ", ".join(bound), message, advice)]
 
 
 def _count(keys: list[str]) -> str:

@@ -8,6 +8,7 @@ Read with stand-ins in tests; no machine at hand has let its counters be read.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,16 +22,20 @@ if TYPE_CHECKING:
 
 PACKAGES = "sys/class/powercap/intel-rapl:[0-9]*"
 """AMD's processors are found under this name too."""
-LEAST_SECONDS = 0.5
-"""Of a block: NVML's counter moves some ten times a second."""
+LEAST_SECONDS = {"cpu": 0.1, "cuda": 1.0}
+"""Of a block, by device: RAPL's counters move every millisecond, NVML's some ten times a second."""
 
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """Counters of energy that are read together: each in joules, and where it starts again at zero (0: never)."""
+    """Counters of energy that are read together: each in joules, and where it starts again at zero (0: never).
+
+    A block of less than `least_seconds` is too short for them.
+    """
 
     read: Callable[[], tuple[float, ...]]
     ends: tuple[float, ...]
+    least_seconds: float
 
     def joules(self, before: tuple[float, ...], after: tuple[float, ...]) -> float:
         """From one reading to another, at most one turn of a counter later."""
@@ -38,12 +43,15 @@ class Meter:
         return sum(b - a + (end if b < a else 0.0) for a, b, end in rises)
 
 
-def of_gpu(gpu: Gpu) -> Meter:
-    """A GPU's. Raises Unavailable where it has no such counter (before Volta, or a slice)."""
-    if gpu.state().energy_j is None:
+def of_gpu(gpu: Gpu | None) -> Meter:
+    """A GPU's. Raises Unavailable where it has no such counter (before Volta, or a slice), or NVML cannot be asked."""
+    if gpu is None:
+        msg = "NVML cannot be asked"
+        raise Unavailable(msg)
+    if gpu.energy_j() is None:
         msg = "this GPU or its driver has no counter of energy"
         raise Unavailable(msg)
-    return Meter(lambda: (gpu.state().energy_j or 0.0,), (0.0,))
+    return Meter(lambda: (gpu.energy_j() or 0.0,), (0.0,), LEAST_SECONDS["cuda"])
 
 
 def of_cpu() -> Meter:
@@ -63,14 +71,25 @@ def of_cpu() -> Meter:
     except (OSError, ValueError) as error:
         msg = f"energy counters (RAPL) cannot be read: {error}"
         raise Unavailable(msg) from error
-    return Meter(lambda: tuple(_microjoules(file) / 1e6 for file in files), ends)
+    return Meter(
+        lambda: tuple(_microjoules(file) / 1e6 for file in files), ends, LEAST_SECONDS["cpu"]
+    )
 
 
-def per_call(meter: Meter, run: Callable[[int], object], count: int) -> float:
-    """Joules of one call of a block of so many, which should last LEAST_SECONDS and end with its last call's work."""
+def of_calls(
+    meter: Meter | None, run: Callable[[int], object], seconds: float, wait: Callable[[], None]
+) -> float | None:
+    """Joules of one call that takes so many seconds, from a block that lasts as long as the counters need.
+
+    `wait` comes back when all of a block's work is done. None without counters, or where they stood still.
+    """
+    if meter is None:
+        return None
+    count = max(1, ceil(meter.least_seconds / seconds))
     before = meter.read()
     run(count)
-    return meter.joules(before, meter.read()) / count
+    wait()
+    return meter.joules(before, meter.read()) / count or None
 
 
 def _microjoules(file: Path) -> int:

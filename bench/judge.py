@@ -6,9 +6,9 @@ import random
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numba
 import torch
 
+from bench import threads
 from kernels import check, gradients, implementations
 from kernels.cells import Weights
 from kernels.inputs import INPUT_SETS
@@ -127,7 +127,7 @@ class Judge:
         if self._arena.digest(self._used_bytes) != self._weights:
             msg = f"it changed its weights ({when})"
             raise Wrong(msg)
-        used = max(torch.get_num_threads(), numba.get_num_threads())
+        used = threads.used()
         if self._case.device == "cpu" and used > self._case.threads:
             msg = f"it set {used} threads where the case has {self._case.threads} ({when})"
             raise Wrong(msg)

@@ -8,17 +8,23 @@ import os
 import platform
 import subprocess
 import sys
+import warnings
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from bench import nvml, quota, threads
 from kernels.contract import Unavailable
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 HUGE_PAGE = 2 << 20
 PACKAGES = ("torch", "numpy", "numba", "llvmlite", "pytest-benchmark", "psutil")
+GPU_PACKAGES = ("triton", "nvidia-ml-py")
+"""Beside them where a GPU is measured."""
 VARIABLES = (
     "OMP_NUM_THREADS",
     "OMP_PROC_BIND",
@@ -107,22 +113,37 @@ def _by_nvml(uuid: str) -> dict[str, Any]:
     return {name: getattr(card, name) for name in BY_NVML}
 
 
-def no_cuda_reason() -> str:
-    """Why `--device cuda` cannot be measured here."""
+def no_cuda_reason() -> str | None:
+    """Why `--device cuda` cannot be measured here, or None."""
     import torch
 
     if torch.version.cuda is None and torch.version.hip is None:
         return f"this PyTorch ({torch.__version__}) is built without CUDA"
-    if not torch.cuda.is_available():
-        return "PyTorch finds no CUDA device: no GPU, or no driver for it"
-    return "a GPU's probes are here but have not run on one yet, and a step without its roof is no result"
+    with warnings.catch_warnings(record=True) as told:  # of a driver that is too old
+        warnings.simplefilter("always")
+        if torch.cuda.is_available():
+            return None
+    why = "; ".join(str(one.message).strip().split("\n", 1)[0] for one in told)
+    return f"PyTorch finds no CUDA device: {why or 'no GPU, or no driver for it'}"
 
 
-def environment(used_threads: int, layer: str) -> dict[str, Any]:
+def gpu_by_nvml() -> nvml.Gpu | None:
+    """The GPU that CUDA names first, as NVML knows it; None where it cannot be asked."""
+    import torch
+
+    try:
+        return nvml.Gpu(str(getattr(torch.cuda.get_device_properties(0), "uuid", "")))
+    except Unavailable:
+        return None
+
+
+def environment(
+    used_threads: int, layer: str | None, packages: Sequence[str] = PACKAGES
+) -> dict[str, Any]:
     """Versions, threads and the variables that steer them."""
     return {
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: _version(name) for name in packages},
         "threads": used_threads,
         "cores": threads.cores()[:used_threads],
         "thread_layer": layer,
@@ -159,9 +180,9 @@ def memory_taken() -> int:
 
 def last_level_bytes() -> int | None:
     """Size of the last cache level that the system reports, all its instances together; None where it reports none."""
-    caches = _caches()
-    last = max((c["level"] for c in caches), default=0)
-    return sum(c["size_bytes"] * c["instances"] for c in caches if c["level"] == last) or None
+    found = _caches()
+    last = max((c["level"] for c in found), default=0)
+    return sum(c["size_bytes"] * c["instances"] for c in found if c["level"] == last) or None
 
 
 def page_bytes(address: int) -> int | None:

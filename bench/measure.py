@@ -10,16 +10,14 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from bench import clock as cpu_clock
 from bench import stats
-from bench.clock import calls_for, seconds_each, undisturbed
+from bench.clock import undisturbed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-SAMPLE_SECONDS = 0.010
-"""Least length of a timed block, or one call."""
 
 SPARE = 1.25
 """How much longer a block is planned, so that it is not too short when the machine speeds up a little."""
@@ -32,6 +30,23 @@ SETTLE_SECONDS_TWO_POOLS = 0.020
 
 LEAST_ROUNDS = 10
 MOST_ROUNDS = 400
+
+
+class Clock(Protocol):
+    """What a device's time is told by: `bench.clock` is a CPU's, `bench.clock_cuda.Clock` a GPU's."""
+
+    @property
+    def SAMPLE_SECONDS(self) -> float:  # noqa: N802 - a module's constant satisfies it
+        """Least length of a timed block, or one call."""
+        ...
+
+    def seconds_each(self, block: Callable[[int], object], count: int) -> float:
+        """Seconds per call of a block of `count` calls."""
+        ...
+
+    def calls_for(self, block: Callable[[int], object], seconds: float) -> int:
+        """How many calls last at least `seconds`, as far as this clock can time so many."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +72,7 @@ def rounds(
     budget_seconds: float,
     settle_seconds: float,
     between: Callable[[], None] = lambda: None,
+    clock: Clock = cpu_clock,
 ) -> Samples:
     """Alternate blocks of all contenders until the interval of the median of `figure` is within +- `precision`.
 
@@ -64,7 +80,7 @@ def rounds(
     once `budget_seconds` have passed. `between` runs before every round, outside the clock.
     """
     with undisturbed():
-        calls = [_calibrate(contender, settle_seconds) for contender in contenders]
+        calls = [_calibrate(contender, settle_seconds, clock) for contender in contenders]
         rows: list[list[float]] = [[] for _ in contenders]
         order = list(range(len(contenders)))
         start = perf_counter()
@@ -72,7 +88,7 @@ def rounds(
             between()
             for index in order:
                 _settle(contenders[index], calls[index], settle_seconds)
-                rows[index].append(seconds_each(contenders[index].run, calls[index]))
+                rows[index].append(clock.seconds_each(contenders[index].run, calls[index]))
             order.reverse()
             if number >= LEAST_ROUNDS:
                 precise = stats.estimate(figure(rows)).half_width <= precision
@@ -82,22 +98,28 @@ def rounds(
 
 
 def best(
-    contender: Contender, repeats: int, sample_seconds: float, settle_seconds: float
+    contender: Contender,
+    repeats: int,
+    sample_seconds: float,
+    settle_seconds: float,
+    clock: Clock = cpu_clock,
 ) -> list[float]:
     """Seconds per call of `repeats` samples of one contender alone, each of at least `sample_seconds`; for roofs."""
     with undisturbed():
         _settle(contender, contender.pass_calls, settle_seconds)
-        calls = calls_for(contender.run, sample_seconds)
-        return [seconds_each(contender.run, calls) for _ in range(repeats)]
+        calls = clock.calls_for(contender.run, sample_seconds)
+        return [clock.seconds_each(contender.run, calls) for _ in range(repeats)]
 
 
-def single_calls(contender: Contender, budget_seconds: float) -> dict[str, float]:
+def single_calls(
+    contender: Contender, budget_seconds: float, clock: Clock = cpu_clock
+) -> dict[str, float]:
     """Minimum, median, 90th and 99th percentile of calls timed one by one; at least 20 of them, at most 1000."""
     with undisturbed():
         _settle(contender, contender.pass_calls, 0.0)
         seconds, start = [], perf_counter()
         for number in range(1000):
-            seconds.append(seconds_each(contender.run, 1))
+            seconds.append(clock.seconds_each(contender.run, 1))
             if number >= 19 and perf_counter() - start > budget_seconds:
                 break
     percentiles = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
@@ -107,9 +129,9 @@ def single_calls(contender: Contender, budget_seconds: float) -> dict[str, float
     }
 
 
-def _calibrate(contender: Contender, settle_seconds: float) -> int:
+def _calibrate(contender: Contender, settle_seconds: float, clock: Clock) -> int:
     _settle(contender, contender.pass_calls, settle_seconds)
-    return calls_for(contender.run, SPARE * SAMPLE_SECONDS)
+    return clock.calls_for(contender.run, SPARE * clock.SAMPLE_SECONDS)
 
 
 def _settle(contender: Contender, calls: int, settle_seconds: float) -> None:

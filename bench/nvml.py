@@ -107,8 +107,8 @@ class Gpu:
             mig=in_slices,
         )
 
-    def state(self) -> State:
-        """How it is now."""
+    def throttle(self) -> tuple[str, ...]:
+        """What holds its clock down now."""
         n, handle = self._nvml, self._handle
         asked = getattr(
             n, "nvmlDeviceGetCurrentClocksEventReasons", None
@@ -116,6 +116,17 @@ class Gpu:
         reasons = None if asked is None else self._read(asked, handle)
         if reasons is None:
             reasons = self._read(n.nvmlDeviceGetCurrentClocksThrottleReasons, handle)
+        return tuple(word for bit, word in SLOWED.items() if (reasons or 0) & bit)
+
+    def energy_j(self) -> float | None:
+        """What it has spent since the driver was loaded; None where it does not count."""
+        return _scaled(
+            self._read(self._nvml.nvmlDeviceGetTotalEnergyConsumption, self._handle), 1e-3
+        )
+
+    def state(self) -> State:
+        """How it is now."""
+        n, handle = self._nvml, self._handle
         return State(
             clock_hz=_scaled(self._read(n.nvmlDeviceGetClockInfo, handle, n.NVML_CLOCK_SM), 1e6),
             memory_clock_hz=_scaled(
@@ -125,8 +136,8 @@ class Gpu:
                 self._read(n.nvmlDeviceGetTemperature, handle, n.NVML_TEMPERATURE_GPU), 1
             ),
             power_w=_scaled(self._read(n.nvmlDeviceGetPowerUsage, handle), 1e-3),
-            throttle=tuple(word for bit, word in SLOWED.items() if (reasons or 0) & bit),
-            energy_j=_scaled(self._read(n.nvmlDeviceGetTotalEnergyConsumption, handle), 1e-3),
+            throttle=self.throttle(),
+            energy_j=self.energy_j(),
         )
 
     def _read(self, function: Callable[..., Any], *arguments: Any) -> Any:

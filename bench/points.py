@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from bench import beside, limit, machine, measure, signals, stats, watch
+from bench import beside, energy, limit, measure, signals, stats
 from bench.judge import Judge, Wrong
 from bench.records import Point
 from kernels import cost, implementations
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 IMPOSSIBLE = 1.03
 """A median fraction whose whole interval lies above this is measured once more."""
+
+LOST = "the device was lost in this process"
+"""How the reason of points begins that could not be tried any more; a resumed run tries them."""
 
 STREAM_FACTOR = 4
 """Streamed weights span at least so many times the last cache level."""
@@ -59,6 +62,8 @@ def point(
         order=order,
         at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+    if cause := bench.instruments.lost():
+        return replace(base, reason=f"{LOST}: {cause}")
     weights = bench.arena.digest(bench.arena.size_bytes)
     allowed = limit.SECONDS + 4 * bench.budget_seconds
     try:
@@ -67,17 +72,26 @@ def point(
             return _measured(bench, base, implementation, judge)
     except Unavailable as reason:
         return replace(base, status="skipped", reason=str(reason))
+    except torch.OutOfMemoryError as error:
+        # its first line says how much was wanted, and how much there was
+        return replace(base, status="skipped", reason=_first_line(error))
     except (Wrong, limit.TooLong) as reason:
         return replace(base, reason=str(reason))
     except BaseException as error:
         # whatever an implementation raises is a finding, a wish to exit too, and the run goes on
         if signals.asked():
             raise
-        text = ABSOLUTE_PATH.sub(r"\2", str(error).strip().split("\n", 1)[0])
-        return replace(base, reason=f"{type(error).__name__}: {text}"[:500])
+        return replace(base, reason=f"{type(error).__name__}: {_first_line(error)}"[:500])
     finally:
-        if bench.arena.digest(bench.arena.size_bytes) != weights:
+        intact = bench.instruments.lost() is None
+        if intact and bench.arena.digest(bench.arena.size_bytes) != weights:
             bench.arena.refill()  # whatever wrote there: the next point reads the same arena
+
+
+def _first_line(error: BaseException) -> str:
+    """What an error says, without folders; of Triton's compiler its own message, which stands below the source."""
+    text = str(getattr(error, "error_message", None) or error)
+    return ABSOLUTE_PATH.sub(r"\2", text.strip().split("\n", 1)[0])
 
 
 def weight_sets(case: Case, one_set_bytes: int, last_level_bytes: int) -> int:
@@ -174,14 +188,15 @@ def _measured(
     prepare_seconds = perf_counter() - began
     worst = judged.check(steps, "before it was timed")
 
+    device = bench.instruments
     step = measure.Contender(beside.rotation([call for _, _, call in steps]), pass_calls=count)
     walk = beside.Walk(one_set, count, case.threads, cost.WEIGHT_READS[case.phase], packed)
-    watching = watch.Watch()
-    had = machine.memory_taken()
+    watching = device.watch()
+    had = device.memory_taken()
 
     def between() -> None:
         redraw(inputs, generator)
-        taken, free = machine.memory_taken() - had, machine.memory_available()
+        taken, free = device.memory_taken() - had, device.memory_available()
         if taken > LEAST_FREE > free:
             msg = f"it took {taken} bytes of memory since it was built, and {free} were left"
             raise Wrong(msg)
@@ -189,7 +204,8 @@ def _measured(
     probe, product, samples = _rounds(bench, base, step, walk, between)
     state = watching.seen()
     alone = case.steps == 1 and stats.median(samples.seconds[0]) > SINGLE_SECONDS
-    single = measure.single_calls(step, 0.02) if alone else None
+    single = measure.single_calls(step, 0.02, device.clock) if alone else None
+    joules = energy.of_calls(device.meter, step.run, stats.median(samples.seconds[0]), device.wait)
     worst = max(worst, judged.check(steps, "after it was timed"))
     flops = product[1] if product else 0
     return replace(
@@ -202,11 +218,11 @@ def _measured(
         roof_bytes_per_s=tuple(probe.bytes_per_pass / seconds for seconds in samples.seconds[1]),
         roof_flop_per_s=tuple(flops / seconds for seconds in samples.seconds[2]) if flops else (),
         floor_seconds=beside.floor_seconds(bench, case, base.implementation, implementation),
+        launch_seconds=device.launch_seconds(step.run),
+        joules=None if joules is None else joules / case.steps,
         weight_sets=count,
         working_set_bytes=count * one_set,
-        page_bytes=machine.page_bytes(bench.memory(0, packed=True).address)
-        if packed
-        else bench.page_bytes,
+        page_bytes=device.page_bytes(bench.memory(0, packed=True)) if packed else bench.page_bytes,
         own_weights=packed,
         rounds_to=implementations.rounds_to(implementation),
         prepare_seconds=prepare_seconds,
@@ -222,7 +238,7 @@ def _make_sure_of_room(bench: Bench, case: Case, weights: int, copies: int) -> N
     `copies` of the weights lie beside the arena: those that a library packs, and the block that stands in for them.
     """
     needed = memory_needed(case, weights) + copies * weights
-    there = machine.memory_available() // 2 + bench.arena.size_bytes
+    there = bench.instruments.memory_available() // 2 + bench.arena.size_bytes
     if weights > bench.arena.size_bytes:
         there = bench.arena.size_bytes
     elif needed <= there:
@@ -275,7 +291,13 @@ def _rounds(
             projected=base.projected,
         )
         samples = measure.rounds(
-            contenders, figure, bench.precision, bench.budget_seconds, bench.settle_seconds, between
+            contenders,
+            figure,
+            bench.precision,
+            bench.budget_seconds,
+            bench.settle_seconds,
+            between,
+            bench.instruments.clock,
         )
         if stats.estimate(figure(samples.seconds)).low <= IMPOSSIBLE:
             break

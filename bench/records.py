@@ -98,6 +98,8 @@ class Point:
     roof_bytes_per_s: tuple[float, ...] = ()
     roof_flop_per_s: tuple[float, ...] = ()
     floor_seconds: float | None = None
+    launch_seconds: float | None = None
+    joules: float | None = None
     flops: dict[str, int] | None = None
     bytes: dict[str, int] | None = None
     projection: dict[str, int] | None = None

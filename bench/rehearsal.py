@@ -112,18 +112,21 @@ def _try(case: Case, name: str) -> None:
     from kernels.inputs import Arena, draw, set_bytes
 
     implementation = implementations.load(implementations.named(name))
-    threads.use(case.threads)
+    if case.device == "cpu":
+        threads.use(case.threads)
     if implementation.unavailable(case):
         return
     layout = implementation.layout(case)
     size = WEIGHT_SETS * set_bytes(layout, case.dtype)
     if points.memory_needed(case, size) > machine.memory_available() // 2:
         return
-    sets = Arena(size, "cpu", 0).sets(layout, case.dtype, WEIGHT_SETS)
-    inputs = draw(case, torch.Generator().manual_seed(0))
+    sets = Arena(size, case.device, 0).sets(layout, case.dtype, WEIGHT_SETS)
+    inputs = draw(case, torch.Generator(device=case.device).manual_seed(0))
     with torch.inference_mode(case.phase == "step"):
         for _, _, call in beside.bind(implementation, case, sets, inputs):
             call()
+    if case.device == "cuda":
+        torch.cuda.synchronize()
 
 
 if __name__ == "__main__":

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench import (
-    beside,
     clock,
-    doctor,
     doubts,
+    energy,
     inflight,
-    levels,
     lock,
     machine,
-    measure,
     points,
     progress,
     records,
     rehearsal,
     signals,
-    survey,
     threads,
-    watch,
 )
 from bench.folder import (
     SUITE_FILE,
@@ -36,28 +30,23 @@ from bench.folder import (
     point_latest,
     same,
 )
-from bench.records import Doubt, Level, Profile, Roof
+from bench.records import Doubt, Profile
+from bench.side import is_surveyed
 from kernels import implementations
-from kernels.contract import Unavailable
-from kernels.inputs import Arena, set_bytes
+from kernels.contract import ALL, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from bench.records import Point
-    from bench.roofs import matmul
+    from bench.beside import Bench
+    from bench.records import Level, Point, Roof
+    from bench.side import Side
     from bench.suite import Planned, Suite
-
-THOROUGH_SECONDS = 1.0
-"""A suite that grants the read curve less has half its sizes measured, and every other roof swept once, not twice."""
-
-MEMORY_SHARE = 4
-"""The arena takes at most one part in so many of the memory there is."""
 
 
 class Run:
-    """Measures the points of a suite on this machine's CPU and writes them to a folder as it goes."""
+    """Measures the points of a suite on this machine's devices and writes them to a folder as it goes."""
 
     def __init__(
         self, plan: Suite, seed: int, folder: Path, earlier: Profile | None = None
@@ -68,25 +57,30 @@ class Run:
         measures.
         """
         self._machine = lock.hold(folder)
-        self.plan, self.folder, self._seed = plan, folder, seed
+        self.plan, self.folder, self.seed = plan, folder, seed
         self._load, self._swapped = machine.Load(), machine.swapped_bytes()
-        self._throttled = watch.throttled()
-        self._pools = threads.start()
-        self._all = threads.available()
-        header = Profile(
+        self._sides, energy_told, layer = self._both()
+        self._header = header = Profile(
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             suite=plan.name,
             seed=seed,
-            settings={**plan.settings, "device": "cpu"},
+            settings={
+                **plan.settings,
+                "device": ALL if len(self._sides) > 1 else next(iter(self._sides)),
+            },
             project=machine.project(),
             machine=machine.describe(),
-            environment=machine.environment(self._all, self._pools.layer),
+            environment={
+                **machine.environment(threads.available(), layer, self._packages()),
+                "energy": energy_told,
+            },
         )
         if earlier:
             same(folder, earlier, header)
             only_planned(folder, earlier, [point.key for point in plan.points])
-        self._done = {point.key: point for point in earlier.points} if earlier else {}
-        self._earlier, self._header = earlier, header
+        found = earlier.points if earlier else ()
+        self._done = {point.key: point for point in found if not _was_lost(point)}
+        self._earlier = earlier
         with self._writing():
             if not earlier:
                 claim(folder)
@@ -94,53 +88,67 @@ class Run:
                     (folder / SUITE_FILE).write_text(plan.text, encoding="utf-8")
             self._in_flight = inflight.InFlight(folder)
             self._journal = open_journal(folder, header, earlier)
-        self._bench: beside.Bench | None = None
+        self._begun = False
         self._spent: list[tuple[Planned, float]] = []
-        self._curve_took = plan.settings["curve_seconds"]
-        self._levels: tuple[Level, ...] = ()
+        self._levels: dict[str, tuple[Level, ...]] = {}
         self._refused: dict[str, str] = {}
         self._roofs: list[Roof] = []
 
-    def begin(self, least_levels: int = 0) -> None:
-        """Measure the roofs, unless an earlier process of this run did; allocate the arena.
+    def _both(self) -> tuple[dict[str, Side], dict[str, str], str | None]:
+        """A side for each device that points are planned for, a CPU's if there are none; whether energy is counted
 
-        The arena holds what the plan needs, and at least `least_levels` times the last cache level reported.
+        there, in words; and the threading layer.
+        """
+        devices = {planned.case.device for planned in self.plan.points} or {"cpu"}
+        sides: dict[str, Side] = {}
+        told: dict[str, str] = {}
+        layer = None
+        if "cpu" in devices:
+            from bench.side_cpu import CpuSide
+
+            meter, told["cpu"] = _meter(energy.of_cpu)
+            sides["cpu"] = mine = CpuSide(self, meter)
+            layer = mine.pools.layer
+        if "cuda" in devices:
+            from bench.side_cuda import CudaSide
+
+            gpu = machine.gpu_by_nvml()
+            meter, told["cuda"] = _meter(lambda: energy.of_gpu(gpu))
+            sides["cuda"] = CudaSide(self, gpu, meter)
+        return sides, told, layer
+
+    def _packages(self) -> tuple[str, ...]:
+        return machine.PACKAGES + (machine.GPU_PACKAGES if "cuda" in self._sides else ())
+
+    @property
+    def header(self) -> Profile:
+        """The machine and the environment, as the profile states them."""
+        return self._header
+
+    def begin(self, least_levels: int = 0) -> None:
+        """Measure the roofs, unless an earlier process of this run did; allocate the arenas.
+
+        An arena holds what the plan needs, and at least `least_levels` times the last cache level reported.
         """
         self._refused = rehearsal.rehearse([p for p in self.plan.points if self._is_risky(p)])
         clock.quieten()
-        settings = self.plan.settings
-        reported = machine.last_level_bytes() or 32 << 20
-        most = machine.memory_available() // MEMORY_SHARE
-        need = max(self._arena_bytes(reported, most), min(most, least_levels * reported))
-        arena = Arena(need, "cpu", self._seed)
-        self._page_bytes = machine.page_bytes(arena.address)
-        self._largest = min(points.STREAM_FACTOR * reported, arena.size_bytes)
-        self._counts = sorted({1, self._all} | {p.case.threads for p in self.plan.points})
-        if self._earlier and _is_surveyed(self._earlier):
-            self._roofs, self._levels = list(self._earlier.roofs), self._earlier.levels
-        else:
-            self._survey(arena)
-        self._bench = beside.Bench(
-            arena=arena,
-            page_bytes=self._page_bytes,
-            last_level_bytes=_last_level(levels.last_cache_bytes(self._plateaus()), reported),
-            arithmetic=_arithmetic_roofs(self._roofs),
-            writes=_write_roofs(self._roofs),
-            precision=settings["precision"],
-            budget_seconds=settings["budget_seconds"],
-            longest_call_seconds=settings["longest_call_seconds"],
-            settle_seconds=measure.SETTLE_SECONDS
-            if self._pools.shared
-            else measure.SETTLE_SECONDS_TWO_POOLS,
-            seed=self._seed,
-        )
-        self._start = self._sentinel(arena)
+        if self._earlier:
+            surveyed = [d for d in self._sides if is_surveyed(self._earlier, d)]
+            self._roofs = [roof for roof in self._earlier.roofs if roof.device in surveyed]
+            kept = self._earlier.levels
+            self._levels = {d: tuple(one for one in kept if one.device == d) for d in surveyed}
+        for side in self._sides.values():
+            side.begin(self._earlier, least_levels)
+        self._begun = True
+
+    def bench_of(self, device: str) -> Bench:
+        """What points of a device are measured with; there after `begin`. Raises Unavailable where it has none."""
+        return self._sides[device].bench
 
     @property
-    def bench(self) -> beside.Bench:
-        """What points are measured with; there after `begin`."""
-        assert self._bench is not None, "begin first"
-        return self._bench
+    def bench(self) -> Bench:
+        """The CPU's."""
+        return self.bench_of("cpu")
 
     @property
     def private_bytes(self) -> int:
@@ -149,13 +157,13 @@ class Run:
         return min(own, default=1 << 20)
 
     def plateau_middles(self) -> dict[str, int]:
-        """The levels found, and a working set well inside each."""
-        inside = levels.middle(self._plateaus(), survey.SMALLEST)
-        return dict(zip([level.name for level in self._levels], inside, strict=True))
+        """The levels found on the CPU, and a working set well inside each."""
+        side = self._sides["cpu"]
+        return dict(zip([one.name for one in side.levels], side.middles(), strict=True))
 
-    def roofs(self) -> list[Roof]:
-        """The roofs found so far."""
-        return list(self._roofs)
+    def roofs(self, device: str | None = None) -> list[Roof]:
+        """The roofs found so far, of one device or of all."""
+        return [roof for roof in self._roofs if device in (None, roof.device)]
 
     def measure(self, planned: Planned, order: int) -> Point:
         """One point, measured and in the journal; or, when resuming, as it was measured."""
@@ -185,13 +193,14 @@ class Run:
             return without("failed", self._refused[planned.key])
         try:
             implementation = implementations.load(planned.implementation)
+            bench = self.bench_of(planned.case.device)
         except Unavailable as reason:
             return without("skipped", str(reason))
-        threads.use(planned.case.threads)
+        bench.instruments.use(planned.case.threads)
         try:
             with self._in_flight.during(planned.key):
                 return points.point(
-                    self.bench, planned.case, planned.implementation, implementation, order
+                    bench, planned.case, planned.implementation, implementation, order
                 )
         except OSError as error:  # of the note, for a point raises nothing
             raise self._unwritten(error) from error
@@ -203,10 +212,11 @@ class Run:
         return bool(deaths or implementations.file_of(planned.implementation))
 
     def seconds_left(self, planned: Sequence[Planned]) -> float:
-        """An estimate for those of the points not measured yet, and for the curve swept once more at the end."""
+        """An estimate for those of the points not measured yet, and for the roofs measured once more at the end."""
         left = [one for one in planned if one.key not in self._done]
         each = 2 * self.plan.settings["budget_seconds"]
-        return progress.seconds_left(self._spent, left, each) + self._curve_took
+        again = sum(side.took() for side in self._sides.values())
+        return progress.seconds_left(self._spent, left, each) + again
 
     def finish(self, planned: Iterable[Planned]) -> Profile:
         """Look at the sentinel again, note the doubts, write profile.json, point `latest` to it; the profile."""
@@ -215,18 +225,19 @@ class Run:
                 return self._assembled(all(p.key in self._done for p in planned))
         finally:
             self._journal.close()
-            threads.restore(self._pools)
+            for side in self._sides.values():
+                side.end()
             self._machine.release()
 
     def _assembled(self, complete: bool) -> Profile:
-        if self._bench is not None:
-            if complete:
-                # once more, so that a neighbour who was there at the start decides neither levels nor arithmetic
-                self._curve(self._bench.arena)
-                self._keep(survey.fastest_products(self._bench.arithmetic, "cpu"))
-            for doubt in self._doubts(self._sentinel(self._bench.arena)):
+        lost = [point for point in self._done.values() if _was_lost(point)]
+        if self._begun:
+            if complete and not lost:
+                for side in self._sides.values():
+                    side.again()
+            for doubt in self._doubts():
                 self._journal.append(doubt)
-        if complete:
+        if complete and not lost:
             self._journal.complete()
             self._in_flight.forget()
         profile = records.from_journal(self.folder)
@@ -249,138 +260,49 @@ class Run:
             f"{self.folder}: cannot be written: {why}: mend it and go on with --resume={self.folder}"
         )
 
-    def _arena_bytes(self, last_level: int, most: int) -> int:
-        # half as much again here and below, should the curve end its last level later than the system says
-        need = math.ceil(1.5 * points.STREAM_FACTOR * last_level)
-        for planned in self.plan.points:
-            try:
-                layout = implementations.load(planned.implementation).layout(planned.case)
-            except Exception:  # noqa: BLE001 - it will be a failed or skipped point, with the reason
-                continue
-            one = set_bytes(layout, planned.case.dtype)
-            if one > most:
-                continue  # it will be skipped, with the reason
-            need = max(
-                need, math.ceil(1.5 * points.weight_sets(planned.case, one, last_level)) * one
-            )
-        return min(need, most)
-
-    def _survey(self, arena: Arena) -> None:
-        """Every roof, and the levels that their read curve shows."""
-        counts, thorough = self._counts, self._curve(arena)
-        scratch = Arena(self._largest, "cpu", self._seed)
-        working_sets = levels.middle(self._plateaus(), survey.SMALLEST)
-        self._keep(
-            survey.writing(scratch.address, working_sets, self._page_bytes, counts, thorough)
-        )
-        del scratch
-        self._keep(survey.arithmetic("cpu", counts, thorough))
-        self._keep(survey.calls(counts))
-
-    def _curve(self, arena: Arena) -> bool:
-        """Sweep the read curve and read the levels off all its samples so far. Returns whether it is a thorough one."""
-        seconds, start = self.plan.settings["curve_seconds"], monotonic()
-        thorough = seconds >= THOROUGH_SECONDS
-        self._keep(
-            survey.read_curve(
-                arena.address, self._largest, self._page_bytes, self._counts, seconds, thorough
-            )
-        )
-        curve: dict[int, float] = {}
-        for roof in self._roofs:
-            if roof.kind == "read" and roof.threads == self._all and roof.working_set_bytes:
-                size = roof.working_set_bytes
-                curve[size] = max(curve.get(size, 0.0), *roof.samples)
-        plateaus = levels.plateaus(curve)
-        names = levels.name(plateaus, _caches(self._header.machine))
-        self._levels = tuple(
-            Level("cpu", name, end if name != "DRAM" else None, rate)
-            for name, (end, rate) in zip(names, plateaus, strict=True)
-        )
-        with self._writing():
-            self._journal.levels(self._levels)
-        self._curve_took = monotonic() - start
-        return thorough
-
-    def _plateaus(self) -> list[tuple[int, float]]:
-        return [(level.up_to_bytes or self._largest, level.bytes_per_s) for level in self._levels]
-
-    def _keep(self, roofs: Iterable[Roof]) -> None:
+    def keep(self, roofs: Iterable[Roof]) -> None:
+        """Roofs, each in the journal before the next is measured."""
         for roof in roofs:
             with self._writing():
                 self._journal.append(roof)
                 self._roofs.append(roof)
 
-    def _sentinel(self, arena: Arena) -> Roof:
-        roof = survey.sentinel(arena.address, self._largest, self._page_bytes, self._all)
+    def note(self, roof: Roof) -> None:
+        """A roof for the journal alone, from which no other figure follows."""
         with self._writing():
             self._journal.append(roof)
-        return roof
 
-    def _doubts(self, end: Roof) -> list[Doubt]:
-        header = self._header
+    def keep_levels(self, device: str, found: tuple[Level, ...]) -> None:
+        """A device's levels as now known."""
+        self._levels[device] = found
+        with self._writing():
+            self._journal.levels(tuple(one for each in self._levels.values() for one in each))
+
+    def _doubts(self) -> list[Doubt]:
+        found: list[Doubt] = []
+        for device, side in self._sides.items():
+            mine = [point for point in self._done.values() if point.case.device == device]
+            found += side.doubts(mine)
+        if "cuda" not in self._sides:
+            why = machine.no_cuda_reason() or "the suite's points are of the CPU"
+            found.append(
+                Doubt("cpu only", "run", f"no GPU was measured: {why}", "nothing, if that is known")
+            )
         return [
-            *doctor.standing(header.machine, header.environment, self._page_bytes, self._pools),
-            *doubts.of_sentinel(self._start, end),
-            *doubts.of_paired_roofs(self._done.values()),
-            Doubt(
-                "cpu only",
-                "run",
-                f"no GPU was measured: {machine.no_cuda_reason()}",
-                "nothing, if that is known",
-            ),
+            *found,
             *doubts.of_load(self._load.cores_taken_by_others()),
             *doubts.of_swap(machine.swapped_bytes() - self._swapped),
-            *doubts.of_throttling(self._throttled, watch.throttled()),
-            *doubts.of_clock(self._done.values()),
-            *doubts.of_points(self._done.values(), self.plan.settings["precision"], self.bench),
-            *doubts.of_own_weights(self._done.values(), self._page_bytes),
-            *doubts.of_streaming(
-                self._done.values(),
-                points.STREAM_FACTOR * levels.last_cache_bytes(self._plateaus()),
-            ),
         ]
 
 
-def _is_surveyed(earlier: Profile) -> bool:
-    """Whether an earlier process came to the end of its survey, of which the empty calls are the last."""
-    return any(roof.kind == "call" for roof in earlier.roofs)
+def _was_lost(point: Point) -> bool:
+    """Whether it could not be tried, because its device was lost to the process: a resumed run tries it."""
+    return point.status == "failed" and (point.reason or "").startswith(points.LOST)
 
 
-def _last_level(found: int, reported: int) -> int:
-    """Up to where weights may lie in a cache: what the curve found, or what the system reports if it is not twice that.
-
-    A neighbour who fills half of a shared cache while the curve is swept may be gone when a streamed point is measured.
-    """
-    return max(found, reported if reported <= 2 * found else 0, 1 << 20)
-
-
-def _caches(described: dict[str, Any]) -> list[tuple[int, int]]:
-    return [(c["level"], c["size_bytes"] * c["instances"]) for c in described["cpu"]["caches"]]
-
-
-def _arithmetic_roofs(
-    found: list[Roof],
-) -> dict[tuple[str, int], tuple[float, matmul.Shape | matmul.Tile]]:
-    from bench.roofs import matmul
-
-    tiles = (matmul.tile(dtype) for dtype in matmul.KINDS)
-    known: tuple[matmul.Shape | matmul.Tile, ...] = (*matmul.SHAPES, *tiles)
-    variants = {variant.name: variant for variant in known}
-    best: dict[tuple[str, int], tuple[float, matmul.Shape | matmul.Tile]] = {}
-    for roof in found:
-        if roof.implementation in variants and roof.dtype and roof.threads:
-            key, rate = (roof.dtype, roof.threads), max(roof.samples)
-            if key not in best or rate > best[key][0]:
-                best[key] = rate, variants[roof.implementation]
-    return best
-
-
-def _write_roofs(found: list[Roof]) -> dict[int, dict[int, float]]:
-    best: dict[int, dict[int, float]] = {}
-    for roof in found:
-        if roof.kind == "write" and roof.threads and roof.working_set_bytes:
-            of_threads = best.setdefault(roof.threads, {})
-            size = roof.working_set_bytes
-            of_threads[size] = max(of_threads.get(size, 0.0), *roof.samples)
-    return best
+def _meter(of: Callable[[], energy.Meter]) -> tuple[energy.Meter | None, str]:
+    """Counters of energy, and in words whether they are read."""
+    try:
+        return of(), "counted"
+    except Unavailable as reason:
+        return None, str(reason)

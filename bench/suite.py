@@ -13,8 +13,8 @@ hidden = [1024]
 batch = [1, 2, 4]
 residency = ["resident", "streamed"]
 implementation = ["torch_cell"]
-# and, where the default will not do: input (as hidden), part ("cell"), phase ("step"), dtype ("float32"), activations
-# (as the dtype; float32 for int8), threads ("all"), steps (1)
+# and, where the default will not do: device (every one that is asked for), input (as hidden), part ("cell"),
+# phase ("step"), dtype ("float32"), activations (as the dtype; float32 for int8), threads ("all"), steps (1)
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ from bench.records import MOST_RECORDS
 from kernels import implementations
 from kernels.contract import (
     ACTIVATIONS,
+    ALL,
     CELLS,
+    DEVICES,
     PARTS,
     PHASES,
     RESIDENCIES,
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FOLDER = Path(__file__).parent / "suites"
-DEFAULT = "quick"
+DEFAULT, DEFAULT_CUDA = "quick", "gpu"
 LARGEST_FILE_BYTES = 1 << 15
 """Python's TOML reader takes seconds over a key of so many dots, and time goes with their square."""
 SETTINGS = {
@@ -57,6 +59,7 @@ SETTINGS = {
     "longest_call_seconds": 2.0,
 }
 AXES: dict[str, list[Any]] = {
+    "device": ["any"],
     "cell": list(CELLS),
     "hidden": [],
     "input": ["hidden"],
@@ -108,7 +111,9 @@ def names() -> list[str]:
 
 
 def load(name: str, device: str, all_threads: int, seed: int, instead: Sequence[str] = ()) -> Suite:
-    """The suite of that name, or in that .toml file, for one device. Raises BadSuite.
+    """The suite of that name, or in that .toml file, for one device or `all`. Raises BadSuite.
+
+    A group that names devices is left out for others; one device's points come after the other's.
 
     `instead` of the implementations that its groups name, all their cases are planned for these; its text says so.
     """
@@ -153,6 +158,9 @@ def load(name: str, device: str, all_threads: int, seed: int, instead: Sequence[
         for point in _points(axes, device, all_threads, where):
             planned.setdefault(point.key, point)
     _why(data, str(path), "say what this suite is for")
+    if not planned:
+        msg = f"{path}: all its groups are for other devices than {device}"
+        raise BadSuite(msg)
     return Suite(path.stem, data["why"], settings, _order(list(planned.values()), seed), text)
 
 
@@ -195,9 +203,15 @@ def _axes(group: object, where: str) -> dict[str, list[Any]]:
 
 def _points(axes: dict[str, list[Any]], device: str, all_threads: int, where: str) -> list[Planned]:
     points = []
-    for combination in itertools.product(*axes.values()):
-        one = dict(zip(axes, combination, strict=True))
-        points.append(Planned(_case(one, device, all_threads, where), one["implementation"]))
+    asked = DEVICES if device == ALL else (device,)
+    named = axes["device"] if axes["device"] != ["any"] else asked
+    if unknown := [one for one in named if one not in DEVICES]:
+        msg = f"{where}: device {unknown[0]!r} is unknown: use one of {', '.join(DEVICES)}"
+        raise BadSuite(msg)
+    for on in (one for one in asked if one in named):
+        for combination in itertools.product(*axes.values()):
+            one = dict(zip(axes, combination, strict=True))
+            points.append(Planned(_case(one, on, all_threads, where), one["implementation"]))
     return points
 
 
@@ -235,13 +249,17 @@ def _why(table: dict[str, Any], where: str, mend: str) -> None:
 
 
 def _order(points: list[Planned], seed: int) -> tuple[Planned, ...]:
-    """Cases in seeded random order, so that a drift falls on all alike; the contestants of one case side by side."""
+    """Cases in seeded random order, so that a drift falls on all alike; the contestants of one case side by side.
+
+    A CPU's come first: a GPU that is lost takes none of them along.
+    """
     chance = random.Random(seed)
     chance.shuffle(points)
     of_case: dict[Case, list[Planned]] = {}
     for point in points:
         of_case.setdefault(point.case, []).append(point)
-    return tuple(point for group in of_case.values() for point in group)
+    ordered = [point for group in of_case.values() for point in group]
+    return tuple(sorted(ordered, key=lambda point: DEVICES.index(point.case.device)))
 
 
 def _only(table: dict[str, Any], known: set[str], where: str) -> None:

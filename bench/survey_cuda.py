@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from bench import clock_cuda, levels
+from bench import clock_cuda, cuda, levels
 from bench.records import Level, Roof
 from bench.roofs import gpu_call, gpu_matmul
 from kernels.contract import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from torch import Tensor
 
@@ -60,11 +60,7 @@ def memory(
     kind: str, words: Tensor, working_sets: Sequence[int], processors: int, throttle: Throttle
 ) -> Iterator[Roof]:
     """Bandwidth of a kind of probe, every variant, at each working set. Raises Unavailable without Triton."""
-    try:
-        from bench.roofs import triton_memory
-    except ImportError as error:
-        msg = f"a GPU's memory probes need Triton: {error}"
-        raise Unavailable(msg) from error
+    triton_memory = cuda.memory_probes()
     for size, variant in itertools.product(working_sets, triton_memory.VARIANTS):
         moved = triton_memory.bytes_per_pass(kind, variant, size)
         if not moved:
@@ -79,9 +75,13 @@ def arithmetic(device: str, throttle: Throttle) -> Iterator[Roof]:
     for kind, shape in itertools.product(gpu_matmul.KINDS, gpu_matmul.SHAPES):
         if gpu_matmul.unavailable(kind, device):
             continue
-        run = gpu_matmul.prepare(kind, shape, device)
-        rates = [gpu_matmul.flops(shape) / seconds for seconds in _samples(run, throttle)]
-        yield _roof(gpu_matmul.KIND, gpu_matmul.UNIT, shape.name, rates, dtype=kind)
+        yield _product(kind, shape, device, throttle)
+
+
+def _product(kind: str, shape: gpu_matmul.Shape, device: str, throttle: Throttle) -> Roof:
+    run = gpu_matmul.prepare(kind, shape, device)
+    rates = [gpu_matmul.flops(shape) / seconds for seconds in _samples(run, throttle)]
+    return _roof(gpu_matmul.KIND, gpu_matmul.UNIT, shape.name, rates, dtype=kind)
 
 
 def calls(device: str, throttle: Throttle) -> Iterator[Roof]:
@@ -89,6 +89,20 @@ def calls(device: str, throttle: Throttle) -> Iterator[Roof]:
     for variant in gpu_call.VARIANTS:
         seconds = _samples(gpu_call.prepare(variant, device), throttle)
         yield _roof(gpu_call.KIND, gpu_call.UNIT, variant, seconds)
+
+
+def sentinel(words: Tensor, processors: int, throttle: Throttle) -> Roof:
+    """The best variant's samples over one block, taken at the start and at the end of a run."""
+    size = words.numel() * 4
+    return max(memory("read", words, [size], processors, throttle), key=lambda r: max(r.samples))
+
+
+def fastest_products(
+    known: Mapping[tuple[str, int], tuple[float, gpu_matmul.Shape]], device: str, throttle: Throttle
+) -> Iterator[Roof]:
+    """The fastest product of each kind once more."""
+    for (kind, _threads), (_rate, shape) in known.items():
+        yield _product(kind, shape, device, throttle)
 
 
 def datasheet(card: Card) -> Iterator[Roof]:

@@ -78,9 +78,9 @@ def settle() -> None:
         os.environ["OMP_PLACES"] = ",".join(f"{{{core}}}" for core in cores()[:count])
 
 
-def libraries() -> None:
-    """Import what nothing is measured without. Raises Unavailable naming what is missing or half installed."""
-    for name in ("numpy", "numba", "torch"):
+def libraries(device: str | None = None) -> None:
+    """Import what nothing is measured without: on a GPU alone no numba. Raises Unavailable naming what is missing."""
+    for name in ("numpy", "torch") if device == "cuda" else ("numpy", "numba", "torch"):
         try:
             import_module(name)
         except Exception as error:  # a broken library raises whatever it likes
@@ -100,6 +100,14 @@ def use(count: int) -> None:
         raise ValueError(msg)
     torch.set_num_threads(count)
     numba.set_num_threads(count)
+
+
+def used() -> int:
+    """The most threads that torch or numba run with now; numba where it was loaded."""
+    import torch
+
+    numba = sys.modules.get("numba")
+    return max(torch.get_num_threads(), numba.get_num_threads() if numba else 1)
 
 
 class Pools(NamedTuple):

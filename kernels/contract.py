@@ -13,19 +13,22 @@ PARTS = ("cell", "linear", "pointwise")
 PHASES = ("step", "train")
 RESIDENCIES = ("resident", "streamed")
 DEVICES = ("cpu", "cuda")
+ALL = "all"
+"""Every device."""
 ELEMENT_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "int8": 1}
 DTYPES = ("float32", "bfloat16", "int8")
 """Of weights. int8 is quantised: q stands for q / 127 of its row's scale; scales and biases are float32."""
 ACTIVATIONS = {"float32": "float32", "bfloat16": "bfloat16", "int8": "float32"}
 """The activations that a weights' dtype has where a case does not say."""
 ARITHMETIC = {
-    ("float32", "float32"): ("float32",),
+    ("float32", "float32"): ("float32", "tf32x3"),
     ("bfloat16", "bfloat16"): ("bfloat16", "float32"),
-    ("bfloat16", "float32"): ("float32",),
-    ("int8", "float32"): ("int8", "float32"),
+    ("bfloat16", "float32"): ("float32", "tf32x3", "bfloat16x3"),
+    ("int8", "float32"): ("int8", "float32", "tf32x3", "bfloat16x2"),
 }
 """Dtypes in which products of (weights, activations) can be computed without rounding either: any of their roofs may be
-a case's. int8's is that of weights with activations in enough digits of 8 bits for float32's tolerance."""
+a case's. int8's is that of weights with activations in enough digits of 8 bits for float32's tolerance. The kinds with
+an x are a GPU's: so many products of rounded terms that count as one (`bench/roofs/gpu_matmul.py`)."""
 
 LARGEST_SIZE = 1 << 20
 """Largest hidden, input or batch size accepted: beyond it a size is taken for a slip of the hand."""

@@ -5,7 +5,7 @@ Tested with a stand-in for torch.cuda; not run on a card yet.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -19,11 +19,12 @@ WARM_UPS = 3
 
 
 def captured(
-    call: Callable[[], Sequence[Tensor]], times: int = 1
+    call: Callable[[], Sequence[Tensor]], times: int = 1, pool: Any = None
 ) -> tuple[Callable[[], None], Sequence[Tensor]]:
     """A replay of so many calls, and where the last one leaves its answer, the same tensors each time.
 
     The call reads and writes the memory that it does now; its values may change. Nothing in it may wait for the GPU.
+    Graphs of one `pool` (torch.cuda.graph_pool_handle) share the memory of what they do not answer with.
     """
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
@@ -33,7 +34,7 @@ def captured(
     torch.cuda.current_stream().wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
     answer: Sequence[Tensor] = ()
-    with torch.cuda.graph(graph):
+    with torch.cuda.graph(graph, pool=pool):
         for _ in range(times):
             answer = call()
     return graph.replay, answer

@@ -89,6 +89,10 @@ class Arena:
         """A sum over the first `size_bytes`, whole words: another one after a change, but for the oddest chance."""
         return int(self._words[: -(-size_bytes // 8)].sum())
 
+    def words(self) -> Tensor:
+        """All of it as whole numbers of 32 bits."""
+        return self._words.view(torch.int32)
+
     @property
     def address(self) -> int:
         """Address of the first byte; on a CPU a multiple of the large page."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import contextmanager
 
 CYCLES_PER_SECOND = 2e9
@@ -10,7 +11,8 @@ CYCLES_PER_SECOND = 2e9
 class FakeCuda:
     """Work is enqueued at the CPU's time and done at the GPU's, each launch `launch_seconds` after the one before."""
 
-    def __init__(self, launch_seconds=1e-6):
+    def __init__(self, launch_seconds=1e-6, queue=1024):
+        self.queue, self.pending = queue, deque()
         self.cpu = self.gpu = 0.0
         self.launch_seconds = launch_seconds
         self.recording = None
@@ -23,7 +25,10 @@ class FakeCuda:
             self.recording.seconds += seconds
             return
         self.cpu += launches * self.launch_seconds
+        if len(self.pending) >= self.queue:  # the CPU waits until there is room
+            self.cpu = max(self.cpu, self.pending.popleft())
         self.gpu = max(self.gpu, self.cpu) + seconds
+        self.pending.append(self.gpu)
 
     # what torch.cuda has
 
@@ -33,6 +38,7 @@ class FakeCuda:
 
     def synchronize(self):
         self.cpu = max(self.cpu, self.gpu)
+        self.pending.clear()
 
     def _sleep(self, cycles):
         self.sleeps.append(cycles)
@@ -53,8 +59,12 @@ class FakeCuda:
     def CUDAGraph(self):  # noqa: N802
         return _Graph(self)
 
+    def graph_pool_handle(self):
+        return "pool"
+
     @contextmanager
-    def graph(self, graph):
+    def graph(self, graph, pool=None):
+        graph.pool = pool
         self.log.append("record")
         self.recording = graph
         yield

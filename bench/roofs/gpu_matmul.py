@@ -39,13 +39,18 @@ class Shape(NamedTuple):
 SHAPES = (Shape(4096, 4096, 4096), Shape(8192, 8192, 8192), Shape(8192, 4096, 8192))
 
 KINDS = {
-    "float32": (torch.float32, "ieee"),
-    "tf32": (torch.float32, "tf32"),
-    "bfloat16": (torch.bfloat16, "ieee"),
-    "float16": (torch.float16, "ieee"),
-    "float8": (torch.float8_e4m3fn, "ieee"),
+    "float32": (torch.float32, "ieee", 1),
+    "tf32": (torch.float32, "tf32", 1),
+    "tf32x3": (torch.float32, "tf32", 3),
+    "bfloat16": (torch.bfloat16, "ieee", 1),
+    "bfloat16x2": (torch.bfloat16, "ieee", 2),
+    "bfloat16x3": (torch.bfloat16, "ieee", 3),
+    "float16": (torch.float16, "ieee", 1),
+    "float8": (torch.float8_e4m3fn, "ieee", 1),
 }
-"""The operands' dtype, and how a float32 product may round its factors."""
+"""The operands' dtype, how a float32 product may round its factors, and how many products of rounded terms stand for
+one: three of tf32 make float32's, three of bfloat16 a product of bfloat16 weights with float32 activations, two one of
+int8 weights with them (`kernels/triton_step.py`). They count as one."""
 
 
 def unavailable(kind: str, device: str) -> str | None:
@@ -69,7 +74,7 @@ def prepare(kind: str, shape: Shape, device: str) -> Callable[[int], Tensor]:
     reason = unavailable(kind, device)
     if reason:
         raise Unavailable(reason)
-    dtype, precision = KINDS[kind]
+    dtype, precision, terms = KINDS[kind]
     generator = torch.Generator(device=device).manual_seed(0)
     left, right = (
         torch.empty(size, shape.K, device=device).uniform_(-1, 1, generator=generator).to(dtype)
@@ -90,7 +95,7 @@ def prepare(kind: str, shape: Shape, device: str) -> Callable[[int], Tensor]:
 
     def run(count: int) -> Tensor:
         with _precision(precision):
-            for _ in range(count - 1):
+            for _ in range(count * terms - 1):
                 product()
             return product()
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from kernels import graphs
+from kernels.contract import Unavailable
 from kernels.implementations import torch_cell
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ label = "PyTorch cell in a CUDA graph"
 reads = torch_cell.reads
 layout = torch_cell.layout
 canonical = torch_cell.canonical
+
+MOST_SETS = 64
+"""Sets of weights, each of which is recorded with every set of inputs that it meets."""
 
 
 def version() -> str:
@@ -46,11 +50,15 @@ def unavailable(case: Case) -> str | None:
 def prepare(
     case: Case, sets: Sequence[Sequence[Tensor]], inputs: Sequence[Inputs]
 ) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
-    """Record a graph for each pair that is bound."""
+    """Record a graph for each pair that is bound. Raises Unavailable for more than MOST_SETS sets of weights."""
+    if len(sets) > MOST_SETS:
+        msg = f"streaming takes graphs of {len(sets)} sets of weights, more than {MOST_SETS}: use a larger hidden size"
+        raise Unavailable(msg)
+    pool = torch.cuda.graph_pool_handle()
     cell = torch_cell.prepare(case, sets, inputs)
 
     def bind(w: int, i: int) -> Callable[[], Sequence[Tensor]]:
-        replay, answer = graphs.captured(cell(w, i))
+        replay, answer = graphs.captured(cell(w, i), pool=pool)
 
         def step() -> Sequence[Tensor]:
             replay()

@@ -1,11 +1,14 @@
-"""The step compiled: torch.compile with max-autotune and, for inference, freezing, as a user asks who wants speed. CPU.
+"""The step compiled: torch.compile with max-autotune and, on a CPU for inference, freezing, as who wants speed asks.
 
 Freezing makes the weights constants, which inductor packs for the product that wins its autotuning; so the step reads
 copies of its own, which lie elsewhere than the arena, and a set of weights is a compiled module. A streamed case thus
 compiles many (code once, constants anew), and more than MOST_SETS are refused.
 
-Weights that are trained are no constants. The compiled training step takes them as they lie in the arena, one for all
-sets, and autograd walks its compiled way back: forward and backward are two pieces of code, as for any user of it.
+On a GPU nothing is packed: the weights are arguments, as they lie in the arena, and one compiled step serves all sets.
+That has not run on a card yet.
+
+Weights that are trained are no constants either. The compiled training step takes them as they lie in the arena, one
+for all sets, and autograd walks its compiled way back: forward and backward are two pieces of code, as for any user.
 
 A call first runs dynamo's guards: are these still tensors like those it was compiled for? That is part of what a user
 pays, and part of the floor. Compiling takes seconds and needs a C++ compiler; it is done before anything is timed, and
@@ -20,6 +23,7 @@ import sys
 import warnings
 from contextlib import contextmanager
 from functools import cache, partial
+from importlib.util import find_spec
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
@@ -67,11 +71,11 @@ def version() -> str:
 
 
 def unavailable(case: Case) -> str | None:
-    """One dtype, a CPU, a C++ compiler, and a PyTorch that compiles sets of weights apart from one another."""
+    """One dtype, a C++ compiler, on a GPU Triton, and a PyTorch that compiles sets of weights apart from others."""
     if case.steps > 1:
         return "its call is one step: torch_sequence computes sequences"
-    if case.device != "cpu":
-        return "its packed products are those of CPUs"
+    if case.device != "cpu" and find_spec("triton") is None:
+        return "torch.compile needs Triton for a GPU, and it is not installed"
     if "isolate_recompiles" not in signature(torch.compile).parameters:
         return f"torch {torch.__version__} cannot keep compiled modules of one class apart: install a newer one"
     if case.activations != case.dtype:
@@ -91,8 +95,8 @@ def _no_compiler() -> str | None:
 
 
 def packs(case: Case) -> bool:
-    """Inference alone: weights that are trained are no constants."""
-    return case.phase == "step"
+    """Inference on a CPU alone: weights that are trained are no constants, and a GPU's are arguments."""
+    return case.phase == "step" and case.device == "cpu"
 
 
 def prepare(
@@ -101,6 +105,8 @@ def prepare(
     """Compile one module per set of weights; to train, one for all. Raises Unavailable for more than MOST_SETS."""
     if case.phase == "train":
         return _training(case, sets, inputs)
+    if not packs(case):
+        return _on_gpu(case, sets, inputs)
     if len(sets) > MOST_SETS:
         msg = f"streaming takes {len(sets)} compiled modules, more than {MOST_SETS}: use a larger hidden size"
         raise Unavailable(msg)
@@ -119,6 +125,20 @@ def prepare(
 
         return call
 
+    return bind
+
+
+def _on_gpu(
+    case: Case, sets: Sequence[Sequence[Tensor]], inputs: Sequence[Inputs]
+) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
+    """One compiled step, whose weights are its arguments."""
+    step = torch.compile(partial(_step, case.cell, case.part), **ONCE)
+
+    def bind(w: int, i: int) -> Callable[[], Sequence[Tensor]]:
+        return partial(step, Weights(*sets[w]), *inputs[i][:4])
+
+    with _compiling(freezing=False), torch.inference_mode():
+        bind(0, 0)()
     return bind
 
 

@@ -49,9 +49,7 @@ def version() -> str:
 def unavailable(case: Case) -> str | None:
     """Whole steps forward, on a CPU; weights and activations share one dtype."""
     if case.device != "cpu":
-        return (
-            "cuDNN copies weights that do not lie in one block as it lays them out: not there yet"
-        )
+        return "on a GPU PyTorch's sequences are cuDNN's: cudnn_sequence"
     if case.part != "cell" or case.phase != "step":
         return f"it computes whole steps forward, not part {case.part} in phase {case.phase}"
     if case.activations != case.dtype:
@@ -80,10 +78,17 @@ def prepare(
     case: Case, sets: Sequence[Sequence[Tensor]], inputs: Sequence[Inputs]
 ) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
     """Bind one set of weights and one set of inputs to the call."""
+    return binder(case, [canonical(case, tensors) for tensors in sets], inputs)
+
+
+def binder(
+    case: Case, sets: Sequence[Sequence[Tensor]], inputs: Sequence[Inputs]
+) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
+    """Bind a set of weights in PyTorch's order and a set of inputs to the call."""
     call = _CALLS[case.cell]
 
     def bind(w: int, i: int) -> Callable[[], Sequence[Tensor]]:
-        weights, given = list(canonical(case, sets[w])), inputs[i]
+        weights, given = list(sets[w]), inputs[i]
         x = given.x.view(case.steps, case.batch, case.input)
         h, c = given.h.unsqueeze(0), given.c.unsqueeze(0)
         if case.cell == "lstm":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench import beside, measure, threads
+from bench import beside, clock, cpu, threads
 from kernels.inputs import Arena
 
 
@@ -21,9 +21,10 @@ def bench(monkeypatch):
     import torch
 
     before = torch.get_num_threads()
-    monkeypatch.setattr(measure, "SAMPLE_SECONDS", 0.0005)
+    monkeypatch.setattr(clock, "SAMPLE_SECONDS", 0.0005)
     threads.use(1)
     yield beside.Bench(
+        instruments=cpu.Cpu(),
         arena=Arena(8 << 20, "cpu", seed=0),
         page_bytes=4096,
         last_level_bytes=256 << 10,

@@ -18,7 +18,20 @@ import numpy as np
 import psutil
 import pytest
 
-from bench import doctor, doubts, lock, machine, nvml, points, pulse, quota, survey, threads, watch
+from bench import (
+    clock,
+    doctor,
+    doubts,
+    lock,
+    machine,
+    nvml,
+    points,
+    pulse,
+    quota,
+    survey,
+    threads,
+    watch,
+)
 from bench.records import Point, Roof
 from bench.roofs import call, read
 from kernels.contract import Case
@@ -342,7 +355,7 @@ def test_few_or_scattered_samples_are_noisy_and_steady_ones_are_not(bench):
 
 
 def test_samples_much_shorter_than_asked_are_told(bench, monkeypatch):
-    monkeypatch.setattr(doubts, "SAMPLE_SECONDS", 0.010)
+    monkeypatch.setattr(clock, "SAMPLE_SECONDS", 0.010)
     short, long = point(steps_per_sample=4), point(steps_per_sample=6)
     assert codes(doubts.of_points([short], 1.0, bench)) == ["short sample"]
     assert not doubts.of_points([long], 1.0, bench)

@@ -26,6 +26,10 @@ def packages(tmp_path, monkeypatch):
     return folder
 
 
+def done():
+    """A processor's calls are over when they return."""
+
+
 def spend(folder, name, microjoules):
     file = folder / name / "energy_uj"
     file.write_text(str((int(file.read_text()) + microjoules) % 10_000_000))
@@ -38,14 +42,30 @@ def test_a_calls_energy_is_that_of_all_packages_over_the_calls(packages):
         spend(packages, "intel-rapl:0:0", 900_000)
         assert count == 10
 
-    assert energy.per_call(energy.of_cpu(), run, 10) == pytest.approx(0.25)
+    assert energy.of_calls(energy.of_cpu(), run, 0.0101, done) == pytest.approx(0.25)
+
+
+def test_without_counters_or_where_they_stand_still_a_call_has_no_energy(packages):  # noqa: ARG001
+    assert energy.of_calls(None, lambda _count: None, 1.0, done) is None
+    assert energy.of_calls(energy.of_cpu(), lambda _count: None, 1.0, done) is None
+
+
+def test_a_block_is_read_when_its_work_is_done():
+    spent, queue = [0.0], []
+    meter = energy.Meter(lambda: tuple(spent), (0.0,), least_seconds=1.0)
+
+    def wait():
+        spent[0] += 2.0 * sum(queue)
+
+    assert energy.of_calls(meter, queue.append, 0.25, wait) == pytest.approx(2.0)
+    assert queue == [4]
 
 
 def test_a_counter_that_starts_again_is_followed(packages):
     def run(_count):
         spend(packages, "intel-rapl:1", 3_000_000)
 
-    assert energy.per_call(energy.of_cpu(), run, 1) == pytest.approx(3.0)
+    assert energy.of_calls(energy.of_cpu(), run, 1.0, done) == pytest.approx(3.0)
 
 
 def test_no_counters_are_a_reason(tmp_path, monkeypatch):
@@ -71,11 +91,13 @@ def test_a_counter_that_is_no_number_is_a_reason(packages):
 
 def test_a_gpus_energy_is_its_counters_rise():
     readings = iter((5.0, 5.0, 8.0))  # the first finds out whether there is one
-    gpu = SimpleNamespace(state=lambda: SimpleNamespace(energy_j=next(readings)))
-    assert energy.per_call(energy.of_gpu(gpu), lambda _count: None, 6) == pytest.approx(0.5)
+    gpu = SimpleNamespace(energy_j=lambda: next(readings))
+    meter = energy.of_gpu(gpu)
+    assert energy.of_calls(meter, lambda _count: None, 1 / 6, done) == pytest.approx(0.5)
 
 
 def test_a_gpu_without_a_counter_is_a_reason():
-    gpu = SimpleNamespace(state=lambda: SimpleNamespace(energy_j=None))
     with pytest.raises(Unavailable, match="no counter of energy"):
-        energy.of_gpu(gpu)
+        energy.of_gpu(SimpleNamespace(energy_j=lambda: None))
+    with pytest.raises(Unavailable, match="NVML cannot be asked"):
+        energy.of_gpu(None)

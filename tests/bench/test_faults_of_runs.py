@@ -18,8 +18,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from bench import clock, inflight, lock, records, rehearsal, signals, threads
 from bench import folder as folders
-from bench import inflight, lock, measure, records, rehearsal, signals, threads
 from bench.folder import BadOutput
 from bench.run import Run
 from bench.suite import Planned, Suite
@@ -47,7 +47,7 @@ PLAN = Suite(
 def begin(tmp_path, monkeypatch):
     """A function that begins a run of three points, or goes on with the one in its folder."""
     cheap_roofs.make(monkeypatch)
-    monkeypatch.setattr(measure, "SAMPLE_SECONDS", 0.0005)
+    monkeypatch.setattr(clock, "SAMPLE_SECONDS", 0.0005)
     monkeypatch.setattr(lock, "PATH", tmp_path / "lock")
     monkeypatch.setattr(inflight, "MOST_DEATHS", inflight.MOST_DEATHS)
     made = []
@@ -61,7 +61,7 @@ def begin(tmp_path, monkeypatch):
     for run in reversed(made):
         run._journal.close()
         run._machine.release()
-        threads.restore(run._pools)
+        run._sides["cpu"].end()
 
 
 def go_on(begin, folder):

@@ -334,7 +334,7 @@ def test_weights_are_held_against_the_best_arithmetic_they_widen_to(
     """Faster float32 products are a limit of bfloat16 weights, never the other way round."""
     prepared = []
     monkeypatch.setattr(
-        beside.matmul,
+        matmul,
         "prepare",
         lambda _variant, dtype, _device: prepared.append(dtype) or (lambda _count: None),
     )

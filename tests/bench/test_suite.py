@@ -43,6 +43,8 @@ def load(tmp_path):
 @pytest.mark.parametrize("name", suite.names())
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_every_suite_of_the_project_loads_and_says_why(name, device):
+    if (name, device) == (suite.DEFAULT_CUDA, "cpu"):
+        pytest.skip("it is a GPU's")
     plan = suite.load(name, device, 2, seed=0)
     assert plan.name == name
     assert plan.why
@@ -51,8 +53,33 @@ def test_every_suite_of_the_project_loads_and_says_why(name, device):
     assert {point.case.device for point in plan.points} == {device}
 
 
-def test_the_default_is_one_of_them():
-    assert suite.DEFAULT in suite.names()
+def test_the_defaults_are_among_them():
+    assert {suite.DEFAULT, suite.DEFAULT_CUDA} <= set(suite.names())
+
+
+def test_a_group_is_planned_for_the_devices_it_names_or_for_every_one_asked_for(load):
+    one, other = toml({"device": '"cuda"'}), toml(top="")
+    both = one + other
+    devices = {
+        d: [p.case.device for p in load(both, device=d).points] for d in ("cpu", "cuda", "all")
+    }
+    assert devices == {"cpu": ["cpu"], "cuda": ["cuda"], "all": ["cpu", "cuda"]}
+    assert {p.case.threads for p in load(both, device="all").points if p.case.device == "cuda"} == {
+        0
+    }
+
+
+def test_a_cpus_points_come_before_a_gpus(load):
+    many = toml({"hidden": "[32, 64, 96, 128]"})
+    devices = [point.case.device for point in load(many, device="all").points]
+    assert devices == ["cpu"] * 4 + ["cuda"] * 4
+
+
+def test_a_suite_for_other_devices_alone_and_an_unknown_device_are_told(load):
+    with pytest.raises(BadSuite, match="all its groups are for other devices than cpu"):
+        load(toml({"device": '"cuda"'}))
+    with pytest.raises(BadSuite, match="device 'tpu' is unknown: use one of cpu, cuda"):
+        load(toml({"device": '"tpu"'}))
 
 
 def test_quick_has_batch_series_at_1024_of_three_cells_in_both_residencies_by_our_step_and_pytorchs():

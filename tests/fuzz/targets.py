@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bench import records, run, suite
+from bench import records, side, side_cpu, suite
 from bench.records import BadProfile, Doubt, Journal
 from bench.suite import BadSuite
 from reports import (
@@ -173,8 +173,8 @@ def _journal(raw: bytes, folder: Path) -> None:
     told = records.from_journal(folder)
     harmless(told)
     # what a run that is resumed makes of it
-    run._arithmetic_roofs(list(told.roofs))
-    run._write_roofs(list(told.roofs))
+    side.arithmetic_roofs(told.roofs, side_cpu.products())
+    side.write_roofs(told.roofs)
     journal = Journal(folder)
     try:
         journal.resumed()

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from kernels import cells, check, graphs, implementations
-from kernels.contract import CELLS, Case
+from kernels.contract import CELLS, Case, Unavailable
 from kernels.implementations import cuda_graph, torch_cell
 from kernels.inputs import Arena, draw, set_bytes
 from tests.fake_cuda import FakeCuda
@@ -33,13 +33,21 @@ def test_a_call_is_warmed_up_on_another_stream_and_then_recorded(monkeypatch):
     assert callable(replay)
 
 
+def test_more_graphs_than_are_recorded_are_a_reason(monkeypatch):
+    monkeypatch.setattr(torch, "cuda", FakeCuda())
+    with pytest.raises(Unavailable, match="graphs of 65 sets of weights, more than 64"):
+        cuda_graph.prepare(CASE, [()] * 65, [])
+
+
 def test_each_pair_is_recorded_apart_and_a_step_is_a_replay(monkeypatch):
     bound, recorded = [], []
+    monkeypatch.setattr(torch, "cuda", FakeCuda())
     monkeypatch.setattr(
         torch_cell, "prepare", lambda *_: lambda w, i: bound.append((w, i)) or bound[-1]
     )
 
-    def captured(call):
+    def captured(call, pool):
+        assert pool == "pool"
         recorded.append(call)
         return (lambda: recorded.append(f"replay {call}")), (call,)
 

@@ -52,7 +52,7 @@ class Kill:
 
 def prepare(suite: str) -> None:
     """Import what a run of the suite needs, for the processes forked from this one; no thread may be started here."""
-    for name in ("bench.run", "reports.build", "rich.console", "hypothesis"):
+    for name in ("bench.run", "bench.side_cpu", "reports.build", "rich.console", "hypothesis"):
         importlib.import_module(name)
     from bench import suite as suites
     from kernels import implementations
@@ -82,7 +82,7 @@ def begin(options: list[str], folder: Path, *, kind: str) -> int:
         patch = pytest.MonkeyPatch()
         patch.setattr("bench.lock.PATH", folder / "machine.lock")
         if kind != "whole":
-            patch.setattr("bench.measure.SAMPLE_SECONDS", 0.0005)
+            patch.setattr("bench.clock.SAMPLE_SECONDS", 0.0005)
             patch.setattr("bench.measure.SETTLE_SECONDS", 0.0001)
         if kind == "cheap":
             from tests.bench import cheap_roofs

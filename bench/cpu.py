@@ -1,0 +1,82 @@
+"""What measures on a CPU: its clock, its probes, its memory and its state (see `bench.instruments`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench import clock as cpu_clock
+from bench import machine, threads, watch
+from bench.roofs import matmul, read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bench.beside import Walk
+    from bench.energy import Meter
+    from bench.measure import Clock
+    from kernels.inputs import Arena
+
+    Product = matmul.Shape | matmul.Tile
+
+
+class Cpu:
+    """This machine's processors."""
+
+    device = "cpu"
+    clock: Clock = cpu_clock
+
+    def __init__(self, meter: Meter | None = None) -> None:
+        """With counters of energy, where they can be read."""
+        self.meter = meter
+
+    def variants(self) -> Sequence[read.Variant]:
+        """Those of the read probe."""
+        return read.VARIANTS
+
+    def bytes_per_pass(self, variant: read.Variant, walk: Walk) -> int:
+        """Bytes that a pass reads."""
+        return read.bytes_per_pass(variant, walk.one_set, walk.threads, walk.sets, walk.times)
+
+    def walker(self, variant: read.Variant, block: Arena, walk: Walk) -> Callable[[int], object]:
+        """The read probe over the sets at the block's start."""
+        return read.prepare(
+            variant, block.address, walk.one_set, walk.threads, walk.sets, walk.times
+        )
+
+    def product(self, variant: Product, dtype: str) -> Callable[[int], object]:
+        """Matrix products by the library, or of a tile."""
+        return matmul.prepare(variant, dtype, self.device)
+
+    def product_flops(self, variant: Product, dtype: str, threads: int) -> int:
+        """FLOPs of one product."""
+        return matmul.flops(variant, dtype, threads)
+
+    def use(self, count: int) -> None:
+        """Threads of torch and numba."""
+        threads.use(count)
+
+    def watch(self) -> watch.Watch:
+        """Begin to watch load, clock and throttling."""
+        return watch.Watch()
+
+    def page_bytes(self, block: Arena) -> int | None:
+        """The page size of nearly all of a block."""
+        return machine.page_bytes(block.address)
+
+    def memory_available(self) -> int:
+        """Bytes that can be allocated now."""
+        return machine.memory_available()
+
+    def memory_taken(self) -> int:
+        """Bytes that this process occupies."""
+        return machine.memory_taken()
+
+    def launch_seconds(self, _block: Callable[[int], object]) -> None:
+        """A call comes back when its work is done."""
+
+    def wait(self) -> None:
+        """A call is done when it returns."""
+
+    def lost(self) -> str | None:
+        """A CPU is not lost while this runs."""
+        return None

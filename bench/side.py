@@ -1,0 +1,147 @@
+"""A side of a run: one device with its memory, its roofs and levels, and the bench that its points are measured with.
+
+`bench.side_cpu` and `bench.side_cuda` are the two there are; a run has those that its points ask for.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Protocol
+
+from bench import points
+from kernels import implementations
+from kernels.inputs import set_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from bench.beside import Bench
+    from bench.records import Doubt, Level, Point, Profile, Roof
+    from bench.suite import Planned, Suite
+
+
+class Keeper(Protocol):
+    """Where a side's findings go as they are made: the run's journal."""
+
+    plan: Suite
+    seed: int
+
+    @property
+    def header(self) -> Profile:
+        """The machine and the environment, as the profile states them; there once all sides are."""
+        ...
+
+    def keep(self, roofs: Iterable[Roof]) -> None:
+        """Roofs, each in the journal before the next is measured."""
+        ...
+
+    def note(self, roof: Roof) -> None:
+        """A roof for the journal alone, from which no other figure follows."""
+        ...
+
+    def keep_levels(self, device: str, found: tuple[Level, ...]) -> None:
+        """A device's levels as now known."""
+        ...
+
+    def roofs(self, device: str | None = None) -> list[Roof]:
+        """The roofs found so far, of one device or of all."""
+        ...
+
+
+class Side(Protocol):
+    """One device of a run."""
+
+    device: str
+    levels: tuple[Level, ...]
+
+    @property
+    def bench(self) -> Bench:
+        """What points are measured with; there after `begin`. Raises Unavailable where the device has none."""
+        ...
+
+    def begin(self, earlier: Profile | None, least_levels: int) -> None:
+        """Measure the roofs, unless an earlier process of this run did, and allocate the arena.
+
+        The arena holds what the plan needs, and at least `least_levels` times the last cache level reported.
+        """
+        ...
+
+    def middles(self) -> list[int]:
+        """A working set well inside each level."""
+        ...
+
+    def again(self) -> None:
+        """When all is measured: roofs once more, so that a neighbour at the start does not decide them."""
+        ...
+
+    def took(self) -> float:
+        """Seconds that `again` takes, about."""
+        ...
+
+    def doubts(self, found: Sequence[Point]) -> list[Doubt]:
+        """What is against the figures of this device, its points among them."""
+        ...
+
+    def end(self) -> None:
+        """Give back what was taken of the process."""
+        ...
+
+
+def planned(plan: Suite, device: str) -> list[Planned]:
+    """The points of one device."""
+    return [one for one in plan.points if one.case.device == device]
+
+
+def arena_bytes(wanted: Sequence[Planned], last_level: int, most: int) -> int:
+    """Bytes that the weights of these points take, where a device's last level is so large, `most` at the most."""
+    # half as much again here and below, should the curve end its last level later than the system says
+    need = math.ceil(1.5 * points.STREAM_FACTOR * last_level)
+    for one in wanted:
+        try:
+            layout = implementations.load(one.implementation).layout(one.case)
+        except Exception:  # noqa: BLE001 - it will be a failed or skipped point, with the reason
+            continue
+        size = set_bytes(layout, one.case.dtype)
+        if size > most:
+            continue  # it will be skipped, with the reason
+        need = max(need, math.ceil(1.5 * points.weight_sets(one.case, size, last_level)) * size)
+    return min(need, most)
+
+
+def is_surveyed(earlier: Profile | None, device: str) -> bool:
+    """Whether an earlier process came to the end of a device's survey, of which the empty calls are the last."""
+    return earlier is not None and any(
+        roof.kind == "call" and roof.device == device for roof in earlier.roofs
+    )
+
+
+def last_level(found: int, reported: int) -> int:
+    """Up to where weights may lie in a cache: what the curve found, or what the system reports if it is not twice that.
+
+    A neighbour who fills half of a shared cache while the curve is swept may be gone when a streamed point is measured.
+    """
+    return max(found, reported if reported <= 2 * found else 0, 1 << 20)
+
+
+def arithmetic_roofs(
+    found: Iterable[Roof], variants: dict[str, Any]
+) -> dict[tuple[str, int], tuple[float, Any]]:
+    """The fastest product of each dtype and number of threads, of the variants known by name."""
+    best: dict[tuple[str, int], tuple[float, Any]] = {}
+    for roof in found:
+        if roof.implementation in variants and roof.dtype and roof.threads is not None:
+            key, rate = (roof.dtype, roof.threads), max(roof.samples)
+            if key not in best or rate > best[key][0]:
+                best[key] = rate, variants[roof.implementation]
+    return best
+
+
+def write_roofs(found: Iterable[Roof]) -> dict[int, dict[int, float]]:
+    """Threads, then working set in bytes, to byte/s."""
+    best: dict[int, dict[int, float]] = {}
+    for roof in found:
+        if roof.kind == "write" and roof.threads is not None and roof.working_set_bytes:
+            of_threads = best.setdefault(roof.threads, {})
+            size = roof.working_set_bytes
+            of_threads[size] = max(of_threads.get(size, 0.0), *roof.samples)
+    return best

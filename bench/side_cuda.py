@@ -1,0 +1,168 @@
+"""A GPU's side of a run: its memory, survey, sentinel, and what is against its figures.
+
+The GPU that CUDA names first is measured. Tested with a stand-in; not run on a card yet.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from bench import beside, cuda, doubts, levels, nvml, points, side, survey_cuda
+from bench.records import Doubt, Level
+from bench.roofs import gpu_matmul
+from kernels.contract import Unavailable
+from kernels.inputs import Arena
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.energy import Meter
+    from bench.records import Point, Profile, Roof
+
+MEMORY_SHARE = 2
+"""The arena takes at most one part in so many of the GPU's free memory."""
+L2_BYTES = 64 << 20
+"""Taken where PyTorch does not tell."""
+
+
+class CudaSide:
+    """One GPU, as one side of a run."""
+
+    device = "cuda"
+
+    def __init__(self, run: side.Keeper, gpu: nvml.Gpu | None, meter: Meter | None) -> None:
+        """As NVML knows it; nothing is measured yet."""
+        self._run, self._gpu = run, gpu
+        self._instruments = cuda.Cuda(gpu, meter)
+        self._throttle = gpu.throttle if gpu else lambda: ()
+        self.levels: tuple[Level, ...] = ()
+        self._bench: beside.Bench | None = None
+        self._why_not = ""
+        self._largest = survey_cuda.LARGEST
+
+    def begin(self, earlier: Profile | None, least_levels: int) -> None:
+        """Survey, arena, bench; where the GPU does not let them be had, its points are skipped with the reason."""
+        try:
+            self._begin(earlier, least_levels)
+        except Unavailable as reason:
+            self._why_not = str(reason)
+        except (
+            RuntimeError
+        ) as error:  # of CUDA or its libraries: it ends this side of the run alone
+            self._why_not = (
+                f"its roofs cannot be measured: {str(error).strip().split(chr(10), 1)[0]}"
+            )
+
+    def _begin(self, earlier: Profile | None, least_levels: int) -> None:
+        run, settings = self._run, self._run.plan.settings
+        cuda.memory_probes()
+        reported = getattr(torch.cuda.get_device_properties(0), "L2_cache_size", 0) or L2_BYTES
+        if earlier and side.is_surveyed(earlier, self.device):
+            self.levels = tuple(one for one in earlier.levels if one.device == self.device)
+        else:
+            self._survey(reported)
+        most = self._instruments.memory_available() // MEMORY_SHARE
+        need = side.arena_bytes(side.planned(run.plan, self.device), reported, most)
+        arena = Arena(max(need, min(most, least_levels * reported)), self.device, run.seed)
+        found = run.roofs(self.device)
+        ends = [(one.up_to_bytes or arena.size_bytes, one.bytes_per_s) for one in self.levels]
+        last = levels.last_cache_bytes(ends) if len(ends) > 1 else reported
+        self._bench = beside.Bench(
+            instruments=self._instruments,
+            arena=arena,
+            page_bytes=None,
+            last_level_bytes=side.last_level(last, reported),
+            arithmetic=side.arithmetic_roofs(found, {s.name: s for s in gpu_matmul.SHAPES}),
+            writes=side.write_roofs(found),
+            precision=settings["precision"],
+            budget_seconds=settings["budget_seconds"],
+            longest_call_seconds=settings["longest_call_seconds"],
+            settle_seconds=0.0,  # nothing spins, and one pass over the data fills the cache
+            seed=run.seed,
+        )
+        self._start = self._sentinel()
+
+    @property
+    def bench(self) -> beside.Bench:
+        """What points are measured with. Raises Unavailable with why there is none."""
+        if self._bench is None:
+            raise Unavailable(self._why_not)
+        return self._bench
+
+    def middles(self) -> list[int]:
+        """A working set well inside each level."""
+        ends = [(one.up_to_bytes or self._largest, one.bytes_per_s) for one in self.levels]
+        return levels.middle(ends, survey_cuda.SMALLEST)
+
+    def again(self) -> None:
+        """The fastest products; the read curve is swept once, because a GPU has no neighbours."""
+        if self._bench is not None and self._instruments.lost() is None:
+            self._run.keep(
+                survey_cuda.fastest_products(self._bench.arithmetic, self.device, self._throttle)
+            )
+
+    def took(self) -> float:
+        """A second or so."""
+        return 1.0
+
+    def doubts(self, found: Sequence[Point]) -> list[Doubt]:
+        """Of the GPU, of the run on it, and of its points."""
+        run = self._run
+        card = self._gpu.card() if self._gpu else None
+        told = [
+            Doubt("gpu", "run", remark, "nothing, if that is meant")
+            for remark in nvml.remarks(torch.cuda.device_count(), card)
+        ]
+        told += doubts.of_gpu_processes(nvml.processes_of_others())
+        if self._bench is None:
+            why = f"no point of the GPU was measured: {self._why_not}"
+            return [*told, Doubt("gpu", "cuda", why, "mend that and measure again")]
+        if self._gpu is None:
+            message = "NVML cannot be asked: throttling, power and energy of the GPU are unknown"
+            told.append(Doubt("gpu unwatched", "run", message, "install nvidia-ml-py"))
+        if cause := self._instruments.lost():
+            message = f"the GPU was lost to this process: {cause}"
+            return [*told, Doubt("gpu lost", "run", message, "continue with --resume")]
+        spanned = points.STREAM_FACTOR * self._bench.last_level_bytes
+        return [
+            *told,
+            *doubts.of_sentinel(self._start, self._sentinel()),
+            *doubts.of_paired_roofs(found),
+            *doubts.of_clock(found),
+            *doubts.of_points(found, run.plan.settings["precision"], self._bench),
+            *doubts.of_launches(found),
+            *doubts.of_streaming(found, spanned),
+        ]
+
+    def end(self) -> None:
+        """Give its memory back."""
+        self._bench = None
+
+    def _survey(self, reported: int) -> None:
+        """Every roof, and the levels that the read curve shows. Its block is given back."""
+        run, throttle = self._run, self._throttle
+        count = self._instruments.processors()
+        words = survey_cuda.block(self._instruments.memory_available(), self.device)
+        self._largest = words.numel() * 4
+        sizes = survey_cuda.sizes(self._largest)
+        run.keep(survey_cuda.memory("read", words, sizes, count, throttle))
+        if self._gpu:
+            run.keep(survey_cuda.datasheet(self._gpu.card()))
+        self.levels = survey_cuda.found_levels(run.roofs(self.device), reported)
+        run.keep_levels(self.device, self.levels)
+        for kind in ("write", "copy", "triad"):
+            run.keep(survey_cuda.memory(kind, words, self.middles(), count, throttle))
+        del words
+        torch.cuda.empty_cache()
+        run.keep(survey_cuda.arithmetic(self.device, throttle))
+        run.keep(survey_cuda.calls(self.device, throttle))
+
+    def _sentinel(self) -> Roof:
+        bench, count = self.bench, self._instruments.processors()
+        size = min(points.STREAM_FACTOR * bench.last_level_bytes, bench.arena.size_bytes)
+        words = bench.arena.words()[: size // 4]
+        roof = survey_cuda.sentinel(words, count, self._throttle)
+        self._run.note(roof)
+        return roof
