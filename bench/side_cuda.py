@@ -63,19 +63,20 @@ class CudaSide:
             self.levels = tuple(one for one in earlier.levels if one.device == self.device)
         else:
             self._survey(reported)
+        ends = [(one.up_to_bytes or self._largest, one.bytes_per_s) for one in self.levels]
+        found = levels.last_cache_bytes(ends) if len(ends) > 1 else reported
+        last = side.last_level(found, reported)
         most = self._instruments.memory_available() // MEMORY_SHARE
-        need = side.arena_bytes(side.planned(run.plan, self.device), reported, most)
-        arena = Arena(max(need, min(most, least_levels * reported)), self.device, run.seed)
-        found = run.roofs(self.device)
-        ends = [(one.up_to_bytes or arena.size_bytes, one.bytes_per_s) for one in self.levels]
-        last = levels.last_cache_bytes(ends) if len(ends) > 1 else reported
+        need = side.arena_bytes(side.planned(run.plan, self.device), last, most)
+        arena = Arena(max(need, min(most, least_levels * last)), self.device, run.seed)
+        measured = run.roofs(self.device)
         self._bench = beside.Bench(
             instruments=self._instruments,
             arena=arena,
             page_bytes=None,
-            last_level_bytes=side.last_level(last, reported),
-            arithmetic=side.arithmetic_roofs(found, {s.name: s for s in gpu_matmul.SHAPES}),
-            writes=side.write_roofs(found),
+            last_level_bytes=last,
+            arithmetic=side.arithmetic_roofs(measured, {s.name: s for s in gpu_matmul.SHAPES}),
+            writes=side.write_roofs(measured),
             precision=settings["precision"],
             budget_seconds=settings["budget_seconds"],
             longest_call_seconds=settings["longest_call_seconds"],
@@ -111,11 +112,9 @@ class CudaSide:
         """Of the GPU, of the run on it, and of its points."""
         run = self._run
         card = self._gpu.card() if self._gpu else None
-        told = [
-            Doubt("gpu", "run", remark, "nothing, if that is meant")
-            for remark in nvml.remarks(torch.cuda.device_count(), card)
-        ]
-        told += doubts.of_gpu_processes(nvml.processes_of_others())
+        told = list(doubts.of_gpu_processes(nvml.processes_of_others()))
+        if remarks := nvml.remarks(torch.cuda.device_count(), card):
+            told.append(Doubt("gpu", "run", "; ".join(remarks), "nothing, if that is meant"))
         if self._bench is None:
             why = f"no point of the GPU was measured: {self._why_not}"
             return [*told, Doubt("gpu", "cuda", why, "mend that and measure again")]
