@@ -24,14 +24,24 @@ export XDG_CACHE_HOME := $(CACHE)
 unexport PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help report test lint smoke format venv lock clean
+.PHONY: help report report-gpu test lint smoke format venv lock clean
 
 help: ## this list
 	@echo "usage: make TARGET [ARGS='options for pytest'] [PYTHON=python3.12]"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-11s %s\n", $$1, $$2 }'
 
 report: $(STAMP) | .cache/tmp ## measure this machine with the quick suite; print the headline and the page's path
 	@$(BIN)/python -m pytest --benchmark-only $(ARGS)
+
+# Installs nothing: a machine with a GPU brings its own PyTorch and Triton, and may have no network.
+NEEDED := filelock jinja2 psutil pytest pytest_benchmark rich torch
+report-gpu: export PYTHONPATH := $(PYTHONPATH)
+report-gpu: | .cache/tmp ## measure this machine's GPU by the packages that PYTHON has; installs nothing
+	@$(PYTHON) -c 'import sys; from importlib.util import find_spec; \
+	  absent = [name for name in sys.argv[1:] if find_spec(name) is None]; \
+	  sys.exit(f"error: {sys.executable} lacks " + ", ".join(absent) + \
+	  "; name another: make PYTHON=python3.12 report-gpu" if absent else 0)' $(NEEDED)
+	@$(PYTHON) -m pytest --benchmark-only --device cuda $(ARGS)
 
 test: $(STAMP) | .cache/tmp ## run the tests; needs no network once installed
 	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadgroup $(ARGS)

@@ -139,6 +139,11 @@ class Point:
         return tuple(name for name in ("W", "U") if self.reads.get(name) == "per_step")
 
     @property
+    def on_chip(self) -> bool:
+        """Whether it is a sequence that declares to read U once a call: no step of it waits for weights."""
+        return self.case.steps > 1 and "U" not in self.fetched
+
+    @property
     def projected(self) -> tuple[float, float]:
         """The shares of the bytes read and of the linear FLOPs that are over before a sequence's first step."""
         if self.projection is None or self.flops is None or self.bytes is None:

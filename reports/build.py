@@ -63,11 +63,13 @@ def _write(profile: Profile, draft: Path, command: str, methodology: str | None)
     pictures = draft / "plots"
     pictures.mkdir()
     data = interactive.data(profile)
-    with beside.forked(plots.pieces(profile, pictures) if len(profile.points) > MANY else ()):
+    undrawn = plots.missing()
+    many = len(profile.points) > MANY and not undrawn
+    with beside.forked(plots.pieces(profile, pictures) if many else ()):
         text = points_csv.points_csv(profile)
         (draft / "points.csv").write_text(text, encoding="utf-8", newline="")
-        document = page.document(profile, plots.NAMES, command, methodology)
-    names = plots.save_all(profile, pictures)
+        document = page.document(profile, plots.NAMES, command, methodology, undrawn)
+    names = [] if undrawn else plots.save_all(profile, pictures)
     document = page.showing(document, names)
     (draft / "report.md").write_text(markdown.render(document), encoding="utf-8")
     drawn = {name: (pictures / f"{name}.svg").read_text(encoding="utf-8") for name in names}

@@ -86,6 +86,7 @@ def ratio_table(comparison: Comparison) -> Table:
     """Every matched point, with both times, the ratio and its interval, the limits' ratios, and what it follows."""
     unit, factor = time_unit(row.first.time for row in comparison.rows)
     many = len(comparison.subjects) > 2
+    counted = any(_energy(row) is not None for row in comparison.rows)
     header = ("case", "B", "implementation", *(("over A",) if many else ()), f"A, {unit}")
     header += ("other" if many else "B, " + unit, "ratio", "95 % interval", "says")
     lines = []
@@ -93,8 +94,12 @@ def ratio_table(comparison: Comparison) -> Table:
         words = (Cell(setting(row.first.work)), count(row.first.work.batch))
         who = (Cell(row.implementation), *((Cell(LETTERS[row.other]),) if many else ()))
         times = (scaled(row.first.time, factor), scaled(row.second.time, factor))
-        lines.append((*words, *who, *times, *_judgement(row), *_limits(row)))
-    return Table((*header, *LIMITS, "follows"), tuple(lines))
+        energy = _energy(row)
+        spent = (
+            (Cell(ABSENT) if energy is None else Cell(_ratio(energy), energy),) if counted else ()
+        )
+        lines.append((*words, *who, *times, *_judgement(row), *_limits(row), *spent))
+    return Table((*header, *LIMITS, "follows", *(("energy",) if counted else ())), tuple(lines))
 
 
 def ranking_table(comparison: Comparison) -> Table:
@@ -217,7 +222,10 @@ def setting(work: Work) -> str:
     words += [work.residency, f"{work.dtype} x {work.activations}" if mixed else work.dtype]
     words += [work.phase] if work.phase != "step" else []
     words += [f"{work.steps} steps"] if work.steps > 1 else []
-    words += [f"{work.threads} thread{'' if work.threads == '1' else 's'}"] if work.input else []
+    if work.device == "cuda":
+        words.append(work.device)
+    elif work.input:
+        words.append(f"{work.threads} thread{'' if work.threads == '1' else 's'}")
     return ", ".join(words)
 
 
@@ -252,11 +260,18 @@ def _limits(row: Row) -> tuple[Cell, ...]:
     return (*cells, Cell(" or ".join(row.follows) or "none"))
 
 
+def _energy(row: Row) -> float | None:
+    """The ratio of the energies of a step; None where one of the two was not counted."""
+    first, second = row.first.joules, row.second.joules
+    return second / first if first and second else None
+
+
 def _sides(name: str, entry: Entry) -> dict[str, object]:
     return {
         f"{name}_seconds": entry.time,
         f"{name}_bytes": entry.read + entry.written,
         f"{name}_flops": entry.flops,
         f"{name}_steps": entry.work.steps,
+        f"{name}_joules": entry.joules,
         f"{name}_fraction": entry.fraction.median if entry.fraction else None,
     }

@@ -10,7 +10,7 @@ from reports.experiments import CONTEST, NAMES
 from reports.judgement import CONTRADICTS, SUPPORTS
 from reports.remember import remembered
 from reports.units import gain
-from reports.verdict import BANDWIDTH, BOTH, CALL, CODE, COMPUTE
+from reports.verdict import BANDWIDTH, BOTH, CALL, CODE, COMPUTE, LATENCY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +48,10 @@ def confirmed(found: Verdict, outcomes: Sequence[Outcome]) -> Verdict:
     bound = found.bound
     if found.name in ("unknown", "impossible"):
         return found
+    if found.name == LATENCY:
+        return replace(
+            found, reason="no step waits for weights: barriers and the chain of steps are left"
+        )
     if bound is None:
         return replace(found, reason="the interval leaves more than one bound open")
     against = _names(outcomes, bound, CONTRADICTS)

@@ -15,6 +15,7 @@ from reports import (
     experiment_tables,
     headline,
     machine,
+    on_chip,
     tables,
     verdict_tables,
 )
@@ -114,21 +115,34 @@ for LSTM, 6BH² for GRU, 2BH² + BH for its vanilla cell. Its published runs lef
 inputs, and its vanilla cell’s activation is ReLU. These calls compute those products, and tanh: on the same hardware
 they take longer."""
 
+ON_CHIP = """A sequence that keeps U on chip fetches it once a call. Beside its step stands the least time of one that
+fetches U at every step, at the bandwidth of memory and at the roof sampled beside it, of the level that the weights lie
+in: it may go past both, which is no contradiction, because it does not move these bytes. An implementation declares
+this; of a library it is the least that it must read."""
+
 LINEAR = """The linear part of a step, its products with the weights, was measured alone; its share of the whole
 step’s time is formed from time x paired roof. A share above 100 % means that the part alone runs slower than
 within the step."""
 
 
 def document(
-    profile: Profile, pictures: Sequence[str], command: str, methodology: str | None
+    profile: Profile,
+    pictures: Sequence[str],
+    command: str,
+    methodology: str | None,
+    undrawn: str | None = None,
 ) -> Document:
-    """The report on a profile, its pictures among `pictures`, made by `command`; `methodology` is a link or None."""
+    """The report on a profile, its pictures among `pictures`, made by `command`; `methodology` is a link or None.
+
+    `undrawn` is why no picture could be drawn.
+    """
     sections = (
         _doubts(profile),
-        _pictures(pictures),
+        _pictures(pictures, undrawn),
         _verdicts(profile),
         _linear(profile),
         _sequences(profile),
+        _on_chip(profile),
         _claims(profile),
         Section(
             "points",
@@ -138,6 +152,7 @@ def document(
                     f"All planned points, with their reason where they have no figure. {tables.legend(profile)}"
                 ),
                 Listing("Points", tables.points(profile), searched=True),
+                *((Paragraph(energy),) if (energy := tables.energy(profile)) else ()),
                 Paragraph("The same in SI units, with every figure behind it: points.csv."),
             ),
         ),
@@ -198,9 +213,12 @@ def _about(doubt: Doubt) -> str:
     return f"{doubts.BETWEEN.join(keys[:FEW])} and {len(keys) - FEW} more, named at each point"
 
 
-def _pictures(names: Sequence[str]) -> Section:
-    blocks = tuple(Picture(name, *CAPTIONS[name]) for name in CAPTIONS if name in names)
-    return Section("pictures", "Pictures", blocks)
+def _pictures(names: Sequence[str], undrawn: str | None) -> Section:
+    blocks: list[Block] = [Picture(name, *CAPTIONS[name]) for name in CAPTIONS if name in names]
+    if undrawn:
+        mend = "install matplotlib and build the report again from the profile"
+        blocks.append(Paragraph(f"No picture was drawn: {undrawn}: {mend}."))
+    return Section("pictures", "Pictures", tuple(blocks))
 
 
 def _verdicts(profile: Profile) -> Section:
@@ -224,6 +242,12 @@ def _sequences(profile: Profile) -> Section:
     found = deepbench_table.table(profile)
     blocks = (Paragraph(SEQUENCES), Listing("Sequences", found)) if found.rows else ()
     return Section("sequences", "Sequences, as DeepBench counts them", blocks)
+
+
+def _on_chip(profile: Profile) -> Section:
+    found = on_chip.table(profile)
+    blocks = (Paragraph(ON_CHIP), Listing("Weights on chip", found)) if found.rows else ()
+    return Section("on-chip", "Sequences with weights on chip", blocks)
 
 
 def _experiments(profile: Profile) -> tuple[Block, ...]:

@@ -99,6 +99,15 @@ def style() -> Iterator[None]:
         yield
 
 
+def missing() -> str | None:
+    """Why no picture can be drawn here, or None: a machine that measures need not draw."""
+    try:
+        import_module("matplotlib")
+    except ImportError as error:
+        return str(error)
+    return None
+
+
 def save_all(profile: Profile, folder: Path) -> list[str]:
     """Write each picture as SVG, PNG and PDF into `folder`, if it is not there yet.
 
@@ -134,7 +143,8 @@ def _save(profile: Profile, folder: Path, name: str) -> bool:
         figure = figure_of(drawn)
         for text in figure.findobj(Text):
             # A ligature is a glyph beyond the alphabet: "float32" would need a second font within the PDF.
-            text.set_fontfeatures(("-liga",))
+            if hasattr(text, "set_fontfeatures"):  # since matplotlib 3.11
+                text.set_fontfeatures(("-liga",))
         _lay_out(figure)
         # No dates: the same profile gives the same files.
         figure.savefig(folder / f"{name}.png", dpi=DPI, pil_kwargs={"compress_level": 3})

@@ -19,6 +19,7 @@ FORMULA = ("=", "+", "-", "@")
 
 ABOUT = ("implementation", "version", "status", "reason", "order", "at", "steps_per_sample")
 MEMORY = ("weight_sets", "working_set_bytes", "page_bytes", "error", "tolerance", "floor_seconds")
+SPENT = ("launch_seconds", "joules")
 ESTIMATES = (
     ("seconds", "seconds"),
     ("t_bytes", "t_bytes_seconds"),
@@ -71,7 +72,7 @@ def _line(
     for unit, names in COUNTS:
         counts = getattr(point, unit) or {}
         line |= {f"{name}_{unit}": counts.get(name) for name in names}
-    line |= {name: getattr(point, name) for name in MEMORY}
+    line |= {name: getattr(point, name) for name in (*MEMORY, *SPENT)}
     line |= _rates(profile, point, row)
     line["verdict"] = found.text if found else None
     line["confirmed"] = found.confirmed if found else None

@@ -58,6 +58,7 @@ class Entry:
     t_bytes    what its bytes need at the roofs of its own machine; `t_flops` its products
     fraction   the larger of the two over the time
     overhead   the cost of an empty call over the time
+    joules     energy of a step; None where it was not counted
     """
 
     work: Work
@@ -74,6 +75,7 @@ class Entry:
     t_flops: float | None
     fraction: Estimate | None
     overhead: float | None
+    joules: float | None = None
 
     @property
     def time(self) -> float:
@@ -99,7 +101,7 @@ class Subject:
     """One side of a comparison: a machine in one run, or as published.
 
     machine  identifies the kind of machine; None where unknown
-    roofs    by `all` or a number of threads
+    roofs    by `all`, a number of threads, or a device that is no CPU
     levels   (name, byte/s) to draw, the fastest first
     facts    what may differ between two runs, in words
     remarks  what a reader has to know of the source
@@ -126,9 +128,9 @@ def of(profile: Profile, name: str) -> Subject:
     """A measured profile as one side of a comparison, called `name`."""
     threads = profile.environment.get("threads")
     everyone = threads if isinstance(threads, int) else None
-    counts = sorted({point.case.threads for point in profile.points})
-    device = "cpu"
-    roles = {_role(count, everyone): _roofs(profile, device, count) for count in counts}
+    setups = sorted({(point.case.device, point.case.threads) for point in profile.points})
+    roles = {_role(*setup, everyone): _roofs(profile, *setup) for setup in setups}
+    device = setups[0][0] if setups else "cpu"
     return Subject(
         name=name,
         origin=profile.origin,
@@ -157,7 +159,10 @@ def interpolated(curve: Sequence[tuple[int, float]], working_set: int) -> float 
     return curve[-1][1]
 
 
-def _role(count: int, everyone: int | None) -> str:
+def _role(device: str, count: int, everyone: int | None) -> str:
+    """What its roofs are kept under: the device where that is no CPU."""
+    if device != "cpu":
+        return device
     return ALL if count == everyone else str(count)
 
 
@@ -178,7 +183,7 @@ def _entry(row: Row, everyone: int | None) -> Entry | None:
             activations=case.activations,
             residency=case.residency,
             device=case.device,
-            threads=_role(case.threads, everyone),
+            threads=_role(case.device, case.threads, everyone),
             steps=case.steps,
         ),
         implementation=point.implementation,
@@ -194,6 +199,7 @@ def _entry(row: Row, everyone: int | None) -> Entry | None:
         t_flops=row.t_flops.median if row.t_flops else None,
         fraction=row.fraction,
         overhead=row.overhead.median if row.overhead else None,
+        joules=point.joules,
     )
 
 

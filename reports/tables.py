@@ -68,14 +68,17 @@ def points(profile: Profile) -> Table:
         "implementation",
     )
     header += (f"time, {unit}", "95 % interval", "GB/s", "GFLOP/s", "FLOP/byte", "% of roof")
-    header += ("95 % interval", "verdict", "doubts")
+    counted = any(point.joules is not None for point in ordered)
+    header += ("95 % interval", *(("mJ",) if counted else ()), "verdict", "doubts")
     rows = []
     known = held(profile)
     for point in roofline.ordered(profile):
         row, found = known.get(point.key, (None, None))
         verdict_or_reason = found.marked if found else outcome(point)
         doubted = ", ".join(sorted(codes.get(point.key, ())))
-        rows.append((*_case(point), *_figures(row, factor), Cell(verdict_or_reason), Cell(doubted)))
+        spent = (scaled(point.joules, 1e3),) if counted else ()
+        words = (Cell(verdict_or_reason), Cell(doubted))
+        rows.append((*_case(point), *_figures(row, factor), *spent, *words))
     return Table(header, tuple(rows))
 
 
@@ -145,6 +148,15 @@ def legend(profile: Profile) -> str:
     """What the marks behind verdicts mean, and those behind names where there are any."""
     hoisted = any(point.fetched != ("W", "U") for point in profile.points)
     return f"{confirm.LEGEND} {HOISTED_LEGEND}" if hoisted else confirm.LEGEND
+
+
+def energy(profile: Profile) -> str:
+    """Why points have no energy, by device, in a sentence; nothing where all that could be was counted."""
+    told = profile.environment.get("energy")
+    if not isinstance(told, dict):
+        return ""
+    why = [f"on {device}: {reason}" for device, reason in told.items() if reason != "counted"]
+    return f"Energy of a step was not measured {'; '.join(why)}." if why else ""
 
 
 def threads(case: Case) -> str:

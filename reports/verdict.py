@@ -38,15 +38,17 @@ MARK, CONFIRMED = "\N{DAGGER}", "\N{CHECK MARK}"
 BANDWIDTH, COMPUTE, CALL, CODE = "bandwidth", "compute", "overhead", "implementation"
 BOUNDS = (BANDWIDTH, COMPUTE, CALL, CODE)
 BOTH = " + overhead"
-ORDER = (CALL, BANDWIDTH + BOTH, COMPUTE + BOTH, BANDWIDTH, COMPUTE, CODE)
+LATENCY = "latency"
+"""Of a sequence whose weights stay on chip: neither bytes nor products take its time."""
+ORDER = (CALL, BANDWIDTH + BOTH, COMPUTE + BOTH, BANDWIDTH, COMPUTE, CODE, LATENCY)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What bounds a point.
 
-    name       overhead, bandwidth, compute, bandwidth + overhead, compute + overhead, implementation, mixed,
-               impossible, or unknown
+    name       overhead, bandwidth, compute, bandwidth + overhead, compute + overhead, implementation, latency,
+               mixed, impossible, or unknown
     level      the memory level whose bandwidth it is, where known
     faster     how many times faster the machine allows (time / limit), where a limit is known
     between    the verdicts a mixed one lies between
@@ -74,6 +76,8 @@ class Verdict:
             return self.name.replace(BANDWIDTH, f"{BANDWIDTH} ({self.level})")
         if self.name == CODE and self.faster:
             return f"implementation ({gain(self.faster)}\N{MULTIPLICATION SIGN} to gain)"
+        if self.name == LATENCY:
+            return "latency (weights on chip)"
         if self.name == "mixed":
             return f"mixed ({' or '.join(self.between)})"
         return self.name
@@ -81,7 +85,7 @@ class Verdict:
     @property
     def marked(self) -> str:
         """The verdict in words, with its mark where it names a bound."""
-        claims = self.name not in ("unknown", "impossible")
+        claims = self.name not in ("unknown", "impossible", LATENCY)
         return f"{self.text} {self.mark}" if claims else self.text
 
     @property
@@ -108,7 +112,7 @@ def of(row: Row) -> Verdict:
             "unknown", row.level, faster, reason="the cost of an empty call was not measured"
         )
     found = {
-        classify(*ends)
+        LATENCY if (name := classify(*ends)) == CODE and row.point.on_chip else name
         for ends in product(_ends(row.overhead), _ends(row.explained), _ends(row.balance))
     }
     if len(found) > 1:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -106,14 +108,44 @@ def test_a_profile_holds_both_devices_each_with_its_roofs_levels_and_points(gpu,
     assert "cuda" in (built.folder / "report.md").read_text()
 
 
-def test_a_gpu_alone_needs_no_numba(gpu, measure, monkeypatch):
-    gpu()
-    monkeypatch.setitem(sys.modules, "numba", None)
-    for name in ("bench.cpu", "bench.side_cpu", "bench.roofs.read", "bench.pulse", "bench.watch"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    profile = measure(*GPU)
-    assert [point.status for point in profile.points] == ["ok"] * 3
-    assert profile.environment["thread_layer"] is None
+TINY = """
+why = "a GPU's command from end to end"
+[settings]
+precision = 0.5
+budget_seconds = 0.01
+[[group]]
+why = "a CPU's, which is left out"
+device = "cpu"
+hidden = 32
+implementation = "numba_fused"
+[[group]]
+why = "one that can, and one whose library is missing"
+device = "cuda"
+cell = "lstm"
+hidden = 32
+implementation = ["torch_cell", "onnxruntime"]
+"""
+
+
+def test_the_whole_command_runs_without_the_packages_of_cpus_and_pictures(tmp_path):
+    suite, out = tmp_path / "tiny.toml", tmp_path / "run"
+    suite.write_text(TINY)
+    options = ("-q", f"--suite={suite}", "--out", str(out))
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench.without_packages", *options],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    states = {p.implementation: p.status for p in records.load(out / "profile.json").points}
+    assert states == {"torch_cell": "ok", "onnxruntime": "skipped"}
+    text = (out / "report.md").read_text()
+    assert "No picture was drawn: " in text
+    assert "install matplotlib" in text
+    assert (out / "report.html").is_file()
 
 
 @pytest.mark.parametrize(

@@ -272,3 +272,27 @@ def test_a_picture_is_of_one_phase():
     points, phase = plot_compare.shown(found)
     assert phase == "step"
     assert {entry.work.phase for entries in points.values() for entry in entries} == {"forward"}
+
+
+def test_energy_is_compared_where_both_counted_it():
+    def side(joules, factor):
+        return slowed(synthetic.profile([replace(synthetic.point(), joules=joules)]), factor)
+
+    more, silent = (other_machine(side(joules, 1.5)) for joules in (3.0, None))
+    table = compare_tables.ratio_table(compare.compare(sides(side(2.0, 1.0), more)))
+    assert (table.header[-1], table.rows[0][-1].text) == ("energy", "1.50")
+    table = compare_tables.ratio_table(compare.compare(sides(side(2.0, 1.0), silent)))
+    assert "energy" not in table.header
+
+
+def test_a_gpus_roofs_are_its_own_beside_a_cpus():
+    on_gpu = {"device": "cuda", "threads": 0}
+    gpu = [
+        replace(roof, **on_gpu, samples=tuple(9 * s for s in roof.samples))
+        for roof in synthetic.profile().roofs
+        if roof.threads == 2
+    ]
+    made = synthetic.profile([synthetic.point(), synthetic.point(**on_gpu)])
+    found = subject.of(replace(made, roofs=(*made.roofs, *gpu)), "both")
+    assert {entry.work.threads for entry in found.entries} == {"all", "cuda"}
+    assert found.roofs["cuda"].read[-1][1] == 9 * found.roofs["all"].read[-1][1]
