@@ -10,6 +10,9 @@ pytest.importorskip("triton", reason=ahead.NO_TRITON)
 from bench.roofs import triton_memory
 from bench.roofs.triton_memory import KINDS, Variant
 
+ENDS = (triton_memory.VARIANTS[0], triton_memory.VARIANTS[-1])
+CASES = [(kind, variant) for kind in KINDS for variant in ENDS]
+
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory):
@@ -47,12 +50,11 @@ def test_a_block_too_small_for_a_tile_is_refused():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("capability", [80, 90, 100])
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("variant", [triton_memory.VARIANTS[0], triton_memory.VARIANTS[-1]])
+@pytest.mark.parametrize(("case", "capability"), ahead.chosen(CASES, 1))
 def test_compiled_ahead_it_moves_16_bytes_at_once_past_the_first_level(
-    kind, variant, capability, tmp_path, monkeypatch
+    case, capability, tmp_path, monkeypatch
 ):
+    kind, variant = case
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     word = "int32" if kind in ("read", "copy") else "float32"
     arguments = {"words": word, "sums": "int32", "count": 1 << 20, "passes": 3, "scale": 3}

@@ -12,13 +12,23 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 NO_TRITON = "triton is not installed: pip install 'triton>=3.5'"
+EVERY = bool(os.environ.get("EVERY_COMPILE"))
+"""Compile every case, and interpret twenty shapes of each cell; without it, as few as tell that the kernels work."""
+CAPABILITIES = (80, 90, 100)
+
+
+def chosen(cases, few):
+    """(case, capability) of the compiled ones: all by all; without EVERY the first `few`, and the rest of none."""
+    return [(case, one) for case in (cases if EVERY else cases[:few]) for one in CAPABILITIES]
+
+
 POINTERS = {"float32": "*fp32", "bfloat16": "*bf16", "int8": "*i8", "int32": "*i32"}
 
 
-def interpreted(name, cache):
-    """What `tests/kernels/interpreted.py` tells of the kernels of that name."""
+def interpreted(names, cache):
+    """What `tests/kernels/interpreted.py` tells of the kernels of these names."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.kernels.interpreted", name],
+        [sys.executable, "-m", "tests.kernels.interpreted", *names.split()],
         cwd=ROOT,
         env={**os.environ, "TRITON_INTERPRET": "1", "TRITON_CACHE_DIR": str(cache)},
         capture_output=True,

@@ -20,10 +20,11 @@ from triton.runtime import interpreter
 from bench.roofs import triton_memory
 from kernels import cells, check, triton_sequence, triton_step
 from kernels.contract import CELLS, Case
-from kernels.implementations import triton_fused
+from kernels.implementations import triton_fused, triton_persistent
 from kernels.inputs import Arena, draw
+from tests.kernels import ahead
 
-SHAPES_EACH = 20
+SHAPES_EACH = 20 if ahead.EVERY else 8
 SCALE = 16.0
 """Exact in both dtypes; makes gate sums of order one at these sizes, so that no term is lost in rounding."""
 
@@ -110,6 +111,21 @@ def sequence(memory):
         if cell == "lstm":
             worst = max(worst, check.error(case, (c_new,), (state.c,)))
         tell("sequence", case, worst, steps=T, counter=int(arrived))
+
+
+def persistent(memory):
+    """Every cell as an implementation gives it: W's products first, answers that held NaN, two sets in turn."""
+    for cell, (H, I, B, T) in itertools.product(CELLS, ((9, 4, 1, 3), (17, 30, 3, 5))):  # noqa: E741
+        case = Case(cell, H, I, B, dtype="bfloat16", activations="bfloat16", steps=T)
+        sets = memory.sets(triton_persistent.layout(case), case.dtype, 2)
+        inputs = draw(case, torch.Generator().manual_seed(H))
+        bind = triton_persistent.prepare(case, sets, inputs)
+        for w, i in ((0, 1), (1, 2)):
+            weights = triton_persistent.canonical(case, sets[w])
+            answer = bind(w, i)()
+            error = check.error(case, answer, cells.reference(case, inputs[i], weights))
+            tell("persistent", case, error, steps=T)
+            check.poison(answer)
 
 
 def roofs(_memory):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -12,6 +15,7 @@ from tests.kernels import ahead
 
 pytest.importorskip("triton", reason=ahead.NO_TRITON)
 from kernels import triton_sequence
+from kernels.implementations import triton_persistent
 
 H200_PROCESSORS = 132
 
@@ -19,20 +23,53 @@ H200_PROCESSORS = 132
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory):
     """What the interpreter computed."""
-    return ahead.interpreted("sequence", tmp_path_factory.mktemp("triton"))
+    return ahead.interpreted("sequence persistent", tmp_path_factory.mktemp("triton"))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cell", CELLS)
 def test_interpreted_every_step_agrees_with_the_reference(answers, cell):
-    found = [one for one in answers if one["cell"] == cell]
+    found = [one for one in answers if (one["kernel"], one["cell"]) == ("sequence", cell)]
     assert {one["steps"] for one in found} == {1, 4}
     assert len(found) == 10
     assert not [one for one in found if not one["error"] <= one["tolerance"]]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("cell", CELLS)
+def test_interpreted_the_implementation_answers_as_the_reference(answers, cell):
+    found = [one for one in answers if (one["kernel"], one["cell"]) == ("persistent", cell)]
+    assert {one["steps"] for one in found} == {3, 5}
+    assert not [one for one in found if not one["error"] <= one["tolerance"]]
+
+
 def test_the_counter_of_arrivals_is_left_as_it_was(answers):
-    assert {one["counter"] for one in answers} == {0}
+    assert {one["counter"] for one in answers if one["kernel"] == "sequence"} == {0}
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ({"device": "cpu", "threads": 1}, "a GPU's sequence"),
+        ({"phase": "train", "steps": 1}, "whole steps forward"),
+        ({"activations": "float32"}, "one float dtype"),
+    ],
+)
+def test_what_the_implementation_cannot_compute_is_a_reason(words, reason):
+    good = replace(case_of("lstm", 256, 1, "bfloat16"), steps=8)
+    assert triton_persistent.unavailable(good) is None
+    assert reason in triton_persistent.unavailable(replace(good, **words))
+
+
+def test_too_large_a_u_or_too_old_a_gpu_is_a_reason(monkeypatch):
+    properties = SimpleNamespace(multi_processor_count=H200_PROCESSORS)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _device: properties)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
+    large = replace(case_of("lstm", 4096, 1, "bfloat16"), steps=8)
+    assert "does not fit on the chip" in triton_persistent.unavailable(large)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (7, 0))
+    assert "8.0 or newer is needed" in triton_persistent.unavailable(large)
 
 
 CASES = (
@@ -50,11 +87,9 @@ def case_of(cell, hidden, batch, dtype, device="cuda"):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("capability", [80, 90, 100])
-@pytest.mark.parametrize(("cell", "hidden", "batch", "dtype"), CASES)
-def test_compiled_ahead_it_keeps_u_on_the_chip(
-    capability, cell, hidden, batch, dtype, tmp_path, monkeypatch
-):
+@pytest.mark.parametrize(("case", "capability"), ahead.chosen(CASES, 1))
+def test_compiled_ahead_it_keeps_u_on_the_chip(capability, case, tmp_path, monkeypatch):
+    cell, hidden, batch, dtype = case
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     case = case_of(cell, hidden, batch, dtype)
     assert triton_sequence.too_large(case, H200_PROCESSORS) is None

@@ -30,13 +30,16 @@ def answers(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cell", CELLS)
-def test_interpreted_it_agrees_with_the_reference_at_twenty_shapes(answers, cell):
+def test_interpreted_it_agrees_with_the_reference_at_odd_shapes(answers, cell):
     found = [one for one in answers if one["cell"] == cell]
-    assert len({one["case"] for one in found}) >= 20
+    assert len({one["case"] for one in found}) >= (20 if ahead.EVERY else 8)
     assert {one["dtype"] for one in found} == {"float32", "bfloat16", "int8"}
-    assert {one["parts"] > 1 for one in found} == {True, False}
     wrong = [one for one in found if not one["error"] <= one["tolerance"]]
     assert not wrong
+
+
+def test_some_of_them_share_blocks_between_programs_and_some_do_not(answers):
+    assert {one["parts"] > 1 for one in answers} == {True, False}
 
 
 CASES = (
@@ -50,11 +53,11 @@ CASES = (
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("capability", [80, 90, 100])
-@pytest.mark.parametrize(("cell", "batch", "dtype", "activations"), CASES)
+@pytest.mark.parametrize(("case", "capability"), ahead.chosen(CASES, 1))
 def test_compiled_ahead_it_spills_nothing_and_leaves_room_for_a_second_program(
-    capability, cell, batch, dtype, activations, tmp_path, monkeypatch
+    capability, case, tmp_path, monkeypatch
 ):
+    cell, batch, dtype, activations = case
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     case = Case(
         cell, 1024, 1024, batch, dtype=dtype, activations=activations, device="cuda", threads=0
