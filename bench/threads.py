@@ -79,8 +79,8 @@ def settle() -> None:
 
 
 def libraries(device: str | None = None) -> None:
-    """Import what nothing is measured without: on a GPU alone PyTorch. Raises Unavailable naming what is missing."""
-    for name in ("torch",) if device == "cuda" else ("numpy", "numba", "torch"):
+    """Import what nothing is measured without: on a GPU alone no numba. Raises Unavailable naming what is missing."""
+    for name in ("numpy", "torch") if device == "cuda" else ("numpy", "numba", "torch"):
         try:
             import_module(name)
         except Exception as error:  # a broken library raises whatever it likes

@@ -68,7 +68,7 @@ def points(profile: Profile) -> Table:
         "implementation",
     )
     header += (f"time, {unit}", "95 % interval", "GB/s", "GFLOP/s", "FLOP/byte", "% of roof")
-    counted = any(point.joules is not None for point in ordered)
+    counted = any(point.joules is not None for point in profile.points)
     header += ("95 % interval", *(("mJ",) if counted else ()), "verdict", "doubts")
     rows = []
     known = held(profile)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-MISSING = ("numba", "llvmlite", "numpy", "pandas", "plotly", "matplotlib", "onnxruntime")
+MISSING = ("numba", "llvmlite", "pandas", "plotly", "matplotlib", "onnxruntime")
 
 
 class Posing:
