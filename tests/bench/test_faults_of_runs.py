@@ -43,6 +43,12 @@ PLAN = Suite(
 )
 
 
+@pytest.fixture(autouse=True)
+def unasked(monkeypatch):
+    """A signal of one test asks nothing of the next."""
+    monkeypatch.setattr(signals._State, "asked", None)
+
+
 @pytest.fixture
 def begin(tmp_path, monkeypatch):
     """A function that begins a run of three points, or goes on with the one in its folder."""

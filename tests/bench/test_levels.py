@@ -195,6 +195,6 @@ def test_every_level_has_a_name_of_its_own(curve, caches):
 def test_streamed_weights_outgrow_what_was_found_or_what_is_reported_a_little_above(
     found, reported, meant
 ):
-    from bench import run  # it imports torch, which the curves need not
+    from bench import side  # it imports torch, which the curves need not
 
-    assert run._last_level(found, reported) == meant
+    assert side.last_level(found, reported) == meant
