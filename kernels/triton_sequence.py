@@ -12,7 +12,7 @@ Several sequences go through the tensor cores as products of bfloat16, one for e
 sequence, and float32, are multiplied and added in float32.
 
 Checked in Triton's interpreter with one program, for it runs programs one after another and a barrier would wait
-forever; compiled ahead of time; not run on a card. It is no implementation yet.
+forever; compiled ahead of time; not run on a card.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import triton.language as tl
 
 from kernels.cells import GATE_SUMS
 from kernels.contract import ELEMENT_BYTES
-from kernels.triton_step import gates, of_rows, sigmoid, tanh
+from kernels.triton_step import cut_constants, gates, of_rows, sigmoid, tanh
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -84,20 +84,8 @@ def run(
     sequence[(how.programs,)](
         weights.U, weights.b_w, weights.b_u, from_x, h, c, out, c_new, arrived,
         case.batch, case.hidden, out.shape[0], how.programs,
-        **constants(case, how), **options, launch_cooperative_grid=True,
+        **cut_constants(case, how), **options, launch_cooperative_grid=True,
     )  # fmt: skip
-
-
-def constants(case: Case, how: Cut) -> dict[str, object]:
-    """The kernel's compile-time arguments."""
-    return {
-        "CELL": case.cell,
-        "SUMS": GATE_SUMS[case.cell],
-        "UNITS": how.units,
-        "K": how.k,
-        "SEQUENCES": how.sequences,
-        "PARTS": how.parts,
-    }
 
 
 def processors_of(device: torch.device) -> int:

@@ -28,6 +28,7 @@ from kernels.contract import ELEMENT_BYTES
 
 if TYPE_CHECKING:
     from kernels.contract import Case
+    from kernels.triton_sequence import Cut as SequenceCut
 
 MOST_SEQUENCES = 64
 """Sequences whose sums a program keeps in registers."""
@@ -73,8 +74,8 @@ def cut(case: Case, processors: int) -> Cut:
     return Cut(units, k, sequences, min(MOST_PARTS, tiles, short_of), 4, stages)
 
 
-def constants(case: Case, how: Cut) -> dict[str, object]:
-    """The kernel's compile-time arguments."""
+def cut_constants(case: Case, how: Cut | SequenceCut) -> dict[str, object]:
+    """What the kernels of a step and of a sequence are both compiled for: the cell, and how its work is cut."""
     return {
         "CELL": case.cell,
         "SUMS": GATE_SUMS[case.cell],
@@ -82,6 +83,13 @@ def constants(case: Case, how: Cut) -> dict[str, object]:
         "K": how.k,
         "SEQUENCES": how.sequences,
         "PARTS": how.parts,
+    }
+
+
+def constants(case: Case, how: Cut) -> dict[str, object]:
+    """The kernel's compile-time arguments."""
+    return {
+        **cut_constants(case, how),
         "TERMS": TERMS[case.dtype, case.activations],
         "QUANTISED": case.dtype == "int8",
     }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bench import beside, clock, cpu, threads
+from bench import beside, clock, cpu, inflight, lock, threads
 from kernels.inputs import Arena
+from tests.bench import cheap_roofs
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -13,6 +14,15 @@ def pools():
     """Pools of threads as a run starts them, and every core for this process again afterwards."""
     threads.start()
     threads.release()
+
+
+@pytest.fixture
+def short_runs(tmp_path, monkeypatch):
+    """Whole runs of this process take made-up roofs, short samples and a lock of their own."""
+    cheap_roofs.make(monkeypatch)
+    monkeypatch.setattr(clock, "SAMPLE_SECONDS", 0.0005)
+    monkeypatch.setattr(lock, "PATH", tmp_path / "lock")
+    monkeypatch.setattr(inflight, "MOST_DEATHS", inflight.MOST_DEATHS)
 
 
 @pytest.fixture

@@ -18,14 +18,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from bench import clock, inflight, lock, records, rehearsal, signals, threads
 from bench import folder as folders
+from bench import inflight, lock, records, rehearsal, signals, threads
 from bench.folder import BadOutput
 from bench.run import Run
 from bench.suite import Planned, Suite
 from kernels import implementations
 from kernels.contract import Case
-from tests.bench import cheap_roofs, faulty
+from tests.bench import faulty
 from tests.reports import synthetic
 
 ROOT = Path(__file__).parents[2]
@@ -50,12 +50,8 @@ def unasked(monkeypatch):
 
 
 @pytest.fixture
-def begin(tmp_path, monkeypatch):
+def begin(short_runs, tmp_path):  # noqa: ARG001 - for what it patches
     """A function that begins a run of three points, or goes on with the one in its folder."""
-    cheap_roofs.make(monkeypatch)
-    monkeypatch.setattr(clock, "SAMPLE_SECONDS", 0.0005)
-    monkeypatch.setattr(lock, "PATH", tmp_path / "lock")
-    monkeypatch.setattr(inflight, "MOST_DEATHS", inflight.MOST_DEATHS)
     made = []
 
     def begin(folder=tmp_path / "run", *, resume=False):

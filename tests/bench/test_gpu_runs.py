@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import clock, inflight, lock, points, records
+from bench import points, records
 from bench.run import Run
 from bench.suite import Planned, Suite
 from kernels import implementations
@@ -18,7 +18,7 @@ from kernels.contract import Case
 from kernels.inputs import Arena
 from reports import build, roofs
 from tests import fake_gpu
-from tests.bench import cheap_roofs, faulty
+from tests.bench import faulty
 from tests.fake_nvml import NVMLError
 
 SETTINGS = {
@@ -59,12 +59,8 @@ def gpu(monkeypatch):
 
 
 @pytest.fixture
-def measure(tmp_path, monkeypatch):
+def measure(short_runs, tmp_path):  # noqa: ARG001 - for what it patches
     """A function that measures planned points in a folder, or goes on there, and returns the profile."""
-    cheap_roofs.make(monkeypatch)
-    monkeypatch.setattr(clock, "SAMPLE_SECONDS", 0.0005)
-    monkeypatch.setattr(lock, "PATH", tmp_path / "lock")
-    monkeypatch.setattr(inflight, "MOST_DEATHS", inflight.MOST_DEATHS)
 
     def measure(*planned, folder=tmp_path / "run", resume=False):
         plan = Suite("tiny", "", SETTINGS, planned, "why = 1")

@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 NO_TRITON = "triton is not installed: pip install 'triton>=3.5'"
 EVERY = bool(os.environ.get("EVERY_COMPILE"))
@@ -38,6 +40,16 @@ def interpreted(names, cache):
     )
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def interpreting(names):
+    """A fixture of a module's tests: what the interpreter computed, asked once."""
+
+    @pytest.fixture(scope="module")
+    def answers(tmp_path_factory):
+        return interpreted(names, tmp_path_factory.mktemp("triton"))
+
+    return answers
 
 
 class Taken(NamedTuple):

@@ -14,16 +14,13 @@ from kernels.inputs import Arena, draw
 from tests.kernels import ahead
 
 pytest.importorskip("triton", reason=ahead.NO_TRITON)
-from kernels import triton_sequence
+from kernels import triton_sequence, triton_step
 from kernels.implementations import triton_persistent
 
 H200_PROCESSORS = 132
 
 
-@pytest.fixture(scope="module")
-def answers(tmp_path_factory):
-    """What the interpreter computed."""
-    return ahead.interpreted("sequence persistent", tmp_path_factory.mktemp("triton"))
+answers = ahead.interpreting("sequence persistent")
 
 
 @pytest.mark.slow
@@ -106,7 +103,7 @@ def test_compiled_ahead_it_keeps_u_on_the_chip(capability, case, tmp_path, monke
     taken = ahead.compiled(
         triton_sequence.sequence,
         arguments,
-        triton_sequence.constants(case, how),
+        triton_step.cut_constants(case, how),
         capability,
         tmp_path,
         num_warps=triton_sequence.WARPS,

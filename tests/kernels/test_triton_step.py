@@ -22,10 +22,7 @@ GOOD = Case(
 H200_PROCESSORS = 132
 
 
-@pytest.fixture(scope="module")
-def answers(tmp_path_factory):
-    """What the interpreter computed."""
-    return ahead.interpreted("fused", tmp_path_factory.mktemp("triton"))
+answers = ahead.interpreting("fused")
 
 
 @pytest.mark.slow
