@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numba
 import numpy as np
-from llvmlite import ir
-from numba import carray, prange, types, uintp
-from numba.extending import intrinsic
+from numba import carray, prange, uintp
 
 from kernels.cells import GATES
 from kernels.compiled import for_all_threads, named
+from kernels.vector_counters import pointer, take
 from kernels.vector_gates import gates
 from kernels.vectors import DEPTH, DIGITS, LANES, LARGEST_DIGITS, LINE_BYTES, products, split
 
@@ -72,7 +71,7 @@ def _compile(shape: Shape) -> Callable[..., None]:
         work, sums_bytes, x_bytes, h_bytes, work_bytes,
     ):  # fmt: skip
         counter = uintp(work)
-        carray(_pointer(counter, np.int64), (1,))[0] = 0
+        carray(pointer(counter, np.int64), (1,))[0] = 0
         for thread in prange(threads):
             _share(
                 thread, threads, counter, uintp(weights), uintp(scales), uintp(biases), uintp(x), uintp(h),
@@ -106,12 +105,12 @@ def _share(
         _blocks_at(streams, block, each, weights, scales, biases, x_at, h_at, state, new_h, new_c,
                    B, I, H, x_bytes, h_bytes, work, steps,
                    cell, kind, activations, G, N, most, ahead, depth, digits, element, bias_bytes)  # fmt: skip
-    block = threads * each * streams + _take(counter)
+    block = threads * each * streams + take(counter, 1)
     while block < blocks:
         _blocks_at(1, block, 0, weights, scales, biases, x_at, h_at, state, new_h, new_c,
                    B, I, H, x_bytes, h_bytes, work, steps,
                    cell, kind, activations, G, N, most, ahead, depth, digits, element, bias_bytes)  # fmt: skip
-        block = threads * each * streams + _take(counter)
+        block = threads * each * streams + take(counter, 1)
 
 
 @numba.njit(nogil=True)
@@ -152,28 +151,6 @@ def _blocks_at(
             )  # fmt: skip
 
 
-@intrinsic
-def _take(_typing: Any, counter: Any) -> Any:
-    """Count one up at this address, for all threads at once; returns what it was."""
-
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        pointer = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
-        return builder.atomic_rmw("add", pointer, ir.Constant(ir.IntType(64), 1), "monotonic")
-
-    return types.int64(types.uintp), generate
-
-
-@intrinsic
-def _pointer(_typing: Any, address: Any, kind: Any) -> Any:
-    """An address as a pointer to elements of this type."""
-    signature = types.CPointer(kind.dtype)(types.uintp, kind)
-
-    def generate(_context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], _context.get_value_type(signature.return_type))
-
-    return signature, generate
-
-
 @numba.njit(nogil=True)
 def _digits(source, count, target, b, most, record):
     """One sequence in digits; into its record what a unit is worth, and 128 times the sums of both digits.
@@ -181,7 +158,7 @@ def _digits(source, count, target, b, most, record):
     An infinity, or what is no number, makes the unit none and thereby the sequence's whole new state. Activations that
     are all too small for a unit to have an inverse count as 0.
     """
-    bits = np.int32(_largest(carray(_pointer(source, np.int32), (count,))))
+    bits = np.int32(_largest(carray(pointer(source, np.int32), (count,))))
     largest = bits.view(np.float32)
     usable = LEAST_LARGEST <= largest < np.inf
     per_unit = np.float32(LARGEST_DIGITS) / largest if usable else np.float32(0)
@@ -199,8 +176,8 @@ def _digits(source, count, target, b, most, record):
         high_sum += high
         low_sum += low
     worth = largest / np.float32(LARGEST_DIGITS)
-    carray(_pointer(record, np.float32), (1,))[0] = worth if largest < np.inf else np.nan
-    excess = carray(_pointer(record, np.int32), (3,))
+    carray(pointer(record, np.float32), (1,))[0] = worth if largest < np.inf else np.nan
+    excess = carray(pointer(record, np.int32), (3,))
     excess[1], excess[2] = 128 * high_sum, 128 * low_sum
 
 
@@ -217,8 +194,8 @@ def _copying(given_as: Any, wanted_as: Any, depth: int, shift: int) -> Callable[
     """Compile what brings one sequence's activations into groups [turns][sequences] of `depth` neighbours."""
 
     def copy(source, count, target, b, most):
-        given = carray(_pointer(source, given_as), (count,))
-        wanted = carray(_pointer(target, wanted_as), ((count + depth - 1) // depth, most, depth))
+        given = carray(pointer(source, given_as), (count,))
+        wanted = carray(pointer(target, wanted_as), ((count + depth - 1) // depth, most, depth))
         for k in range(count):
             wanted[k // depth, b, k % depth] = wanted_as(given[k]) << shift
 

@@ -12,11 +12,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numba
+import numpy as np
 import torch
 from numba import prange, uintp
 
 from kernels.compiled import for_all_threads
 from kernels.inputs import TORCH_DTYPES, Arena
+from kernels.vector_counters import take
 from kernels.vectors import DEPTH, DIGITS, LANES, LINE_BYTES, products, registers, runs
 
 if TYPE_CHECKING:
@@ -28,7 +30,9 @@ UNIT = "flop/s"
 TURNS = 64
 """Length of a tile in lines of weights: 16 KiB at 4 vectors side by side."""
 REPEATS = 256
-"""Products of a tile per call, so that the call itself does not count."""
+"""Products of a tile per call and thread, so that the call itself does not count."""
+AT_ONCE = 16
+"""Products between two looks at the counter. The threads share all of them out, as a step does with its last blocks."""
 KINDS = {"float32": "float32", "bfloat16": "bfloat16 pairs", "int8": "int8 digits"}
 
 
@@ -125,13 +129,9 @@ def _tile(variant: Tile, dtype: str) -> Callable[[int], None]:
     sums = variant.batch * digits * variant.vectors * LINE_BYTES
     each = -(-(weights + inputs + sums) // 4096) * 4096
     memory = Arena(threads * each, "cpu", 0)
+    counter = np.zeros(1, np.int64)
     call = _COMPILED[variant, dtype]
-
-    def run(count: int) -> None:
-        for _ in range(count):
-            call(memory.address, each, weights, inputs, threads)
-
-    return run
+    return lambda count: call(memory.address, each, weights, inputs, threads, count, counter)
 
 
 _COMPILED: dict[tuple[Tile, str], Callable[..., None]] = {}
@@ -141,11 +141,18 @@ def _compile(variant: Tile, kind: str) -> Callable[..., None]:
     vectors, batch = variant
 
     @for_all_threads(*variant, kind)
-    def multiply(start: Any, each: Any, weights: Any, inputs: Any, threads: Any) -> None:
+    def multiply(
+        start: Any, each: Any, weights: Any, inputs: Any, threads: Any, count: Any, counter: Any
+    ) -> None:
+        counter[0] = 0
+        last = count * threads * REPEATS
         for thread in prange(threads):
             at = uintp(start) + uintp(thread * each)
             x, sums = at + uintp(weights), at + uintp(weights + inputs)
-            for _ in range(REPEATS):
-                products(at, uintp(0), x, uintp(TURNS), sums, kind, vectors, batch, 1, vectors, 0)
+            while take(uintp(counter.ctypes.data), AT_ONCE) < last:
+                for _ in range(AT_ONCE):
+                    products(
+                        at, uintp(0), x, uintp(TURNS), sums, kind, vectors, batch, 1, vectors, 0
+                    )
 
     return multiply

@@ -2,7 +2,9 @@
 addition per 4 bytes, which bounds no machine we know.
 
 Several variants run, and the best counts: no single pattern is the best at every level. Each thread walks its own
-contiguous share of a block, rounded down to whole turns of the loop; the bytes given are those really read.
+contiguous share of a block, rounded down to whole turns of the loop; the bytes given are those really read. A thread
+that is done with all its passes takes pieces of those that others have before them, so that a core which somebody else
+takes for a while slows the probe down no more than by what it lacks: a step that shares its work out is not faster.
 """
 
 from __future__ import annotations
@@ -15,12 +17,17 @@ from numba import prange, uintp
 
 from bench.roofs.vector import chunk_bytes, sum_segments
 from kernels.compiled import for_all_threads
+from kernels.vector_counters import take
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 KIND = "read"
 UNIT = "byte/s"
+PIECE_BYTES = 1 << 20
+"""About how many bytes a thread reads between two looks at the counters, which cost some nanoseconds each."""
+APART = 16
+"""Elements from one thread's counter or sum to the next one's: whole lines of caches."""
 
 
 class Variant(NamedTuple):
@@ -52,28 +59,48 @@ VARIANTS = (
 def _compile(variant: Variant) -> Callable[..., None]:
     streams, unroll, width, ahead = variant
     chunk = chunk_bytes(streams, unroll, width)
+    step = chunk // streams
 
     @for_all_threads(*variant)
     def read(
-        address: Any, size: Any, sets: Any, times: Any, threads: Any, passes: Any, sums: Any
-    ) -> None:
+        address: Any, size: Any, sets: Any, times: Any, threads: Any, passes: Any,
+        counters: Any, sums: Any,
+    ) -> None:  # fmt: skip
+        share = size // threads // chunk * chunk
+        turns = share // chunk
+        turns_of_piece = min(turns, PIECE_BYTES // chunk)
+        pieces = (turns + turns_of_piece - 1) // turns_of_piece
+        at_once = max(1, PIECE_BYTES // share)
+        in_a_row = times * passes if sets == 1 else times
+        last = passes * sets * times * pieces
+        for thread in range(threads):
+            counters[thread * APART] = 0
         for thread in prange(threads):
-            share = size // threads // chunk * chunk
             total = np.float32(0)
-            for _ in range(passes):
-                for turn in range(sets * times):
-                    one = turn // times
-                    start = uintp(address) + uintp(one * size + thread * share)
-                    total += sum_segments(
-                        start,
-                        uintp(share // streams),
-                        uintp(share // chunk),
-                        streams,
-                        unroll,
-                        width,
-                        ahead,
-                    )
-            sums[thread * 16] = total
+            for other in range(threads):
+                owner = (thread + other) % threads
+                counter = uintp(counters.ctypes.data) + uintp(owner * APART * 8)
+                number = take(counter, at_once)
+                while number < last:
+                    end = min(number + at_once, last)
+                    while number < end:
+                        turn, piece = number // pieces, number % pieces
+                        begin = piece * turns_of_piece
+                        start = turn // times % sets * size + owner * share + begin * step
+                        same = min(end - number, in_a_row - turn % in_a_row) if pieces == 1 else 1
+                        for _ in range(same):
+                            total += sum_segments(
+                                uintp(address) + uintp(start),
+                                uintp(share // streams),
+                                uintp(min(turns_of_piece, turns - begin)),
+                                streams,
+                                unroll,
+                                width,
+                                ahead,
+                            )
+                        number += same
+                    number = take(counter, at_once)
+            sums[thread * APART] = total
 
     return read
 
@@ -101,6 +128,6 @@ def prepare(
         raise ValueError(msg)
     if variant not in _COMPILED:
         _COMPILED[variant] = _compile(variant)
-    sums = np.zeros(16 * threads, np.float32)
+    counters, sums = np.zeros(APART * threads, np.int64), np.zeros(APART * threads, np.float32)
     call = partial(_COMPILED[variant], address, size, sets, times, threads)
-    return lambda passes: call(passes, sums)
+    return lambda passes: call(passes, counters, sums)
