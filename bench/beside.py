@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass, field, replace
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from bench.instruments import Instruments
     from kernels.cells import Inputs
     from kernels.implementations import Implementation
+
+    Step = tuple[int, int, Callable[[], Sequence[Tensor]]]
 
 VARIANT_TURNS = 4
 """How often each variant of the read probe has its turn when the best for a working set is sought."""
@@ -64,6 +67,8 @@ class Bench:
     writes: dict[int, dict[int, float]] = field(default_factory=dict)
     """Write roofs: threads, then working set in bytes, to byte/s."""
     floors: dict[tuple[str, ...], float] = field(default_factory=dict)
+    preparing_seconds: float = 0.0
+    """What packing and compiling took so far, of points and of their floors."""
     variants: dict[Walk, Any] = field(default_factory=dict)
     """The read probe's fastest variant over each memory that it walked so far."""
     stand_in: Arena | None = None
@@ -184,8 +189,8 @@ def floor_seconds(bench: Bench, case: Case, name: str, implementation: Implement
         )
         sets = bench.arena.sets(implementation.layout(small), small.dtype, 1)
         inputs = draw(small, torch.Generator(device=case.device).manual_seed(bench.seed))
-        calls = [call for _, _, call in bind(implementation, small, sets, inputs)]
-        contender = measure.Contender(rotation(calls))
+        steps = prepare(bench, implementation, small, sets, inputs)
+        contender = measure.Contender(rotation([call for _, _, call in steps]))
         best = bench.best(contender, 5, 0.003, bench.settle_seconds)
         bench.floors[kind] = best / case.steps
     return bench.floors[kind]
@@ -207,12 +212,33 @@ def call_seconds(
     return seconds[0] + each * (case.steps - 2)
 
 
+def prepare(
+    bench: Bench,
+    implementation: Implementation,
+    case: Case,
+    sets: Sequence[Sequence[Tensor]],
+    inputs: Sequence[Inputs],
+) -> list[Step]:
+    """The rotation's steps, as `bind` makes them; the first was called once, for many compile then.
+
+    How long all that took is added to the bench's `preparing_seconds`.
+    """
+    began = perf_counter()
+    try:
+        steps = bind(implementation, case, sets, inputs)
+        steps[0][2]()
+        bench.instruments.wait()
+    finally:
+        bench.preparing_seconds += perf_counter() - began
+    return steps
+
+
 def bind(
     implementation: Implementation,
     case: Case,
     sets: Sequence[Sequence[Tensor]],
     inputs: Sequence[Inputs],
-) -> list[tuple[int, int, Callable[[], Sequence[Tensor]]]]:
+) -> list[Step]:
     """(weight set, input set, call) for every pair that the rotation meets, in its order."""
     length = math.lcm(len(sets), len(inputs))
     if length > MOST_STEPS:

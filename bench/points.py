@@ -7,7 +7,6 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 import torch
@@ -183,9 +182,9 @@ def _measured(
         _make_sure_it_ends(bench, case, implementation, sets)
         one_set = min(one_set, cost.walked_bytes(case, implementation.reads))
     judged = judge(case, implementation, sets, inputs, bench.arena, used, bench.seed)
-    began = perf_counter()
-    steps = beside.bind(implementation, case, sets, inputs)
-    prepare_seconds = perf_counter() - began
+    prepared_before = bench.preparing_seconds
+    steps = beside.prepare(bench, implementation, case, sets, inputs)
+    prepare_seconds = bench.preparing_seconds - prepared_before
     worst = judged.check(steps, "before it was timed")
 
     device = bench.instruments

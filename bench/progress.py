@@ -2,15 +2,15 @@
 
 Three things make a point long, and each is known of the points left: every point takes samples until a budget is spent;
 a streamed one walks all its sets besides; and a large one is checked against a reference that computes with all its
-weights in float64. How long each takes here is read off the points done. What stands out above that is done once: an
-implementation compiles when it first meets a kind of case. So it is expected of points of that implementation that are
-as new.
+weights in float64. How long each takes here is read off the points done. Preparing, which is packing
+and compiling, is told by each point apart: as much is expected of points of the same implementation whose compiled code
+is as new.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from kernels import cost
 from kernels.contract import ELEMENT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
     from numpy.typing import NDArray
 
@@ -38,26 +38,53 @@ LEAST_POINTS = 6
 """Until so many are done, all are expected to take the same."""
 
 
+class Spent(NamedTuple):
+    """A point done: how long it took, and how much of that it was prepared."""
+
+    planned: Planned
+    seconds: float
+    prepare_seconds: float
+
+
+def compiled_as(planned: Planned) -> Hashable:
+    """What is compiled for a point, where its implementation does not tell: a kind of case."""
+    case = planned.case
+    return case.cell, case.part, case.phase, case.dtype, case.batch
+
+
 def seconds_left(
-    spent: Sequence[tuple[Planned, float]], left: Sequence[Planned], otherwise: float
+    spent: Sequence[Spent],
+    left: Sequence[Planned],
+    otherwise: float,
+    compiled_as: Callable[[Planned], Hashable] = compiled_as,
 ) -> float:
-    """An estimate of what the points left will take; `otherwise` each, as long as none is done."""
+    """An estimate of what the points left will take; `otherwise` each, as long as none is done.
+
+    `compiled_as` is what an implementation compiles for a point: once, if that is the same for others.
+    """
     if not spent:
         return otherwise * len(left)
-    took = np.array([seconds for _, seconds in spent])
-    causes = np.array([_causes(planned) for planned, _ in spent])
+    causes = np.array([_causes(one.planned) for one in spent])
     if len(spent) < LEAST_POINTS:
         causes[:, 1:] = 0.0
-    each, ordinary = _read_off(causes, took)
-    above = np.where(ordinary, 0.0, took - causes @ each)
-    met: set[tuple[str, ...]] = set()
-    extra: dict[tuple[str, bool], list[float]] = {}
-    for (planned, _), seconds in zip(spent, above, strict=True):
-        extra.setdefault(_novelty(planned, met), []).append(float(seconds))
+    took = np.array([one.seconds - one.prepare_seconds for one in spent])
+    each = _read_off(causes, took)
+    met: set[tuple[str, Hashable]] = set()
+
+    def novelty(planned: Planned) -> tuple[str, bool]:
+        """Its implementation, and whether that compiles this for the first time; it is met from then on."""
+        compiled = planned.implementation, compiled_as(planned)
+        new = compiled not in met
+        met.add(compiled)
+        return planned.implementation, new
+
+    prepared: dict[tuple[str, bool], list[float]] = {}
+    for one in spent:
+        prepared.setdefault(novelty(one.planned), []).append(one.prepare_seconds)
     total = 0.0
     for planned in left:
-        known = extra.get(_novelty(planned, met), [])
-        # as if one more had been ordinary
+        known = prepared.get(novelty(planned), [])
+        # as if one more had taken no time
         total += float(np.dot(_causes(planned), each)) + sum(known) / (len(known) + 1)
     return total
 
@@ -79,10 +106,8 @@ def _causes(planned: Planned) -> tuple[float, float, float]:
     return 1.0, float(case.residency == "streamed"), size * 1e-7
 
 
-def _read_off(
-    causes: NDArray[np.float64], took: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Seconds that each cause takes, by least squares over ordinary points; and which points these are.
+def _read_off(causes: NDArray[np.float64], took: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Seconds that each cause takes, by least squares over ordinary points.
 
     Ordinary is what does not stand out of the least sum of distances, which a few long points move little: least
     squares in turns, each point counted the less, the farther away it was.
@@ -94,7 +119,7 @@ def _read_off(
         away = np.abs(took - causes @ each)
         counted = 1.0 / np.sqrt(np.maximum(away, NEAR * usual) + 1e-9)
     ordinary = took <= STANDS_OUT * (causes @ each) + usual
-    return _none_negative(causes[ordinary], took[ordinary]), ordinary
+    return _none_negative(causes[ordinary], took[ordinary])
 
 
 def _none_negative(causes: NDArray[np.float64], took: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -107,12 +132,3 @@ def _none_negative(causes: NDArray[np.float64], took: NDArray[np.float64]) -> ND
         if (each >= 0.0).all():
             return each
         among = among[each[among] > 0.0]
-
-
-def _novelty(planned: Planned, met: set[tuple[str, ...]]) -> tuple[str, bool]:
-    """Its implementation, and whether that meets such a case for the first time; it is met from then on."""
-    case, name = planned.case, planned.implementation
-    kind = (name, case.cell, case.part, case.phase, case.dtype, str(case.batch))
-    new = kind not in met
-    met.add(kind)
-    return name, new

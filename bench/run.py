@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -36,7 +36,7 @@ from kernels import implementations
 from kernels.contract import ALL, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from bench.beside import Bench
@@ -89,7 +89,7 @@ class Run:
             self._in_flight = inflight.InFlight(folder)
             self._journal = open_journal(folder, header, earlier)
         self._begun = False
-        self._spent: list[tuple[Planned, float]] = []
+        self._spent: list[progress.Spent] = []
         self._levels: dict[str, tuple[Level, ...]] = {}
         self._refused: dict[str, str] = {}
         self._roofs: list[Roof] = []
@@ -169,13 +169,19 @@ class Run:
         """One point, measured and in the journal; or, when resuming, as it was measured."""
         if planned.key in self._done:
             return self._done[planned.key]
-        start = monotonic()
+        start, prepared = monotonic(), self._preparing_seconds(planned)
         found = self._found(planned, order)
         with self._writing():
             self._journal.append(found)
             self._done[found.key] = found
-        self._spent.append((planned, monotonic() - start))
+        prepared = self._preparing_seconds(planned) - prepared
+        self._spent.append(progress.Spent(planned, monotonic() - start, prepared))
         return found
+
+    def _preparing_seconds(self, planned: Planned) -> float:
+        with suppress(Unavailable):
+            return self.bench_of(planned.case.device).preparing_seconds
+        return 0.0
 
     def _found(self, planned: Planned, order: int) -> Point:
         def without(status: str, reason: str) -> Point:
@@ -213,10 +219,10 @@ class Run:
 
     def seconds_left(self, planned: Sequence[Planned]) -> float:
         """An estimate for those of the points not measured yet, and for the roofs measured once more at the end."""
-        left = [one for one in planned if one.key not in self._done]
+        left = [one for one in planned if one.key not in self._done and _can_be_had(one)]
         each = 2 * self.plan.settings["budget_seconds"]
         again = sum(side.took() for side in self._sides.values())
-        return progress.seconds_left(self._spent, left, each) + again
+        return progress.seconds_left(self._spent, left, each, _compiled_as) + again
 
     def finish(self, planned: Iterable[Planned]) -> Profile:
         """Look at the sentinel again, note the doubts, write profile.json, point `latest` to it; the profile."""
@@ -298,6 +304,24 @@ class Run:
 def _was_lost(point: Point) -> bool:
     """Whether it could not be tried, because its device was lost to the process: a resumed run tries it."""
     return point.status == "failed" and (point.reason or "").startswith(points.LOST)
+
+
+def _can_be_had(planned: Planned) -> bool:
+    """Whether its implementation can be loaded; a point of one that cannot is skipped at once."""
+    try:
+        implementations.load(planned.implementation)
+    except Unavailable:
+        return False
+    return True
+
+
+def _compiled_as(planned: Planned) -> Hashable:
+    """What is compiled for a point: as its implementation tells, else its kind of case."""
+    told = None
+    with suppress(Exception):  # whatever it does or lacks, the point itself will tell
+        implementation = implementations.load(planned.implementation)
+        told = implementations.compiled_as(implementation, planned.case)
+    return progress.compiled_as(planned) if told is None else told
 
 
 def _meter(of: Callable[[], energy.Meter]) -> tuple[energy.Meter | None, str]:

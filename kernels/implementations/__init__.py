@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from kernels.contract import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
     from types import ModuleType
 
     from torch import Tensor
@@ -130,6 +130,12 @@ def packs(implementation: Implementation, case: Case) -> bool:
     return bool(asked and asked(case))
 
 
+def compiled_as(implementation: Implementation, case: Case) -> Hashable:
+    """What it compiles for this case, equal for cases that share it; None where it does not tell."""
+    asked = getattr(implementation, "compiled_as", None)
+    return cast("Hashable", asked(case)) if asked else None
+
+
 def rounds_to(implementation: Implementation) -> str | None:
     """The dtype that it rounds activations to before its products, or None where it takes them as they are."""
     return cast("str | None", getattr(implementation, "rounds_to", None))
@@ -170,7 +176,9 @@ def _checked(module: ModuleType, where: str) -> Implementation:
         msg = f"{where} lacks {', '.join(wrong)}: see kernels/README.md"
         raise Unavailable(msg)
     wrong = [
-        name for name in (*FUNCTIONS, "packs") if not callable(getattr(module, name, _checked))
+        name
+        for name in (*FUNCTIONS, "packs", "compiled_as")
+        if not callable(getattr(module, name, _checked))
     ]
     if wrong:
         msg = f"{where}: {', '.join(wrong)} must be a function: see kernels/README.md"

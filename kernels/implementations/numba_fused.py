@@ -126,6 +126,11 @@ def prepare(
     return bind
 
 
+def compiled_as(case: Case) -> Shape:
+    """Cases of one shape share a step."""
+    return _shape(case)
+
+
 class _Scratch(NamedTuple):
     """Bytes of a thread's own memory: sums of W and U, activations as the kind wants them, what digits are worth."""
 

@@ -18,8 +18,10 @@ from kernels.implementations import torch_cell
 from kernels.inputs import INPUT_SETS, set_bytes
 
 CASE = Case("lstm", hidden=64, input=32, batch=4)
-JUDGED = CALLS_IN_A_ROW * INPUT_SETS + 2
-"""Calls of the check before the timing, its two with changed weights among them."""
+PREPARED = 1
+"""The first call, in which many compile."""
+JUDGED = PREPARED + CALLS_IN_A_ROW * INPUT_SETS + 2
+"""Calls before the timing: the check's, its two with changed weights among them, and the first."""
 
 STREAMED = Case("lstm", hidden=64, input=32, batch=4, residency="streamed")
 
@@ -182,7 +184,7 @@ def test_a_resident_step_keeps_its_weights_and_rotates_its_inputs(bench):
 def test_the_check_looks_at_four_steps_from_the_first_to_the_last_set(bench):
     log = []
     found = points.point(bench, STREAMED, "spy", spy(log), order=0)
-    looked_at = log[: CALLS_IN_A_ROW * INPUT_SETS]
+    looked_at = log[PREPARED:][: CALLS_IN_A_ROW * INPUT_SETS]
     assert len(set(looked_at)) == INPUT_SETS
     assert {i for _, i in looked_at} == set(range(INPUT_SETS))
     assert {0, found.weight_sets - 1} <= {w for w, _ in looked_at}

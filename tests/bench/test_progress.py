@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import datetime
 from itertools import pairwise
@@ -9,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from bench import progress, records
+from bench import progress, records, run
 from bench.suite import Planned
+from kernels import implementations
 from kernels.contract import Case
 
 GALLERY = Path(__file__).parents[2] / "reports" / "gallery"
+NOTHING = itertools.repeat(0.0)
 RUNS = sorted((Path(__file__).parent / "fixtures" / "times").glob("*.jsonl"))
 
 
@@ -21,14 +24,20 @@ def plan(*names, batch=1):
     return [Planned(Case("lstm", 64, 64, batch), name) for name in names]
 
 
-def errors(planned, took):
+def spent(planned, seconds, prepared=NOTHING):
+    """Points done, of which preparing took so long."""
+    return list(map(progress.Spent, planned, seconds, prepared))
+
+
+def errors(planned, took, prepared=NOTHING):
     """How far the estimate is off, in shares of what was really left, from the first fifth until a tenth is left."""
+    every = spent(planned, took, prepared)
     for done in range(-(-len(took) // 5), len(took)):
         left = sum(took[done:])
         if left < 0.1 * sum(took):
             return
-        spent = list(zip(planned, took[:done], strict=False))
-        yield abs(progress.seconds_left(spent, planned[done : len(took)], 1.0) / left - 1)
+        rest = planned[done : len(took)]
+        yield abs(progress.seconds_left(every[:done], rest, 1.0, run._compiled_as) / left - 1)
 
 
 def test_without_any_point_measured_each_takes_what_it_is_said_to():
@@ -37,17 +46,18 @@ def test_without_any_point_measured_each_takes_what_it_is_said_to():
 
 def test_points_alike_take_what_those_before_them_took():
     planned = plan(*"abababab")
-    spent = list(zip(planned, [2.0, 1.0, 2.0, 1.0], strict=False))
-    assert progress.seconds_left(spent, planned[4:], 9.0) == pytest.approx(6.0)
+    done = spent(planned[:4], [2.0, 1.0, 2.0, 1.0])
+    assert progress.seconds_left(done, planned[4:], 9.0) == pytest.approx(6.0)
 
 
 def test_nothing_left_takes_no_time():
-    assert progress.seconds_left([(plan("a")[0], 3.0)], [], 9.0) == 0.0
+    assert progress.seconds_left(spent(plan("a"), [3.0]), [], 9.0) == 0.0
 
 
 def test_compiling_is_expected_of_new_cases_of_an_implementation_that_compiled_and_of_no_other():
-    done = [(one, 1.0) for batch in (1, 2, 4, 8) for one in plan("eager", batch=batch)]
-    done += [(one, 11.0) for batch in (1, 2, 4) for one in plan("compiles", batch=batch)]
+    done = [one for batch in (1, 2, 4, 8) for one in plan("eager", batch=batch)]
+    done += [one for batch in (1, 2, 4) for one in plan("compiles", batch=batch)]
+    done = spent(done, [1.0] * 4 + [11.0] * 3, [0.0] * 4 + [10.0] * 3)
     usual = 1.0
     met, new = plan("compiles", batch=4), plan("compiles", batch=64)
     assert progress.seconds_left(done, met, 9.0) == pytest.approx(usual)
@@ -55,12 +65,35 @@ def test_compiling_is_expected_of_new_cases_of_an_implementation_that_compiled_a
     assert progress.seconds_left(done, plan("eager", batch=64), 9.0) == pytest.approx(usual)
 
 
+def test_compiling_is_expected_once_of_cases_that_share_what_is_compiled():
+    done = spent(plan("a", batch=1), [11.0], [10.0])
+    left = [one for batch in (2, 3, 4) for one in plan("a", batch=batch)]
+    kinds = {1: "first", 2: "second", 3: "second", 4: "first"}
+    found = progress.seconds_left(done, left, 9.0, lambda planned: kinds[planned.case.batch])
+    assert found == pytest.approx(3 * 1.0 + 10.0 / 2)
+
+
+def test_an_implementation_tells_what_it_compiles():
+    """numba_fused tells how it cuts a step; of others, who tell nothing, a kind of case stands for it."""
+    fused, eager = (
+        [run._compiled_as(Planned(Case("lstm", 64, 64, batch), name)) for batch in (4, 16, 1)]
+        for name in ("numba_fused", "torch_cell")
+    )
+    assert fused[0] == implementations.load("numba_fused").compiled_as(Case("lstm", 9, 9, 4))
+    assert fused[0] != fused[2]
+    assert len(set(eager)) == 3
+
+
 @pytest.mark.parametrize("path", RUNS, ids=lambda path: path.stem)
 def test_on_runs_as_they_were_measured_it_is_right_within_a_quarter_from_the_first_fifth_on(path):
-    """A line for a point: how many seconds it took, by whom, and what its case has of its own."""
+    """A line for a point: how many seconds it took, by whom, what its case has of its own, and how long it compiled.
+
+    Points that were skipped because a package is absent are left out, as a run leaves them out.
+    """
     points = [json.loads(line) for line in path.read_text().splitlines()]
-    planned = [Planned(Case(**case), name) for _, name, case in points]
-    assert max(errors(planned, [seconds for seconds, _, _ in points])) < 0.25
+    planned = [Planned(Case(**case), name) for _, name, case, *_ in points]
+    prepared = [sum(rest) for *_, rest in ((seconds, rest) for seconds, _, _, *rest in points)]
+    assert max(errors(planned, [seconds for seconds, *_ in points], prepared)) < 0.25
 
 
 @pytest.mark.parametrize(
@@ -72,7 +105,8 @@ def test_on_published_runs_it_is_too(path):
     began = [datetime.fromisoformat(point.at).timestamp() for point in points]
     took = [after - before for before, after in pairwise(began)]
     planned = [Planned(point.case, point.implementation) for point in points]
-    assert max(errors(planned, took)) < 0.25
+    prepared = [point.prepare_seconds or 0.0 for point in points]
+    assert max(errors(planned, took, prepared)) < 0.25
 
 
 def test_large_points_and_streamed_ones_and_long_sequences_are_expected_to_take_what_such_took():
@@ -88,9 +122,9 @@ def test_large_points_and_streamed_ones_and_long_sequences_are_expected_to_take_
 
     done = [point(h, way) for h in (64, 512, 2048) for way in ("resident", "streamed")] * 2
     left = [point(4096, "streamed"), point(64), point(1024, steps=64)]
-    spent = [(planned, truth(planned)) for planned in done]
     expected = sum(truth(planned) for planned in left)
-    assert progress.seconds_left(spent, left, 9.0) == pytest.approx(expected)
+    found = progress.seconds_left(spent(done, map(truth, done)), left, 9.0)
+    assert found == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
