@@ -240,6 +240,35 @@ def test_a_gpu_without_triton_costs_its_own_points_alone(gpu, measure, monkeypat
 
 
 @pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (  # of the C compiler that Triton starts, where Python's headers are not installed
+            subprocess.CalledProcessError(1, ["/usr/bin/gcc", "/home/someone/main.c"]),
+            "Command '['gcc', 'main.c']' returned non-zero exit status 1.",
+        ),
+        (PermissionError(13, "Permission denied", "/root/.triton/cache"), "Permission denied"),
+        (AttributeError("Unknown attribute fp32_precision"), "Unknown attribute fp32_precision"),
+    ],
+)
+def test_whatever_ends_the_survey_costs_the_gpus_points_alone(
+    gpu, measure, monkeypatch, error, reason
+):
+    gpu()
+
+    def fail(*_arguments):
+        raise error
+
+    monkeypatch.setattr(sys.modules["bench.roofs.triton_memory"], "prepare", fail)
+    profile = measure(CPU, GPU[0])
+    assert [point.status for point in profile.points] == ["ok", "skipped"]
+    said = profile.points[1].reason
+    assert said.startswith("its roofs cannot be measured: ")
+    assert reason in said
+    assert "someone" not in said
+    assert "root" not in said
+
+
+@pytest.mark.parametrize(
     ("free", "reason"),
     [(1000, "1000 bytes are free on the GPU: too few for a read curve")],
 )
