@@ -2,7 +2,7 @@
 
 cuDNN takes all weights from one block, in its own order; a module copies them there once (`flatten_parameters`), and so
 does this, before anything is timed. The step reads the copies. The functional form is called, without the module's own
-Python. PyTorch lets cuDNN round the factors of float32 products to tf32; here it may not, for a case means what it says.
+Python. PyTorch lets cuDNN round the factors of float32 products to tf32; here it may not: a case means what it says.
 
 bfloat16 is cuDNN's from its version 9.13 on and PyTorch's 2.10; before, the same call runs steps of PyTorch's own, one
 after the other, which is no cuDNN and refused.
@@ -68,7 +68,8 @@ def _lacking(case: Case) -> str | None:
     known = torch.backends.cudnn.version() or 0
     if torch.cudnn_is_acceptable(one) and (case.dtype != "bfloat16" or known >= BFLOAT16_VERSION):
         return None
-    return f"torch {torch.__version__} with cuDNN {known} has no sequences of {case.dtype} by cuDNN, but by its own steps"
+    found = f"torch {torch.__version__} with cuDNN {known}"
+    return f"{found} has no sequences of {case.dtype} by cuDNN, but by its own steps"
 
 
 def packs(case: Case) -> bool:  # noqa: ARG001 - the contract's signature
