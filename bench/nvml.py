@@ -74,12 +74,20 @@ class Gpu:
         except pynvml.NVMLError as error:
             msg = f"a GPU's state cannot be read: NVML: {error}"
             raise Unavailable(msg) from error
-        try:
-            self._handle = pynvml.nvmlDeviceGetHandleByUUID(_full(uuid))
-        except pynvml.NVMLError as error:
-            there = self._read(pynvml.nvmlDeviceGetCount)
-            msg = f"NVML does not know the GPU that CUDA uses, of {there} that it knows: {error}"
-            raise Unavailable(msg) from error
+        names = _full(uuid)
+        for name in names:
+            try:
+                self._handle = pynvml.nvmlDeviceGetHandleByUUID(name)
+            except pynvml.NVMLError as error:
+                if name != names[-1]:
+                    continue
+                there = self._read(pynvml.nvmlDeviceGetCount)
+                msg = (
+                    f"NVML does not know the GPU that CUDA uses, of {there} that it knows: {error}"
+                )
+                raise Unavailable(msg) from error
+            self._is_slice = name.startswith("MIG-")
+            return
 
     def card(self) -> Card:
         """What it is."""
@@ -89,7 +97,7 @@ class Gpu:
         mig = self._read(n.nvmlDeviceGetMigMode, handle)
         ecc = self._read(n.nvmlDeviceGetEccMode, handle)
         memory = self._read(n.nvmlDeviceGetMemoryInfo, handle)
-        in_slices = None if mig is None else bool(mig[0])
+        in_slices = True if self._is_slice else None if mig is None else bool(mig[0])
         known = (
             bits and megahertz and not in_slices
         )  # a slice has a share of the bus that NVML does not tell
@@ -180,9 +188,9 @@ def remarks(count: int, card: Card | None) -> list[str]:
     return found
 
 
-def _full(uuid: str) -> str:
-    """As NVML writes it: CUDA's lacks the kind before the number."""
-    return uuid if uuid.startswith(("GPU-", "MIG-")) else f"GPU-{uuid}"
+def _full(uuid: str) -> list[str]:
+    """As NVML writes it, a whole GPU's first: CUDA's lacks the kind before the number, and names a slice by its own."""
+    return [uuid] if uuid.startswith(("GPU-", "MIG-")) else [f"GPU-{uuid}", f"MIG-{uuid}"]
 
 
 def _text(value: str | bytes | None) -> str | None:

@@ -73,21 +73,21 @@ def point(
         return replace(base, status="skipped", reason=str(reason))
     except torch.OutOfMemoryError as error:
         # its first line says how much was wanted, and how much there was
-        return replace(base, status="skipped", reason=_first_line(error))
+        return replace(base, status="skipped", reason=first_line(error))
     except (Wrong, limit.TooLong) as reason:
         return replace(base, reason=str(reason))
     except BaseException as error:
         # whatever an implementation raises is a finding, a wish to exit too, and the run goes on
         if signals.asked():
             raise
-        return replace(base, reason=f"{type(error).__name__}: {_first_line(error)}"[:500])
+        return replace(base, reason=f"{type(error).__name__}: {first_line(error)}"[:500])
     finally:
         intact = bench.instruments.lost() is None
         if intact and bench.arena.digest(bench.arena.size_bytes) != weights:
             bench.arena.refill()  # whatever wrote there: the next point reads the same arena
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     """What an error says, without folders; of Triton's compiler its own message, which stands below the source."""
     text = str(getattr(error, "error_message", None) or error)
     return ABSOLUTE_PATH.sub(r"\2", text.strip().split("\n", 1)[0])

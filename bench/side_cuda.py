@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from bench import beside, cuda, doubts, levels, nvml, points, side, survey_cuda
+from bench.folder import BadOutput
 from bench.records import Doubt, Level
 from bench.roofs import gpu_matmul
 from kernels.contract import Unavailable
@@ -48,12 +49,10 @@ class CudaSide:
             self._begin(earlier, least_levels)
         except Unavailable as reason:
             self._why_not = str(reason)
-        except (
-            RuntimeError
-        ) as error:  # of CUDA or its libraries: it ends this side of the run alone
-            self._why_not = (
-                f"its roofs cannot be measured: {str(error).strip().split(chr(10), 1)[0]}"
-            )
+        except BadOutput:
+            raise
+        except Exception as error:  # noqa: BLE001 - of CUDA, Triton's compiler, or the C compiler that Triton starts
+            self._why_not = f"its roofs cannot be measured: {points.first_line(error)}"
 
     def _begin(self, earlier: Profile | None, least_levels: int) -> None:
         run, settings = self._run, self._run.plan.settings
@@ -151,7 +150,7 @@ class CudaSide:
             run.keep(survey_cuda.datasheet(self._gpu.card()))
         self.levels = survey_cuda.found_levels(run.roofs(self.device), reported)
         run.keep_levels(self.device, self.levels)
-        for kind in ("write", "copy", "triad"):
+        for kind in ("copy", "triad", "write"):  # the last leaves one number everywhere
             run.keep(survey_cuda.memory(kind, words, self.middles(), count, throttle))
         del words
         torch.cuda.empty_cache()

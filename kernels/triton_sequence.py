@@ -23,6 +23,7 @@ import torch
 import triton
 import triton.language as tl
 
+from kernels import triton_one as one
 from kernels.cells import GATE_SUMS
 from kernels.contract import ELEMENT_BYTES
 from kernels.triton_step import cut_constants, gates, of_rows, sigmoid, tanh
@@ -51,9 +52,8 @@ class Cut(NamedTuple):
 
 def cut(case: Case, processors: int) -> Cut:
     """One program for each block of units, as few units as the processors allow. It may not fit: see `too_large`."""
-    rows = 16 // GATE_SUMS[case.cell]
-    units = max(rows, triton.next_power_of_2(-(-case.hidden // processors)))
-    k = max(WARPS * 16, triton.next_power_of_2(case.hidden))
+    units = max(16 // GATE_SUMS[case.cell], triton.next_power_of_2(-(-case.hidden // processors)))
+    k = max(one.LINE_BYTES // ELEMENT_BYTES[case.dtype], triton.next_power_of_2(case.hidden))
     sequences = 1 if case.batch == 1 else max(16, triton.next_power_of_2(case.batch))
     return Cut(units, -(-case.hidden // units), k, sequences, WARPS)
 
@@ -104,10 +104,32 @@ def wait_for_all(arrived, wanted):
 
 
 @triton.jit
+def of_gates(values, units, H, GATES: tl.constexpr):
+    """The four gates' values of some units, (units, 1) in float32 each; the first's for gates that there are not."""
+    inside = units < H
+    v0 = of_rows(values, units, inside)
+    v1, v2, v3 = v0, v0, v0
+    if GATES >= 3:
+        v1, v2 = of_rows(values + H, units, inside), of_rows(values + 2 * H, units, inside)
+    if GATES == 4:
+        v3 = of_rows(values + 3 * H, units, inside)
+    return v0, v1, v2, v3
+
+
+@triton.jit
+def split(sums, SUMS: tl.constexpr, UNITS: tl.constexpr, SEQUENCES: tl.constexpr):
+    """Four sums a unit, or one four times."""
+    s0, s1, s2, s3 = sums, sums, sums, sums
+    if SUMS == 4:
+        s0, s1, s2, s3 = gates(sums, SUMS, UNITS, SEQUENCES)
+    return s0, s1, s2, s3
+
+
+@triton.jit
 def sequence(
     U, b_w, b_u, from_x, h, c, out, c_new, arrived, B, H, T, programs,
-    CELL: tl.constexpr, SUMS: tl.constexpr, UNITS: tl.constexpr, K: tl.constexpr, SEQUENCES: tl.constexpr,
-    PARTS: tl.constexpr,
+    CELL: tl.constexpr, SUMS: tl.constexpr, GATES: tl.constexpr, UNITS: tl.constexpr, K: tl.constexpr,
+    LINE: tl.constexpr, SEQUENCES: tl.constexpr, PARTS: tl.constexpr,
 ):  # fmt: skip
     """T steps. Grid: (programs,), all of which run at once. Rows of a block are as in `kernels/triton_step.py`."""
     ROWS: tl.constexpr = SUMS * UNITS
@@ -116,12 +138,11 @@ def sequence(
     row = tl.arange(0, ROWS)
     unit = first + row % UNITS
     kind = row // UNITS
-    of_w, of_u, gate, G = unit < H, unit < H, kind, SUMS
+    of_w, of_u, gate = unit < H, unit < H, kind
     if CELL == "gru":
         of_w, of_u = of_w & (kind < 3), of_u & (kind != 2)
-        gate, G = tl.minimum(kind, 2), 3
+        gate = tl.minimum(kind, 2)
     rows = gate * H + unit
-    biases = of_rows(b_w, rows, of_w) + of_rows(b_u, rows, of_u)
     units = first + tl.arange(0, UNITS)
     real = (units < H)[:, None] & (sequences < B)[None, :]
     own = sequences[None, :] * H + units[:, None]
@@ -130,42 +151,58 @@ def sequence(
         state = tl.load(c + own, mask=real, other=0).to(tl.float32)
 
     if SEQUENCES == 1:
-        k = tl.arange(0, K)
-        u = tl.load(U + rows[:, None] * H + k[None, :], of_u[:, None] & (k < H)[None, :], other=0)
+        u = ()
+        for line in tl.static_range(K // LINE):
+            u = u + (one.weights(U, units, one.columns(line * LINE, UNITS, LINE), H, H, GATES),)
+        b0, b1, b2, b3 = of_gates(b_u, units, H, GATES)
+        w0, w1, w2, w3 = of_gates(b_w, units, H, GATES)
     else:
         # a part of k for each warp, so that no two hold the same of U
         k = tl.arange(0, PARTS)[:, None] * (K // PARTS) + tl.arange(0, K // PARTS)[None, :]
         of_tile = of_u[None, :, None] & (k < H)[:, None, :]
         u = tl.load(U + rows[None, :, None] * H + k[:, None, :], of_tile, other=0)
+        biases = of_rows(b_w, rows, of_w) + of_rows(b_u, rows, of_u)
 
+    now = tl.full((), 0, tl.int64)  # rows of `out` before this step's
     for t in range(T):
         last = h
         if t > 0:
-            last = out + (t - 1) * B * H
+            last = out + (now - B) * H
         if SEQUENCES == 1:
-            x = tl.load(last + k[None, :], (k < H)[None, :], other=0, cache_modifier=".cg")
-            sums = tl.sum(u.to(tl.float32) * x.to(tl.float32), axis=1, keep_dims=True)
+            s = one.nothing(UNITS, LINE, GATES)
+            for line in tl.static_range(K // LINE):
+                k = one.columns(line * LINE, UNITS, LINE)
+                x = tl.load(last + k, k < H, other=0, cache_modifier=".cg")
+                s = one.added(s, u[line], x, GATES)
+            s0, s1, s2, s3 = one.four(s, GATES)
+            x0, x1, x2, x3 = of_gates(from_x + now * GATES * H, units, H, GATES)
+            s0, s1, s2, s3 = s0 + b0, s1 + b1, s2 + b2, s3 + b3
+            x0, x1, x2, x3 = x0 + w0, x1 + w1, x2 + w2, x3 + w3
+            if CELL == "gru":
+                s0, s1, s2, s3 = s0 + x0, s1 + x1, x2, s2
+            else:
+                s0, s1, s2, s3 = s0 + x0, s1 + x1, s2 + x2, s3 + x3
         else:
             of_x = (k < H)[:, :, None] & (sequences < B)[None, None, :]
             x_at = sequences[None, None, :] * H + k[:, :, None]
             x = tl.load(last + x_at, of_x, other=0, cache_modifier=".cg")
-            sums = tl.sum(tl.dot(u, x), axis=0)
-        inside = of_w[:, None] & (sequences < B)[None, :]
-        at = (t * B + sequences[None, :]) * G * H + rows[:, None]
-        sums += biases + tl.load(from_x + at, mask=inside, other=0).to(tl.float32)
+            inside = of_w[:, None] & (sequences < B)[None, :]
+            at = (now + sequences[None, :]) * GATES * H + rows[:, None]
+            sums = tl.sum(tl.dot(u, x), axis=0) + biases
+            sums += tl.load(from_x + at, mask=inside, other=0).to(tl.float32)
+            s0, s1, s2, s3 = split(sums, SUMS, UNITS, SEQUENCES)
         if CELL == "rnn":
-            new = tanh(sums)
+            new = tanh(s0)
         elif CELL == "lstm":
-            i, f, g, o = gates(sums, 4, UNITS, SEQUENCES)
-            state = sigmoid(f) * state + sigmoid(i) * tanh(g)
-            new = sigmoid(o) * tanh(state)
+            state = sigmoid(s1) * state + sigmoid(s0) * tanh(s2)
+            new = sigmoid(s3) * tanh(state)
         else:
-            r, z, n_x, n_h = gates(sums, 4, UNITS, SEQUENCES)
-            n = tanh(n_x + sigmoid(r) * n_h)
-            z = sigmoid(z)
+            n = tanh(s2 + sigmoid(s0) * s3)
+            z = sigmoid(s1)
             before = tl.load(last + own, mask=real, other=0, cache_modifier=".cg").to(tl.float32)
             new = (1.0 - z) * n + z * before
-        tl.store(out + t * B * H + own, new.to(out.dtype.element_ty), mask=real)
+        tl.store(out + now * H + own, new.to(out.dtype.element_ty), mask=real)
+        now += B
         if t + 1 < T:
             wait_for_all(arrived, (t + 1) * programs)
     if CELL == "lstm":

@@ -1,8 +1,8 @@
 """The fused step of a GPU in Triton: products with W and U, and the gates, in one kernel; and how to cut a case for it.
 
 A program takes a block of units with all their gates, so that new state follows where its sums are. Weights are in
-PyTorch's convention, each row one contiguous run. One sequence is multiplied and added in float32; more sequences go
-through the tensor cores:
+PyTorch's convention, each row one contiguous run. One sequence is multiplied and added in float32
+(`kernels/triton_one.py`); more go through the tensor cores:
 
     bfloat16 x bfloat16   as they are
     bfloat16 x float32    activations split into 3 bfloat16 terms, which lose nothing
@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import triton
 import triton.language as tl
 
-from kernels.cells import GATE_SUMS
+from kernels import triton_one as one
+from kernels.cells import GATE_SUMS, GATES
 from kernels.contract import ELEMENT_BYTES
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ MOST_PARTS = 16
 """Programs that share one block of units."""
 PROGRAMS_PER_SM = 2
 """Wanted, so that enough loads are under way."""
+WARPS = 4
+TILE_BYTES = 16 << 10
+"""Of weights that a program of one sequence loads at once, which its registers hold."""
+MOST_K = 1024
 TERMS = {
     ("float32", "float32"): 1,
     ("bfloat16", "bfloat16"): 1,
@@ -62,16 +67,16 @@ class Cut(NamedTuple):
 
 def cut(case: Case, processors: int) -> Cut:
     """For a GPU of so many streaming multiprocessors."""
-    size, sums = ELEMENT_BYTES[case.dtype], GATE_SUMS[case.cell]
+    size = ELEMENT_BYTES[case.dtype]
     if case.batch == 1:
-        rows, k, sequences, stages = 16, 1024 // max(2, size), 1, 1
+        units, sequences, stages = WARPS, 1, 1
+        k = min(MOST_K, TILE_BYTES // triton.next_power_of_2(GATES[case.cell] * units * size))
     else:
-        rows, k, stages = 64, 128 // max(2, size), 4
+        units, k, stages = 64 // GATE_SUMS[case.cell], 128 // max(2, size), 4
         sequences = max(16, triton.next_power_of_2(case.batch))
-    units = rows // sums
     tiles = -(-case.input // k) + -(-case.hidden // k)
     short_of = -(-PROGRAMS_PER_SM * processors // -(-case.hidden // units))
-    return Cut(units, k, sequences, min(MOST_PARTS, tiles, short_of), 4, stages)
+    return Cut(units, k, sequences, min(MOST_PARTS, tiles, short_of), WARPS, stages)
 
 
 def cut_constants(case: Case, how: Cut | SequenceCut) -> dict[str, object]:
@@ -79,9 +84,11 @@ def cut_constants(case: Case, how: Cut | SequenceCut) -> dict[str, object]:
     return {
         "CELL": case.cell,
         "SUMS": GATE_SUMS[case.cell],
+        "GATES": GATES[case.cell],
         "UNITS": how.units,
         "K": how.k,
         "SEQUENCES": how.sequences,
+        "LINE": one.LINE_BYTES // ELEMENT_BYTES[case.dtype],
         "PARTS": how.parts,
     }
 
@@ -109,10 +116,8 @@ def tanh(v):
 
 @triton.jit
 def multiply(sums, w, x, TERMS: tl.constexpr):
-    """A tile of weights (rows, k) times activations: one sequence's (1, k) into (rows, k), or (k, sequences)."""
-    if x.shape[0] == 1:
-        sums += w.to(tl.float32) * x.to(tl.float32)
-    elif w.dtype == tl.float32:
+    """A tile of weights (rows, k) times activations (k, sequences)."""
+    if w.dtype == tl.float32:
         sums = tl.dot(w, x, sums, input_precision="tf32x3")
     else:
         w = w.to(tl.bfloat16)
@@ -127,30 +132,18 @@ def multiply(sums, w, x, TERMS: tl.constexpr):
 
 
 @triton.jit
-def load_activations(v, sequences, k, B, N, SEQUENCES: tl.constexpr):
-    """(1, k) of the one sequence, or (k, sequences) of a (B, N) tensor, zero outside."""
-    if SEQUENCES == 1:
-        x = tl.load(v + k[None, :], mask=(k < N)[None, :], other=0)
-    else:
-        inside = (k < N)[:, None] & (sequences < B)[None, :]
-        x = tl.load(v + sequences[None, :] * N + k[:, None], mask=inside, other=0)
-    return x
-
-
-@triton.jit
 def product(
     matrix, v, rows, real, sequences, first, last, B, N,
     K: tl.constexpr, SEQUENCES: tl.constexpr, TERMS: tl.constexpr,
 ):  # fmt: skip
     """Rows of a matrix with N columns times activations (B, N), over tiles of k: (rows, sequences) in float32."""
-    s = tl.zeros((rows.shape[0], K if SEQUENCES == 1 else SEQUENCES), tl.float32)
+    s = tl.zeros((rows.shape[0], SEQUENCES), tl.float32)
     for tile in range(first, last):
         k = tile * K + tl.arange(0, K)
-        inside = real[:, None] & (k < N)[None, :]
-        w = tl.load(matrix + rows[:, None] * N + k[None, :], mask=inside, other=0)
-        s = multiply(s, w, load_activations(v, sequences, k, B, N, SEQUENCES), TERMS)
-    if SEQUENCES == 1:
-        s = tl.sum(s, axis=1, keep_dims=True)
+        w = tl.load(matrix + rows[:, None] * N + k[None, :], real[:, None] & (k < N)[None, :], 0)
+        inside = (k < N)[:, None] & (sequences < B)[None, :]
+        x = tl.load(v + sequences[None, :] * N + k[:, None], mask=inside, other=0)
+        s = multiply(s, w, x, TERMS)
     return s
 
 
@@ -197,8 +190,8 @@ def new_state(
 @triton.jit
 def step(
     W, U, b_w, b_u, scale_w, scale_u, x, h, c, h_new, c_new, partial, arrived, B, I, H,
-    CELL: tl.constexpr, SUMS: tl.constexpr, UNITS: tl.constexpr, K: tl.constexpr, SEQUENCES: tl.constexpr,
-    PARTS: tl.constexpr, TERMS: tl.constexpr, QUANTISED: tl.constexpr,
+    CELL: tl.constexpr, SUMS: tl.constexpr, GATES: tl.constexpr, UNITS: tl.constexpr, K: tl.constexpr,
+    LINE: tl.constexpr, SEQUENCES: tl.constexpr, PARTS: tl.constexpr, TERMS: tl.constexpr, QUANTISED: tl.constexpr,
 ):  # fmt: skip
     """One step. Grid: (blocks of units, PARTS). `partial`: float32 (blocks, PARTS, SUMS * UNITS, SEQUENCES).
 
@@ -221,18 +214,29 @@ def step(
     tiles_w = tl.cdiv(I, K)
     tiles = tiles_w + tl.cdiv(H, K)
     first, last = part * tiles // PARTS, (part + 1) * tiles // PARTS
-    from_x = product(
-        W, x, rows, of_w, sequences, first, tl.minimum(last, tiles_w), B, I, K, SEQUENCES, TERMS
+    last_w, first_u, last_u = (
+        tl.minimum(last, tiles_w),
+        tl.maximum(first, tiles_w) - tiles_w,
+        last - tiles_w,
     )
-    from_h = product(
-        U, h, rows, of_u, sequences, tl.maximum(first, tiles_w) - tiles_w, last - tiles_w, B, H, K, SEQUENCES, TERMS
-    )  # fmt: skip
+    units = block * UNITS + tl.arange(0, UNITS)
+    if SEQUENCES == 1:
+        x0, x1, x2, x3 = one.product(W, x, units, first, last_w, I, H, GATES, UNITS, K, LINE)
+        h0, h1, h2, h3 = one.product(U, h, units, first_u, last_u, H, H, GATES, UNITS, K, LINE)
+        if CELL == "gru":
+            h2, h3 = h3, h2
+        from_x, from_h = (
+            one.rows(x0, x1, x2, x3, SUMS, UNITS),
+            one.rows(h0, h1, h2, h3, SUMS, UNITS),
+        )
+    else:
+        from_x = product(W, x, rows, of_w, sequences, first, last_w, B, I, K, SEQUENCES, TERMS)
+        from_h = product(U, h, rows, of_u, sequences, first_u, last_u, B, H, K, SEQUENCES, TERMS)
     if QUANTISED:
         from_x *= of_rows(scale_w, rows, of_w) * (1.0 / 127.0)
         from_h *= of_rows(scale_u, rows, of_u) * (1.0 / 127.0)
     sums = from_x + from_h
     biases = of_rows(b_w, rows, of_w) + of_rows(b_u, rows, of_u)
-    units = block * UNITS + tl.arange(0, UNITS)
     if PARTS == 1:
         new_state(sums + biases, h, c, h_new, c_new, units, sequences, B, H, CELL, UNITS, SEQUENCES)
     else:

@@ -46,11 +46,11 @@ def library(**answers):
         NVML_TEMPERATURE_GPU=0,
         **{name: function(value) for name, value in {**defaults, **answers}.items()},
     )
-    found.asked = []
+    found.asked, found.kind = [], "GPU"
 
     def by_uuid(uuid):
         found.asked.append(uuid)
-        if uuid != f"GPU-{UUID}":
+        if uuid != f"{found.kind}-{UUID}":
             raise NVMLError("Not Found")
         return "handle"
 

@@ -1,4 +1,4 @@
-"""What must be shown on an H200, and its figures: `python -m pytest -m gpu -n0 -s`. Not run on a card yet.
+"""What must be shown on an H200, and its figures: `python -m pytest -m gpu -s`. Not run on a card yet.
 
 On another card the figures are printed and held to nothing but being possible.
 """

@@ -6,8 +6,9 @@ working set shows the second level and a large one the device's memory. Not run 
     copy    the first half of a block is copied to the second. Bytes: both halves
     triad   of three thirds a, b, c: a = b + s c. Bytes: all three. FLOPs: 2 per 12 bytes
 
-A launch makes all its passes itself, because a small block is read in less than a launch takes. Sums do not depend on
-their order, so an answer is right or wrong. Each program walks the block in strides of all programs' tiles.
+A launch makes all its passes itself, because a small block is read in less than a launch takes. One compiled kernel
+serves any number of passes, so that nothing is compiled while they are doubled until they last long enough. Sums do not
+depend on their order, so an answer is right or wrong. Each program walks the block in strides of all programs' tiles.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ def total(sums: Tensor) -> int:
     return (int(sums.sum(dtype=torch.int64)) + 2**31) % 2**32 - 2**31
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["passes"])
 def read(words, sums, count, passes, TILE: tl.constexpr):
     """Each program's sum of the words it walks."""
     found = tl.zeros((TILE,), tl.int32)
@@ -115,7 +116,7 @@ def read(words, sums, count, passes, TILE: tl.constexpr):
     tl.store(sums + tl.program_id(0), tl.sum(found, axis=0))
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["passes"])
 def write(words, count, passes, TILE: tl.constexpr):
     """The number of the pass and a half, everywhere."""
     first = tl.program_id(0).to(tl.int64) * TILE
@@ -125,7 +126,7 @@ def write(words, count, passes, TILE: tl.constexpr):
             tl.store(words + start + tl.arange(0, TILE), value, cache_modifier=".cg")
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["passes"])
 def copy(words, count, passes, TILE: tl.constexpr):
     """The first half to the second."""
     first = tl.program_id(0).to(tl.int64) * TILE
@@ -135,7 +136,7 @@ def copy(words, count, passes, TILE: tl.constexpr):
             tl.store(at + count, tl.load(at, cache_modifier=".cg"), cache_modifier=".cg")
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["passes"])
 def triad(words, count, passes, scale, TILE: tl.constexpr):
     """The first third from the other two."""
     first = tl.program_id(0).to(tl.int64) * TILE

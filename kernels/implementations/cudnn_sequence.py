@@ -2,7 +2,10 @@
 
 cuDNN takes all weights from one block, in its own order; a module copies them there once (`flatten_parameters`), and so
 does this, before anything is timed. The step reads the copies. The functional form is called, without the module's own
-Python.
+Python. PyTorch lets cuDNN round the factors of float32 products to tf32; here it may not: a case means what it says.
+
+bfloat16 is cuDNN's from its version 9.13 on and PyTorch's 2.10; before, the same call runs steps of PyTorch's own, one
+after the other, which is no cuDNN and refused.
 
 W is read once a call. Whether U is fetched at every step or kept on chip, cuDNN decides and does not tell; so U's bytes
 are charged once a call too, the least that it must read.
@@ -13,12 +16,14 @@ card yet.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 
 from kernels import pytorch_layout
 from kernels.implementations import torch_sequence
+from kernels.inputs import TORCH_DTYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,6 +40,9 @@ layout, canonical = pytorch_layout.layout, pytorch_layout.canonical
 MODES = {"rnn": 1, "lstm": 2, "gru": 3}
 """cuDNN's numbers: tanh, LSTM, GRU."""
 
+BFLOAT16_VERSION = 91300
+"""The first cuDNN whose sequences take bfloat16, as it writes 9.13.0."""
+
 
 def version() -> str:
     """PyTorch's version, and cuDNN's."""
@@ -49,9 +57,19 @@ def unavailable(case: Case) -> str | None:
         return f"it computes whole steps forward, not part {case.part} in phase {case.phase}"
     if case.activations != case.dtype or case.dtype == "int8":
         return f"cuDNN takes one float dtype, not {case.dtype} weights with {case.activations} activations"
-    if torch.cuda.is_available() and not torch.backends.cudnn.is_available():
+    return _lacking(case) if torch.cuda.is_available() else None
+
+
+def _lacking(case: Case) -> str | None:
+    """What this PyTorch and its cuDNN lack for such a case, or None."""
+    if not torch.backends.cudnn.is_available():
         return "this PyTorch has no cuDNN"
-    return None
+    one = torch.empty(1, dtype=TORCH_DTYPES[case.dtype], device=case.device)
+    known = torch.backends.cudnn.version() or 0
+    if torch.cudnn_is_acceptable(one) and (case.dtype != "bfloat16" or known >= BFLOAT16_VERSION):
+        return None
+    found = f"torch {torch.__version__} with cuDNN {known}"
+    return f"{found} has no sequences of {case.dtype} by cuDNN, but by its own steps"
 
 
 def packs(case: Case) -> bool:  # noqa: ARG001 - the contract's signature
@@ -71,4 +89,11 @@ def prepare(
                 copies, len(copies), case.input, MODES[case.cell], case.hidden, 0, 1, False, False
             )
         blocks.append(copies)
-    return torch_sequence.binder(case, blocks, inputs)
+    bind = torch_sequence.binder(case, blocks, inputs)
+    return bind if case.dtype != "float32" else lambda w, i: partial(_exactly, bind(w, i))
+
+
+def _exactly(call: Callable[[], Sequence[Tensor]]) -> Sequence[Tensor]:
+    """Without tf32."""
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        return call()

@@ -89,6 +89,8 @@ def test_a_profile_holds_both_devices_each_with_its_roofs_levels_and_points(gpu,
         kinds = {roof.kind for roof in profile.roofs if roof.device == device}
         assert kinds >= {"read", "write", "call"}
         assert roofs.levels(profile, device)[-1].name == "DRAM"
+    of_memory = [r.kind for r in profile.roofs if (r.device, r.unit) == ("cuda", "byte/s")]
+    assert list(dict.fromkeys(of_memory)) == ["read", "copy", "triad", "write"]  # of random words
     products = {r.dtype for r in profile.roofs if (r.device, r.kind) == ("cuda", "matmul")}
     assert products >= {"float32", "tf32", "tf32x3", "bfloat16", "bfloat16x3"}
     mine, *theirs = profile.points
@@ -237,6 +239,35 @@ def test_a_gpu_without_triton_costs_its_own_points_alone(gpu, measure, monkeypat
     assert [point.status for point in profile.points] == ["ok", *["skipped"] * 3]
     assert all("need Triton" in point.reason for point in profile.points[1:])
     assert [d.about for d in profile.doubts if d.code == "gpu" and "need Triton" in d.message]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (  # of the C compiler that Triton starts, where Python's headers are not installed
+            subprocess.CalledProcessError(1, ["/usr/bin/gcc", "/home/someone/main.c"]),
+            "Command '['gcc', 'main.c']' returned non-zero exit status 1.",
+        ),
+        (PermissionError(13, "Permission denied", "/root/.triton/cache"), "Permission denied"),
+        (AttributeError("Unknown attribute fp32_precision"), "Unknown attribute fp32_precision"),
+    ],
+)
+def test_whatever_ends_the_survey_costs_the_gpus_points_alone(
+    gpu, measure, monkeypatch, error, reason
+):
+    gpu()
+
+    def fail(*_arguments):
+        raise error
+
+    monkeypatch.setattr(sys.modules["bench.roofs.triton_memory"], "prepare", fail)
+    profile = measure(CPU, GPU[0])
+    assert [point.status for point in profile.points] == ["ok", "skipped"]
+    said = profile.points[1].reason
+    assert said.startswith("its roofs cannot be measured: ")
+    assert reason in said
+    assert "someone" not in said
+    assert "root" not in said
 
 
 @pytest.mark.parametrize(

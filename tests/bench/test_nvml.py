@@ -77,6 +77,16 @@ def test_a_slice_of_a_gpu_has_no_datasheet_bandwidth_and_a_remark(gpu):
     assert "MIG" in remark
 
 
+def test_a_slice_that_cuda_names_by_its_own_uuid_is_found_and_told_as_one(monkeypatch):
+    """Of a slice's handle NVML tells the bus of the whole GPU, and no mode."""
+    there = library(nvmlDeviceGetMigMode=NVMLError("Not Supported"))
+    there.kind = "MIG"
+    monkeypatch.setitem(sys.modules, "pynvml", there)
+    card = nvml.Gpu(UUID).card()
+    assert there.asked == [f"GPU-{UUID}", f"MIG-{UUID}"]
+    assert (card.mig, card.datasheet_bytes_per_s) == (True, None)
+
+
 def test_one_of_two_gpus_is_a_remark_and_one_alone_is_none(gpu):
     card = gpu().card()
     (remark,) = nvml.remarks(2, card)

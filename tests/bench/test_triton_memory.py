@@ -39,6 +39,12 @@ def test_bytes_are_those_of_whole_tiles_of_every_stream(kind):
     assert triton_memory.bytes_per_pass(kind, variant, 8 << 30) <= 8 << 30
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_compiled_kernel_serves_any_number_of_passes(kind):
+    (passes,) = (p for p in getattr(triton_memory, kind).params if p.name == "passes")
+    assert passes.do_not_specialize
+
+
 def test_a_block_too_small_for_a_tile_is_refused():
     import torch
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from kernels import cells, check
-from kernels.contract import CELLS, Case
+from kernels.contract import CELLS, ELEMENT_BYTES, Case
 from kernels.inputs import Arena, draw, set_bytes
 from tests.kernels import ahead
 
@@ -20,6 +20,8 @@ GOOD = Case(
     "lstm", 1024, 1024, 1, dtype="bfloat16", activations="bfloat16", device="cuda", threads=0
 )
 H200_PROCESSORS = 132
+UNDER_WAY = round(4.8e12 / H200_PROCESSORS * 0.7e-6)
+"""Bytes for which a processor of an H200 must wait at any time, at 0.7 us from asking to arrival (Little's law)."""
 
 
 answers = ahead.interpreting("fused")
@@ -41,6 +43,7 @@ def test_some_of_them_share_blocks_between_programs_and_some_do_not(answers):
 
 CASES = (
     ("lstm", 1, "bfloat16", "bfloat16"),
+    ("rnn", 1, "float32", "float32"),
     ("lstm", 64, "bfloat16", "bfloat16"),
     ("lstm", 64, "float32", "float32"),
     ("rnn", 8, "bfloat16", "float32"),
@@ -86,6 +89,12 @@ def test_compiled_ahead_it_spills_nothing_and_leaves_room_for_a_second_program(
     assert taken.shared <= (164 << 10) // triton_step.PROGRAMS_PER_SM - 1024
     assert "ld.global.v4" in taken.ptx or "cp.async" in taken.ptx or "bulk" in taken.ptx
     assert ("mma" in taken.ptx) == (batch > 1)
+    if batch == 1:
+        assert taken.shared <= 64  # weights are multiplied by the thread that loaded them
+        resident = 65536 // (-(-taken.registers // 8) * 8 * 32 * how.warps)
+        tile = cells.GATES[cell] * how.units * how.k * ELEMENT_BYTES[dtype]
+        # half the time it multiplies; int8's sums leave fewer registers to its loads
+        assert dtype == "int8" or resident * tile / 2 >= UNDER_WAY
 
 
 @pytest.mark.parametrize("processors", [1, 8, 132, 148])
