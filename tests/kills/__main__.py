@@ -59,9 +59,10 @@ def main() -> int:
             lasts, points = kills.undisturbed(folder / "whole", given.suite, kind=given.runs)
             print(f"an undisturbed run takes {lasts:.1f} s", flush=True)
             _add(tally, {"lasts": lasts, "points": points})
-        head, *done = (json.loads(line) for line in tally.read_text().splitlines())
-        turn, lasts = 0, (done or [head])[-1]["lasts"]
-        chance = random.Random(f"{given.seed} {len(done)} {given.signal}")
+        head, *rest = lines = [json.loads(line) for line in tally.read_text().splitlines()]
+        done = [line for line in rest if "signal" in line]
+        turn, lasts = 0, lines[-1]["lasts"]
+        chance = random.Random(f"{given.seed} {len(lines) - 1} {given.signal}")
         while time.monotonic() - began <= given.seconds:
             so_far = Counter(one["signal"] for one in done)
             name = min(given.signal, key=lambda one: so_far[one])
@@ -75,6 +76,7 @@ def main() -> int:
             )
             if isinstance(kill, float):
                 lasts = kill  # it was over before
+                _add(tally, {"lasts": lasts})
                 continue
             lasts *= SLOWER
             done.append({"lasts": lasts, **asdict(kill)})
