@@ -3,11 +3,11 @@
 In a notebook, `load` gives every point as a table, and `plots.roofline` draws into axes of yours:
 
 >>> import reports
->>> points = reports.load("2026-11-22-epyc-2-cores")
+>>> points = reports.load("2026-11-23-epyc-2-cores")
 >>> steps = points[(points.cell == "lstm") & (points.part == "cell") & (points.residency == "streamed")]
 >>> sorted(steps.batch.unique().tolist())
 [1, 2, 4, 8, 16, 64]
->>> profile = reports.profile("2026-11-22-epyc-2-cores")
+>>> profile = reports.profile("2026-11-23-epyc-2-cores")
 >>> import matplotlib.pyplot as plt
 >>> from reports import plots
 >>> figure, ax = plt.subplots()
