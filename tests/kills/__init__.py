@@ -74,6 +74,7 @@ def begin(options: list[str], folder: Path, *, kind: str) -> int:
     with (folder / "log.txt").open("ab") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     code = 99
     try:
         os.chdir(ROOT)
