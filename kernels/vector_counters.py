@@ -8,6 +8,9 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+APART = 16
+"""Elements from one thread's counter or sum to the next one's: whole lines of caches."""
+
 
 @intrinsic
 def take(_typing: Any, counter: Any, count: Any) -> Any:

@@ -18,7 +18,7 @@ from numba import prange, uintp
 
 from kernels.compiled import for_all_threads
 from kernels.inputs import TORCH_DTYPES, Arena
-from kernels.vector_counters import take
+from kernels.vector_counters import APART, take
 from kernels.vectors import DEPTH, DIGITS, LANES, LINE_BYTES, products, registers, runs
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ TURNS = 64
 REPEATS = 256
 """Products of a tile per call and thread, so that the call itself does not count."""
 AT_ONCE = 16
-"""Products between two looks at the counter. The threads share all of them out, as a step does with its last blocks."""
+"""Products between two looks at a counter, of which each thread has its own: one for all would be fought for by many
+threads, every 5 us by each. Who is done takes of what others have left, as a step does with its last blocks."""
 KINDS = {"float32": "float32", "bfloat16": "bfloat16 pairs", "int8": "int8 digits"}
 
 
@@ -129,9 +130,9 @@ def _tile(variant: Tile, dtype: str) -> Callable[[int], None]:
     sums = variant.batch * digits * variant.vectors * LINE_BYTES
     each = -(-(weights + inputs + sums) // 4096) * 4096
     memory = Arena(threads * each, "cpu", 0)
-    counter = np.zeros(1, np.int64)
+    counters = np.zeros(APART * threads, np.int64)
     call = _COMPILED[variant, dtype]
-    return lambda count: call(memory.address, each, weights, inputs, threads, count, counter)
+    return lambda count: call(memory.address, each, weights, inputs, threads, count, counters)
 
 
 _COMPILED: dict[tuple[Tile, str], Callable[..., None]] = {}
@@ -142,17 +143,20 @@ def _compile(variant: Tile, kind: str) -> Callable[..., None]:
 
     @for_all_threads(*variant, kind)
     def multiply(
-        start: Any, each: Any, weights: Any, inputs: Any, threads: Any, count: Any, counter: Any
+        start: Any, each: Any, weights: Any, inputs: Any, threads: Any, count: Any, counters: Any
     ) -> None:
-        counter[0] = 0
-        last = count * threads * REPEATS
+        for thread in range(threads):
+            counters[thread * APART] = 0
         for thread in prange(threads):
             at = uintp(start) + uintp(thread * each)
             x, sums = at + uintp(weights), at + uintp(weights + inputs)
-            while take(uintp(counter.ctypes.data), AT_ONCE) < last:
-                for _ in range(AT_ONCE):
-                    products(
-                        at, uintp(0), x, uintp(TURNS), sums, kind, vectors, batch, 1, vectors, 0
-                    )
+            for other in range(threads):
+                owner = (thread + other) % threads
+                counter = uintp(counters.ctypes.data) + uintp(owner * APART * 8)
+                while take(counter, AT_ONCE) < count * REPEATS:
+                    for _ in range(AT_ONCE):
+                        products(
+                            at, uintp(0), x, uintp(TURNS), sums, kind, vectors, batch, 1, vectors, 0
+                        )
 
     return multiply

@@ -17,7 +17,7 @@ from numba import prange, uintp
 
 from bench.roofs.vector import chunk_bytes, sum_segments
 from kernels.compiled import for_all_threads
-from kernels.vector_counters import take
+from kernels.vector_counters import APART, take
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,8 +26,10 @@ KIND = "read"
 UNIT = "byte/s"
 PIECE_BYTES = 1 << 20
 """About how many bytes a thread reads between two looks at the counters, which cost some nanoseconds each."""
-APART = 16
-"""Elements from one thread's counter or sum to the next one's: whole lines of caches."""
+TOGETHER_BYTES = 4 << 20
+"""From so many bytes of a thread on, more than a core's own cache holds, nobody begins a pass before all of the one
+before it is taken. Else a thread that is ahead would help with one share alone, and find it in
+a cache."""
 
 
 class Variant(NamedTuple):
@@ -72,34 +74,40 @@ def _compile(variant: Variant) -> Callable[..., None]:
         pieces = (turns + turns_of_piece - 1) // turns_of_piece
         at_once = max(1, PIECE_BYTES // share)
         in_a_row = times * passes if sets == 1 else times
-        last = passes * sets * times * pieces
+        of_pass = sets * times * pieces
+        last = passes * of_pass
+        together = of_pass if share * sets >= TOGETHER_BYTES else last
         for thread in range(threads):
             counters[thread * APART] = 0
         for thread in prange(threads):
             total = np.float32(0)
-            for other in range(threads):
-                owner = (thread + other) % threads
-                counter = uintp(counters.ctypes.data) + uintp(owner * APART * 8)
-                number = take(counter, at_once)
-                while number < last:
-                    end = min(number + at_once, last)
-                    while number < end:
-                        turn, piece = number // pieces, number % pieces
-                        begin = piece * turns_of_piece
-                        start = turn // times % sets * size + owner * share + begin * step
-                        same = min(end - number, in_a_row - turn % in_a_row) if pieces == 1 else 1
-                        for _ in range(same):
-                            total += sum_segments(
-                                uintp(address) + uintp(start),
-                                uintp(share // streams),
-                                uintp(min(turns_of_piece, turns - begin)),
-                                streams,
-                                unroll,
-                                width,
-                                ahead,
+            limit = 0
+            while limit < last:
+                limit = min(limit + together, last)
+                for other in range(threads):
+                    owner = (thread + other) % threads
+                    counter = uintp(counters.ctypes.data) + uintp(owner * APART * 8)
+                    while take(counter, 0) < limit:
+                        number = take(counter, at_once)
+                        end = min(number + at_once, last)
+                        while number < end:
+                            turn, piece = number // pieces, number % pieces
+                            begin = piece * turns_of_piece
+                            start = turn // times % sets * size + owner * share + begin * step
+                            same = (
+                                min(end - number, in_a_row - turn % in_a_row) if pieces == 1 else 1
                             )
-                        number += same
-                    number = take(counter, at_once)
+                            for _ in range(same):
+                                total += sum_segments(
+                                    uintp(address) + uintp(start),
+                                    uintp(share // streams),
+                                    uintp(min(turns_of_piece, turns - begin)),
+                                    streams,
+                                    unroll,
+                                    width,
+                                    ahead,
+                                )
+                            number += same
             sums[thread * APART] = total
 
     return read

@@ -107,6 +107,20 @@ def test_a_thread_that_is_done_reads_what_others_have_before_them(variant, size)
     assert sorted(sums[::16]) == [0, 3 * read.bytes_per_pass(variant, size, 2) // 4]
 
 
+@pytest.mark.parametrize("sets", [1, 2])
+def test_who_helps_reads_all_of_a_pass_before_the_next_one(sets):
+    """Else a block would be read as halves that fit a cache which it does not. Told by what float32 rounds away: ones
+
+    of one share are lost beside the other's 2^24, unless they were added up before it came.
+    """
+    size = 2 * read.TOGETHER_BYTES // sets
+    _whole, floats, address = block(size * sets)
+    floats[0], floats[size // 8] = 1, 2**24
+    with one_thread():
+        sums = summed(read.VARIANTS[0], address, size, 2, sets, passes=3)
+    assert sums.sum(dtype=np.float64) == 3 * 2**24
+
+
 @pytest.mark.parametrize("variant", read.VARIANTS, ids=lambda variant: variant.name)
 def test_every_pass_reads_everything_again(variant):
     _whole, floats, address = block(SIZE)
