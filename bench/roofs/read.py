@@ -28,8 +28,7 @@ PIECE_BYTES = 1 << 20
 """About how many bytes a thread reads between two looks at the counters, which cost some nanoseconds each."""
 TOGETHER_BYTES = 4 << 20
 """From so many bytes of a thread on, more than a core's own cache holds, nobody begins a pass before all of the one
-before it is taken. Else a thread that is ahead would help with one share alone, and find it in
-a cache."""
+before it is taken. Else a thread that is ahead would help with one share alone, and find it in a cache."""
 
 
 class Variant(NamedTuple):
