@@ -68,7 +68,9 @@ def _write(profile: Profile, draft: Path, command: str, methodology: str | None)
     with beside.forked(plots.pieces(profile, pictures) if many else ()):
         text = points_csv.points_csv(profile)
         (draft / "points.csv").write_text(text, encoding="utf-8", newline="")
-        document = page.document(profile, plots.NAMES, command, methodology, undrawn)
+        document = page.document(
+            profile, tuple(plots.names(profile)), command, methodology, undrawn
+        )
     names = [] if undrawn else plots.save_all(profile, pictures)
     document = page.showing(document, names)
     (draft / "report.md").write_text(markdown.render(document), encoding="utf-8")

@@ -16,6 +16,7 @@ from reports import (
     headline,
     machine,
     on_chip,
+    plots,
     tables,
     verdict_tables,
 )
@@ -138,7 +139,7 @@ def document(
     """
     sections = (
         _doubts(profile),
-        _pictures(pictures, undrawn),
+        _pictures(profile, pictures, undrawn),
         _verdicts(profile),
         _linear(profile),
         _sequences(profile),
@@ -213,8 +214,13 @@ def _about(doubt: Doubt) -> str:
     return f"{doubts.BETWEEN.join(keys[:FEW])} and {len(keys) - FEW} more, named at each point"
 
 
-def _pictures(names: Sequence[str], undrawn: str | None) -> Section:
-    blocks: list[Block] = [Picture(name, *CAPTIONS[name]) for name in CAPTIONS if name in names]
+def _pictures(profile: Profile, shown: Sequence[str], undrawn: str | None) -> Section:
+    several = len(plots.devices(profile)) > 1
+    blocks: list[Block] = []
+    for name, (picture, device) in plots.names(profile).items():
+        title, caption = CAPTIONS[picture]
+        if name in shown:
+            blocks.append(Picture(name, f"{title}, {device}" if several else title, caption))
     if undrawn:
         mend = "install matplotlib and build the report again from the profile"
         blocks.append(Paragraph(f"No picture was drawn: {undrawn}: {mend}."))

@@ -2,7 +2,7 @@
 
 Log-log throughout. Heavy straight lines are measured roofs (best of their samples); points are medians with the 95 %
 interval as error bar, hollow where their bytes are modelled and filled where counted. Colours are Okabe and Ito's,
-which colour-blind readers can tell apart; an implementation keeps its colour in every picture.
+which colour-blind readers can tell apart; an implementation keeps its colour in every picture of a device.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import warnings
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -108,21 +109,49 @@ def missing() -> str | None:
     return None
 
 
+def devices(profile: Profile) -> list[str]:
+    """Devices that were measured, the one with most points first."""
+    measured = [point.case.device for point in profile.points]
+    known = measured or [roof.device for roof in profile.roofs]
+    return sorted(set(known), key=lambda device: (-known.count(device), device))
+
+
+def names(profile: Profile) -> dict[str, tuple[str, str]]:
+    """What each picture's files are called: (picture, device). Pictures of a second device bear its name."""
+    first, *others = devices(profile) or ["cpu"]
+    found = {name: (name, first) for name in NAMES}
+    return found | {f"{name}_{other}": (name, other) for other in others for name in NAMES}
+
+
 def save_all(profile: Profile, folder: Path) -> list[str]:
-    """Write each picture as SVG, PNG and PDF into `folder`, if it is not there yet.
+    """Write each picture of each device as SVG, PNG and PDF into `folder`, if it is not there yet.
 
     Returns the names of those there was data for.
     """
-    return [name for name in NAMES if _is_there(name, folder) or _save(profile, folder, name)]
+    return [
+        name for name in names(profile) if _is_there(name, folder) or _save(profile, folder, name)
+    ]
 
 
 def pieces(profile: Profile, folder: Path) -> list[Callable[[], object]]:
     """The pictures in two parts that take alike long to write; what is asked of a profile is asked before."""
-    return [partial(_save_each, profile, folder, names) for names in (NAMES[:1], NAMES[1:])]
+    slow = [name for name, (picture, _) in names(profile).items() if picture == NAMES[0]]
+    parts = slow, [name for name in names(profile) if name not in slow]
+    return [partial(_save_each, profile, folder, part) for part in parts]
 
 
-def _save_each(profile: Profile, folder: Path, names: Sequence[str]) -> None:
-    for name in names:
+def _of(profile: Profile, device: str) -> Profile:
+    """What was measured of this device."""
+    return replace(
+        profile,
+        points=tuple(point for point in profile.points if point.case.device == device),
+        roofs=tuple(roof for roof in profile.roofs if roof.device == device),
+        levels=tuple(level for level in profile.levels if level.device == device),
+    )
+
+
+def _save_each(profile: Profile, folder: Path, part: Sequence[str]) -> None:
+    for name in part:
         _save(profile, folder, name)
 
 
@@ -135,9 +164,10 @@ def _save(profile: Profile, folder: Path, name: str) -> bool:
     import matplotlib.pyplot as plt
     from matplotlib.text import Text
 
-    draw = getattr(import_module(MODULES[name]), name)
+    picture, device = names(profile)[name]
+    draw = getattr(import_module(MODULES[picture]), picture)
     with style():
-        drawn = draw(profile)
+        drawn = draw(_of(profile, device))
         if drawn is None:
             return False
         figure = figure_of(drawn)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from reports import plots, profiles
+from reports import markdown, page, plots, profiles
 from reports import roofline as model
 from reports.plot_bandwidth import bandwidth_against_working_set
 from reports.plot_roofline import roofline
@@ -253,3 +253,32 @@ def test_an_implementation_keeps_its_colour(made):
     assert (
         plots.colours(alone)["torch_cell"] == plots.colours(made)["torch_cell"] == plots.PALETTE[0]
     )
+
+
+def test_each_device_has_its_pictures_and_the_page_says_of_which(made, tmp_path):
+    """The second device's alone hold its implementation, and the first's do not."""
+    point = replace(made.points[0], implementation="mine")
+    moved = replace(
+        point, implementation="theirs", case=replace(point.case, device="cuda", threads=0)
+    )
+    roofs = tuple(replace(roof, device="cuda", threads=None) for roof in made.roofs)
+    levels = tuple(replace(level, device="cuda") for level in made.levels)
+    both = replace(
+        made,
+        points=(point, replace(point, implementation="other"), moved),
+        roofs=(*made.roofs, *roofs),
+        levels=(*made.levels, *levels),
+    )
+    assert plots.devices(both) == ["cpu", "cuda"]
+    names = plots.save_all(both, tmp_path)
+    assert {"roofline", "roofline_cuda", "bandwidth_against_working_set_cuda"} <= set(names)
+    first, second = (
+        (tmp_path / f"{name}.svg").read_text() for name in ("roofline", "roofline_cuda")
+    )
+    assert (">mine<" in first, ">theirs<" in first) == (True, False)
+    assert (">mine<" in second, ">theirs<" in second) == (False, True)
+    text = markdown.render(page.document(both, names, "command", None))
+    assert "### Roofline, cpu" in text
+    assert "### Roofline, cuda" in text
+    assert "roofline_cuda.svg" in text
+    assert set(plots.names(made)) == set(plots.NAMES)
