@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import cache
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -306,6 +307,7 @@ def _was_lost(point: Point) -> bool:
     return point.status == "failed" and (point.reason or "").startswith(points.LOST)
 
 
+@cache
 def _can_be_had(planned: Planned) -> bool:
     """Whether its implementation can be loaded; a point of one that cannot is skipped at once."""
     try:
@@ -315,6 +317,7 @@ def _can_be_had(planned: Planned) -> bool:
     return True
 
 
+@cache
 def _compiled_as(planned: Planned) -> Hashable:
     """What is compiled for a point: as its implementation tells, else its kind of case."""
     told = None
