@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from bench.beside import Walk
     from bench.energy import Meter
     from bench.measure import Clock
+    from bench.roofs.product import Shape
     from kernels.inputs import Arena
 
-    Product = matmul.Shape | matmul.Tile
+    Product = Shape | matmul.Tile
 
 
 class Cpu:

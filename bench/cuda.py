@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from bench.beside import Walk
     from bench.energy import Meter
+    from bench.roofs.product import Shape
     from kernels.inputs import Arena
 
 
@@ -84,11 +85,11 @@ class Cuda:
 
         return passes
 
-    def product(self, variant: gpu_matmul.Shape, dtype: str) -> Callable[[int], object]:
+    def product(self, variant: Shape, dtype: str) -> Callable[[int], object]:
         """Matrix products by the library."""
         return gpu_matmul.prepare(dtype, variant, self.device)
 
-    def product_flops(self, variant: gpu_matmul.Shape, _dtype: str, _threads: int) -> int:
+    def product_flops(self, variant: Shape, _dtype: str, _threads: int) -> int:
         """FLOPs of one product."""
         return gpu_matmul.flops(variant)
 

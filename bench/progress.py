@@ -2,9 +2,8 @@
 
 Three things make a point long, and each is known of the points left: every point takes samples until a budget is spent;
 a streamed one walks all its sets besides; and a large one is checked against a reference that computes with all its
-weights in float64. How long each takes here is read off the points done. Preparing, which is packing
-and compiling, is told by each point apart: as much is expected of points of the same implementation whose compiled code
-is as new.
+weights in float64. How long each takes here is read off the points done. Preparing, which is packing and compiling, is
+told by each point apart: as much is expected of points of the same implementation whose compiled code is as new.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from bench.energy import Meter
     from bench.records import Doubt, Point, Profile, Roof
+    from bench.roofs.product import Shape
 
 THOROUGH_SECONDS = 1.0
 """A suite that grants the read curve less has half its sizes measured, and every other roof swept once, not twice."""
@@ -172,7 +173,7 @@ class CpuSide:
 def products() -> dict[str, Any]:
     """The matrix products of the survey, by the names that their roofs have."""
     tiles = (matmul.tile(dtype) for dtype in matmul.KINDS)
-    known: tuple[matmul.Shape | matmul.Tile, ...] = (*matmul.SHAPES, *tiles)
+    known: tuple[Shape | matmul.Tile, ...] = (*matmul.SHAPES, *tiles)
     return {variant.name: variant for variant in known}
 
 

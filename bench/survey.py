@@ -18,6 +18,8 @@ from bench.roofs import call, copy, matmul, read, triad, write
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from bench.roofs.product import Shape
+
 SMALLEST = 32 << 10
 CURVE_SAMPLE_SECONDS = 0.002
 SAMPLE_SECONDS = 0.010
@@ -112,7 +114,7 @@ def arithmetic(device: str, counts: Sequence[int], thorough: bool) -> Iterator[R
 
 
 def fastest_products(
-    known: Mapping[tuple[str, int], tuple[float, matmul.Shape | matmul.Tile]], device: str
+    known: Mapping[tuple[str, int], tuple[float, Shape | matmul.Tile]], device: str
 ) -> Iterator[Roof]:
     """The fastest product of each dtype and number of threads once more."""
     for (dtype, count), (_rate, variant) in known.items():
@@ -120,7 +122,7 @@ def fastest_products(
         yield _product(variant, dtype, device, count)
 
 
-def _product(variant: matmul.Shape | matmul.Tile, dtype: str, device: str, count: int) -> Roof:
+def _product(variant: Shape | matmul.Tile, dtype: str, device: str, count: int) -> Roof:
     contender = measure.Contender(matmul.prepare(variant, dtype, device))
     flops = matmul.flops(variant, dtype, count)
     rates = [flops / s for s in measure.best(contender, REPEATS, SAMPLE_SECONDS, 0.0)]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from bench.nvml import Card
+    from bench.roofs.product import Shape
 
     Throttle = Callable[[], tuple[str, ...]]
 
@@ -78,7 +79,7 @@ def arithmetic(device: str, throttle: Throttle) -> Iterator[Roof]:
         yield _product(kind, shape, device, throttle)
 
 
-def _product(kind: str, shape: gpu_matmul.Shape, device: str, throttle: Throttle) -> Roof:
+def _product(kind: str, shape: Shape, device: str, throttle: Throttle) -> Roof:
     run = gpu_matmul.prepare(kind, shape, device)
     rates = [gpu_matmul.flops(shape) / seconds for seconds in _samples(run, throttle)]
     return _roof(gpu_matmul.KIND, gpu_matmul.UNIT, shape.name, rates, dtype=kind)
@@ -98,7 +99,7 @@ def sentinel(words: Tensor, processors: int, throttle: Throttle) -> Roof:
 
 
 def fastest_products(
-    known: Mapping[tuple[str, int], tuple[float, gpu_matmul.Shape]], device: str, throttle: Throttle
+    known: Mapping[tuple[str, int], tuple[float, Shape]], device: str, throttle: Throttle
 ) -> Iterator[Roof]:
     """The fastest product of each kind once more."""
     for (kind, _threads), (_rate, shape) in known.items():

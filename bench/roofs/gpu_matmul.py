@@ -7,10 +7,11 @@ rise. float32 is measured with and without tf32, which rounds its factors to 10 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 
+from bench.roofs.product import Shape
 from kernels.contract import Unavailable
 
 if TYPE_CHECKING:
@@ -21,20 +22,6 @@ if TYPE_CHECKING:
 KIND = "matmul"
 UNIT = "flop/s"
 FLOAT8_CAPABILITY = (8, 9)
-
-
-class Shape(NamedTuple):
-    """The product of an (M, K) and a (K, N) matrix."""
-
-    M: int
-    K: int
-    N: int
-
-    @property
-    def name(self) -> str:
-        """As a profile states it."""
-        return f"{self.M}x{self.K}x{self.N}"
-
 
 SHAPES = (Shape(4096, 4096, 4096), Shape(8192, 8192, 8192), Shape(8192, 4096, 8192))
 
@@ -66,7 +53,7 @@ def unavailable(kind: str, device: str) -> str | None:
 
 def flops(shape: Shape) -> int:
     """FLOPs of one product."""
-    return 2 * shape.M * shape.K * shape.N
+    return shape.flops
 
 
 def prepare(kind: str, shape: Shape, device: str) -> Callable[[int], Tensor]:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numba import prange, uintp
 
+from bench.roofs.product import Shape
 from kernels.compiled import for_all_threads
 from kernels.inputs import TORCH_DTYPES, Arena
 from kernels.vector_counters import APART, take
@@ -35,19 +36,6 @@ AT_ONCE = 16
 """Products between two looks at a counter, of which each thread has its own: one for all would be fought for by many
 threads, every 5 us by each. Who is done takes of what others have left, as a step does with its last blocks."""
 KINDS = {"float32": "float32", "bfloat16": "bfloat16 pairs", "int8": "int8 digits"}
-
-
-class Shape(NamedTuple):
-    """The library's product of an (M, K) and a (K, N) matrix."""
-
-    M: int
-    K: int
-    N: int
-
-    @property
-    def name(self) -> str:
-        """As a profile states it."""
-        return f"{self.M}x{self.K}x{self.N}"
 
 
 class Tile(NamedTuple):
@@ -86,7 +74,7 @@ def variants(dtype: str, device: str) -> tuple[Shape | Tile, ...]:
 def flops(variant: Shape | Tile, dtype: str, threads: int) -> int:
     """FLOPs of one call: a library's product, or every thread's products of a tile."""
     if isinstance(variant, Shape):
-        return 2 * variant.M * variant.K * variant.N
+        return variant.flops
     of_line = variant.vectors * LANES * DEPTH[KINDS[dtype]] * variant.batch
     return 2 * of_line * TURNS * REPEATS * threads
 

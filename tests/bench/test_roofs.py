@@ -49,6 +49,19 @@ def one_thread():
         numba.set_num_threads(before)
 
 
+def kept_blocks(patch):
+    """Where the memory of tiles prepared from now on is found."""
+    blocks = []
+
+    class Kept(matmul.Arena):
+        def __init__(self, *given):
+            super().__init__(*given)
+            blocks.append(self)
+
+    patch.setattr(matmul, "Arena", Kept)
+    return blocks
+
+
 def summed(variant, address, size, threads, sets=1, passes=1, times=1):
     """What the read probe adds up."""
     read.prepare(variant, address, size, threads, sets, times)
@@ -233,14 +246,7 @@ def test_the_flops_of_a_tile_are_those_of_its_product_in_pytorch(dtype):
 
 
 def test_a_tile_multiplies_what_lies_in_its_memory(monkeypatch):
-    blocks = []
-
-    class Kept(matmul.Arena):
-        def __init__(self, *given):
-            super().__init__(*given)
-            blocks.append(self)
-
-    monkeypatch.setattr(matmul, "Arena", Kept)
+    blocks = kept_blocks(monkeypatch)
     tile = matmul.tile("float32")
     with one_thread():
         matmul.prepare(tile, "float32", "cpu")(1)
@@ -255,14 +261,7 @@ def test_a_tile_multiplies_what_lies_in_its_memory(monkeypatch):
 
 def test_threads_share_all_products_of_tiles_out_among_them(monkeypatch):
     """Two threads' products on one thread: the first to come leaves none to the tile of the other."""
-    blocks = []
-
-    class Kept(matmul.Arena):
-        def __init__(self, *given):
-            super().__init__(*given)
-            blocks.append(self)
-
-    monkeypatch.setattr(matmul, "Arena", Kept)
+    blocks = kept_blocks(monkeypatch)
     monkeypatch.setattr(matmul.numba, "get_num_threads", lambda: 2)
     run = matmul.prepare(matmul.tile("float32"), "float32", "cpu")
     monkeypatch.undo()

@@ -1,0 +1,23 @@
+"""A library's matrix product, as the arithmetic roofs of every device measure it. No numba, no torch."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Shape(NamedTuple):
+    """The product of an (M, K) and a (K, N) matrix."""
+
+    M: int
+    K: int
+    N: int
+
+    @property
+    def name(self) -> str:
+        """As a profile states it."""
+        return f"{self.M}x{self.K}x{self.N}"
+
+    @property
+    def flops(self) -> int:
+        """A multiplication and an addition for each of K terms of each of M*N sums."""
+        return 2 * self.M * self.K * self.N
