@@ -255,7 +255,7 @@ def _verify(given: argparse.Namespace) -> int:
 
 
 def _verified(given: argparse.Namespace) -> Iterator[tuple[bool, str]]:
-    from bench import planted, verify
+    from bench import verify
     from kernels import implementations
 
     if given.counts:
@@ -265,7 +265,7 @@ def _verified(given: argparse.Namespace) -> Iterator[tuple[bool, str]]:
     parts = verify.PARTS if given.only is None else (given.only,)
     if parts != ("counted",):
         with _run(_one_suite([], curve_seconds=1.0), None) as run:
-            run.begin(planted.ARENA_LEVELS)
+            run.begin()
             if "planted" in parts:
                 yield from verify.plant(run, given.times)
             if "probes" in parts:

@@ -58,6 +58,10 @@ class Bench:
     arena: Arena
     page_bytes: int | None
     last_level_bytes: int
+    span_bytes: int
+    """What streamed weights span at least."""
+    free_bytes: int
+    """Memory of the device that was free when the run began."""
     arithmetic: dict[tuple[str, int], tuple[float, Any]]
     precision: float
     budget_seconds: float

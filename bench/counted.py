@@ -186,7 +186,8 @@ def _uncountable(job: Job) -> str | None:
 
 
 def _job(case: Case, name: str, last_level: int) -> Job:
-    sets = points.weight_sets(case, _set_bytes(case, name), last_level)
+    span = points.STREAM_FACTOR * last_level
+    sets = points.weight_sets(case, _set_bytes(case, name), span)
     return Job(case, name, sets, last_level)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
-from bench import doubts, lock, machine, nvml, quota, threads
+from bench import doubts, lock, machine, nvml, points, quota, survey, threads
 from bench.records import Doubt
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ def _another(holder: str | None) -> Sequence[Doubt]:
 
 
 def _memory() -> Sequence[Doubt]:
-    needed = 4 * 4 * (machine.last_level_bytes() or 0)
+    reported = machine.last_level_bytes() or 0
+    needed = 4 * max(points.STREAM_FACTOR * reported, survey.LEAST_MEMORY)
     there = machine.memory_available()
     if there >= needed:
         return ()

@@ -228,8 +228,20 @@ def of_swap(bytes_swapped: int) -> list[Doubt]:
     return [Doubt("swap", "run", message, "free memory and measure again")]
 
 
+def of_memory(still_falls: bool, largest: int) -> list[Doubt]:
+    """Whether the read curve still fell at its largest set, in bytes: then no level of it is sure to be memory's."""
+    if not still_falls:
+        return []
+    message = (
+        f"the read curve still fell at {largest} bytes, the largest set that a quarter of the free memory held: its "
+        "last level is called the largest set, and a cache may serve a part of it"
+    )
+    advice = "free memory, or take a machine with more, and measure again; until then trust no bandwidth of memory"
+    return [Doubt("memory not reached", "run", message, advice)]
+
+
 def of_streaming(points: Iterable[Point], least_bytes: int) -> list[Doubt]:
-    """Streamed points whose sets of weights turned out smaller than four times the last level as found in the end."""
+    """Streamed points whose sets of weights turned out smaller than those that are as slow as memory."""
     small = [
         point.key
         for point in points
@@ -239,7 +251,7 @@ def of_streaming(points: Iterable[Point], least_bytes: int) -> list[Doubt]:
     ]
     if not small:
         return []
-    message = f"{_count(small)}, streamed, spanned less than four times the last level as it was found in the end"
+    message = f"{_count(small)}, streamed, spanned less than {least_bytes} bytes, from where the read curve was flat"
     return [
         Doubt(
             "not streamed for sure",

@@ -6,7 +6,11 @@ log(bandwidth) over the sizes is cut into plateaus, runs of one value, and slope
 
     squared error of a plateau's sizes + PLATEAU_COST per plateau + SLOPE_COST per size on a slope
 
-(optimal partitioning; Jackson et al. 2005). Pure functions; standard library only.
+(optimal partitioning; Jackson et al. 2005).
+
+Memory is where the curve is flat: two doublings together lose less than FLAT (`flat_from`). A plateau that still falls
+slowly behind it is a cache's, whatever the system reports: caches that keep a part of what is too large for them fade
+over many doublings. Pure functions; standard library only.
 """
 
 from __future__ import annotations
@@ -23,24 +27,57 @@ LEAST_SIZES = 3
 LEAST_SIZES_OF_MEMORY = 2
 INFINITE = float("inf")
 
+FLAT = 0.04
+"""Two doublings that lose less than this share are memory. A cache's end costs more: one twice as fast as memory, which
+keeps its share of a set four times too large for it, still gives 14 % on it."""
 
-def plateaus(curve: dict[int, float]) -> list[tuple[int, float]]:
+NEARLY_FLAT = 0.05
+"""A set that loses less than this share on the way to the largest is not called a cache's afterwards: the curve is
+swept again at the end of a run, and may move a little around FLAT."""
+
+MEMORY, LARGEST_SET = "DRAM", "largest set"
+"""What the last level is called: by the second name where the curve still fell at its end."""
+
+
+def flat_from(curve: dict[int, float]) -> int | None:
+    """The least size from which on no size is faster than the largest by FLAT; None for less than two doublings.
+
+    `curve` holds {working set in bytes: byte/s}, each the median of samples that alternated with the others'.
+    """
+    first = within(curve, FLAT)
+    return first if 4 * first <= max(curve) else None
+
+
+def within(curve: dict[int, float], loss: float) -> int:
+    """The least size from which on every size loses less than that share on the way to the largest one."""
+    largest = max(curve)
+    first = largest
+    for size in sorted(curve, reverse=True):
+        if 1 - curve[largest] / curve[size] >= loss:
+            break
+        first = size
+    return first
+
+
+def plateaus(curve: dict[int, float], memory_from: int | None = None) -> list[tuple[int, float]]:
     """(up to how many bytes, bandwidth) of each plateau of a curve {working set in bytes: byte/s}, smallest first.
 
-    A level ends at the largest size that is nearer, in ratio, to its own bandwidth than to the next level's; the last
-    at the largest size measured. Raises ValueError for an empty curve.
+    From `memory_from` bytes on all sizes are the last level's; without it that level is found as the others are. A
+    level ends at the largest size that is nearer, in ratio, to its own bandwidth than to the next level's; the last at
+    the largest size measured. Raises ValueError for an empty curve.
     """
     if not curve:
         msg = "no read curve: no level can be found"
         raise ValueError(msg)
     sizes = sorted(curve)
     falling = _falling([log(curve[size]) for size in sizes])
+    inside = sum(1 for size in sizes if memory_from is None or size < memory_from)
+    cut = [falling[start:end] for start, end in _plateau_runs(falling[:inside], memory_from)]
     runs: list[list[float]] = []
-    for start, end in _plateau_runs(falling):
-        run = falling[start:end]
-        if runs and _mean(runs[-1]) - _mean(run) < log(STEP):
+    for run in [*cut, falling[inside:]]:
+        if runs and run and _mean(runs[-1]) - _mean(run) < log(STEP):
             runs[-1] += run
-        else:
+        elif run:
             runs.append(run)
     found = [_mean(run) for run in runs]
     ends = [
@@ -50,8 +87,10 @@ def plateaus(curve: dict[int, float]) -> list[tuple[int, float]]:
     return list(zip([*ends, sizes[-1]], map(exp, found), strict=True))
 
 
-def name(found: list[tuple[int, float]], caches: list[tuple[int, int]]) -> list[str]:
-    """Names for plateaus: the last is DRAM, each before it takes the reported cache nearest in size to its end.
+def name(
+    found: list[tuple[int, float]], caches: list[tuple[int, int]], last: str = MEMORY
+) -> list[str]:
+    """Names for plateaus: `last` for the last, each before it takes the reported cache nearest in size to its end.
 
     `caches` are (level, bytes of all instances). Plateaus for which no cache is left are called after their number.
     """
@@ -65,21 +104,29 @@ def name(found: list[tuple[int, float]], caches: list[tuple[int, int]]) -> list[
             names.append(f"L{level}")
         else:
             names.append(f"cache {number}")
-    return [*names, "DRAM"]
+    return [*names, last]
 
 
 def last_cache_bytes(found: list[tuple[int, float]]) -> int:
-    """Where the last level before memory ends; the largest size measured where there is but one plateau."""
-    return found[-2][0] if len(found) > 1 else found[-1][0]
+    """Where the last level before memory ends; 0 where there is but one plateau."""
+    return found[-2][0] if len(found) > 1 else 0
 
 
-def middle(found: list[tuple[int, float]], smallest: int) -> list[int]:
-    """A working set well inside each level: the geometric middle of its range, and for memory its end; whole pages."""
+def last_level(found: int, reported: int) -> int:
+    """Up to where weights may lie in a cache: what the curve found, or what the system reports if it is not twice that.
+
+    A neighbour who fills half of a shared cache while the curve is swept may be gone when a streamed point is measured.
+    """
+    return max(found, reported if reported <= 2 * found else 0, 1 << 20)
+
+
+def middle(found: list[tuple[int, float]], smallest: int, memory: int) -> list[int]:
+    """A working set well inside each level: the geometric middle of its range, in whole pages, and `memory` bytes."""
     starts = [smallest, *(end for end, _ in found[:-1])]
     inside = [
         int(sqrt(start * end)) >> 12 << 12 for start, (end, _) in zip(starts, found, strict=True)
     ]
-    return [*inside[:-1], found[-1][0]]
+    return [*inside[:-1], memory]
 
 
 def _falling(values: list[float]) -> list[float]:
@@ -93,14 +140,19 @@ def _falling(values: list[float]) -> list[float]:
     return [mean for mean, count in blocks for _ in range(count)]
 
 
-def _plateau_runs(values: list[float]) -> list[tuple[int, int]]:
-    """Half-open index ranges of the plateaus of the cheapest cutting; the last one ends with the values."""
+def _plateau_runs(values: list[float], memory_from: int | None) -> list[tuple[int, int]]:
+    """Half-open index ranges of the plateaus of the cheapest cutting.
+
+    Where it is not known where memory begins, the last one ends with the values.
+    """
     count = len(values)
+    ends_on_a_plateau = memory_from is None
     cost = [0.0] + [INFINITE] * count
     came: list[tuple[int, bool]] = [(0, False)] * (count + 1)
     for end in range(1, count + 1):
-        least = min(count, LEAST_SIZES_OF_MEMORY) if end == count else LEAST_SIZES
-        if end < count:
+        last = ends_on_a_plateau and end == count
+        least = min(count, LEAST_SIZES_OF_MEMORY) if last else LEAST_SIZES
+        if not last:
             cost[end], came[end] = cost[end - 1] + SLOPE_COST, (end - 1, False)
         for start in range(end - least + 1):
             total = cost[start] + _squared_error(values[start:end]) + PLATEAU_COST

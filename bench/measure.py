@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from math import ceil
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
@@ -109,6 +110,13 @@ def best(
         _settle(contender, contender.pass_calls, settle_seconds)
         calls = clock.calls_for(contender.run, sample_seconds)
         return [clock.seconds_each(contender.run, calls) for _ in range(repeats)]
+
+
+def once(contender: Contender, sample_seconds: float, clock: Clock = cpu_clock) -> float:
+    """Seconds per call of one sample of at least `sample_seconds`, after one untimed pass over the contender's data."""
+    with undisturbed():
+        before = clock.seconds_each(contender.run, contender.pass_calls)
+        return clock.seconds_each(contender.run, max(1, ceil(sample_seconds / before)))
 
 
 def single_calls(

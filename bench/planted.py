@@ -86,10 +86,6 @@ def _hidden(weight_bytes: int) -> int:
     return max(32, round(math.sqrt(weight_bytes / 8) / 32) * 32)
 
 
-ARENA_LEVELS = 9
-"""How many times the last level an arena must hold for every place."""
-
-
 def layout(place: Place, case: Case) -> Layout:
     """One block of float32: the share of the claimed weights that one pass reads."""
     weights = case.hidden * (case.input + case.hidden) + 2 * case.hidden

@@ -30,7 +30,8 @@ IMPOSSIBLE = 1.03
 """A median fraction whose whole interval lies above this is measured once more."""
 
 LOST = "the device was lost in this process"
-"""How the reason of points begins that could not be tried any more; a resumed run tries them."""
+NO_ROOM = "memory was taken by others"
+"""How the reasons of points begin that could not be tried and might have been: a resumed run tries them."""
 
 STREAM_FACTOR = 4
 """Streamed weights span at least so many times the last cache level."""
@@ -41,8 +42,15 @@ ABSOLUTE_PATH = re.compile(r"((?:[A-Za-z]:)?[/\\](?:[^/\\\s'\":]+[/\\])+)([^/\\\
 LEAST_FREE = 256 << 20
 """Bytes of memory: whoever takes so many more and leaves less is stopped, before the system stops the run."""
 
+NEARLY_ALL = 0.75
+"""Of the memory that is free, the share that a point may take at once."""
+
 SINGLE_SECONDS = 20e-6
 """Shortest step that is timed alone: the clock itself takes some 0.1 us."""
+
+
+class NoRoom(Exception):
+    """Memory that a point needs, and that was free when the run began, is taken."""
 
 
 def point(
@@ -74,7 +82,7 @@ def point(
     except torch.OutOfMemoryError as error:
         # its first line says how much was wanted, and how much there was
         return replace(base, status="skipped", reason=first_line(error))
-    except (Wrong, limit.TooLong) as reason:
+    except (Wrong, NoRoom, limit.TooLong) as reason:
         return replace(base, reason=str(reason))
     except BaseException as error:
         # whatever an implementation raises is a finding, a wish to exit too, and the run goes on
@@ -93,11 +101,18 @@ def first_line(error: BaseException) -> str:
     return ABSOLUTE_PATH.sub(r"\2", text.strip().split("\n", 1)[0])
 
 
-def weight_sets(case: Case, one_set_bytes: int, last_level_bytes: int) -> int:
-    """How many sets of weights a case rotates through: one where resident, else enough to outgrow the last level."""
+def weight_sets(
+    case: Case, one_set_bytes: int, span_bytes: int, most_bytes: int | None = None
+) -> int:
+    """How many sets of weights a case rotates through: one where resident, else as many as span `span_bytes`.
+
+    No more than `most_bytes` hold: where memory is short the last set would not fit, and those before it span nearly as
+    much.
+    """
     if case.residency == "resident":
         return 1
-    return max(1, math.ceil(STREAM_FACTOR * last_level_bytes / one_set_bytes))
+    needed = math.ceil(span_bytes / one_set_bytes)
+    return max(1, needed if most_bytes is None else min(needed, most_bytes // one_set_bytes))
 
 
 def memory_needed(case: Case, arena_bytes: int) -> int:
@@ -171,10 +186,10 @@ def _measured(
         raise Unavailable(reason)
     layout = implementation.layout(case)
     one_set = set_bytes(layout, case.dtype)
-    count = weight_sets(case, one_set, bench.last_level_bytes)
+    count = weight_sets(case, one_set, bench.span_bytes, bench.arena.most_bytes)
     used = count * one_set
     packed = implementations.packs(implementation, case)
-    _make_sure_of_room(bench, case, used, copies=2 if packed else 0)
+    _make_room(bench, case, used, copies=2 if packed else 0)
     sets = bench.arena.sets(layout, case.dtype, count)
     generator = torch.Generator(device=case.device).manual_seed(bench.seed)
     inputs = draw(case, generator)
@@ -231,19 +246,25 @@ def _measured(
     )
 
 
-def _make_sure_of_room(bench: Bench, case: Case, weights: int, copies: int) -> None:
-    """Raise Unavailable with the bytes a point needs and the bytes there are, where these are fewer.
+def _make_room(bench: Bench, case: Case, weights: int, copies: int) -> None:
+    """Have the arena hold a point's weights.
 
+    Raises Unavailable where this machine's memory does not hold the point, and NoRoom where it did when the run began.
     `copies` of the weights lie beside the arena: those that a library packs, and the block that stands in for them.
     """
+    arena = bench.arena
     needed = memory_needed(case, weights) + copies * weights
-    there = bench.instruments.memory_available() // 2 + bench.arena.size_bytes
-    if weights > bench.arena.size_bytes:
-        there = bench.arena.size_bytes
-    elif needed <= there:
-        return
-    msg = f"too large for this machine's memory: it needs {needed} bytes and {there} are there"
-    raise Unavailable(msg)
+    for bytes_needed, most in ((weights, arena.most_bytes), (needed, bench.free_bytes // 2)):
+        if bytes_needed > most:
+            msg = f"too large for this machine's memory: it needs {bytes_needed} bytes and {most} are there"
+            raise Unavailable(msg)
+    there = bench.instruments.memory_available()
+    more = needed - min(weights, arena.size_bytes)
+    if more > NEARLY_ALL * there:
+        was = bench.free_bytes
+        msg = f"{NO_ROOM}: it needs {more} bytes more and {there} are left of {was}: free some and --resume"
+        raise NoRoom(msg)
+    arena.grow(weights)
 
 
 def _make_sure_it_ends(

@@ -126,11 +126,8 @@ class Run:
         """The machine and the environment, as the profile states them."""
         return self._header
 
-    def begin(self, least_levels: int = 0) -> None:
-        """Measure the roofs, unless an earlier process of this run did; allocate the arenas.
-
-        An arena holds what the plan needs, and at least `least_levels` times the last cache level reported.
-        """
+    def begin(self) -> None:
+        """Measure the roofs, unless an earlier process of this run did; allocate the arenas."""
         self._refused = rehearsal.rehearse([p for p in self.plan.points if self._is_risky(p)])
         clock.quieten()
         if self._earlier:
@@ -139,7 +136,7 @@ class Run:
             kept = self._earlier.levels
             self._levels = {d: tuple(one for one in kept if one.device == d) for d in surveyed}
         for side in self._sides.values():
-            side.begin(self._earlier, least_levels)
+            side.begin(self._earlier)
         self._begun = True
 
     def bench_of(self, device: str) -> Bench:
@@ -227,24 +224,29 @@ class Run:
 
     def finish(self, planned: Iterable[Planned]) -> Profile:
         """Look at the sentinel again, note the doubts, write profile.json, point `latest` to it; the profile."""
+        lost = [point for point in self._done.values() if _was_lost(point)]
+        complete = all(p.key in self._done for p in planned) and not lost
         try:
+            found = self._looked_at(complete) if self._begun else []
             with self._writing():
-                return self._assembled(all(p.key in self._done for p in planned))
+                return self._assembled(complete, found)
         finally:
             self._journal.close()
             for side in self._sides.values():
                 side.end()
             self._machine.release()
 
-    def _assembled(self, complete: bool) -> Profile:
-        lost = [point for point in self._done.values() if _was_lost(point)]
-        if self._begun:
-            if complete and not lost:
-                for side in self._sides.values():
-                    side.again()
-            for doubt in self._doubts():
-                self._journal.append(doubt)
-        if complete and not lost:
+    def _looked_at(self, complete: bool) -> list[Doubt]:
+        """The roofs once more, and every doubt. What cannot be seen is a doubt itself: it costs no profile."""
+        found: list[Doubt] = []
+        for side in self._sides.values() if complete else ():
+            found += _seen("the roofs once more", side.again)
+        return found + self._doubts()
+
+    def _assembled(self, complete: bool, found: Sequence[Doubt]) -> Profile:
+        for doubt in found:
+            self._journal.append(doubt)
+        if complete:
             self._journal.complete()
             self._in_flight.forget()
         profile = records.from_journal(self.folder)
@@ -289,22 +291,40 @@ class Run:
         found: list[Doubt] = []
         for device, side in self._sides.items():
             mine = [point for point in self._done.values() if point.case.device == device]
-            found += side.doubts(mine)
+            for what, look in side.looks(mine).items():
+                found += _seen(what, look)
         if "cuda" not in self._sides:
-            why = machine.no_cuda_reason() or "the suite's points are of the CPU"
-            found.append(
-                Doubt("cpu only", "run", f"no GPU was measured: {why}", "nothing, if that is known")
-            )
-        return [
-            *found,
-            *doubts.of_load(self._load.cores_taken_by_others()),
-            *doubts.of_swap(machine.swapped_bytes() - self._swapped),
-        ]
+            found += _seen("the GPU", _cpu_only)
+        found += _seen("what others do", lambda: doubts.of_load(self._load.cores_taken_by_others()))
+        found += _seen(
+            "swap space", lambda: doubts.of_swap(machine.swapped_bytes() - self._swapped)
+        )
+        return found
+
+
+def _seen(what: str, look: Callable[[], Sequence[Doubt] | None]) -> Sequence[Doubt]:
+    """What a look finds; where it raises, a doubt that says so."""
+    try:
+        return look() or ()
+    except BadOutput:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a machine lacks: the profile is worth more
+        message = (
+            f"{what} could not be looked at: {type(error).__name__}: {points.first_line(error)}"
+        )
+        return (Doubt("not looked at", "run", message, "report it: nothing else is lost"),)
+
+
+def _cpu_only() -> list[Doubt]:
+    why = machine.no_cuda_reason() or "the suite's points are of the CPU"
+    message = f"no GPU was measured: {why}"
+    return [Doubt("cpu only", "run", message, "nothing, if that is known")]
 
 
 def _was_lost(point: Point) -> bool:
-    """Whether it could not be tried, because its device was lost to the process: a resumed run tries it."""
-    return point.status == "failed" and (point.reason or "").startswith(points.LOST)
+    """Whether it could not be tried, its device lost or its memory taken by others: a resumed run tries it."""
+    untried = (points.LOST, points.NO_ROOM)
+    return point.status == "failed" and (point.reason or "").startswith(untried)
 
 
 @cache

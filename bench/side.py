@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bench import points
@@ -13,11 +13,14 @@ from kernels import implementations
 from kernels.inputs import set_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from bench.beside import Bench
     from bench.records import Doubt, Level, Point, Profile, Roof
     from bench.suite import Planned, Suite
+
+
+Look = Callable[[], Sequence["Doubt"]]
 
 
 class Keeper(Protocol):
@@ -52,18 +55,19 @@ class Side(Protocol):
     """One device of a run."""
 
     device: str
-    levels: tuple[Level, ...]
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """From the smallest cache to memory, as found so far."""
+        ...
 
     @property
     def bench(self) -> Bench:
         """What points are measured with; there after `begin`. Raises Unavailable where the device has none."""
         ...
 
-    def begin(self, earlier: Profile | None, least_levels: int) -> None:
-        """Measure the roofs, unless an earlier process of this run did, and allocate the arena.
-
-        The arena holds what the plan needs, and at least `least_levels` times the last cache level reported.
-        """
+    def begin(self, earlier: Profile | None) -> None:
+        """Measure the roofs, unless an earlier process of this run did, and allocate what the plan's weights need."""
         ...
 
     def middles(self) -> list[int]:
@@ -78,8 +82,8 @@ class Side(Protocol):
         """Seconds that `again` takes, about."""
         ...
 
-    def doubts(self, found: Sequence[Point]) -> list[Doubt]:
-        """What is against the figures of this device, its points among them."""
+    def looks(self, found: Sequence[Point]) -> dict[str, Look]:
+        """What is against the figures of this device, its points among them: what is looked at, and how."""
         ...
 
     def end(self) -> None:
@@ -92,20 +96,19 @@ def planned(plan: Suite, device: str) -> list[Planned]:
     return [one for one in plan.points if one.case.device == device]
 
 
-def arena_bytes(wanted: Sequence[Planned], last_level: int, most: int) -> int:
-    """Bytes that the weights of these points take, where a device's last level is so large, `most` at the most."""
-    # half as much again here and below, should the curve end its last level later than the system says
-    need = math.ceil(1.5 * points.STREAM_FACTOR * last_level)
+def arena_bytes(wanted: Sequence[Planned], span: int, most: int) -> int:
+    """Bytes that the weights of those points take that take `most` at the most; streamed ones span `span` bytes."""
+    need = min(span, most)
     for one in wanted:
         try:
             layout = implementations.load(one.implementation).layout(one.case)
         except Exception:  # noqa: BLE001 - it will be a failed or skipped point, with the reason
             continue
         size = set_bytes(layout, one.case.dtype)
-        if size > most:
-            continue  # it will be skipped, with the reason
-        need = max(need, math.ceil(1.5 * points.weight_sets(one.case, size, last_level)) * size)
-    return min(need, most)
+        of_point = points.weight_sets(one.case, size, span, most) * size
+        if of_point <= most:  # else it will be skipped, with the reason
+            need = max(need, of_point)
+    return need
 
 
 def is_surveyed(earlier: Profile | None, device: str) -> bool:
@@ -113,14 +116,6 @@ def is_surveyed(earlier: Profile | None, device: str) -> bool:
     return earlier is not None and any(
         roof.kind == "call" and roof.device == device for roof in earlier.roofs
     )
-
-
-def last_level(found: int, reported: int) -> int:
-    """Up to where weights may lie in a cache: what the curve found, or what the system reports if it is not twice that.
-
-    A neighbour who fills half of a shared cache while the curve is swept may be gone when a streamed point is measured.
-    """
-    return max(found, reported if reported <= 2 * found else 0, 1 << 20)
 
 
 def arithmetic_roofs(

@@ -13,13 +13,12 @@ from bench import (
     levels,
     machine,
     measure,
-    points,
+    memory_curve,
     side,
     survey,
     threads,
     watch,
 )
-from bench.records import Level
 from bench.roofs import matmul
 from kernels.inputs import Arena
 
@@ -27,14 +26,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.energy import Meter
-    from bench.records import Doubt, Point, Profile, Roof
+    from bench.records import Level, Point, Profile, Roof
     from bench.roofs.product import Shape
 
 THOROUGH_SECONDS = 1.0
 """A suite that grants the read curve less has half its sizes measured, and every other roof swept once, not twice."""
 
 MEMORY_SHARE = 4
-"""The arena takes at most one part in so many of the memory there is."""
+"""The arena takes at most one part in so many of the memory that is free when a run begins."""
+
+UNTOLD_CACHE_BYTES = 32 << 20
+"""The last cache level where the system tells none."""
 
 
 class CpuSide:
@@ -48,33 +50,35 @@ class CpuSide:
         self._throttled = watch.throttled()
         self.pools = threads.start()
         self._all = threads.available()
-        self.levels: tuple[Level, ...] = ()
+        self._found = memory_curve.NOTHING
         self._bench: beside.Bench | None = None
         self._curve_took: float = run.plan.settings["curve_seconds"]
 
-    def begin(self, earlier: Profile | None, least_levels: int) -> None:
-        """Arena, survey, bench."""
+    def begin(self, earlier: Profile | None) -> None:
+        """Survey, arena, bench."""
         run, settings = self._run, self._run.plan.settings
         wanted = side.planned(run.plan, self.device)
-        reported = machine.last_level_bytes() or 32 << 20
-        most = machine.memory_available() // MEMORY_SHARE
-        need = max(side.arena_bytes(wanted, reported, most), min(most, least_levels * reported))
-        arena = Arena(need, "cpu", run.seed)
-        self._page_bytes = machine.page_bytes(arena.address)
-        self._largest = min(points.STREAM_FACTOR * reported, arena.size_bytes)
+        self._reported = machine.last_level_bytes() or UNTOLD_CACHE_BYTES
+        free = machine.memory_available()
+        arena = Arena(survey.SMALLEST, "cpu", run.seed, most_bytes=free // MEMORY_SHARE)
+        self._page_bytes = None
         self._counts = sorted({1, self._all} | {p.case.threads for p in wanted})
         if earlier and side.is_surveyed(earlier, self.device):
-            self.levels = tuple(one for one in earlier.levels if one.device == self.device)
+            self._read_off()
         else:
             self._survey(arena)
-        found = run.roofs(self.device)
+        arena.grow(side.arena_bytes(wanted, self._found.span, arena.most_bytes))
+        self._page_bytes = machine.page_bytes(arena.address)
+        measured = run.roofs(self.device)
         self._bench = beside.Bench(
             instruments=cpu.Cpu(self._meter),
             arena=arena,
             page_bytes=self._page_bytes,
-            last_level_bytes=side.last_level(levels.last_cache_bytes(self.plateaus()), reported),
-            arithmetic=side.arithmetic_roofs(found, products()),
-            writes=side.write_roofs(found),
+            last_level_bytes=self._found.last_cache,
+            span_bytes=self._found.span,
+            free_bytes=free,
+            arithmetic=side.arithmetic_roofs(measured, products()),
+            writes=side.write_roofs(measured),
             precision=settings["precision"],
             budget_seconds=settings["budget_seconds"],
             longest_call_seconds=settings["longest_call_seconds"],
@@ -91,13 +95,15 @@ class CpuSide:
         assert self._bench is not None, "begin first"
         return self._bench
 
-    def plateaus(self) -> list[tuple[int, float]]:
-        """(up to how many bytes, byte/s) of each level."""
-        return [(level.up_to_bytes or self._largest, level.bytes_per_s) for level in self.levels]
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """As found so far."""
+        return self._found.levels
 
     def middles(self) -> list[int]:
-        """A working set well inside each level."""
-        return levels.middle(self.plateaus(), survey.SMALLEST)
+        """A working set well inside each level, and for memory what streamed weights span."""
+        ends = [(one.up_to_bytes or self._found.span, one.bytes_per_s) for one in self.levels]
+        return levels.middle(ends, survey.SMALLEST, self._found.span)
 
     def again(self) -> None:
         """The read curve and the fastest products."""
@@ -108,21 +114,24 @@ class CpuSide:
         """As long as the read curve took."""
         return self._curve_took
 
-    def doubts(self, found: Sequence[Point]) -> list[Doubt]:
-        """Of the machine, of the run on it, and of its points."""
+    def looks(self, found: Sequence[Point]) -> dict[str, side.Look]:
+        """At the machine, the run on it, and its points."""
         run, header = self._run, self._run.header
-        return [
-            *doctor.standing(header.machine, header.environment, self._page_bytes, self.pools),
-            *doubts.of_sentinel(self._start, self._sentinel()),
-            *doubts.of_paired_roofs(found),
-            *doubts.of_throttling(self._throttled, watch.throttled()),
-            *doubts.of_clock(found),
-            *doubts.of_points(found, run.plan.settings["precision"], self.bench),
-            *doubts.of_own_weights(found, self._page_bytes),
-            *doubts.of_streaming(
-                found, points.STREAM_FACTOR * levels.last_cache_bytes(self.plateaus())
+        return {
+            "the machine": lambda: doctor.standing(
+                header.machine, header.environment, self._page_bytes, self.pools
             ),
-        ]
+            "drift": lambda: doubts.of_sentinel(self._start, self._sentinel()),
+            "paired roofs": lambda: doubts.of_paired_roofs(found),
+            "throttling": lambda: doubts.of_throttling(self._throttled, watch.throttled()),
+            "the clock": lambda: doubts.of_clock(found),
+            "the points": lambda: doubts.of_points(
+                found, run.plan.settings["precision"], self.bench
+            ),
+            "pages": lambda: doubts.of_own_weights(found, self._page_bytes),
+            "memory": lambda: doubts.of_memory(self._found.still_falls, self._found.largest),
+            "streamed points": lambda: doubts.of_streaming(found, self._found.nearly_flat),
+        }
 
     def end(self) -> None:
         """Threads and cores as before."""
@@ -131,7 +140,7 @@ class CpuSide:
     def _survey(self, arena: Arena) -> None:
         """Every roof, and the levels that their read curve shows."""
         run, counts, thorough = self._run, self._counts, self._curve(arena)
-        scratch = Arena(self._largest, "cpu", run.seed)
+        scratch = Arena(max(self.middles()), "cpu", run.seed)
         run.keep(
             survey.writing(scratch.address, self.middles(), self._page_bytes, counts, thorough)
         )
@@ -144,28 +153,32 @@ class CpuSide:
         run, start = self._run, monotonic()
         seconds = run.plan.settings["curve_seconds"]
         thorough: bool = seconds >= THOROUGH_SECONDS
+        arena.grow(min(self._reported, arena.most_bytes))
+        self._page_bytes = machine.page_bytes(arena.address)
         run.keep(
-            survey.read_curve(
-                arena.address, self._largest, self._page_bytes, self._counts, seconds, thorough
+            memory_curve.sweep(
+                arena, self._reported, self._page_bytes, self._counts, seconds, thorough
             )
         )
-        curve: dict[int, float] = {}
-        for roof in run.roofs(self.device):
-            if roof.kind == "read" and roof.threads == self._all and roof.working_set_bytes:
-                size = roof.working_set_bytes
-                curve[size] = max(curve.get(size, 0.0), *roof.samples)
-        plateaus = levels.plateaus(curve)
-        names = levels.name(plateaus, _caches(run.header.machine))
-        self.levels = tuple(
-            Level(self.device, name, end if name != "DRAM" else None, rate)
-            for name, (end, rate) in zip(names, plateaus, strict=True)
-        )
+        self._read_off()
         run.keep_levels(self.device, self.levels)
         self._curve_took = monotonic() - start
         return thorough
 
+    def _read_off(self) -> None:
+        run = self._run
+        self._found = memory_curve.read_off(
+            run.roofs(self.device),
+            self.device,
+            self._all,
+            self._reported,
+            _caches(run.header.machine),
+        )
+
     def _sentinel(self) -> Roof:
-        roof = survey.sentinel(self.bench.arena.address, self._largest, self._page_bytes, self._all)
+        roof = survey.sentinel(
+            self.bench.arena.address, self.bench.span_bytes, self._page_bytes, self._all
+        )
         self._run.note(roof)
         return roof
 

@@ -43,10 +43,10 @@ class CudaSide:
         self._why_not = ""
         self._largest = survey_cuda.LARGEST
 
-    def begin(self, earlier: Profile | None, least_levels: int) -> None:
+    def begin(self, earlier: Profile | None) -> None:
         """Survey, arena, bench; where the GPU does not let them be had, its points are skipped with the reason."""
         try:
-            self._begin(earlier, least_levels)
+            self._begin(earlier)
         except Unavailable as reason:
             self._why_not = str(reason)
         except BadOutput:
@@ -54,7 +54,7 @@ class CudaSide:
         except Exception as error:  # noqa: BLE001 - of CUDA, Triton's compiler, or the C compiler that Triton starts
             self._why_not = f"its roofs cannot be measured: {points.first_line(error)}"
 
-    def _begin(self, earlier: Profile | None, least_levels: int) -> None:
+    def _begin(self, earlier: Profile | None) -> None:
         run, settings = self._run, self._run.plan.settings
         cuda.memory_probes()
         reported = getattr(torch.cuda.get_device_properties(0), "L2_cache_size", 0) or L2_BYTES
@@ -64,16 +64,20 @@ class CudaSide:
             self._survey(reported)
         ends = [(one.up_to_bytes or self._largest, one.bytes_per_s) for one in self.levels]
         found = levels.last_cache_bytes(ends) if len(ends) > 1 else reported
-        last = side.last_level(found, reported)
-        most = self._instruments.memory_available() // MEMORY_SHARE
-        need = side.arena_bytes(side.planned(run.plan, self.device), last, most)
-        arena = Arena(max(need, min(most, least_levels * last)), self.device, run.seed)
+        last = levels.last_level(found, reported)
+        span = points.STREAM_FACTOR * last
+        free = self._instruments.memory_available()
+        most = free // MEMORY_SHARE
+        need = side.arena_bytes(side.planned(run.plan, self.device), span, most)
+        arena = Arena(need, self.device, run.seed)
         measured = run.roofs(self.device)
         self._bench = beside.Bench(
             instruments=self._instruments,
             arena=arena,
             page_bytes=None,
             last_level_bytes=last,
+            span_bytes=span,
+            free_bytes=free,
             arithmetic=side.arithmetic_roofs(measured, {s.name: s for s in gpu_matmul.SHAPES}),
             writes=side.write_roofs(measured),
             precision=settings["precision"],
@@ -94,7 +98,7 @@ class CudaSide:
     def middles(self) -> list[int]:
         """A working set well inside each level."""
         ends = [(one.up_to_bytes or self._largest, one.bytes_per_s) for one in self.levels]
-        return levels.middle(ends, survey_cuda.SMALLEST)
+        return levels.middle(ends, survey_cuda.SMALLEST, ends[-1][0])
 
     def again(self) -> None:
         """The fastest products; the read curve is swept once, because a GPU has no neighbours."""
@@ -107,9 +111,23 @@ class CudaSide:
         """A second or so."""
         return 1.0
 
-    def doubts(self, found: Sequence[Point]) -> list[Doubt]:
-        """Of the GPU, of the run on it, and of its points."""
-        run = self._run
+    def looks(self, found: Sequence[Point]) -> dict[str, side.Look]:
+        """At the GPU, the run on it, and its points."""
+        bench = self._bench
+        looks: dict[str, side.Look] = {"the GPU": self._standing}
+        if bench is None or self._instruments.lost():
+            return looks
+        precision = self._run.plan.settings["precision"]
+        return looks | {
+            "the GPU's drift": lambda: doubts.of_sentinel(self._start, self._sentinel()),
+            "the GPU's paired roofs": lambda: doubts.of_paired_roofs(found),
+            "the GPU's clock": lambda: doubts.of_clock(found),
+            "the GPU's points": lambda: doubts.of_points(found, precision, bench),
+            "launches": lambda: doubts.of_launches(found),
+            "the GPU's streamed points": lambda: doubts.of_streaming(found, bench.span_bytes),
+        }
+
+    def _standing(self) -> list[Doubt]:
         card = self._gpu.card() if self._gpu else None
         told = list(doubts.of_gpu_processes(nvml.processes_of_others()))
         if remarks := nvml.remarks(torch.cuda.device_count(), card):
@@ -122,17 +140,8 @@ class CudaSide:
             told.append(Doubt("gpu unwatched", "run", message, "install nvidia-ml-py"))
         if cause := self._instruments.lost():
             message = f"the GPU was lost to this process: {cause}"
-            return [*told, Doubt("gpu lost", "run", message, "continue with --resume")]
-        spanned = points.STREAM_FACTOR * self._bench.last_level_bytes
-        return [
-            *told,
-            *doubts.of_sentinel(self._start, self._sentinel()),
-            *doubts.of_paired_roofs(found),
-            *doubts.of_clock(found),
-            *doubts.of_points(found, run.plan.settings["precision"], self._bench),
-            *doubts.of_launches(found),
-            *doubts.of_streaming(found, spanned),
-        ]
+            told.append(Doubt("gpu lost", "run", message, "continue with --resume"))
+        return told
 
     def end(self) -> None:
         """Give its memory back."""
@@ -159,7 +168,7 @@ class CudaSide:
 
     def _sentinel(self) -> Roof:
         bench, count = self.bench, self._instruments.processors()
-        size = min(points.STREAM_FACTOR * bench.last_level_bytes, bench.arena.size_bytes)
+        size = min(bench.span_bytes, bench.arena.size_bytes)
         words = bench.arena.words()[: size // 4]
         roof = survey_cuda.sentinel(words, count, self._throttle)
         self._run.note(roof)

@@ -19,8 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from bench.roofs.product import Shape
+    from kernels.inputs import Arena
 
 SMALLEST = 32 << 10
+LEAST_MEMORY = 1 << 30
+"""The curve goes on to so many bytes at least, where there is memory for it: caches of hundreds of MiB are built, and a
+virtual machine may report a few."""
+SWEPT = 256 << 20
+"""Up to so many bytes every variant is swept; beyond, only the best of them."""
+MEMORY_ROUNDS, MEMORY_ROUNDS_IN_HASTE, MEMORY_VARIANTS = 9, 5, 2
 CURVE_SAMPLE_SECONDS = 0.002
 SAMPLE_SECONDS = 0.010
 REPEATS = 3
@@ -69,6 +76,55 @@ def read_curve(
             break
     for (count, size, variant), (rates, at) in samples.items():
         yield _roof(read, size, page_bytes, count, variant.name, rates, at=tuple(at))
+
+
+def doublings(first: int, largest: int) -> list[int]:
+    """Working sets of 32 KiB times a power of two, from the least that holds `first` bytes to `largest` at the most."""
+    whole = (size for size in sizes(largest, thorough=False) if size >= first)
+    return list(whole)
+
+
+def memory(
+    arena: Arena,
+    working_sets: Sequence[int],
+    page_bytes: int | None,
+    count: int,
+    fast: Sequence[read.Variant],
+    rounds: int,
+) -> Iterator[Roof]:
+    """Read bandwidth of large sets, by the variants that were `fast` before: in each round every size has its turn.
+
+    So the sizes met the same states of a machine that drifts, and their medians may be compared. The arena grows to the
+    largest. The order turns round by round, and each set is walked once before it is timed.
+    """
+    threads.use(count)
+    arena.grow(max(working_sets))
+    turns = [(size, variant) for size in working_sets for variant in fast]
+    samples: dict[tuple[int, read.Variant], tuple[list[float], list[str]]] = {}
+    for _round in range(rounds):
+        for size, variant in turns:
+            moved = read.bytes_per_pass(variant, size, count)
+            contender = measure.Contender(read.prepare(variant, arena.address, size, count))
+            rates, at = samples.setdefault((size, variant), ([], []))
+            rates.append(moved / measure.once(contender, CURVE_SAMPLE_SECONDS))
+            at.append(_now())
+        turns.reverse()
+    for (size, variant), (rates, at) in samples.items():
+        yield _roof(read, size, page_bytes, count, variant.name, rates, at=tuple(at))
+
+
+def fastest(found: Sequence[Roof], count: int) -> list[read.Variant]:
+    """The variants of the read probe that were the fastest over the largest set that all of them walked, best first."""
+    known = {variant.name: variant for variant in read.VARIANTS}
+    walked: dict[int, dict[read.Variant, float]] = {}
+    for roof in found:
+        if roof.kind == read.KIND and roof.threads == count and roof.working_set_bytes:
+            rates = walked.setdefault(roof.working_set_bytes, {})
+            variant = known[roof.implementation]
+            rates[variant] = max(rates.get(variant, 0.0), *roof.samples)
+    most = max(len(rates) for rates in walked.values())
+    rates = walked[max(size for size, rates in walked.items() if len(rates) == most)]
+    return sorted(rates, key=lambda variant: -rates[variant])[:MEMORY_VARIANTS]
 
 
 def sentinel(address: int, size: int, page_bytes: int | None, count: int) -> Roof:

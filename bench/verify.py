@@ -124,7 +124,7 @@ def calibrate(bench: beside.Bench, private_bytes: int) -> Iterator[Finding]:
     ).items():
         threads.use(place.case.threads)
         one_set = set_bytes(planted.layout(place, place.case), place.case.dtype)
-        count = points.weight_sets(place.case, one_set, bench.last_level_bytes)
+        count = points.weight_sets(place.case, one_set, bench.span_bytes, bench.arena.most_bytes)
         bench.variants.clear()
         variant = beside.best_variant(bench, beside.Walk(one_set, count, place.case.threads))
         for truth in place.truths:

@@ -25,6 +25,9 @@ ALIGNMENT = 64
 
 HUGE_PAGE = 2 << 20
 
+CHUNK_WORDS = 8 << 20
+"""Words of 8 bytes that one seed fills: an arena that grew holds the same bits as one made so large."""
+
 INPUT_SETS = 4
 """Sets of inputs in rotation, so that no step can answer from memory."""
 
@@ -54,36 +57,68 @@ _FIXED_BITS = int.from_bytes(bytes.fromhex("3c00" * 4), "big", signed=True)
 
 
 class Arena:
-    """Random weights in one block of memory, `size_bytes` long, on `device`. The same seed gives the same bits."""
+    """Random weights in one block of memory, on `device`. The same seed gives the same bits, however it grew.
+
+    It holds `size_bytes`, and `grow` makes it hold more, up to `most_bytes`: addresses are reserved for these, and
+    memory is taken where it is filled. So views of it stay what they are.
+    """
 
     def __init__(
-        self, size_bytes: int, device: str, seed: int, *, large_pages: bool = True
+        self,
+        size_bytes: int,
+        device: str,
+        seed: int,
+        *,
+        large_pages: bool = True,
+        most_bytes: int = 0,
     ) -> None:
         """Allocate and fill. Raises Unavailable where the memory cannot be had.
 
         Without `large_pages` it lies where torch's allocator puts it, as a library's own copies of weights do.
         """
-        words = -(-size_bytes // 8)
+        words = -(-max(size_bytes, most_bytes) // 8)
         try:
             if device == "cpu" and large_pages:
                 self._block = _huge_pages(words * 8)
                 words_of_block = torch.frombuffer(self._block, dtype=torch.int64)
                 skip = (-words_of_block.data_ptr() % HUGE_PAGE) // 8
-                self._words = words_of_block[skip : skip + words]
+                self._reserved = words_of_block[skip : skip + words]
             else:
-                self._words = torch.empty(words, dtype=torch.int64, device=device)
+                self._reserved = torch.empty(words, dtype=torch.int64, device=device)
         except (OSError, MemoryError, ValueError, RuntimeError) as error:
-            msg = f"no memory for an arena of {size_bytes} bytes on {device}: {error}"
+            msg = f"no memory for an arena of {words * 8} bytes on {device}: {error}"
             raise Unavailable(msg) from error
-        self._words.zero_()  # first touch, by all threads in the order in which they will read
         self._seed = seed
-        self.refill()
+        self._words = self._reserved[:0]
+        self.grow(size_bytes)
+
+    def grow(self, size_bytes: int) -> None:
+        """Hold so many bytes or more; what it held stays. Raises Unavailable beyond `most_bytes`."""
+        words = -(-size_bytes // 8)
+        if words > self._reserved.numel():
+            msg = (
+                f"the weights need {size_bytes} bytes, and an arena here may hold {self.most_bytes}"
+            )
+            raise Unavailable(msg)
+        if words <= self._words.numel():
+            return
+        whole = (
+            self._words.numel() // CHUNK_WORDS
+        )  # a chunk begun is filled anew, with the same bits
+        self._words = self._reserved[:words]
+        # first touch, by all threads in the order in which they will read
+        self._words[whole * CHUNK_WORDS :].zero_()
+        self._fill(whole)
 
     def refill(self) -> None:
         """Every bit as at first, should anything have been written here."""
-        generator = torch.Generator(device=self._words.device).manual_seed(self._seed)
-        self._words.random_(-(2**63), None, generator=generator)
-        self._words.bitwise_and_(_RANDOM_BITS).bitwise_or_(_FIXED_BITS)
+        self._fill(0)
+
+    def _fill(self, first: int) -> None:
+        for number, words in enumerate(self._words.split(CHUNK_WORDS)[first:], first):
+            generator = torch.Generator(device=words.device).manual_seed(self._seed + number)
+            words.random_(-(2**63), None, generator=generator)
+            words.bitwise_and_(_RANDOM_BITS).bitwise_or_(_FIXED_BITS)
 
     def digest(self, size_bytes: int) -> int:
         """A sum over the first `size_bytes`, whole words: another one after a change, but for the oddest chance."""
@@ -102,6 +137,11 @@ class Arena:
     def size_bytes(self) -> int:
         """Bytes it holds."""
         return self._words.numel() * 8
+
+    @property
+    def most_bytes(self) -> int:
+        """Bytes it can hold."""
+        return self._reserved.numel() * 8
 
     def sets(self, layout: Layout, dtype: str, count: int) -> list[tuple[Tensor, ...]]:
         """`count` sets of weights of this layout, one behind the other from the arena's start.

@@ -20,11 +20,20 @@ def make(patch):
     """Have every probe of the machine answer at once, and caches reported as small ones."""
     patch.setattr(machine, "last_level_bytes", lambda: 256 << 10)
     patch.setattr(survey, "read_curve", curve)
+    patch.setattr(survey, "LEAST_MEMORY", 1 << 20)
+    patch.setattr(survey, "fastest", lambda *_: [])
+    patch.setattr(survey, "memory", memory)
     patch.setattr(survey, "writing", lambda *_: [roof("write", 1 << 16)])
     patch.setattr(survey, "arithmetic", lambda *_: [])
     patch.setattr(survey, "fastest_products", lambda *_: [])
     patch.setattr(survey, "calls", lambda *_: [roof("call", unit="s", sample=1e-6)])
     patch.setattr(survey, "sentinel", lambda *_: roof("read", 1 << 20))
+
+
+def memory(arena, sizes, _page_bytes, count, _fast, _rounds):
+    """Memory, flat."""
+    arena.grow(max(sizes))
+    return [roof("read", size, sample=RATE / 4, count=count) for size in sizes]
 
 
 def curve(_address, largest, _page_bytes, counts, _seconds, _thorough):

@@ -38,6 +38,8 @@ def bench(monkeypatch):
         arena=Arena(8 << 20, "cpu", seed=0),
         page_bytes=4096,
         last_level_bytes=256 << 10,
+        span_bytes=1 << 20,
+        free_bytes=8 << 30,
         arithmetic={},
         precision=0.5,
         budget_seconds=0.01,

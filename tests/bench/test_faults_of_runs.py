@@ -19,7 +19,7 @@ import pytest
 import torch
 
 from bench import folder as folders
-from bench import inflight, lock, records, rehearsal, signals, threads
+from bench import inflight, lock, machine, records, rehearsal, signals, threads
 from bench.folder import BadOutput
 from bench.run import Run
 from bench.suite import Planned, Suite
@@ -93,6 +93,41 @@ def test_a_run_that_is_resumed_has_the_points_of_one_that_was_not_disturbed(begi
     assert profile.roofs[: len(run.roofs())] == tuple(run.roofs())
     assert (profile.complete, profile.resumed) == (True, True)
     assert (undisturbed.complete, undisturbed.resumed) == (True, False)
+
+
+LOOKS = {
+    "the battery of": (machine, "on_battery"),
+    "the load on": (machine.Load, "cores_taken_by_others"),
+    "swap space of": (machine, "swapped_bytes"),
+    "the GPU of": (machine, "no_cuda_reason"),
+}
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError(2, "gone"), ValueError("half a line")])
+@pytest.mark.parametrize("what", LOOKS)
+def test_a_machine_that_cannot_be_looked_at_costs_a_doubt_and_no_profile(
+    begin, monkeypatch, what, error
+):
+    """As in a container whose /sys lacks a folder: what was measured is worth more than what was not seen."""
+    run = begin()
+    for order, planned in enumerate(POINTS):
+        run.measure(planned, order)
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(*LOOKS[what], fail)
+    profile = run.finish(POINTS)
+    assert profile.complete
+    assert keys(profile) == KEYS
+    assert "not looked at" in {doubt.code for doubt in profile.doubts}
+
+
+def test_a_machine_that_can_be_looked_at_leaves_no_such_doubt(begin):
+    run = begin()
+    for order, planned in enumerate(POINTS):
+        run.measure(planned, order)
+    assert "not looked at" not in {doubt.code for doubt in run.finish(POINTS).doubts}
 
 
 def mounted(path, *options):

@@ -84,6 +84,37 @@ def test_more_sets_than_fit_are_refused_with_both_sizes(arena):
         arena.sets(layout, "float32", 5)
 
 
+@pytest.mark.parametrize("steps", [(MIB,), (1001, 3 * MIB // 2, 2 * MIB), (2 * MIB, MIB)])
+def test_an_arena_that_grew_holds_the_bits_of_one_made_so_large(monkeypatch, steps):
+    monkeypatch.setattr(inputs, "CHUNK_WORDS", 1 << 16)
+    grown = Arena(64, "cpu", 7, most_bytes=4 * MIB)
+    first = grown.sets(((2,),), "float32", 1)[0][0]
+    for size in steps:
+        grown.grow(size)
+    made = Arena(max(steps), "cpu", 7)
+    assert grown.size_bytes == made.size_bytes
+    assert torch.equal(*(whole(one, "float32").view(torch.int32) for one in (grown, made)))
+    assert first.data_ptr() == grown.address
+    chunks = whole(grown, "float32").view(torch.int32).split(2 << 16)
+    assert not torch.equal(chunks[0], chunks[1])
+
+
+def test_an_arena_grows_to_what_it_was_reserved_for_and_no_further():
+    arena = Arena(8, "cpu", 0, most_bytes=MIB)
+    arena.grow(arena.most_bytes)
+    with pytest.raises(Unavailable, match=str(MIB)):
+        arena.grow(arena.most_bytes + 1)
+
+
+def test_what_is_reserved_takes_no_memory():
+    import psutil
+
+    before = psutil.Process().memory_info().rss
+    arena = Arena(MIB, "cpu", 0, most_bytes=1 << 30)
+    assert psutil.Process().memory_info().rss - before < 64 * MIB
+    assert arena.size_bytes == MIB
+
+
 def test_an_arena_that_memory_cannot_hold_is_unavailable():
     with pytest.raises(Unavailable, match=str(1 << 60)):
         Arena(1 << 60, "cpu", 0)

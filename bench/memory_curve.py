@@ -1,0 +1,120 @@
+"""The CPU's read curve, from the first cache to where memory begins, and what is read off it.
+
+It goes on past every cache that the system reports, for a virtual machine may report less than there is, until it is
+flat or a share of the free memory is walked (METHODOLOGY, section 2).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from bench import levels, points, survey
+from bench.records import Level
+from bench.stats import median
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from bench.records import Roof
+    from kernels.inputs import Arena
+
+ROUNDS_OF_FEWER_THREADS = 3
+"""For their curve; where memory begins is told by all threads."""
+
+
+class Found(NamedTuple):
+    """What the curve of all threads says.
+
+    `last_cache` is up to where weights may lie in a cache, `span` what streamed weights span at least, `still_falls`
+    whether the curve was not flat at its end; `nearly_flat` the least size that is nearly as slow as the `largest`.
+    """
+
+    levels: tuple[Level, ...]
+    last_cache: int
+    span: int
+    still_falls: bool
+    nearly_flat: int
+    largest: int
+
+
+NOTHING = Found((), 0, 0, still_falls=False, nearly_flat=0, largest=0)
+"""Before the curve is swept."""
+
+
+def sweep(
+    arena: Arena,
+    reported: int,
+    page_bytes: int | None,
+    counts: Sequence[int],
+    seconds: float,
+    thorough: bool,
+) -> Iterator[Roof]:
+    """Every variant up to some caches' size, swept for `seconds`; then the fastest over doublings until these are flat.
+
+    `reported` is the last cache level as the system tells it. The arena grows to the largest size, at most as far as it
+    may: then the curve ends where it still falls.
+    """
+    everyone = max(counts)
+    swept = min(points.STREAM_FACTOR * reported, survey.SWEPT, arena.most_bytes)
+    arena.grow(swept)
+    seen: list[Roof] = []
+    for roof in survey.read_curve(arena.address, swept, page_bytes, counts, seconds, thorough):
+        seen.append(roof)
+        yield roof
+    enough = max(points.STREAM_FACTOR * reported, survey.LEAST_MEMORY)
+    sets = survey.doublings(reported // 2 + 1, min(enough, arena.most_bytes))
+    if not sets:
+        return  # less memory than caches
+    rounds = survey.MEMORY_ROUNDS if thorough else survey.MEMORY_ROUNDS_IN_HASTE
+    fast = survey.fastest(seen, everyone)
+    while True:
+        found = list(survey.memory(arena, sets, page_bytes, everyone, fast, rounds))
+        if levels.flat_from(medians(found, everyone)) or 2 * sets[-1] > arena.most_bytes:
+            break
+        sets.append(2 * sets[-1])
+    yield from found
+    for count in counts:
+        if count != everyone:
+            fast = survey.fastest(seen, count)
+            yield from survey.memory(arena, sets, page_bytes, count, fast, ROUNDS_OF_FEWER_THREADS)
+
+
+def read_off(
+    roofs: Iterable[Roof], device: str, threads: int, reported: int, caches: list[tuple[int, int]]
+) -> Found:
+    """Levels and sizes from the read roofs of so many threads. `caches` are (level, bytes), as the system reports."""
+    mine = [one for one in roofs if one.kind == "read" and one.threads == threads]
+    best: dict[int, float] = {}
+    for roof in mine:
+        if roof.working_set_bytes:
+            size = roof.working_set_bytes
+            best[size] = max(best.get(size, 0.0), *roof.samples)
+    usual = medians(mine, threads)
+    flat = levels.flat_from(usual)
+    plateaus = levels.plateaus(best, flat)
+    names = levels.name(plateaus, caches, levels.MEMORY if flat else levels.LARGEST_SET)
+    last = levels.last_level(levels.last_cache_bytes(plateaus), reported)
+    return Found(
+        levels=tuple(
+            Level(device, name, end if number < len(names) else None, rate)
+            for number, (name, (end, rate)) in enumerate(zip(names, plateaus, strict=True), 1)
+        ),
+        last_cache=last,
+        span=max(flat, points.STREAM_FACTOR * last) if flat else max(best),
+        still_falls=flat is None,
+        nearly_flat=levels.within(usual, levels.NEARLY_FLAT),
+        largest=max(best),
+    )
+
+
+def medians(roofs: Iterable[Roof], threads: int) -> dict[int, float]:
+    """Of each working set the median of all samples of its best variant."""
+    samples: dict[tuple[int, str], list[float]] = {}
+    for roof in roofs:
+        if roof.kind == "read" and roof.threads == threads and roof.working_set_bytes:
+            key = roof.working_set_bytes, roof.implementation
+            samples.setdefault(key, []).extend(roof.samples)
+    found: dict[int, float] = {}
+    for (size, _), rates in samples.items():
+        found[size] = max(found.get(size, 0.0), median(rates))
+    return found

@@ -1,0 +1,162 @@
+"""The read curve of planted machines: where memory begins is told by the curve, whatever the system reports."""
+
+from __future__ import annotations
+
+import random
+from types import SimpleNamespace
+
+import pytest
+
+from bench import doubts, levels, measure, memory_curve, survey
+from bench.roofs import read
+
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+L1, L2 = 64 * KIB, 2 * MIB
+REPORTED = 32 * MIB
+CACHES = [(1, L1), (2, L2), (3, REPORTED)]
+FREE = 6 * GIB
+
+
+class Memory:
+    """An arena that takes no memory; it remembers how large it became."""
+
+    def __init__(self, most):
+        self.most_bytes, self.size_bytes, self.address = most, 0, 0
+
+    def grow(self, size):
+        assert size <= self.most_bytes
+        self.size_bytes = max(self.size_bytes, size)
+
+
+@pytest.fixture
+def swept(monkeypatch):
+    """Sweep a machine whose bandwidth at each size is given, with so much noise; what is read off, and the arena."""
+    monkeypatch.setattr(survey.threads, "use", lambda _count: None)
+
+    def sweep(rate, most=FREE, noise=0.01, reported=REPORTED, thorough=True, seed=0):
+        chance = random.Random(seed)
+
+        def prepare(variant, _address, size, count):
+            return SimpleNamespace(bytes=read.bytes_per_pass(variant, size, count), size=size)
+
+        def seconds(contender):
+            return contender.run.bytes / rate(contender.run.size) * chance.uniform(1, 1 + 2 * noise)
+
+        monkeypatch.setattr(read, "prepare", prepare)
+        monkeypatch.setattr(
+            measure,
+            "best",
+            lambda contender, repeats, *_: [seconds(contender) for _ in range(repeats)],
+        )
+        monkeypatch.setattr(measure, "once", lambda contender, _seconds: seconds(contender))
+        arena = Memory(most)
+        roofs = list(memory_curve.sweep(arena, reported, 4096, [1, 2], 0.0, thorough))
+        return memory_curve.read_off(roofs, "cpu", 2, reported, CACHES), arena
+
+    return sweep
+
+
+def stairs(last_cache, cache=150e9, memory=50e9):
+    """Bandwidth by size: two private caches, a shared one of `last_cache` bytes, memory."""
+
+    def rate(size):
+        if size <= L1:
+            return 400e9
+        if size <= L2:
+            return 220e9
+        return cache if size <= last_cache else memory
+
+    return rate
+
+
+def fading(start, end, cache=130e9, memory=76e9):
+    """A cache that keeps a share of what is too large for it: the time of a byte goes from one to the other."""
+
+    def rate(size):
+        if size <= L2:
+            return stairs(start)(size)
+        missed = min(1.0, max(0.0, (size - start) / (end - start)))
+        return 1 / ((1 - missed) / cache + missed / memory)
+
+    return rate
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("last_cache", [16 * MIB, 32 * MIB, 64 * MIB, 256 * MIB])
+def test_memory_begins_behind_the_cache_there_is_not_behind_the_one_reported(
+    swept, last_cache, seed
+):
+    found, arena = swept(stairs(last_cache), seed=seed)
+    assert [one.name for one in found.levels] == ["L1", "L2", "L3", "DRAM"]
+    *_, cache, memory = found.levels
+    assert cache.up_to_bytes == last_cache
+    assert cache.bytes_per_s == pytest.approx(150e9, rel=0.05)
+    assert memory.bytes_per_s == pytest.approx(50e9, rel=0.05)
+    assert not found.still_falls
+    assert found.span >= 4 * last_cache
+    assert found.span <= arena.most_bytes
+    assert doubts.of_memory(found.still_falls, found.largest) == []
+
+
+@pytest.mark.parametrize("thorough", [True, False])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_cache_that_fades_over_two_doublings_is_not_memory(swept, seed, thorough):
+    found, _ = swept(fading(64 * MIB, 256 * MIB), seed=seed, thorough=thorough)
+    memory = found.levels[-1]
+    assert memory.name == "DRAM"
+    assert memory.bytes_per_s == pytest.approx(76e9, rel=0.05)
+    assert found.span >= 256 * MIB
+    assert not found.still_falls
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_curve_that_never_flattens_ends_in_the_largest_set_and_a_doubt(swept, seed):
+    found, arena = swept(lambda size: 400e9 * (32 * KIB / size) ** 0.15, seed=seed)
+    assert found.levels[-1].name == "largest set"
+    assert "DRAM" not in [one.name for one in found.levels]
+    assert found.still_falls
+    assert found.span == found.largest == arena.size_bytes == 4 * GIB
+    (doubt,) = doubts.of_memory(found.still_falls, found.largest)
+    assert doubt.code == "memory not reached"
+
+
+def test_a_curve_goes_on_to_a_quarter_of_the_free_memory_and_no_further(swept):
+    """Flat from 2 GiB on, which 4 GiB cannot tell: two doublings are asked for."""
+    found, arena = swept(fading(64 * MIB, 2 * GIB))
+    assert found.levels[-1].name == "largest set"
+    found, arena = swept(fading(64 * MIB, 2 * GIB), most=8 * GIB)
+    assert found.levels[-1].name == "DRAM"
+    assert arena.size_bytes == 8 * GIB
+
+
+def test_where_little_memory_is_free_no_level_is_called_memory(swept):
+    found, arena = swept(stairs(32 * MIB), most=64 * MIB)
+    assert arena.size_bytes <= 64 * MIB
+    assert found.levels[-1].name == "largest set"
+    assert found.still_falls
+
+
+def test_a_cache_of_which_neighbours_hold_half_is_outgrown_as_if_they_were_gone(swept):
+    found, _ = swept(stairs(24 * MIB))
+    assert found.last_cache == REPORTED
+    found, _ = swept(stairs(8 * MIB))
+    assert found.last_cache == 8 * MIB
+
+
+def test_flat_is_less_than_four_percent_over_two_doublings():
+    assert levels.flat_from({1: 100.0, 2: 99.0, 4: 97.0}) == 1
+    assert levels.flat_from({1: 100.0, 2: 97.0, 4: 95.9}) is None
+    assert levels.flat_from({1: 130.0, 2: 100.0, 4: 99.0, 8: 98.0}) == 2
+    assert levels.flat_from({1: 100.0, 2: 100.0}) is None
+
+
+def test_all_sizes_have_their_turn_in_every_round(monkeypatch):
+    """So that a machine that changes its speed changes it for all of them; and their order turns."""
+    walked = []
+    monkeypatch.setattr(survey.threads, "use", lambda _count: None)
+    monkeypatch.setattr(read, "prepare", lambda _variant, _address, size, _count: size)
+    monkeypatch.setattr(measure, "once", lambda contender, _: walked.append(contender.run) or 1.0)
+    sets = survey.doublings(32 * MIB, GIB)
+    assert sets == [32 * MIB << power for power in range(6)]
+    list(survey.memory(Memory(GIB), sets, 4096, 2, read.VARIANTS[:1], 3))
+    assert walked == sets + sets[::-1] + sets
