@@ -31,6 +31,9 @@ VARIANT_TURNS = 4
 MOST_STEPS = 1 << 16
 """Longest rotation of bound steps: beyond it the list itself would fill the caches."""
 
+WRITTEN_SHARE = 0.1
+"""Of the bytes that a step moves: from there on the write roof is sampled beside it too."""
+
 FLOOR_SIZE = 8
 
 GLANCE_STEPS = 10
@@ -77,6 +80,9 @@ class Bench:
     """The read probe's fastest variant over each memory that it walked so far."""
     stand_in: Arena | None = None
     """A block as libraries allocate theirs: see `memory`."""
+
+    written: Arena | None = None
+    """What the write probe fills beside a step."""
 
     def memory(self, size_bytes: int, *, packed: bool) -> Arena:
         """What the probe reads beside a step: the arena, whose views the step reads, or a stand-in for its own copies.
@@ -153,6 +159,32 @@ def best_variant(bench: Bench, walk: Walk) -> Any:
 def _walker(bench: Bench, walk: Walk, variant: Any) -> measure.Contender:
     block = bench.memory(walk.one_set * walk.sets, packed=walk.packed)
     return measure.Contender(bench.instruments.walker(variant, block, walk))
+
+
+def write_probe(
+    bench: Bench, bytes_moved: dict[str, int], threads: int
+) -> tuple[measure.Contender, int] | None:
+    """The write probe to pair with and the bytes of its pass, where more than WRITTEN_SHARE of all bytes are written.
+
+    It fills a block of its own, as large as what a step writes, by the variant that is fastest there. None where the
+    device pairs no writing or the block is too small to be shared out, too.
+    """
+    written = bytes_moved["written"]
+    if written <= WRITTEN_SHARE * (bytes_moved["read"] + written):
+        return None
+    found = []
+    for variant in tuple(bench.instruments.write_variants()) * VARIANT_TURNS:
+        if bench.written is None or bench.written.size_bytes < written:
+            bench.written = None  # before another one is allocated
+            bench.written = Arena(written, bench.instruments.device, bench.seed)
+        run, moved = bench.instruments.writer(variant, bench.written, written, threads)
+        if moved:
+            contender = measure.Contender(run)
+            found.append((bench.best(contender, 1, 0.002, 0.0) / moved, contender, moved))
+    if not found:
+        return None
+    _, contender, moved = min(found, key=lambda one: one[0])
+    return contender, moved
 
 
 def arithmetic_probe(

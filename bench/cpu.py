@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bench import clock as cpu_clock
 from bench import machine, threads, watch
-from bench.roofs import matmul, read
+from bench.roofs import matmul, read, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,6 +43,19 @@ class Cpu:
         return read.prepare(
             variant, block.address, walk.one_set, walk.threads, walk.sets, walk.times
         )
+
+    def write_variants(self) -> Sequence[write.Variant]:
+        """Those of the write probe."""
+        return write.VARIANTS
+
+    def writer(
+        self, variant: write.Variant, block: Arena, size: int, threads: int
+    ) -> tuple[Callable[[int], object], int]:
+        """The write probe over the block's first `size` bytes."""
+        moved = write.bytes_per_pass(variant, size, threads)
+        if not moved:
+            return _nothing, 0
+        return write.prepare(variant, block.address, size, threads), moved
 
     def product(self, variant: Product, dtype: str) -> Callable[[int], object]:
         """Matrix products by the library, or of a tile."""
@@ -81,3 +94,7 @@ class Cpu:
     def lost(self) -> str | None:
         """A CPU is not lost while this runs."""
         return None
+
+
+def _nothing(_passes: int) -> None:
+    """Too small a block is not filled."""

@@ -85,6 +85,18 @@ class Cuda:
 
         return passes
 
+    def write_variants(self) -> Sequence[Any]:
+        """As those of the read probe."""
+        return self.variants()
+
+    def writer(
+        self, variant: Any, block: Arena, size: int, _threads: int
+    ) -> tuple[Callable[[int], object], int]:
+        """The write probe over the block's first `size` bytes."""
+        probes, words = memory_probes(), block.words()[: size // 4]
+        run, _ = probes.prepare("write", variant, words, self.processors())
+        return run, int(probes.bytes_per_pass("write", variant, size))
+
     def product(self, variant: Shape, dtype: str) -> Callable[[int], object]:
         """Matrix products by the library."""
         return gpu_matmul.prepare(dtype, variant, self.device)

@@ -362,13 +362,18 @@ def precision_of(point: Point, written_seconds: float) -> float:
 
 
 def fractions(point: Point, written_seconds: float) -> list[float]:
-    """A good point's roof fraction, round by round: the least time its roofs allow over the step's."""
+    """A good point's roof fraction, round by round: the least time its roofs allow over the step's.
+
+    `written_seconds` is what writing takes at the surveyed roof; where it was sampled beside the step, that counts.
+    """
     assert point.bytes is not None
     assert point.flops is not None
-    read, linear = point.bytes["read"], point.flops["linear"]
-    flop_per_s = point.roof_flop_per_s or (float("inf"),) * len(point.seconds)
-    rounds = zip(point.seconds, point.roof_bytes_per_s, flop_per_s, strict=True)
+    read, written, linear = point.bytes["read"], point.bytes["written"], point.flops["linear"]
+    count = len(point.seconds)
+    writing = [written / roof for roof in point.roof_write_bytes_per_s] or [written_seconds] * count
+    flop_per_s = point.roof_flop_per_s or (float("inf"),) * count
+    rounds = zip(point.seconds, point.roof_bytes_per_s, writing, flop_per_s, strict=True)
     return [
-        stats.limit(read / roof, written_seconds, linear / product, point.projected) / each
-        for each, roof, product in rounds
+        stats.limit(read / roof, storing, linear / product, point.projected) / each
+        for each, roof, storing, product in rounds
     ]

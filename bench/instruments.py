@@ -55,6 +55,16 @@ class Instruments(Protocol):
         """The probe: a function of the number of passes over the walk's sets, which lie at the block's start."""
         ...
 
+    def write_variants(self) -> Sequence[Any]:
+        """Those of its write probe; none where writing is not paired."""
+        ...
+
+    def writer(
+        self, variant: Any, block: Arena, size: int, threads: int
+    ) -> tuple[Callable[[int], object], int]:
+        """A function of the number of passes that fill so many bytes of the block, and the bytes of one; 0: too few."""
+        ...
+
     def product(self, variant: Any, dtype: str) -> Callable[[int], object]:
         """A function of the number of matrix products."""
         ...

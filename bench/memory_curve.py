@@ -26,7 +26,7 @@ class Found(NamedTuple):
     """What the curve of all threads says.
 
     `last_cache` is up to where weights may lie in a cache, `span` what streamed weights span at least, `still_falls`
-    whether the curve was not flat at its end; `nearly_flat` the least size that is nearly as slow as the `largest`.
+    whether the curve was not flat at its end (then the span is as far as the curve goes in any case); `nearly_flat` the least size that is nearly as slow as the `largest`.
     """
 
     levels: tuple[Level, ...]
@@ -67,11 +67,17 @@ def sweep(
         return  # less memory than caches
     rounds = survey.MEMORY_ROUNDS if thorough else survey.MEMORY_ROUNDS_IN_HASTE
     fast = survey.fastest(seen, everyone)
+    found: list[Roof] = []
     while True:
-        found = list(survey.memory(arena, sets, page_bytes, everyone, fast, rounds))
-        if levels.flat_from(medians(found, everyone)) or 2 * sets[-1] > arena.most_bytes:
+        again = bool(found)  # a burst of a neighbour's must not make a curve fall
+        found += survey.memory(arena, sets, page_bytes, everyone, fast, rounds)
+        if levels.flat_from(medians([*seen, *found], everyone)):
             break
-        sets.append(2 * sets[-1])
+        if again:
+            if 2 * sets[-1] > arena.most_bytes:
+                break
+            sets.append(2 * sets[-1])
+            found = []
     yield from found
     for count in counts:
         if count != everyone:
@@ -93,6 +99,7 @@ def read_off(
     flat = levels.flat_from(usual)
     plateaus = levels.plateaus(best, flat)
     names = levels.name(plateaus, caches, levels.MEMORY if flat else levels.LARGEST_SET)
+    untold = min(max(best), max(survey.LEAST_MEMORY, points.STREAM_FACTOR * reported))
     last = levels.last_level(levels.last_cache_bytes(plateaus), reported)
     return Found(
         levels=tuple(
@@ -100,7 +107,7 @@ def read_off(
             for number, (name, (end, rate)) in enumerate(zip(names, plateaus, strict=True), 1)
         ),
         last_cache=last,
-        span=max(flat, points.STREAM_FACTOR * last) if flat else max(best),
+        span=max(flat, points.STREAM_FACTOR * last) if flat else untold,
         still_falls=flat is None,
         nearly_flat=levels.within(usual, levels.NEARLY_FLAT),
         largest=max(best),

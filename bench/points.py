@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -132,26 +131,34 @@ def memory_needed(case: Case, arena_bytes: int) -> int:
     return arena_bytes + exact + activations * each + kept
 
 
-def fractions(
-    rows: Sequence[Sequence[float]],
-    steps: int,
-    read_calls: float,
-    written_seconds: float,
-    product_calls: float,
-    projected: tuple[float, float],
-) -> list[float]:
-    """Round by round, the least that bytes and products beside the step need, over the step's time.
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """How many calls of each probe beside a step make up one step's bytes and FLOPs; 0 for a probe that is not paired.
 
-    `rows` are seconds per call of the step, of the read probe and, where paired, of the matrix product. The step's call
-    holds `steps` of them; `read_calls` and `product_calls` say how many calls of the other two make up one step's bytes
-    and FLOPs.
+    `written_seconds` is what writing takes at the surveyed roof where its probe is not paired. `projected` are the
+    shares of reading and products that a hoisted sequence does first (`stats.stages`).
     """
-    found = []
-    for taken, reading, *product in zip(*rows, strict=True):
-        products = product[0] * product_calls if product else 0.0
-        least = stats.limit(reading * read_calls, written_seconds, products, projected)
-        found.append(least * steps / taken)
-    return found
+
+    steps: int
+    read_calls: float
+    write_calls: float
+    written_seconds: float
+    product_calls: float
+    projected: tuple[float, float]
+
+    def fractions(self, rows: Sequence[Sequence[float]]) -> list[float]:
+        """Round by round, the least that bytes and products need, over the step's time.
+
+        `rows` are seconds per call of the step, which holds `steps` of them, and of the probes that are paired: read,
+        write, product.
+        """
+        found = []
+        for taken, reading, *rest in zip(*rows, strict=True):
+            writing = rest.pop(0) * self.write_calls if self.write_calls else self.written_seconds
+            products = rest.pop(0) * self.product_calls if self.product_calls else 0.0
+            least = stats.limit(reading * self.read_calls, writing, products, self.projected)
+            found.append(least * self.steps / taken)
+        return found
 
 
 def _counted(base: Point, reads: Mapping[str, str]) -> Point:
@@ -215,13 +222,13 @@ def _measured(
             msg = f"it took {taken} bytes of memory since it was built, and {free} were left"
             raise Wrong(msg)
 
-    probe, product, samples = _rounds(bench, base, step, walk, between)
+    sampled = _rounds(bench, base, step, walk, between)
+    samples = sampled.samples
     state = watching.seen()
     alone = case.steps == 1 and stats.median(samples.seconds[0]) > SINGLE_SECONDS
     single = measure.single_calls(step, 0.02, device.clock) if alone else None
     joules = energy.of_calls(device.meter, step.run, stats.median(samples.seconds[0]), device.wait)
     worst = max(worst, judged.check(steps, "after it was timed"))
-    flops = product[1] if product else 0
     return replace(
         base,
         status="ok",
@@ -229,8 +236,9 @@ def _measured(
         seconds=tuple(taken / case.steps for taken in samples.seconds[0]),
         steps_per_sample=samples.calls[0] * case.steps,
         single_step_seconds=single,
-        roof_bytes_per_s=tuple(probe.bytes_per_pass / seconds for seconds in samples.seconds[1]),
-        roof_flop_per_s=tuple(flops / seconds for seconds in samples.seconds[2]) if flops else (),
+        roof_bytes_per_s=sampled.read,
+        roof_write_bytes_per_s=sampled.written,
+        roof_flop_per_s=sampled.products,
         floor_seconds=beside.floor_seconds(bench, case, base.implementation, implementation),
         launch_seconds=device.launch_seconds(step.run),
         joules=None if joules is None else joules / case.steps,
@@ -280,46 +288,65 @@ def _make_sure_it_ends(
         raise Unavailable(msg)
 
 
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """A step's samples, and those of the probes beside it as rates."""
+
+    samples: measure.Samples
+    read: tuple[float, ...]
+    written: tuple[float, ...]
+    products: tuple[float, ...]
+
+
 def _rounds(
     bench: Bench,
     base: Point,
     step: measure.Contender,
     walk: beside.Walk,
     between: Callable[[], None],
-) -> tuple[beside.ReadProbe, tuple[measure.Contender, int] | None, measure.Samples]:
+) -> Sampled:
     """The step beside its probes; once more, with the probe's variant sought anew, if it comes out impossible."""
     case = base.case
     assert base.bytes is not None
     assert base.flops is not None
-    written = bench.write_seconds(base.bytes["written"], case.threads)
-    linear = base.flops["linear"]
+    linear, written = base.flops["linear"], base.bytes["written"]
     for _attempt in range(2):
         probe = beside.read_probe(bench, walk)
+        writing = beside.write_probe(bench, base.bytes, case.threads)
         calls = base.bytes["read"] / probe.bytes_per_pass
         product = None
         for reading, flops in stats.stages(
             calls * probe.seconds_per_pass, 0.0, linear, base.projected
         ):
             product = product or beside.arithmetic_probe(bench, case, flops, reading)
-        contenders = [step, probe.contender, *([product[0]] if product else [])]
-        figure = partial(
-            fractions,
+        pairing = Pairing(
             steps=case.steps,
             read_calls=calls,
-            written_seconds=written,
+            write_calls=written / writing[1] if writing else 0.0,
+            written_seconds=bench.write_seconds(written, case.threads),
             product_calls=linear / product[1] if product else 0.0,
             projected=base.projected,
         )
+        others = [one for one in (writing, product) if one]
         samples = measure.rounds(
-            contenders,
-            figure,
+            [step, probe.contender, *(contender for contender, _ in others)],
+            pairing.fractions,
             bench.precision,
             bench.budget_seconds,
             bench.settle_seconds,
             between,
             bench.instruments.clock,
         )
-        if stats.estimate(figure(samples.seconds)).low <= IMPOSSIBLE:
+        if stats.estimate(pairing.fractions(samples.seconds)).low <= IMPOSSIBLE:
             break
         bench.variants.pop(walk, None)
-    return probe, product, samples
+    rates = [
+        tuple(amount / seconds for seconds in row)
+        for (_, amount), row in zip(others, samples.seconds[2:], strict=True)
+    ]
+    return Sampled(
+        samples,
+        read=tuple(probe.bytes_per_pass / seconds for seconds in samples.seconds[1]),
+        written=rates.pop(0) if writing else (),
+        products=rates.pop(0) if product else (),
+    )

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SCHEMA = "rnn-roofline/1"
-METHOD = 1
+METHOD = 2
 LARGEST_FILE_BYTES = 128 << 20
 MOST_RECORDS = 100_000
 """Of each kind in one profile."""
 MIGRATIONS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 """By an older schema: from a profile's JSON object to the next schema's. A field added with a default needs none."""
+PAIRED = ("roof_bytes_per_s", "roof_write_bytes_per_s", "roof_flop_per_s")
+"""Samples of roofs beside a point's: each list as long as `seconds`, or empty where that roof was not sampled."""
 STATUSES = ("ok", "failed", "skipped")
 
 T = TypeVar("T")
@@ -96,6 +98,7 @@ class Point:
     steps_per_sample: int | None = None
     single_step_seconds: dict[str, float] | None = None
     roof_bytes_per_s: tuple[float, ...] = ()
+    roof_write_bytes_per_s: tuple[float, ...] = ()
     roof_flop_per_s: tuple[float, ...] = ()
     floor_seconds: float | None = None
     launch_seconds: float | None = None
@@ -120,7 +123,7 @@ class Point:
         if self.status not in STATUSES:
             msg = f"status {self.status[:60]!r} is unknown: use one of {', '.join(STATUSES)}"
             raise InvalidCase(msg)
-        for name in ("roof_bytes_per_s", "roof_flop_per_s"):
+        for name in PAIRED:
             count = len(getattr(self, name))
             if count not in (0, len(self.seconds)):
                 msg = f"{name} has {count} samples where seconds has {len(self.seconds)}: they pair by index"

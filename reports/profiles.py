@@ -113,7 +113,7 @@ def _sound_point(point: Point, where: str) -> None:
         msg = f"{where}.seconds: empty though the status is ok: give samples, or the status failed"
         raise records.BadProfile(msg)
     _positive(point.seconds, f"{where}.seconds")
-    for name in ("roof_bytes_per_s", "roof_flop_per_s"):
+    for name in records.PAIRED:
         _positive(getattr(point, name), f"{where}.{name}")
     if point.floor_seconds is not None:
         _positive((point.floor_seconds,), f"{where}.floor_seconds")

@@ -115,7 +115,8 @@ def test_a_curve_that_never_flattens_ends_in_the_largest_set_and_a_doubt(swept, 
     assert found.levels[-1].name == "largest set"
     assert "DRAM" not in [one.name for one in found.levels]
     assert found.still_falls
-    assert found.span == found.largest == arena.size_bytes == 4 * GIB
+    assert found.largest == arena.size_bytes == 4 * GIB
+    assert found.nearly_flat > found.span == GIB
     (doubt,) = doubts.of_memory(found.still_falls, found.largest)
     assert doubt.code == "memory not reached"
 
@@ -127,6 +128,22 @@ def test_a_curve_goes_on_to_a_quarter_of_the_free_memory_and_no_further(swept):
     found, arena = swept(fading(64 * MIB, 2 * GIB), most=8 * GIB)
     assert found.levels[-1].name == "DRAM"
     assert arena.size_bytes == 8 * GIB
+
+
+def test_a_neighbours_burst_makes_no_curve_fall(swept):
+    """For the first third of the rounds the largest set alone is slow."""
+    calm, arena = swept(stairs(32 * MIB))
+    met = []
+
+    def disturbed(size):
+        met.append(size)
+        slow = size == GIB and met.count(GIB) <= 12
+        return stairs(32 * MIB)(size) * (0.5 if slow else 1)
+
+    found, grown = swept(disturbed)
+    assert found.levels[-1].name == "DRAM"
+    assert grown.size_bytes == arena.size_bytes == GIB
+    assert found.span == calm.span
 
 
 def test_where_little_memory_is_free_no_level_is_called_memory(swept):

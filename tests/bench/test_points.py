@@ -304,7 +304,7 @@ def rounds_of(monkeypatch, *each):
     def rounds(contenders, figure, *_arguments, **_named):
         seen.append(list(contenders))
         step, probe = next(given)
-        rows = ((step,) * 10, (probe,) * 10, *(((probe,) * 10,) if len(contenders) > 2 else ()))
+        rows = ((step,) * 10, *((probe,) * 10 for _ in contenders[1:]))
         figure(rows)
         return points.measure.Samples(rows, (1,) * len(rows))
 
@@ -348,6 +348,45 @@ def test_the_arithmetic_probe_is_paired_where_products_take_more_than_half_as_lo
     found = points.point(bench, CASE, "torch_cell", torch_cell, order=0)
     assert len(seen[0]) == 2
     assert found.roof_flop_per_s == ()
+
+
+def test_the_write_probe_is_paired_where_more_than_a_tenth_of_the_bytes_is_written(
+    bench, monkeypatch
+):
+    train = replace(CASE, phase="train")
+    written = cost.of(train).bytes_written
+    assert written > 0.1 * (cost.of(train).bytes_read + written)
+    seen = rounds_of(monkeypatch, (1.0, 1e-3))
+    found = points.point(bench, train, "torch_cell", torch_cell, order=0)
+    assert len(seen[0]) == 3
+    (rate,) = set(found.roof_write_bytes_per_s)
+    assert rate == pytest.approx(written / 1e-3, rel=0.05)
+    assert found.roof_flop_per_s == ()
+    bench.writes = {1: {1 << 20: 1.0}}  # what was surveyed counts no more
+    half = found.bytes["read"] / found.roof_bytes_per_s[0] + written / rate
+    assert doubts.fractions(found, 1e9) == pytest.approx([half / 1.0] * len(found.seconds))
+    seen = rounds_of(monkeypatch, (1.0, 1e-3))
+    found = points.point(bench, CASE, "torch_cell", torch_cell, order=0)
+    assert len(seen[0]) == 2
+    assert found.roof_write_bytes_per_s == ()
+
+
+def test_a_training_step_at_its_arithmetic_limit_is_held_against_all_three_probes(
+    bench, monkeypatch
+):
+    variant = matmul.Shape(8, 8, 8)
+    bench.arithmetic = {("float32", 1): (1e6, variant)}
+    scored = []
+    real = points.Pairing.fractions
+    monkeypatch.setattr(
+        points.Pairing, "fractions", lambda *a: scored.append(real(*a)) or scored[-1]
+    )
+    seen = rounds_of(monkeypatch, (1e3, 1e-3))
+    train = replace(CASE, phase="train")
+    found = points.point(bench, train, "torch_cell", torch_cell, order=0)
+    assert len(seen[0]) == 4
+    assert found.roof_flop_per_s == (variant.flops / 1e-3,) * 10
+    assert scored[-1] == pytest.approx(doubts.fractions(found, 0.0))
 
 
 @pytest.mark.parametrize(("dtype", "paired"), [("bfloat16", "float32"), ("float32", "float32")])

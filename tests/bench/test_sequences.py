@@ -79,9 +79,9 @@ def test_the_limits_of_two_stages_are_added_up():
 def test_what_a_round_scores_is_what_a_point_scores(bench, monkeypatch):
     """The figure that ends the rounds and the one formed of the record are the same."""
     scored = []
-    real = points.fractions
+    real = points.Pairing.fractions
     monkeypatch.setattr(
-        points, "fractions", lambda *a, **k: scored.append(real(*a, **k)) or scored[-1]
+        points.Pairing, "fractions", lambda *a: scored.append(real(*a)) or scored[-1]
     )
     bench.arithmetic = {("float32", 1): (1e6, matmul.Shape(8, 8, 8))}
     rounds_of(monkeypatch, (1e6, 1e-3))
