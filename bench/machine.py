@@ -9,6 +9,7 @@ import platform
 import subprocess
 import sys
 import warnings
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -221,15 +222,22 @@ def governor() -> str | None:
 
 def on_battery() -> bool:
     """Whether this machine has a battery and draws on it."""
-    battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
+    battery = _told("sensors_battery")
     return battery is not None and battery.power_plugged is False
 
 
 def hottest() -> tuple[float, float] | None:
     """The temperature of the sensor nearest to its limit, and that limit, in degrees Celsius; None where none tells."""
-    sensors = psutil.sensors_temperatures() if hasattr(psutil, "sensors_temperatures") else {}
+    sensors = _told("sensors_temperatures") or {}
     found = [(one.current, one.high) for each in sensors.values() for one in each if one.high]
     return max(found, key=lambda one: one[0] - one[1], default=None)
+
+
+def _told(name: str) -> Any:
+    """What psutil's function of that name tells; None where it is not there, or fails: containers often hide /sys."""
+    with suppress(Exception):  # no /sys/class/power_supply, and whatever else a system lets happen
+        return getattr(psutil, name)()
+    return None
 
 
 def swapped_bytes() -> int:

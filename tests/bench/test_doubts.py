@@ -295,6 +295,16 @@ def test_a_battery_that_is_drawn_on_is_told(monkeypatch, plugged, told):
     assert codes(doubts.of_battery(machine.on_battery())) == (["battery"] if told else [])
 
 
+@pytest.mark.parametrize("name", ["sensors_battery", "sensors_temperatures"])
+def test_a_system_without_a_folder_of_batteries_or_sensors_tells_nothing(monkeypatch, name):
+    def fails():
+        raise FileNotFoundError(2, "No such file or directory", "/sys/class/power_supply")
+
+    monkeypatch.setattr(machine.psutil, name, fails, raising=False)
+    assert not doubts.of_battery(machine.on_battery())
+    assert not doubts.of_heat(machine.hottest())
+
+
 def test_a_virtual_machine_is_told(monkeypatch):
     monkeypatch.setattr(machine, "_lscpu", lambda: {"Hypervisor vendor": "KVM"})
     (found,) = doubts.of_machine(machine.describe(), {}, None, None)
