@@ -298,7 +298,7 @@ class Run:
         return [
             *found,
             *doubts.of_load(self._load.cores_taken_by_others()),
-            *doubts.of_swap(machine.swapped_bytes() - self._swapped),
+            *doubts.of_swap(self._swapped, machine.swapped_bytes()),
         ]
 
 
