@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +93,18 @@ def _parser() -> argparse.ArgumentParser:
         return one
 
     verb("list", _list, "suites with their number of points, implementations, probes")
-    verb("machine", _machine, "what this machine is, as JSON, as a profile states it")
+    machine = verb("machine", _machine, "what this machine is, as JSON, as a profile states it")
+    machine.add_argument(
+        "--root",
+        type=Path,
+        metavar="DIR",
+        help="read DIR/proc and DIR/sys as if they were the machine's, and nothing else",
+    )
+    machine.add_argument(
+        "--cpus",
+        metavar="LIST",
+        help="processors that the process may use, as 0-1,4 (default: what the machine tells)",
+    )
     verb("doctor", _doctor, "what will spoil a measurement here, and what to do about it")
     roofs = verb("roofs", _roofs, "measure this machine's roofs and levels")
     roofs.add_argument("--seconds", type=float, default=5.0, help="for the read curve (default 5)")
@@ -179,10 +191,25 @@ def _list(_given: argparse.Namespace) -> int:
     return GOOD
 
 
-def _machine(_given: argparse.Namespace) -> int:
-    from bench import machine
+def _machine(given: argparse.Namespace) -> int:
+    from bench import doubts, machine
+    from bench.machine import cpuinfo, topology
+    from bench.machine.system import THIS, as_list, cpu_list
 
-    print(json.dumps(machine.describe(), indent=2))
+    of = THIS if given.root is None else machine.System(given.root)
+    if not any((of.root / name).is_dir() for name in ("proc", "sys")) and given.root is not None:
+        msg = f"--root {given.root}: it has no folder proc or sys: give one with copies of a machine's"
+        raise BadUsage(msg)
+    chosen = None if given.cpus is None else cpu_list(given.cpus)
+    if chosen is not None:
+        there = topology.online(of, cpuinfo.read(of))
+        if not chosen or (there and not chosen <= there):
+            of_those = f" of {as_list(there)}" if there else ""
+            msg = f"--cpus {given.cpus}: use processors{of_those}, as a list like 0-1,4"
+            raise BadUsage(msg)
+    described = machine.describe(given.root, chosen)
+    found = [asdict(doubt) for doubt in doubts.of_description(described)]
+    print(json.dumps({**described, "doubts": found}, indent=2))
     return GOOD
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
-from bench import doubts, lock, machine, nvml, points, quota, survey, threads
+from bench import doubts, lock, machine, nvml, points, survey, threads
 from bench.records import Doubt
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def examine() -> list[Doubt]:
     load, swapped = machine.Load(), machine.swapped_bytes()
     sleep(LOOK_SECONDS)
     busy = doubts.of_load(load.cores_taken_by_others())
-    swapping = doubts.of_swap(machine.swapped_bytes() - swapped)
+    swapping = doubts.of_swap(swapped, machine.swapped_bytes())
     pools = threads.start()
     arena = Arena(ARENA_BYTES, "cpu", 0)
     page_bytes = machine.page_bytes(arena.address)
@@ -46,8 +46,8 @@ def standing(
 ) -> list[Doubt]:
     """What is against this machine whatever is measured: the doctor's findings, and doubts of every run."""
     return [
-        *doubts.of_machine(described, environment, page_bytes, machine.governor()),
-        *doubts.of_quota(quota.cpus(), len(threads.cores())),
+        *doubts.of_machine(described, environment, page_bytes),
+        *doubts.of_quota(described["quota"], len(threads.cores())),
         *doubts.of_threads(threads.available(), pools.workers),
         *doubts.of_binding(threads.bound(), threads.available()),
         *doubts.of_battery(machine.on_battery()),

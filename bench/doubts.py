@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bench import stats
+from bench.machine.system import as_list, cpu_list
 from bench.records import Doubt
 
 if TYPE_CHECKING:
@@ -23,27 +24,62 @@ BUSY_CORES = 0.1
 HEAT = 5.0
 """Degrees Celsius below the limit."""
 
+FULL_SPEED = ("performance", "schedutil")
+"""Clock governors that let a busy core run as fast as it may."""
+
 SLACK = 1.25
 """A precision missed by less than this factor is not worth a line."""
 
 
-def of_machine(
-    machine: dict[str, Any],
-    environment: dict[str, Any],
-    page_bytes: int | None,
-    governor: str | None,
-) -> list[Doubt]:
-    """What is against this machine before anything is measured."""
+def of_description(machine: dict[str, Any]) -> list[Doubt]:
+    """What a machine's description alone holds against it."""
     found = []
-    if machine.get("virtualization"):
+    virtual, cpu = machine.get("virtualization"), machine.get("cpu") or {}
+    if virtual:
+        known = "whether this is a virtual machine is not told: if it is, neighbours share"
+        if virtual != "unknown":
+            known = f"this is a virtual machine ({virtual}): neighbours share"
         found.append(
             Doubt(
                 "virtual machine",
                 "run",
-                f"this is a virtual machine ({machine['virtualization']}): neighbours share its caches and memory",
+                f"{known} its caches and memory",
                 "compare fractions, not times; for publication measure on a machine of your own",
             )
         )
+    found += _of_kinds(cpu.get("kinds") or [], cpu_list(machine.get("cpus") or ""))
+    if cpu and not cpu.get("last_level_bytes"):
+        message = "the system tells no size of a cache: how large streamed weights must be follows the curve alone"
+        advice = "look up the processor's caches, and hold the curve's levels against them"
+        found.append(Doubt("caches unknown", "run", message, advice))
+    governors = [name for name in machine.get("governors") or () if name not in FULL_SPEED]
+    if governors:
+        message = f"the clock governor is {', '.join(governors)}"
+        found.append(
+            Doubt("clock governor", "run", message, "set it to performance while measuring")
+        )
+    return found
+
+
+def _of_kinds(kinds: list[dict[str, Any]], usable: frozenset[int]) -> list[Doubt]:
+    """Whether the processors that may be used are of several kinds: the slowest would keep all others waiting."""
+    mixed = [(kind, cpu_list(kind["cpus"]) & usable) for kind in kinds]
+    mixed = [(kind, cpus) for kind, cpus in mixed if cpus]
+    if len(mixed) < 2:
+        return []
+    named = ", ".join(f"{kind['cores']} {kind['name'] or 'unnamed'}" for kind, _ in mixed)
+    each = " or ".join(
+        f"`taskset -c {as_list(cpus)}` ({kind['name'] or 'unnamed'})" for kind, cpus in mixed
+    )
+    message = f"this processor has cores of {len(mixed)} kinds ({named}): a step that uses all waits for the slowest"
+    return [Doubt("kinds of cores", "run", message, f"measure on one kind: begin with {each}")]
+
+
+def of_machine(
+    machine: dict[str, Any], environment: dict[str, Any], page_bytes: int | None
+) -> list[Doubt]:
+    """What is against this machine before anything is measured."""
+    found = of_description(machine)
     if environment.get("thread_layer") == "workqueue":
         found.append(
             Doubt(
@@ -62,15 +98,6 @@ def of_machine(
                 "allow them: echo madvise > /sys/kernel/mm/transparent_hugepage/enabled",
             )
         )
-    if governor not in (None, "performance", "schedutil"):
-        found.append(
-            Doubt(
-                "clock governor",
-                "run",
-                f"the clock governor is {governor}",
-                "set it to performance while measuring",
-            )
-        )
     return found
 
 
@@ -82,7 +109,7 @@ def of_quota(granted: float | None, cores: int) -> list[Doubt]:
     return [Doubt("cpu quota", "run", message, "raise the quota, or take a machine of its own")]
 
 
-def of_battery(on_battery: bool) -> list[Doubt]:
+def of_battery(on_battery: bool | None) -> list[Doubt]:
     """Whether the machine draws on a battery."""
     if not on_battery:
         return []
@@ -109,11 +136,11 @@ def of_binding(bound: int | None, asked: int) -> list[Doubt]:
 
 
 def of_heat(hottest: tuple[float, float] | None) -> list[Doubt]:
-    """Whether a sensor shows nearly the temperature, in degrees Celsius, at which its processor slows down."""
+    """Whether a processor has nearly its critical temperature, in degrees Celsius."""
     if hottest is None or hottest[0] < hottest[1] - HEAT:
         return []
     message = (
-        f"a processor is at {hottest[0]:.0f} degrees Celsius, and slows down at {hottest[1]:.0f}"
+        f"a processor is at {hottest[0]:.0f} of {hottest[1]:.0f} degrees Celsius that it bears"
     )
     return [
         Doubt("hot", "run", message, "let it cool down, look after its fans, and measure again")
@@ -220,11 +247,11 @@ def of_load(cores: float | None) -> list[Doubt]:
     ]
 
 
-def of_swap(bytes_swapped: int) -> list[Doubt]:
-    """Whether memory was written to or read from swap space during the run."""
-    if not bytes_swapped:
+def of_swap(before: int | None, after: int | None) -> list[Doubt]:
+    """Whether bytes were written to or read from swap space between two readings of their number."""
+    if before is None or after is None or after <= before:
         return []
-    message = f"{bytes_swapped} bytes went through swap space during the run"
+    message = f"{after - before} bytes went through swap space during the run"
     return [Doubt("swap", "run", message, "free memory and measure again")]
 
 

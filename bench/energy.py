@@ -7,12 +7,13 @@ Read with stand-ins in tests; no machine at hand has let its counters be read.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import quota
+from bench.machine import system
 from kernels.contract import Unavailable
 
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ def of_gpu(gpu: Gpu | None) -> Meter:
 
 def of_cpu() -> Meter:
     """All packages of this machine. Raises Unavailable with the reason."""
-    packages = [path for path in sorted(quota.ROOT.glob(PACKAGES)) if path.name.count(":") == 1]
+    packages = [
+        system.THIS.root / path for path in system.THIS.found(PACKAGES) if path.name.count(":") == 1
+    ]
     if not packages:
         msg = "this system shows no energy counters (RAPL): a virtual machine, or no driver"
         raise Unavailable(msg)
@@ -81,15 +84,22 @@ def of_calls(
 ) -> float | None:
     """Joules of one call that takes so many seconds, from a block that lasts as long as the counters need.
 
-    `wait` comes back when all of a block's work is done. None without counters, or where they stood still.
+    `wait` comes back when all of a block's work is done. None without counters,
+    or where they stood still or could be read no more.
     """
     if meter is None:
         return None
     count = max(1, ceil(meter.least_seconds / seconds))
-    before = meter.read()
+    before = after = None
+    with suppress(OSError, ValueError):
+        before = meter.read()
     run(count)
     wait()
-    return meter.joules(before, meter.read()) / count or None
+    with suppress(OSError, ValueError):
+        after = meter.read()
+    if before is None or after is None:
+        return None
+    return meter.joules(before, after) / count or None
 
 
 def _microjoules(file: Path) -> int:

@@ -9,12 +9,9 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kernels.contract import Unavailable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 SLOWED = {
     0x04: "power cap",
@@ -81,7 +78,7 @@ class Gpu:
             except pynvml.NVMLError as error:
                 if name != names[-1]:
                     continue
-                there = self._read(pynvml.nvmlDeviceGetCount)
+                there = self._read("nvmlDeviceGetCount")
                 msg = (
                     f"NVML does not know the GPU that CUDA uses, of {there} that it knows: {error}"
                 )
@@ -92,18 +89,18 @@ class Gpu:
     def card(self) -> Card:
         """What it is."""
         n, handle = self._nvml, self._handle
-        bits = self._read(n.nvmlDeviceGetMemoryBusWidth, handle)
-        megahertz = self._read(n.nvmlDeviceGetMaxClockInfo, handle, n.NVML_CLOCK_MEM)
-        mig = self._read(n.nvmlDeviceGetMigMode, handle)
-        ecc = self._read(n.nvmlDeviceGetEccMode, handle)
-        memory = self._read(n.nvmlDeviceGetMemoryInfo, handle)
+        bits = self._read("nvmlDeviceGetMemoryBusWidth", handle)
+        megahertz = self._read("nvmlDeviceGetMaxClockInfo", handle, n.NVML_CLOCK_MEM)
+        mig = self._read("nvmlDeviceGetMigMode", handle)
+        ecc = self._read("nvmlDeviceGetEccMode", handle)
+        memory = self._read("nvmlDeviceGetMemoryInfo", handle)
         in_slices = True if self._is_slice else None if mig is None else bool(mig[0])
         known = (
             bits and megahertz and not in_slices
         )  # a slice has a share of the bus that NVML does not tell
         return Card(
-            name=_text(self._read(n.nvmlDeviceGetName, handle)),
-            driver=_text(self._read(n.nvmlSystemGetDriverVersion)),
+            name=_text(self._read("nvmlDeviceGetName", handle)),
+            driver=_text(self._read("nvmlSystemGetDriverVersion")),
             memory_bytes=None if memory is None else int(memory.total),
             memory_bus_bits=bits,
             memory_clock_hz=None if megahertz is None else megahertz * 1e6,
@@ -111,49 +108,43 @@ class Gpu:
             if known
             else None,
             ecc=None if ecc is None else bool(ecc[0]),
-            power_limit_w=_scaled(self._read(n.nvmlDeviceGetEnforcedPowerLimit, handle), 1e-3),
+            power_limit_w=_scaled(self._read("nvmlDeviceGetEnforcedPowerLimit", handle), 1e-3),
             mig=in_slices,
         )
 
     def throttle(self) -> tuple[str, ...]:
         """What holds its clock down now."""
-        n, handle = self._nvml, self._handle
-        asked = getattr(
-            n, "nvmlDeviceGetCurrentClocksEventReasons", None
-        )  # older drivers and libraries: as throttle
-        reasons = None if asked is None else self._read(asked, handle)
-        if reasons is None:
-            reasons = self._read(n.nvmlDeviceGetCurrentClocksThrottleReasons, handle)
+        handle = self._handle
+        reasons = self._read("nvmlDeviceGetCurrentClocksEventReasons", handle)
+        if reasons is None:  # older drivers and libraries: as throttle
+            reasons = self._read("nvmlDeviceGetCurrentClocksThrottleReasons", handle)
         return tuple(word for bit, word in SLOWED.items() if (reasons or 0) & bit)
 
     def energy_j(self) -> float | None:
         """What it has spent since the driver was loaded; None where it does not count."""
-        return _scaled(
-            self._read(self._nvml.nvmlDeviceGetTotalEnergyConsumption, self._handle), 1e-3
-        )
+        return _scaled(self._read("nvmlDeviceGetTotalEnergyConsumption", self._handle), 1e-3)
 
     def state(self) -> State:
         """How it is now."""
         n, handle = self._nvml, self._handle
         return State(
-            clock_hz=_scaled(self._read(n.nvmlDeviceGetClockInfo, handle, n.NVML_CLOCK_SM), 1e6),
+            clock_hz=_scaled(self._read("nvmlDeviceGetClockInfo", handle, n.NVML_CLOCK_SM), 1e6),
             memory_clock_hz=_scaled(
-                self._read(n.nvmlDeviceGetClockInfo, handle, n.NVML_CLOCK_MEM), 1e6
+                self._read("nvmlDeviceGetClockInfo", handle, n.NVML_CLOCK_MEM), 1e6
             ),
             temperature_c=_scaled(
-                self._read(n.nvmlDeviceGetTemperature, handle, n.NVML_TEMPERATURE_GPU), 1
+                self._read("nvmlDeviceGetTemperature", handle, n.NVML_TEMPERATURE_GPU), 1
             ),
-            power_w=_scaled(self._read(n.nvmlDeviceGetPowerUsage, handle), 1e-3),
+            power_w=_scaled(self._read("nvmlDeviceGetPowerUsage", handle), 1e-3),
             throttle=self.throttle(),
             energy_j=self.energy_j(),
         )
 
-    def _read(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """What it answers; None where this GPU or driver does not tell."""
-        try:
-            return function(*arguments)
-        except self._nvml.NVMLError:
-            return None
+    def _read(self, name: str, *arguments: Any) -> Any:
+        """What the function of that name answers; None where this library, driver or GPU does not tell."""
+        with suppress(Exception):
+            return getattr(self._nvml, name)(*arguments)
+        return None
 
 
 def processes_of_others() -> int:
@@ -195,7 +186,7 @@ def _full(uuid: str) -> list[str]:
 
 def _text(value: str | bytes | None) -> str | None:
     """Older libraries answer in bytes."""
-    return value.decode() if isinstance(value, bytes) else value
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
 def _scaled(value: float | None, by: float) -> float | None:

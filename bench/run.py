@@ -296,9 +296,7 @@ class Run:
         if "cuda" not in self._sides:
             found += _seen("the GPU", _cpu_only)
         found += _seen("what others do", lambda: doubts.of_load(self._load.cores_taken_by_others()))
-        found += _seen(
-            "swap space", lambda: doubts.of_swap(machine.swapped_bytes() - self._swapped)
-        )
+        found += _seen("swap space", lambda: doubts.of_swap(self._swapped, machine.swapped_bytes()))
         return found
 
 

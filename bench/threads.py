@@ -16,28 +16,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
-from bench import quota
+from bench.machine import cgroups, system, topology
+from bench.machine.telemetry import told
 from kernels.contract import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ORIGINAL_CORES: list[int] = (
-    sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-)
+_ORIGINAL_CORES: list[int] = list(system.THIS.allowed or ())
 
 
 def cores() -> list[int]:
     """One logical processor per physical core this process may use, then their siblings; empty where unknown."""
-    first: list[int] = []
-    siblings: list[int] = []
-    seen: set[str] = set()
-    for core in _ORIGINAL_CORES:
-        path = Path(f"/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list")
-        physical = path.read_text().strip() if path.exists() else str(core)
-        (siblings if physical in seen else first).append(core)
-        seen.add(physical)
-    return first + siblings
+    return topology.places(system.THIS)
 
 
 def available() -> int:
@@ -45,23 +36,14 @@ def available() -> int:
 
     At most a container's CPU quota, and at most what OMP_NUM_THREADS or NUMBA_NUM_THREADS ask for.
     """
-    physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1
-    limits = [_physical_cores() or physical, physical]
-    granted = quota.cpus()
+    mine = topology.physical_cores(system.THIS) or told(lambda: psutil.cpu_count(logical=False))
+    limits = [mine or os.cpu_count() or 1]
+    granted = cgroups.cpus(system.THIS)
     if granted:
         limits.append(int(granted))
     asked = (os.environ.get(name, "") for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"))
     limits += [int(text) for text in asked if text.isdigit() and int(text) > 0]
     return max(1, min(limits))
-
-
-def _physical_cores() -> int:
-    """Distinct cores among the logical processors this process may use; 0 where unknown."""
-    groups = set()
-    for core in _ORIGINAL_CORES:
-        path = Path(f"/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list")
-        groups.add(path.read_text().strip() if path.exists() else str(core))
-    return len(groups)
 
 
 def settle() -> None:
@@ -135,9 +117,9 @@ def start() -> Pools:
 
     region = call.prepare(numba.config.NUMBA_NUM_THREADS)
     torch.zeros(1 << 20).add_(1)
-    count = psutil.Process().num_threads()
+    count = told(lambda: psutil.Process().num_threads())
     region(1)
-    shared = psutil.Process().num_threads() == count
+    shared = count is not None and told(lambda: psutil.Process().num_threads()) == count
     workers = call.workers(numba.config.NUMBA_NUM_THREADS)
     if _ORIGINAL_CORES and "OMP_PLACES" in os.environ:
         os.sched_setaffinity(0, cores()[:1])
@@ -160,12 +142,15 @@ def bound() -> int | None:
     if not _ORIGINAL_CORES:
         return None
     alone = set()
-    for task in Path("/proc/self/task").iterdir():
+    tasks: list[Path] = []
+    with suppress(OSError):
+        tasks = list(Path("/proc/self/task").iterdir())
+    for task in tasks:
         with suppress(OSError):  # a thread that ended meanwhile
             allowed = os.sched_getaffinity(int(task.name))
             if len(allowed) == 1:
                 alone |= allowed
-    return len(alone)
+    return len(alone) if tasks else None
 
 
 @contextmanager

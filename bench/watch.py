@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from bench import machine, pulse, quota
-
-THROTTLE_FILES = "sys/devices/system/cpu/cpu[0-9]*/thermal_throttle/*_throttle_count"
+from bench import machine, pulse
+from bench.machine import cgroups, sensors, system
 
 
 class Watch:
@@ -32,14 +30,7 @@ class Watch:
 
 def throttled() -> dict[str, int]:
     """How often since the system started processors were slowed down: for heat or power, or at the end of a quota."""
-    counts = 0
-    for path in quota.ROOT.glob(THROTTLE_FILES):
-        counts += _number(path)
-    return {"heat": counts, "quota": quota.times_stopped()}
-
-
-def _number(path: Path) -> int:
-    try:
-        return int(path.read_text())
-    except (OSError, ValueError):
-        return 0
+    return {
+        "heat": sensors.times_slowed(system.THIS),
+        "quota": cgroups.times_stopped(system.THIS),
+    }

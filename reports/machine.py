@@ -22,6 +22,9 @@ def table(profile: Profile) -> Table:
         ("machine", _text(known.get("label"))),
         ("processor", _text(cpu.get("model"))),
         ("architecture", _text(cpu.get("architecture"))),
+        ("microarchitecture", _text(cpu.get("microarch"))),
+        ("family, model, stepping", _class(cpu)),
+        ("kinds of cores", "; ".join(_kind(one) for one in _list(cpu.get("kinds"))) or None),
         ("cores, threads", _joined(cpu.get("cores"), cpu.get("threads"))),
         ("instruction sets", _joined(*_list(cpu.get("isa")))),
         (
@@ -33,6 +36,10 @@ def table(profile: Profile) -> Table:
             size(known["memory_bytes"]) if isinstance(known.get("memory_bytes"), int) else None,
         ),
         ("NUMA nodes", _text(known.get("numa_nodes"))),
+        ("memory nodes without processors", _text(known.get("numa_memory_only") or None)),
+        ("processors that may be used", _text(known.get("cpus"))),
+        ("processors' time granted", _text(known.get("quota"))),
+        ("clock governors", _joined(*_list(known.get("governors")))),
         (
             "page size",
             size(known["page_bytes"]) if isinstance(known.get("page_bytes"), int) else None,
@@ -65,6 +72,16 @@ def _project(project: dict[str, Any]) -> str | None:
     if isinstance(commit, str):
         words.append(f"commit {commit[:12]}" + (" with changes" if project.get("dirty") else ""))
     return ", ".join(words)
+
+
+def _class(cpu: dict[str, Any]) -> str | None:
+    told = [cpu.get(name) for name in ("family", "model_number", "stepping")]
+    return ", ".join("?" if one is None else str(one) for one in told) if any(told) else None
+
+
+def _kind(one: object) -> str:
+    kind = _object(one)
+    return f"{kind.get('cores')} {kind.get('name') or 'unnamed'} (processors {kind.get('cpus')})"
 
 
 def _cache(one: object) -> str:

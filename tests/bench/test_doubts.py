@@ -27,11 +27,12 @@ from bench import (
     nvml,
     points,
     pulse,
-    quota,
     survey,
     threads,
     watch,
 )
+from bench.machine import cgroups
+from bench.machine import system as machine_system
 from bench.records import Point, Roof
 from bench.roofs import call, read
 from kernels.contract import Case
@@ -81,7 +82,7 @@ def neighbour():
 @pytest.fixture
 def system(tmp_path, monkeypatch):
     """A root folder with nothing in it but what a test writes there."""
-    monkeypatch.setattr(quota, "ROOT", tmp_path)
+    monkeypatch.setattr(machine_system, "THIS", machine_system.System(tmp_path))
 
     def write(path, text):
         file = tmp_path / path
@@ -111,13 +112,13 @@ def test_a_busy_neighbour_is_told_of_the_run(neighbour):  # noqa: ARG001
 def test_own_work_is_no_neighbour(monkeypatch):
     times = iter([10.0, 14.0])
     monkeypatch.setattr(
-        machine.psutil,
+        psutil,
         "cpu_times",
         lambda: SimpleNamespace(user=next(times), nice=0, system=0, irq=0, softirq=0, steal=0),
     )
     own = iter([1.0, 4.0])
     monkeypatch.setattr(
-        machine.psutil,
+        psutil,
         "Process",
         lambda: SimpleNamespace(cpu_times=lambda: SimpleNamespace(user=next(own), system=0)),
     )
@@ -157,7 +158,7 @@ def memory_group(path, names, most, used, idle):
 def test_the_least_memory_that_a_group_and_those_above_it_leave_counts(system, groups, files, left):
     for path, text in {"proc/self/cgroup": groups, **files}.items():
         system(path, text)
-    assert quota.memory_left() == left
+    assert cgroups.memory_left(machine_system.THIS) == left
     if left is not None:
         assert machine.memory_available() == left
 
@@ -193,7 +194,7 @@ def test_the_least_memory_that_a_group_and_those_above_it_leave_counts(system, g
 def test_the_least_quota_of_a_group_and_those_above_it_counts(system, files, granted):
     for path, text in files.items():
         system(path, text)
-    assert quota.cpus() == granted
+    assert cgroups.cpus(machine_system.THIS) == granted
     assert bool(doubts.of_quota(granted, 2)) == (granted is not None)
     if granted:
         assert threads.available() == 1
@@ -274,48 +275,67 @@ def test_small_pages_are_told_and_large_ones_are_not():
     size = machine.page_bytes(addressof(view))
     del view
     assert size == os.sysconf("SC_PAGE_SIZE")
-    assert codes(doubts.of_machine({}, {}, size, None)) == ["small pages"]
-    assert not doubts.of_machine({}, {}, HUGE_PAGE, None)
+    assert codes(doubts.of_machine({}, {}, size)) == ["small pages"]
+    assert not doubts.of_machine({}, {}, HUGE_PAGE)
 
 
 @pytest.mark.parametrize(("governor", "told"), [("powersave", True), ("performance", False)])
-def test_a_governor_that_saves_power_is_told(tmp_path, monkeypatch, governor, told):
-    (tmp_path / "scaling_governor").write_text(governor + "\n")
-    monkeypatch.setattr(machine, "GOVERNOR", tmp_path / "scaling_governor")
-    found = doubts.of_machine({}, {}, None, machine.governor())
+def test_a_governor_that_saves_power_is_told(system, governor, told):
+    assert not doubts.of_machine({"governors": machine.governors()}, {}, None)
+    system("sys/devices/system/cpu/online", "0-1\n")
+    system("sys/devices/system/cpu/cpu1/cpufreq/scaling_governor", governor + "\n")
+    found = doubts.of_machine({"governors": machine.governors()}, {}, None)
     assert codes(found) == (["clock governor"] if told else [])
-    monkeypatch.setattr(machine, "GOVERNOR", tmp_path / "none")
-    assert not doubts.of_machine({}, {}, None, machine.governor())
 
 
-@pytest.mark.parametrize(("plugged", "told"), [(False, True), (True, False), (None, False)])
-def test_a_battery_that_is_drawn_on_is_told(monkeypatch, plugged, told):
-    state = None if plugged is None else SimpleNamespace(power_plugged=plugged)
-    monkeypatch.setattr(machine.psutil, "sensors_battery", lambda: state, raising=False)
+@pytest.mark.parametrize(
+    ("status", "mains", "told"),
+    [("Discharging", 0, True), ("Discharging", 1, False), ("Charging", 1, False), (None, 0, False)],
+)
+def test_a_battery_that_is_drawn_on_is_told(system, status, mains, told):
+    system("sys/class/power_supply/AC/type", "Mains\n")
+    system("sys/class/power_supply/AC/online", f"{mains}\n")
+    system("sys/class/power_supply/mouse/type", "Battery\n")
+    system("sys/class/power_supply/mouse/scope", "Device\n")
+    system("sys/class/power_supply/mouse/status", "Discharging\n")
+    if status:
+        system("sys/class/power_supply/BAT0/type", "Battery\n")
+        system("sys/class/power_supply/BAT0/status", f"{status}\n")
     assert codes(doubts.of_battery(machine.on_battery())) == (["battery"] if told else [])
 
 
-def test_a_virtual_machine_is_told(monkeypatch):
-    monkeypatch.setattr(machine, "_lscpu", lambda: {"Hypervisor vendor": "KVM"})
-    (found,) = doubts.of_machine(machine.describe(), {}, None, None)
+@pytest.mark.parametrize("name", ["cpu_times", "swap_memory", "Process", "virtual_memory"])
+def test_what_psutil_cannot_read_is_none(monkeypatch, name):
+    def fails():
+        raise FileNotFoundError(2, "No such file or directory", "/proc/stat")
+
+    monkeypatch.setattr(psutil, name, fails)
+    load, swapped = machine.Load(), machine.swapped_bytes()
+    assert (load.cores_taken_by_others() is None) or name in ("swap_memory", "virtual_memory")
+    assert (swapped is None) == (name == "swap_memory")
+    assert not doubts.of_swap(swapped, None)
+    assert machine.memory_available() > 0
+
+
+def test_a_virtual_machine_is_told():
+    (found,) = doubts.of_machine({"virtualization": "KVM"}, {}, None)
     assert found.code == "virtual machine"
     assert "KVM" in found.message
-    monkeypatch.setattr(machine, "_lscpu", lambda: {"Model name": "a processor"})
-    assert not doubts.of_machine(machine.describe(), {}, None, None)
+    assert not doubts.of_machine({"virtualization": None}, {}, None)
 
 
 def test_swapping_is_told_with_its_bytes(monkeypatch):
     now = iter([(10, 20), (10, 4116)])
     monkeypatch.setattr(
-        machine.psutil,
+        psutil,
         "swap_memory",
         lambda: SimpleNamespace(**dict(zip(("sin", "sout"), next(now), strict=True))),
     )
     before = machine.swapped_bytes()
-    (found,) = doubts.of_swap(machine.swapped_bytes() - before)
+    (found,) = doubts.of_swap(before, machine.swapped_bytes())
     assert found.code == "swap"
     assert "4096 bytes" in found.message
-    assert not doubts.of_swap(0)
+    assert not doubts.of_swap(7, 7)
 
 
 def test_a_roof_that_slows_down_during_the_run_is_drift():
@@ -400,15 +420,51 @@ def test_threads_that_may_meet_on_a_core_are_told_and_a_runs_own_are_not(monkeyp
     assert not doubts.of_binding(None, 8)
 
 
-def test_a_sensor_near_its_limit_is_told_and_one_without_a_limit_is_not(monkeypatch):
-    def sensors(*readings):
-        told = {"chip": [SimpleNamespace(current=now, high=high) for now, high in readings]}
-        monkeypatch.setattr(psutil, "sensors_temperatures", lambda: told, raising=False)
-        return codes(doubts.of_heat(machine.hottest()))
+def sensor(system, number, driver, celsius, **limits):
+    folder = f"sys/class/hwmon/hwmon{number}"
+    system(f"{folder}/name", driver + "\n")
+    system(f"{folder}/temp1_input", f"{celsius * 1000}\n")
+    for limit, value in limits.items():
+        system(f"{folder}/temp1_{limit}", f"{value * 1000}\n")
 
-    assert sensors((60.0, 100.0), (88.0, 90.0)) == ["hot"]
-    assert sensors((60.0, 100.0), (200.0, None)) == []
-    assert sensors() == []
+
+@pytest.mark.parametrize(
+    ("driver", "celsius", "limits", "told"),
+    [
+        ("nct6775", 127, {"max": 0, "crit": 125}, False),
+        ("drivetemp", 56, {"max": 60, "crit": 60}, False),
+        ("nvme", 81, {"crit": 84}, False),
+        ("spd5118", 52, {"max": 55, "crit": 55}, False),
+        ("coretemp", 77, {"max": 80, "crit": 100}, False),
+        ("coretemp", 97, {"max": 80, "crit": 100}, True),
+        ("k10temp", 94, {"crit": 95}, True),
+        ("k10temp", 94, {"max": 70}, False),
+        ("cpu_thermal", 84, {"crit": 85}, True),
+        ("coretemp", 97, {"crit": 0}, False),
+    ],
+)
+def test_heat_is_a_processors_own_sensor_near_its_critical_limit(
+    system, driver, celsius, limits, told
+):
+    sensor(system, 0, driver, celsius, **limits)
+    sensor(system, 1, "coretemp", 40, crit=100)
+    assert codes(doubts.of_heat(machine.hottest())) == (["hot"] if told else [])
+
+
+def test_without_a_sensors_driver_a_processors_thermal_zone_is_read(system):
+    zones = {"x86_pkg_temp": ("critical", 96), "acpitz": ("critical", 120), "cpu1": ("passive", 10)}
+    for number, (kind, (trip, celsius)) in enumerate(zones.items()):
+        zone = f"sys/class/thermal/thermal_zone{number}"
+        system(f"{zone}/type", kind)
+        system(f"{zone}/temp", f"{celsius}000")
+        system(f"{zone}/trip_point_0_type", trip)
+        system(f"{zone}/trip_point_0_temp", "100000")
+    assert machine.hottest() == (96.0, 100.0)
+
+
+def test_a_system_without_sensors_or_batteries_is_neither_hot_nor_drawn_on(system):  # noqa: ARG001
+    assert machine.hottest() is None
+    assert machine.on_battery() is None
 
 
 @pytest.mark.parametrize("broken", ["raise ImportError", "x = undefined", "def nvmlInit(): 1 / 0"])
@@ -443,6 +499,4 @@ def test_the_doctor_names_another_measurement_and_says_what_to_do(monkeypatch):
     found = doctor.examine()
     assert found[0].message == "process 7 since then, into there measures on this machine"
     assert all(doubt.advice for doubt in found)
-    assert set(codes(found)) >= set(
-        codes(doubts.of_machine(machine.describe(), {}, None, machine.governor()))
-    )
+    assert set(codes(found)) >= set(codes(doubts.of_machine(machine.describe(), {}, None)))

@@ -7,14 +7,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench import energy, quota
+from bench import energy
+from bench.machine import system
 from kernels.contract import Unavailable
 
 
 @pytest.fixture
 def packages(tmp_path, monkeypatch):
     """Two packages, one with a core's own counter inside, and another interface's."""
-    monkeypatch.setattr(quota, "ROOT", tmp_path)
+    monkeypatch.setattr(system, "THIS", system.System(tmp_path))
     folder = tmp_path / "sys/class/powercap"
     for name, now in (("intel-rapl:0", 1_000_000), ("intel-rapl:1", 9_000_000)):
         (folder / name).mkdir(parents=True)
@@ -69,7 +70,7 @@ def test_a_counter_that_starts_again_is_followed(packages):
 
 
 def test_no_counters_are_a_reason(tmp_path, monkeypatch):
-    monkeypatch.setattr(quota, "ROOT", tmp_path)
+    monkeypatch.setattr(system, "THIS", system.System(tmp_path))
     with pytest.raises(Unavailable, match="no energy counters"):
         energy.of_cpu()
 

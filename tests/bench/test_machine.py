@@ -74,17 +74,6 @@ def test_no_cuda_is_a_reason_not_an_error():
     assert "\n" not in reason
 
 
-def test_the_last_level_is_the_outermost_with_all_its_instances(monkeypatch):
-    reported = [
-        {"level": 2, "type": "Unified", "size_bytes": 1 << 20, "instances": 96},
-        {"level": 3, "type": "Unified", "size_bytes": 32 << 20, "instances": 12},
-    ]
-    monkeypatch.setattr(machine, "_caches", lambda: reported)
-    assert machine.last_level_bytes() == 384 << 20
-    monkeypatch.setattr(machine, "_caches", list)
-    assert machine.last_level_bytes() is None
-
-
 @pytest.fixture
 def with_a_gpu(monkeypatch):
     """A machine with one H200, whose driver answers as told."""

@@ -1,0 +1,100 @@
+"""The CPU time and memory that control groups grant this process. Linux; elsewhere no limits are known.
+
+A limit may stand at any group from this process's own up to the root of what is visible here; the least counts. Version
+2 keeps all in one tree, version 1 has one for `cpu` and one for `memory`, or one for several together. In a container
+the group's own path is often not visible, and its root is the container's group.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.machine.system import integer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bench.machine.system import System
+
+NEW_MEMORY = ("memory.max", "memory.current", "inactive_file")
+OLD_MEMORY = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+"""Files of limit and use, and the line of `memory.stat` for what lies idle, in version 2 and in version 1."""
+PERIOD = 100_000
+"""Microseconds of a period where none is told: the kernel's own."""
+TREES = "sys/fs/cgroup"
+
+
+def cpus(system: System) -> float | None:
+    """Processors' worth of time, or None where there is no limit."""
+    found = []
+    for folder in _folders(system, "cpu"):
+        new = (system.text(folder / "cpu.max") or "").split()
+        if new:
+            limit, period = integer(new[0]), integer([*new, str(PERIOD)][1])
+        else:
+            limit = system.number(folder / "cpu.cfs_quota_us")
+            period = system.number(folder / "cpu.cfs_period_us")
+        if limit is not None and limit > 0 and period != 0:
+            found.append(limit / (period or PERIOD))
+    return min((one for one in found if one > 0), default=None)
+
+
+def times_stopped(system: System) -> int:
+    """How many periods of these groups ended early because their time was spent; 0 where nothing tells."""
+    return sum(
+        _stat(system, folder / "cpu.stat", "nr_throttled") or 0
+        for folder in _folders(system, "cpu")
+    )
+
+
+def memory_left(system: System) -> int | None:
+    """Bytes of memory until the nearest limit, or None where there is none. What files left in memory gives way."""
+    found = []
+    for folder in _folders(system, "memory"):
+        new = system.text(folder / "memory.max") is not None
+        limit, used, idle = NEW_MEMORY if new else OLD_MEMORY
+        most, taken = system.number(folder / limit), system.number(folder / used)
+        gives_way = _stat(system, folder / "memory.stat", idle)
+        if most is not None and taken is not None and gives_way is not None:
+            found.append(most - taken + gives_way)
+    return max(0, min(found)) if found else None
+
+
+def _stat(system: System, file: Path, name: str) -> int | None:
+    """A number by its name, from a file of lines of both."""
+    for line in (system.text(file) or "").splitlines():
+        words = line.split()
+        if len(words) == 2 and words[0] == name and words[1].isdecimal():
+            return int(words[1])
+    return None
+
+
+def _folders(system: System, controller: str) -> Iterator[Path]:
+    """This process's groups, and those above them, as far as they can be seen."""
+    lines = (system.text("proc/self/cgroup") or "0::/").splitlines()
+    for line in lines:
+        if line.count(":") < 2:
+            continue
+        _, controllers, path = line.split(":", 2)
+        if controllers and controller not in controllers.split(","):
+            continue
+        for tree in _trees(system, controller if controllers else None):
+            group = tree / path.lstrip("/")
+            while group != tree and tree in group.parents:
+                yield group
+                group = group.parent
+            yield tree
+
+
+def _trees(system: System, controller: str | None) -> list[Path]:
+    """Where a controller of version 1 is mounted, alone or with others, or version 2, beside others or alone.
+
+    A link of a controller's own name leads to the tree that it shares; where there is such a link, it is enough.
+    """
+    base = Path(TREES)
+    if controller is None:
+        unified = base / "unified"
+        return [unified if (system.root / unified).is_dir() else base]
+    shared = [path for path in system.found(f"{TREES}/*") if controller in path.name.split(",")]
+    return [path for path in shared if path.name == controller] or shared

@@ -1,0 +1,77 @@
+"""Which GPUs there are, by torch and NVML."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from bench import nvml
+from kernels.contract import Unavailable
+
+KIND_OF_GPU = ("name", "sm_count", "l2_bytes", "memory_bytes")
+"""What a GPU has in common with all of its kind, whatever its driver and limits."""
+
+
+def gpus() -> list[dict[str, Any]]:
+    """CUDA devices as torch sees them, with what NVML knows of them; empty where there are none."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return []
+    found = []
+    for index in range(torch.cuda.device_count()):
+        properties = torch.cuda.get_device_properties(index)
+        found.append(
+            {
+                "name": properties.name,
+                "sm_count": properties.multi_processor_count,
+                "l2_bytes": getattr(properties, "L2_cache_size", None),
+                "memory_bytes": properties.total_memory,
+                **_by_nvml(str(getattr(properties, "uuid", ""))),
+            }
+        )
+    return found
+
+
+BY_NVML = (
+    "driver",
+    "memory_bus_bits",
+    "memory_clock_hz",
+    "datasheet_bytes_per_s",
+    "ecc",
+    "power_limit_w",
+    "mig",
+)
+
+
+def _by_nvml(uuid: str) -> dict[str, Any]:
+    """What NVML knows of the GPU of that UUID; None each where it cannot be asked."""
+    try:
+        card = nvml.Gpu(uuid).card()
+    except Unavailable:
+        return dict.fromkeys(BY_NVML)
+    return {name: getattr(card, name) for name in BY_NVML}
+
+
+def no_cuda_reason() -> str | None:
+    """Why `--device cuda` cannot be measured here, or None."""
+    import torch
+
+    if torch.version.cuda is None and torch.version.hip is None:
+        return f"this PyTorch ({torch.__version__}) is built without CUDA"
+    with warnings.catch_warnings(record=True) as told:  # of a driver that is too old
+        warnings.simplefilter("always")
+        if torch.cuda.is_available():
+            return None
+    why = "; ".join(str(one.message).strip().split("\n", 1)[0] for one in told)
+    return f"PyTorch finds no CUDA device: {why or 'no GPU, or no driver for it'}"
+
+
+def gpu_by_nvml() -> nvml.Gpu | None:
+    """The GPU that CUDA names first, as NVML knows it; None where it cannot be asked."""
+    import torch
+
+    try:
+        return nvml.Gpu(str(getattr(torch.cuda.get_device_properties(0), "uuid", "")))
+    except Unavailable:
+        return None

@@ -1,0 +1,94 @@
+"""Which logical processors there are, which share a core, a socket or memory, and which a process may use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench.machine import cpuinfo
+from bench.machine.system import cpu_list
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bench.machine.cpuinfo import Info
+    from bench.machine.system import System
+
+CPU = "sys/devices/system/cpu"
+
+
+def online(system: System, info: Info) -> frozenset[int]:
+    """The processors that run; empty where neither /sys nor /proc tells."""
+    found = system.cpus(f"{CPU}/online")
+    if not found:
+        folders = system.found(f"{CPU}/cpu[0-9]*")
+        found = frozenset(int(path.name[3:]) for path in folders if path.name[3:].isdigit())
+    return found or frozenset(info.of_cpu)
+
+
+def usable(system: System, there: frozenset[int]) -> frozenset[int]:
+    """Those of the processors there that the process may use. All, where nothing tells of fewer."""
+    if system.allowed is not None:
+        allowed = frozenset(system.allowed)
+    else:
+        lines = (system.text("proc/self/status") or "").splitlines()
+        told = [line.split(":", 1)[1] for line in lines if line.startswith("Cpus_allowed_list:")]
+        allowed = cpu_list(told[0]) if told else frozenset()
+    if not there:
+        return allowed
+    return there & allowed or there
+
+
+def siblings(system: System, cpu: int) -> frozenset[int]:
+    """The logical processors of this one's core, itself among them; itself alone where nothing tells."""
+    folder = f"{CPU}/cpu{cpu}/topology"
+    names = ("thread_siblings_list", "core_cpus_list", "thread_siblings", "core_cpus")
+    return system.cpus(*(f"{folder}/{name}" for name in names)) | {cpu}
+
+
+def cores(system: System, info: Info, cpus: Iterable[int]) -> list[frozenset[int]]:
+    """The physical cores of these processors, by their first one; each with those of its processors that are among
+
+    these. Where /sys does not tell, sockets and cores as /proc/cpuinfo numbers them.
+    """
+    among = frozenset(cpus)
+    found: dict[object, set[int]] = {}
+    for cpu in sorted(among):
+        together = siblings(system, cpu)
+        numbered = info.of(cpu, "physical id"), info.of(cpu, "core id")
+        of = together if len(together) > 1 or None in numbered else numbered
+        found.setdefault(of, set()).add(cpu)
+    return [frozenset(each) for each in found.values()]
+
+
+def places(system: System) -> list[int]:
+    """One logical processor per physical core that this process may use, then their siblings; empty where unknown."""
+    info = cpuinfo.read(system)
+    grouped = [sorted(core) for core in cores(system, info, usable(system, online(system, info)))]
+    return [core[0] for core in grouped] + sorted(cpu for core in grouped for cpu in core[1:])
+
+
+def physical_cores(system: System) -> int:
+    """Physical cores that this process may use; 0 where unknown."""
+    info = cpuinfo.read(system)
+    return len(cores(system, info, usable(system, online(system, info))))
+
+
+def sockets(system: System, info: Info, cpus: Iterable[int]) -> int | None:
+    """How many packages; None where unknown. Arm kernels without ACPI number clusters of cores so, not packages."""
+    is_arm = info.any("CPU implementer") or info.any("CPU part")
+    if is_arm and system.text("sys/firmware/acpi/tables/PPTT") is None:
+        return None
+    told = {system.number(f"{CPU}/cpu{cpu}/topology/physical_package_id") for cpu in cpus}
+    known = {number for number in told if number is not None and number >= 0}
+    return len(known or {info.of(cpu, "physical id") for cpu in cpus} - {None}) or None
+
+
+def numa(system: System) -> tuple[int | None, int | None]:
+    """Memory nodes with processors, and those with none (a GPU's memory, or memory behind a bus); None if not told."""
+    with_cpus, told = 0, 0
+    for node in system.found("sys/devices/system/node/node[0-9]*"):
+        cpus = system.cpus(node / "cpulist", node / "cpumap")
+        tells = [name for name in ("cpulist", "cpumap") if (system.root / node / name).exists()]
+        told += bool(tells)
+        with_cpus += bool(cpus)
+    return (with_cpus, told - with_cpus) if with_cpus else (None, None)
