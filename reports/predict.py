@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from bench.stats import Estimate, median, quantile
 from reports import compare
 from reports.profiles import BadInput
-from reports.subject import interpolated
+from reports.roofs import interpolated
 from reports.verdict import OVERHEAD
 
 if TYPE_CHECKING:

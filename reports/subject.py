@@ -7,17 +7,13 @@ know which is which. What a source lacks is None or empty, never 0.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
-from math import exp, log
 from typing import TYPE_CHECKING
 
 from bench.stats import median
 from kernels.contract import ARITHMETIC
-from reports import roofline, roofs
+from reports import drawn, roofline, roofs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from bench.records import Profile
     from bench.stats import Estimate
     from reports.roofline import Row
@@ -57,6 +53,9 @@ class Entry:
     flops      FLOPs of the products that were computed; `recurrent` those of U alone
     t_bytes    what its bytes need at the roofs of its own machine; `t_flops` its products
     fraction   the larger of the two over the time
+    level      the level of its machine whose line it is drawn under; None where none is drawn
+    roof       the height of that line at its intensity, FLOP/s
+    projected  the shares of `read` and `flops` that come before a sequence's first step
     overhead   the cost of an empty call over the time
     joules     energy of a step; None where it was not counted
     """
@@ -75,6 +74,9 @@ class Entry:
     t_flops: float | None
     fraction: Estimate | None
     overhead: float | None
+    level: str | None = None
+    roof: float | None = None
+    projected: tuple[float, float] = (0.0, 0.0)
     joules: float | None = None
 
     @property
@@ -138,25 +140,14 @@ def of(profile: Profile, name: str) -> Subject:
         method=profile.method,
         machine=profile.machine.get("id"),
         entries=tuple(
-            made for row in roofline.rows(profile) if (made := _entry(row, everyone)) is not None
+            made
+            for row in roofline.rows(profile)
+            if (made := _entry(profile, row, everyone)) is not None
         ),
         roofs=roles,
         levels=tuple((level.name, level.bytes_per_s) for level in roofs.levels(profile, device)),
         facts=_facts(profile),
     )
-
-
-def interpolated(curve: Sequence[tuple[int, float]], working_set: int) -> float | None:
-    """The value at a working set, linear between neighbours in logarithms; the ends hold beyond them."""
-    if not curve:
-        return None
-    if working_set <= curve[0][0]:
-        return curve[0][1]
-    for (below, low), (above, high) in pairwise(curve):
-        if below <= working_set <= above:
-            part = log(working_set / below) / log(above / below)
-            return exp(log(low) + part * log(high / low))
-    return curve[-1][1]
 
 
 def _role(device: str, count: int, everyone: int | None) -> str:
@@ -166,11 +157,12 @@ def _role(device: str, count: int, everyone: int | None) -> str:
     return ALL if count == everyone else str(count)
 
 
-def _entry(row: Row, everyone: int | None) -> Entry | None:
+def _entry(profile: Profile, row: Row, everyone: int | None) -> Entry | None:
     """A good point; None where it does not tell what it computes or moves."""
     point, case = row.point, row.case
     if point.flops is None or point.bytes is None:
         return None
+    under = drawn.held(profile, row)
     return Entry(
         work=Work(
             cell=case.cell,
@@ -199,6 +191,9 @@ def _entry(row: Row, everyone: int | None) -> Entry | None:
         t_flops=row.t_flops.median if row.t_flops else None,
         fraction=row.fraction,
         overhead=row.overhead.median if row.overhead else None,
+        level=under.level if under else None,
+        roof=under.height(row.intensity) if under and row.intensity else None,
+        projected=point.projected,
         joules=point.joules,
     )
 

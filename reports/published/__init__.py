@@ -153,6 +153,7 @@ def _entry(result: Result, device: Device, phase: str, call_seconds: float) -> E
     cached = weights <= device.last_level_bytes
     t_bytes = None if cached else (read + written) / device.bytes_per_s
     fraction = None if t_bytes is None else max(t_bytes, t_flops) / seconds
+    line = device.bytes_per_s * recurrent / (read + written)
     return Entry(
         work=Work(
             cell=result.cell,
@@ -181,6 +182,8 @@ def _entry(result: Result, device: Device, phase: str, call_seconds: float) -> E
         t_flops=t_flops,
         fraction=Estimate(fraction, fraction, fraction) if fraction else None,
         overhead=None,
+        level=None if cached else device.memory,
+        roof=None if cached else min(line, device.flop_per_s),
     )
 
 

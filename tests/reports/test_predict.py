@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from reports import predict, published, subject
+from reports import predict, published, roofs, subject
 from tests.reports import synthetic
 from tests.reports.synthetic import MIB, READ, profile, roof
 
@@ -70,10 +70,10 @@ def test_a_step_that_the_call_bounds_is_marked():
 
 def test_the_curve_is_read_between_its_sizes_and_held_at_its_ends():
     curve = ((1024, 400.0), (4096, 100.0))
-    assert subject.interpolated(curve, 2048) == pytest.approx(200.0)
-    assert subject.interpolated(curve, 1) == 400.0
-    assert subject.interpolated(curve, 1 << 40) == 100.0
-    assert subject.interpolated((), 1) is None
+    assert roofs.interpolated(curve, 2048) == pytest.approx(200.0)
+    assert roofs.interpolated(curve, 1) == 400.0
+    assert roofs.interpolated(curve, 1 << 40) == 100.0
+    assert roofs.interpolated((), 1) is None
 
 
 def test_a_published_machine_is_predicted_in_its_own_work():

@@ -122,7 +122,8 @@ def test_the_read_curve_keeps_the_best_variant_of_each_size():
 
 def test_a_ridge_is_arithmetic_over_bandwidth():
     found = {
-        (r.level, r.dtype): r.flop_per_byte for r in roofs.ridges(profile(), "cpu", ["float32"])
+        (r.level, r.dtype): r.flop_per_byte
+        for r in roofs.ridges(synthetic.levels(), {"float32": 180e9})
     }
     assert found["DRAM", "float32"] == pytest.approx(180 / 52)
     assert found["L1", "float32"] == pytest.approx(180 / 330)
