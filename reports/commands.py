@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from reports import compare, compare_tables, gate, headline, profiles, published, subject
+from reports import (
+    compare,
+    compare_tables,
+    gate,
+    headline,
+    methods,
+    profiles,
+    published,
+    subject,
+)
 from reports.profiles import BadInput
 from reports.terminal import say, show
 
@@ -74,6 +83,8 @@ def run_predict(argument: str, on: str, out: Path | None) -> int:
         console,
         "A step keeps its share of the roof; predicted is what the other's roofs allow over it.",
     )
+    for line in methods.apart((found.source, found.target)):
+        say(console, line)
     for one in (found.source, found.target):
         for remark in one.remarks:
             say(console, remark)

@@ -7,7 +7,7 @@ import io
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from reports import ratios
+from reports import methods, ratios
 from reports.compare import LETTERS, LIMITS
 from reports.points_csv import field
 from reports.tables import Cell, Table, count, scaled
@@ -78,6 +78,7 @@ def notes(comparison: Comparison) -> list[str]:
         found.append(
             "A published forward pass is held against a step; its training mode keeps more."
         )
+    found += methods.apart(subjects)
     found += [remark for one in subjects for remark in one.remarks]
     return list(dict.fromkeys(found))
 

@@ -217,6 +217,7 @@ def _facts(profile: Profile) -> dict[str, str]:
         "system": machine.get("kernel"),
         "virtualisation": machine.get("virtualization"),
         "measured": profile.created,
+        "method": profile.method,
         "suite": profile.suite,
         "settings": _pairs(profile.settings),
         "rnn-roofline": project.get("version"),

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from bench import records
 from bench.records import Doubt, Level, Point
-from reports import doubts
+from reports import doubts, methods, roofs
 from tests.reports import synthetic
 from tests.reports.synthetic import KIB, MIB, profile
 
@@ -109,6 +110,25 @@ def test_a_curve_that_ends_as_fast_as_a_cache_may_not_have_reached_memory(rates,
     plateaus = zip([*named, ("DRAM", None)], rates, strict=True)
     made = profile(levels=tuple(Level("cpu", *at, rate) for at, rate in plateaus))
     assert codes(made) == (["memory unsure"] if doubted else [])
+
+
+def test_a_curve_that_did_not_come_to_its_end_is_doubted_once():
+    said = Doubt("memory not reached", "run", "it still fell", "free memory")
+    plateaus = (Level("cpu", "L1", 64 * KIB, 2e11), Level("cpu", "largest set", 512 * MIB, 1.9e11))
+    made = profile(levels=plateaus, doubts=(said,))
+    assert codes(made) == ["memory not reached"]
+    assert (
+        roofs.level_by_size(made, replace(synthetic.point(), working_set_bytes=1024 * MIB))
+        == (plateaus[1])
+    )
+
+
+def test_a_profile_of_an_older_method_is_doubted_with_what_changed_since(monkeypatch):
+    monkeypatch.setattr(records, "METHOD", 2)
+    (doubt,) = doubts.of(profile(method=1))
+    assert (doubt.code, doubt.about) == ("older method", "run")
+    assert all(change in doubt.message for change in methods.changed(1, 2))
+    assert codes(profile(method=2)) == []
 
 
 def test_a_point_beside_a_roof_of_another_level_is_doubted():
