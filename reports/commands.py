@@ -81,7 +81,8 @@ def run_predict(argument: str, on: str, out: Path | None) -> int:
     show(console, title, compare_tables.prediction_table(found))
     say(
         console,
-        "A step keeps its share of the roof; predicted is what the other's roofs allow over it.",
+        "A step keeps its factor over the roofs' limit; the call costs what it costs there. Roofs are as beside the "
+        "steps there, not the best; intervals hold how they moved, and by how much known predictions went wrong.",
     )
     for line in methods.apart((found.source, found.target)):
         say(console, line)
@@ -94,7 +95,9 @@ def run_predict(argument: str, on: str, out: Path | None) -> int:
         middle, most = (f"{100 * value:.0f} %" for value in found.errors)
         known = sum(row.error is not None for row in found.rows)
         say(
-            console, f"Error over {known} steps known on both: median {middle}, nine in ten {most}."
+            console,
+            f"Error over {known} steps known on both: median {middle}, nine in ten {most}; the interval holds "
+            f"{found.covered} of them.",
         )
     if out is not None:
         with whole.draft(out, last="predict.csv") as folder:

@@ -113,13 +113,29 @@ def arithmetic_roof(
     profile: Profile, device: str, threads: int, dtype: str, activations: str | None = None
 ) -> float | None:
     """The best matrix product (FLOP/s) over every dtype that weights and activations widen to exactly."""
-    exact = ARITHMETIC.get((dtype, activations or ACTIVATIONS.get(dtype, dtype)), (dtype,))
-    found = [
-        best(roof)
-        for roof in _measured(profile, device, "matmul")
-        if roof.dtype in exact and (roof.threads or 0) == threads
-    ]
+    found = [best(roof) for roof in _products(profile, device, threads, dtype, activations)]
     return max((value for value in found if value is not None), default=None)
+
+
+def typical_product(
+    profile: Profile, device: str, threads: int, dtype: str, activations: str
+) -> float | None:
+    """As `arithmetic_roof`, but the median of the best shape, over all that was sampled of it."""
+    by_shape: dict[tuple[str | None, str], list[float]] = {}
+    for roof in _products(profile, device, threads, dtype, activations):
+        by_shape.setdefault((roof.dtype, roof.implementation), []).extend(roof.samples)
+    return max((median(samples) for samples in by_shape.values() if samples), default=None)
+
+
+def call(profile: Profile, device: str, threads: int) -> float | None:
+    """The machine's emptiest call in seconds, the median."""
+    samples = [
+        sample
+        for roof in _measured(profile, device, "call")
+        if (roof.threads or 0) == threads
+        for sample in roof.samples
+    ]
+    return median(samples) if samples else None
 
 
 @remembered
@@ -183,7 +199,19 @@ def _swept(profile: Profile, device: str, kind: str) -> list[Roof]:
         for records in groups
         for roof in records
         if 2 * len({one.implementation for one in records})
-        >= most[roof.threads, roof.working_set_bytes]
+        > most[roof.threads, roof.working_set_bytes]
+    ]
+
+
+def _products(
+    profile: Profile, device: str, threads: int, dtype: str, activations: str | None
+) -> list[Roof]:
+    """The matrix products in every dtype that weights and activations widen to exactly."""
+    exact = ARITHMETIC.get((dtype, activations or ACTIVATIONS.get(dtype, dtype)), (dtype,))
+    return [
+        roof
+        for roof in _measured(profile, device, "matmul")
+        if roof.dtype in exact and (roof.threads or 0) == threads
     ]
 
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.stats import median
-from kernels.contract import ARITHMETIC
-from reports import drawn, roofline, roofs
+from reports import drawn, limits, roofline, roofs
 
 if TYPE_CHECKING:
     from bench.records import Profile
     from bench.stats import Estimate
+    from reports.limits import Roofs
     from reports.roofline import Row
 
 ALL = "all"
@@ -86,19 +86,6 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Roofs:
-    """Limits at one thread count: read and write bandwidth (byte/s) over the working set, ascending; FLOP/s by dtype
-    of weights and activations.
-
-    A curve of one point holds for every working set.
-    """
-
-    read: tuple[tuple[int, float], ...]
-    write: tuple[tuple[int, float], ...]
-    peaks: dict[tuple[str, str], float]
-
-
-@dataclass(frozen=True, slots=True)
 class Subject:
     """One side of a comparison: a machine in one run, or as published.
 
@@ -131,7 +118,7 @@ def of(profile: Profile, name: str) -> Subject:
     threads = profile.environment.get("threads")
     everyone = threads if isinstance(threads, int) else None
     setups = sorted({(point.case.device, point.case.threads) for point in profile.points})
-    roles = {_role(*setup, everyone): _roofs(profile, *setup) for setup in setups}
+    roles = {_role(*setup, everyone): limits.of(profile, *setup) for setup in setups}
     device = setups[0][0] if setups else "cpu"
     return Subject(
         name=name,
@@ -195,15 +182,6 @@ def _entry(profile: Profile, row: Row, everyone: int | None) -> Entry | None:
         roof=under.height(row.intensity) if under and row.intensity else None,
         projected=point.projected,
         joules=point.joules,
-    )
-
-
-def _roofs(profile: Profile, device: str, threads: int) -> Roofs:
-    found = {pair: roofs.arithmetic_roof(profile, device, threads, *pair) for pair in ARITHMETIC}
-    return Roofs(
-        read=tuple(roofs.read_curve(profile, device).get(threads, ())),
-        write=tuple(roofs.read_curve(profile, device, "write").get(threads, ())),
-        peaks={pair: peak for pair, peak in found.items() if peak is not None},
     )
 
 

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.stats import Estimate
+from reports.limits import Roofs
 from reports.profiles import BadInput
-from reports.subject import ALL, Entry, Roofs, Subject, Work
+from reports.subject import ALL, Entry, Subject, Work
 
 HERE = Path(__file__).resolve().parent
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
@@ -96,10 +97,13 @@ def find(name: str, folder: Path = HERE) -> Subject | None:
 
 def subject(one: PublishedSet, device: Device) -> Subject:
     """A published machine as one side of a comparison: its datasheet for roofs, its results for points."""
+    peaks = {(name, name): device.flop_per_s for name in ELEMENT_BYTES}
     limits = Roofs(
         read=((1, device.bytes_per_s),),
         write=((1, device.bytes_per_s),),
-        peaks={(name, name): device.flop_per_s for name in ELEMENT_BYTES},
+        memory=device.bytes_per_s,
+        peaks=peaks,
+        products=peaks,
     )
     own = [result for result in one.results if result.device == device.name]
     remarks = [
