@@ -54,6 +54,7 @@ def run_compare(arguments: Sequence[str], out: Path | None, percent: float | Non
     console = _console()
     for line in compare_tables.names(found):
         say(console, line)
+    show(console, "Machines", compare_tables.machine_table(found))
     show(console, "Ratios", compare_tables.ratio_table(found))
     for title, table in (
         ("Ranking per cell", compare_tables.ranking_table(found)),

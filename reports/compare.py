@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from bench.stats import Estimate
 from reports import ratios
 from reports.profiles import BadInput
-from reports.subject import ALL
+from reports.subject import ALL, told_apart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,6 +97,7 @@ class Comparison:
 def compare(subjects: Sequence[Subject]) -> Comparison:
     """Hold every subject against the first. Raises BadInput where that is no comparison."""
     refuse(subjects)
+    subjects = told_apart(subjects)
     first = subjects[0]
     rows: list[Row] = []
     overall = []

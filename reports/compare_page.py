@@ -27,7 +27,15 @@ def document(comparison: Comparison, command: str, pictured: bool) -> Document:
     differing = compare_tables.differing_table(comparison)
     picture = Picture(plot_compare.NAME, "Rooflines", CAPTION)
     parts: list[tuple[str, str, tuple[Block, ...]]] = [
-        ("machines", "What is compared", (Items(tuple(compare_tables.names(comparison))),)),
+        (
+            "machines",
+            "What is compared",
+            (
+                Items(tuple(compare_tables.names(comparison))),
+                Listing("Machines", compare_tables.machine_table(comparison)),
+                Paragraph(compare_tables.CYCLES),
+            ),
+        ),
         ("notes", "How to read it", (Items(tuple(compare_tables.notes(comparison))),)),
         ("ranking", "Ranking per cell", (Listing("Ranking", ranking),) if ranking.rows else ()),
         ("pictures", "Rooflines", (picture,) if pictured else ()),

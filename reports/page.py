@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from reports import (
     claim_table,
+    cycles,
     deepbench_table,
     doubts,
     experiment_tables,
@@ -56,7 +57,7 @@ CAPTIONS = {
         dot, which has the same balance, lies at the point’s fraction of it, which the roofs beside it allow: the line
         between them is the gap. Above the diagonal bytes take longer, below it FLOPs. A dashed box ends at an
         implementation’s floor: a dot within it is work that takes less than its own call. Points are medians with no
-        interval drawn.""",
+        interval drawn; a roof that was not sampled beside them is best-of-N.""",
     ),
     "time_against_batch": (
         "Step time against batch",
@@ -124,6 +125,9 @@ fetches U at every step, at the bandwidth of memory and at the roof sampled besi
 in: it may go past both, which is no contradiction, because it does not move these bytes. An implementation declares
 this; of a library it is the least that it must read."""
 
+ROOFS = """The roofs of all threads together, best of their samples, and what a thread has of them in a cycle, by the
+median clock beside the points."""
+
 LINEAR = """The linear part of a step, its products with the weights, was measured alone; its share of the whole
 step’s time is formed from time x paired roof. A share above 100 % means that the part alone runs slower than
 within the step."""
@@ -160,7 +164,7 @@ def document(
                 Paragraph("The same in SI units, with every figure behind it: points.csv."),
             ),
         ),
-        Section("machine", "The machine", (Listing("Machine", machine.table(profile)),)),
+        _machine(profile),
         Section(
             "method",
             f"The method, version {profile.method}",
@@ -280,6 +284,14 @@ def _claims(profile: Profile) -> Section:
         Listing("Figures of the claims", claim_table.figures(profile)),
     )
     return Section("claims", "Claims about the hardware", blocks if found.rows else ())
+
+
+def _machine(profile: Profile) -> Section:
+    roofs = cycles.table(profile)
+    blocks: tuple[Block, ...] = (Listing("Machine", machine.table(profile)),)
+    if roofs.rows:
+        blocks = (*blocks, Paragraph(ROOFS), Listing("Roofs", roofs))
+    return Section("machine", "The machine", blocks)
 
 
 def _linear(profile: Profile) -> Section:

@@ -22,6 +22,7 @@ from reports import compare
 from reports import limits as limits_of
 from reports.limits import call_of, limit
 from reports.profiles import BadInput
+from reports.subject import told_apart
 from reports.verdict import OVERHEAD
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class Predictions:
 def predict(source: Subject, target: Subject) -> Predictions:
     """Step times of `source`'s cases on `target`'s roofs. Raises BadInput where none can be predicted."""
     compare.refuse((source, target))
+    source, target = told_apart((source, target))
     met: dict[int, list[Entry]] = {}
     for entry, other in compare.matched(source, target):
         met.setdefault(id(entry), []).append(other)

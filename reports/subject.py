@@ -6,17 +6,23 @@ know which is which. What a source lacks is None or empty, never 0.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bench.stats import median
-from reports import drawn, limits, roofline, roofs
+from reports import cycles, drawn, limits, roofline, roofs
+from reports import machine as about
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bench.records import Profile
     from bench.stats import Estimate
     from reports.limits import Roofs
     from reports.roofline import Row
+
+KIND, NUMBERS = "microarchitecture", "family, model, stepping"
+"""The facts that tell the class of a processor."""
 
 ALL = "all"
 """Threads of a step that uses every one its run had: on another machine it is met by one that does the same there."""
@@ -93,6 +99,7 @@ class Subject:
     roofs    by `all`, a number of threads, or a device that is no CPU
     levels   (name, byte/s) to draw, the fastest first
     facts    what may differ between two runs, in words
+    threads  all that its run had; `clock_hz` as measured beside its points
     remarks  what a reader has to know of the source
     """
 
@@ -106,6 +113,8 @@ class Subject:
     levels: tuple[tuple[str, float], ...]
     facts: dict[str, str]
     remarks: tuple[str, ...] = ()
+    threads: int | None = None
+    clock_hz: float | None = None
 
     @property
     def measured(self) -> bool:
@@ -134,7 +143,22 @@ def of(profile: Profile, name: str) -> Subject:
         roofs=roles,
         levels=tuple((level.name, level.bytes_per_s) for level in roofs.levels(profile, device)),
         facts=_facts(profile),
+        threads=everyone,
+        clock_hz=cycles.clock(profile),
     )
+
+
+def told_apart(subjects: Sequence[Subject]) -> list[Subject]:
+    """The same, unlike machines of one name called by their microarchitecture too, or where that is one by their id."""
+    found = []
+    for one in subjects:
+        alike = {other.machine: other for other in subjects if other.name == one.name}
+        kinds = {other.facts.get(KIND) for other in alike.values()}
+        mark = (
+            one.facts.get(KIND) if len(kinds) == len(alike) else f"machine {str(one.machine)[:8]}"
+        )
+        found.append(replace(one, name=f"{one.name} ({mark})") if len(alike) > 1 else one)
+    return found
 
 
 def _role(device: str, count: int, everyone: int | None) -> str:
@@ -187,11 +211,15 @@ def _entry(profile: Profile, row: Row, everyone: int | None) -> Entry | None:
 
 def _facts(profile: Profile) -> dict[str, str]:
     """What two runs may differ in, each as one line."""
+    cpu = profile.machine.get("cpu")
     environment, project, machine = profile.environment, profile.project, profile.machine
     pages = sorted({point.page_bytes for point in profile.points if point.page_bytes})
     known: dict[str, object] = {
         "machine": machine.get("label"),
         "machine id": machine.get("id"),
+        "processor": cpu.get("model") if isinstance(cpu, dict) else None,
+        NUMBERS: about.numbers(profile),
+        KIND: about.microarchitecture(profile),
         "system": machine.get("kernel"),
         "virtualisation": machine.get("virtualization"),
         "measured": profile.created,
