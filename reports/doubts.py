@@ -90,8 +90,8 @@ def _incomplete(profile: Profile) -> list[Doubt]:
     found += [
         Doubt(
             "skipped",
-            keys[0] if len(keys) == 1 else f"{len(keys)} points",
-            f"{reason} ({', '.join(keys)})" if len(keys) > 1 else reason,
+            BETWEEN.join(keys),
+            reason,
             "nothing is known of these cases; no series passes over them",
         )
         for reason, keys in skipped.items()
@@ -108,7 +108,7 @@ def _unheld(profile: Profile) -> list[Doubt]:
     return [
         Doubt(
             "no verdict",
-            keys[0] if len(keys) == 1 else f"{len(keys)} points",
+            BETWEEN.join(keys),
             reason,
             "measure the whole suite in one run",
         )

@@ -327,7 +327,7 @@ function bandwidth(view) {
   const names = setup.curves.map((curve) => plain(curve.name)).filter((name) => !name.startsWith("read"));
   return {
     traces: [moved, ...curves, ...marks(view, at, { joined: false })], notes, head: 42,
-    key: ["plain line: read roof, dashed at fewer threads", "pale bar: where it stood beside the points", ...names.map((name) => `${glyphOfCurve(name)} ${name}`)].join("\u2003"),
+    key: ["plain line: read roof, dashed at fewer threads", "pale bar: that roof beside the points", ...names.map((name) => `${glyphOfCurve(name)} ${name}`)].join("\u2003"),
     layout: {
       shapes,
       xaxis: axis(view, "working set, all threads together", {

@@ -63,7 +63,7 @@ def _moved(ax: Axes, profile: Profile, device: str, workers: list[int]) -> list[
             if count == threads
         }
         ends = [((x, low / 1e9), (x, high / 1e9)) for x, (low, high) in bands.items()]
-        label = "" if index else "beside the points"
+        label = "" if index else "read roof beside the points"
         look: dict[str, Any] = {"color": PALETTE[index % len(PALETTE)], "alpha": PALE}
         marks.segments(ax, ends, linewidth=3.2, zorder=2, label=label or None, **look)
         rates += [rate for band in bands.values() for rate in band]
