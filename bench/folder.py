@@ -102,6 +102,7 @@ def _versions(profile: Profile) -> dict[str, Any]:
     return {
         "rnn-roofline": project.get("version"),
         "commit": project.get("commit"),
+        "method": profile.method,
         "Python": environment.get("python"),
         **(packages if isinstance(packages, dict) else {}),
         "threads": environment.get("threads"),

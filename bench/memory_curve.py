@@ -26,7 +26,7 @@ class Found(NamedTuple):
     """What the curve of all threads says.
 
     `last_cache` is up to where weights may lie in a cache, `span` what streamed weights span at least, `still_falls`
-    whether the curve was not flat at its end (then the span is as far as the curve goes in any case); `nearly_flat` the least size that is nearly as slow as the `largest`.
+    whether the curve was not flat at its end; `nearly_flat` the least size that is nearly as slow as the `largest`.
     """
 
     levels: tuple[Level, ...]

@@ -329,8 +329,10 @@ def from_dict(data: object, where: str) -> Profile:
         msg = f"{where}: no profile of this suite: it has no `schema`"
         raise BadProfile(msg)
     data = _migrated(data, where)
-    if data.get("method") != METHOD:
-        msg = f"{where}: method {data.get('method')!r} is not {METHOD}: profiles of different methods are not compared"
+    method = data.get("method")
+    if not isinstance(method, int) or isinstance(method, bool) or not 1 <= method <= METHOD:
+        mend = "update this version" if isinstance(method, int) and method > METHOD else "give one"
+        msg = f"{where}: method {reader.one_line(repr(method))} is none of 1 to {METHOD}: {mend}"
         raise BadProfile(msg)
     for name in ("roofs", "levels", "points", "doubts"):
         found = data.get(name)

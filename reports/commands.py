@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from reports import compare, compare_tables, gate, headline, profiles, published, subject
+from reports import (
+    compare,
+    compare_tables,
+    gate,
+    headline,
+    methods,
+    profiles,
+    published,
+    subject,
+)
 from reports.profiles import BadInput
 from reports.terminal import say, show
 
@@ -45,6 +54,7 @@ def run_compare(arguments: Sequence[str], out: Path | None, percent: float | Non
     console = _console()
     for line in compare_tables.names(found):
         say(console, line)
+    show(console, "Machines", compare_tables.machine_table(found))
     show(console, "Ratios", compare_tables.ratio_table(found))
     for title, table in (
         ("Ranking per cell", compare_tables.ranking_table(found)),
@@ -72,8 +82,11 @@ def run_predict(argument: str, on: str, out: Path | None) -> int:
     show(console, title, compare_tables.prediction_table(found))
     say(
         console,
-        "A step keeps its share of the roof; predicted is what the other's roofs allow over it.",
+        "A step keeps its factor over the roofs' limit; the call costs what it costs there. Roofs are as beside the "
+        "steps there, not the best; intervals hold how they moved, and by how much known predictions went wrong.",
     )
+    for line in methods.apart((found.source, found.target)):
+        say(console, line)
     for one in (found.source, found.target):
         for remark in one.remarks:
             say(console, remark)
@@ -83,7 +96,9 @@ def run_predict(argument: str, on: str, out: Path | None) -> int:
         middle, most = (f"{100 * value:.0f} %" for value in found.errors)
         known = sum(row.error is not None for row in found.rows)
         say(
-            console, f"Error over {known} steps known on both: median {middle}, nine in ten {most}."
+            console,
+            f"Error over {known} steps known on both: median {middle}, nine in ten {most}; the interval holds "
+            f"{found.covered} of them.",
         )
     if out is not None:
         with whole.draft(out, last="predict.csv") as folder:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from bench.stats import Estimate
 from reports import ratios
 from reports.profiles import BadInput
-from reports.subject import ALL
+from reports.subject import ALL, told_apart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,6 +97,7 @@ class Comparison:
 def compare(subjects: Sequence[Subject]) -> Comparison:
     """Hold every subject against the first. Raises BadInput where that is no comparison."""
     refuse(subjects)
+    subjects = told_apart(subjects)
     first = subjects[0]
     rows: list[Row] = []
     overall = []
@@ -116,7 +117,7 @@ def compare(subjects: Sequence[Subject]) -> Comparison:
 
 
 def refuse(subjects: Sequence[Subject]) -> None:
-    """Raise BadInput for too few or many, for one run given twice, and for measured profiles of unlike method."""
+    """Raise BadInput for too few or many, for one run given twice, and for measured profiles of unlike schema."""
     if not LEAST <= len(subjects) <= MOST:
         msg = f"{len(subjects)} profiles: give {LEAST} to {MOST}"
         raise BadInput(msg)
@@ -125,12 +126,8 @@ def refuse(subjects: Sequence[Subject]) -> None:
             if _twice(one, other):
                 msg = f"{one.name}: the same run is given twice: name another profile"
                 raise BadInput(msg)
-            mine, its = (one.schema, one.method), (other.schema, other.method)
-            if one.measured and other.measured and mine != its:
-                msg = (
-                    f"{other.name} has {its[0]}, method {its[1]}, and {one.name} {mine[0]}, method {mine[1]}: "
-                    "measure both with one version"
-                )
+            if one.measured and other.measured and one.schema != other.schema:
+                msg = f"{other.name} has {other.schema}, and {one.name} {one.schema}: measure both with one version"
                 raise BadInput(msg)
 
 

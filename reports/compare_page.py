@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from reports.document import Block
 
 PAGE = "compare.html"
-CAPTION = """Every machine has a colour: its memory bandwidth is the slanted line, its arithmetic the flat one, and the
-steps compared lie under them, joined along the batch. Full lines are measured, dashed ones datasheet figures, which
-nobody measured. Points are medians, hollow because their bytes are modelled."""
+CAPTION = """Every machine has a colour: its memory bandwidth is the lowest slanted line, others are caches that steps
+of the panel lie in, and its arithmetic is the flat one. The steps compared lie under them at their fraction of the
+line, joined along the batch; their times are in the table. Full lines are measured, dashed ones datasheet figures,
+which nobody measured. Points are medians, hollow because their bytes are modelled."""
 
 
 def document(comparison: Comparison, command: str, pictured: bool) -> Document:
@@ -26,7 +27,15 @@ def document(comparison: Comparison, command: str, pictured: bool) -> Document:
     differing = compare_tables.differing_table(comparison)
     picture = Picture(plot_compare.NAME, "Rooflines", CAPTION)
     parts: list[tuple[str, str, tuple[Block, ...]]] = [
-        ("machines", "What is compared", (Items(tuple(compare_tables.names(comparison))),)),
+        (
+            "machines",
+            "What is compared",
+            (
+                Items(tuple(compare_tables.names(comparison))),
+                Listing("Machines", compare_tables.machine_table(comparison)),
+                Paragraph(compare_tables.CYCLES),
+            ),
+        ),
         ("notes", "How to read it", (Items(tuple(compare_tables.notes(comparison))),)),
         ("ranking", "Ranking per cell", (Listing("Ranking", ranking),) if ranking.rows else ()),
         ("pictures", "Rooflines", (picture,) if pictured else ()),

@@ -7,7 +7,7 @@ import io
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from reports import ratios
+from reports import cycles, methods, ratios, subject
 from reports.compare import LETTERS, LIMITS
 from reports.points_csv import field
 from reports.tables import Cell, Table, count, scaled
@@ -18,10 +18,16 @@ if TYPE_CHECKING:
     from reports.compare import Comparison, Row
     from reports.gate import Gate
     from reports.predict import Predictions
-    from reports.subject import Entry, Work
+    from reports.subject import Entry, Subject, Work
 
 ABOUT = ("suite", "measured")
 """Facts that tell two runs of one machine apart."""
+CYCLES = (
+    "Roofs are those of all threads, best of their samples; byte/cycle and FLOP/cycle are a thread's share of them, by "
+    "the median clock beside the points."
+)
+CLASS = (subject.KIND, subject.NUMBERS)
+PEAKS = {name: (name, name) for name in ("float32", "bfloat16")} | {"int8": ("int8", "float32")}
 UNEQUAL = "\N{DOUBLE DAGGER}"
 """Stands beside a ratio of unequal work."""
 
@@ -78,6 +84,7 @@ def notes(comparison: Comparison) -> list[str]:
         found.append(
             "A published forward pass is held against a step; its training mode keeps more."
         )
+    found += methods.apart(subjects)
     found += [remark for one in subjects for remark in one.remarks]
     return list(dict.fromkeys(found))
 
@@ -114,6 +121,26 @@ def ranking_table(comparison: Comparison) -> Table:
         )
     header = ("cell", "place", "machine", "time over A\u2019s", "95 % interval", "steps in common")
     return Table(header, tuple(lines))
+
+
+def machine_table(comparison: Comparison) -> Table:
+    """Each subject's class, clock, and the roofs at all its threads, with what a thread has of them in a cycle."""
+    names = ["machine", *CLASS, "threads", "clock, GHz", "memory, GB/s", "byte/cycle"]
+    names += [text for name in PEAKS for text in (f"{name}, GFLOP/s", f"{name}, FLOP/cycle")]
+    columns = []
+    for one in comparison.subjects:
+        words = (Cell(one.name), *(Cell(one.facts.get(fact, ABSENT)) for fact in CLASS))
+        memory = one.levels[-1][1] if one.levels else None
+        everyone = one.roofs.get(subject.ALL)
+        peaks = [everyone.peaks.get(pair) if everyone else None for pair in PEAKS.values()]
+        rates = [cell for rate in (memory, *peaks) for cell in _rates(one, rate)]
+        columns.append((*words, count(one.threads), scaled(one.clock_hz, 1e-9), *rates))
+    lines = tuple((Cell(name), *cells) for name, *cells in zip(names, *columns, strict=True))
+    return Table(("", *LETTERS[: len(columns)]), lines)
+
+
+def _rates(one: Subject, rate: float | None) -> tuple[Cell, Cell]:
+    return scaled(rate, 1e-9), cycles.cell(cycles.per_cycle(rate, one.threads, one.clock_hz))
 
 
 def differing_table(comparison: Comparison) -> Table:

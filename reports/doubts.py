@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bench.records import Doubt
-from reports import roofline, roofs, verdict
+from reports import methods, roofline, roofs, verdict
 from reports.units import giga, percent_range, size
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ LAST_LEVEL = 5
 MEMORY_SLOWER = 1.5
 """Memory is slower than the last cache by this factor at least, or the curve may have ended within a cache."""
 
+NOT_REACHED = "memory not reached"
+"""The doubt of a run whose read curve still fell at the largest set that free memory allowed."""
+
 BETWEEN = ", "
 """What stands between the points that one doubt is about."""
 
@@ -27,6 +30,7 @@ def of(profile: Profile) -> tuple[Doubt, ...]:
     return (
         *first,
         *impossible(profile),
+        *methods.older(profile),
         *_incomplete(profile),
         *_unheld(profile),
         *_levels(profile),
@@ -86,8 +90,8 @@ def _incomplete(profile: Profile) -> list[Doubt]:
     found += [
         Doubt(
             "skipped",
-            keys[0] if len(keys) == 1 else f"{len(keys)} points",
-            f"{reason} ({', '.join(keys)})" if len(keys) > 1 else reason,
+            BETWEEN.join(keys),
+            reason,
             "nothing is known of these cases; no series passes over them",
         )
         for reason, keys in skipped.items()
@@ -104,7 +108,7 @@ def _unheld(profile: Profile) -> list[Doubt]:
     return [
         Doubt(
             "no verdict",
-            keys[0] if len(keys) == 1 else f"{len(keys)} points",
+            BETWEEN.join(keys),
             reason,
             "measure the whole suite in one run",
         )
@@ -135,8 +139,8 @@ def _levels(profile: Profile) -> list[Doubt]:
 def _memory(profile: Profile) -> list[Doubt]:
     """Whether the read curve came to its end within a cache: it reaches a few times the last cache reported."""
     found = roofs.levels(profile, "cpu")
-    if not found:
-        return []
+    if not found or any(doubt.code == NOT_REACHED for doubt in profile.doubts):
+        return []  # the run said itself that the curve did not come to its end
     before, memory = found[-2:] if len(found) > 1 else (None, found[-1])
     if before and before.bytes_per_s >= MEMORY_SLOWER * memory.bytes_per_s:
         return []

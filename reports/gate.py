@@ -69,6 +69,12 @@ def gate(subjects: Sequence[Subject], percent: float) -> Gate:
         if not compare.alike(subjects[0], other):
             msg = f"--fail-if-slower: {other.name} is another machine than {subjects[0].name}: gate one machine"
             raise BadInput(msg)
+        if other.method != subjects[0].method:
+            msg = (
+                f"--fail-if-slower: methods {subjects[0].method} and {other.method} measure otherwise: measure both "
+                "sides with one version"
+            )
+            raise BadInput(msg)
     runs = [{(e.work, e.implementation): e for e in one.entries if e.paired} for one in subjects]
     common = [key for key in runs[0] if all(key in run for run in runs)]
     if not common:

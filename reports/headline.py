@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.reader import printable
-from reports import doubts, series, verdict
+from reports import doubts, roofs, series, verdict
 from reports.tables import dtypes, threads
 from reports.units import gain, percent, percent_range
 
@@ -169,12 +169,17 @@ def _until(best: Series) -> str | None:
 
 def _by(found: Verdict) -> str:
     """`DRAM-bandwidth`, `memory-bandwidth`, `compute`, `overhead`."""
-    level = (found.level or "memory") + "-" if found.bound == verdict.BANDWIDTH else ""
+    level = _behind(found) + "-" if found.bound == verdict.BANDWIDTH else ""
     return level + found.name
 
 
 def _memory(found: Verdict) -> str:
-    return f"{found.level} bandwidth" if found.level else "memory bandwidth"
+    return f"{_behind(found)} bandwidth"
+
+
+def _behind(found: Verdict) -> str:
+    """The level's name; memory where it is not known, or was not reached by the curve."""
+    return "memory" if found.level in (None, roofs.LARGEST) else str(found.level)
 
 
 def _fraction(row: Row) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from statistics import mode
 from typing import TYPE_CHECKING, Any
 
-from reports import doubts, plots, roofline, roofs, tables
+from reports import doubts, drawn, plots, roofline, roofs, tables
 from reports import series as grouped
 from reports.units import size
 
@@ -47,6 +47,7 @@ def data(profile: Profile) -> dict[str, Any]:
         columns["verdict"].append(verdicts.setdefault(said, len(verdicts)))
         columns["counted"].append(rounded(roofline.counted_intensity(row)))
         _figures(columns, row)
+        _places(columns, row, drawn.held(profile, row))
     free = {(one.case, one.implementation): _free(one) for one in grouped.of(profile)}
     sizes = sorted({row.case.hidden for row in rows})
     return {
@@ -100,7 +101,7 @@ def rounded(value: float | None) -> float | None:
 
 
 def _figures(columns: dict[str, list[Any]], row: roofline.Row) -> None:
-    figures: dict[str, float | str | None] = {
+    figures: dict[str, float | None] = {
         **_ends("t", row.seconds),
         "bytes_per_s": row.bytes_per_s,
         "flop_per_s": row.flop_per_s,
@@ -114,7 +115,28 @@ def _figures(columns: dict[str, list[Any]], row: roofline.Row) -> None:
     }
     for name, value in figures.items():
         columns.setdefault(name, []).append(rounded(value) if isinstance(value, float) else value)
-    columns.setdefault("level", []).append(row.level)
+
+
+def _places(columns: dict[str, list[Any]], row: roofline.Row, under: drawn.Held | None) -> None:
+    """Where the pictures draw it, all at its fraction of a drawn roof; and where that roof stood beside it.
+
+    `held` is under the roofline in FLOP/s, `read` under the read curve in byte/s. `roof_seconds` is the least time by
+    the drawn roofs, of which the time drawn is a fraction.
+    """
+    x = roofline.counted_intensity(row) or row.intensity
+    read = drawn.share_of_bandwidth(row)
+    held = drawn.times(row.fraction, under.height(x)) if row.fraction and under and x else None
+    below = drawn.times(read, under.curve) if read and under and under.curve else None
+    figures = {
+        **_ends("held", held if row.flop_per_s else None),
+        **_ends("read", below),
+        "roof_seconds": under.seconds if under else None,
+        "beside_bytes_per_s": under.beside[0] if under else None,
+        "beside_flop_per_s": under.beside[1] if under else None,
+    }
+    for name, value in figures.items():
+        columns.setdefault(name, []).append(rounded(value))
+    columns.setdefault("level", []).append(under.level if under else None)
 
 
 def _ends(name: str, value: Estimate | None) -> dict[str, float | None]:
@@ -156,15 +178,22 @@ def _series(
         "weights": case.residency,
         "implementation": implementation,
         "setup": setup,
-        "arithmetic": case.dtype,
+        "arithmetic": drawn.arithmetic(case),
     }
 
 
 def _setup(profile: Profile, setup: Setup) -> dict[str, Any]:
     device, threads = setup
     everyone = threads == roofs.all_threads(profile, device)
-    dtypes = {row.case.dtype for row in roofline.rows(profile) if _of(row.case) == setup}
-    peaks = {name: roofs.arithmetic_roof(profile, device, threads, name) for name in sorted(dtypes)}
+    cases = {
+        drawn.arithmetic(row.case): row.case
+        for row in roofline.rows(profile)
+        if _of(row.case) == setup
+    }
+    peaks = {
+        name: roofs.arithmetic_roof(profile, device, threads, case.dtype, case.activations)
+        for name, case in sorted(cases.items())
+    }
     levels = roofs.levels(profile, device) if everyone else []
     return {
         "name": tables.setup(device, threads),

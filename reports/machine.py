@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from reports import cycles
 from reports.tables import Cell, Table
-from reports.units import size
+from reports.units import giga, size
 
 if TYPE_CHECKING:
     from bench.records import Profile
+
+
+NOT_TOLD = "not told"
 
 
 def table(profile: Profile) -> Table:
@@ -21,6 +25,9 @@ def table(profile: Profile) -> Table:
     facts: list[tuple[str, str | None]] = [
         ("machine", _text(known.get("label"))),
         ("processor", _text(cpu.get("model"))),
+        ("family, model, stepping", numbers(profile)),
+        ("microarchitecture", microarchitecture(profile)),
+        ("clock, the median beside the points", _clock(profile)),
         ("architecture", _text(cpu.get("architecture"))),
         ("microarchitecture", _text(cpu.get("microarch"))),
         ("family, model, stepping", _class(cpu)),
@@ -64,6 +71,23 @@ def table(profile: Profile) -> Table:
     ]
     rows = tuple((Cell(name), Cell(value)) for name, value in facts if value)
     return Table(("what", "value"), rows)
+
+
+def numbers(profile: Profile) -> str:
+    """Family, model and stepping of the processor, which its name may not tell; older profiles do not either."""
+    cpu = _object(profile.machine.get("cpu"))
+    known = [cpu.get(name) for name in ("family", "model_number", "stepping")]
+    return NOT_TOLD if None in known else ", ".join(map(str, known))
+
+
+def microarchitecture(profile: Profile) -> str:
+    """Its name, if the profile tells; none is derived here."""
+    return _text(_object(profile.machine.get("cpu")).get("microarch")) or NOT_TOLD
+
+
+def _clock(profile: Profile) -> str | None:
+    hertz = cycles.clock(profile)
+    return f"{giga(hertz)} GHz" if hertz else None
 
 
 def _project(project: dict[str, Any]) -> str | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from reports import (
     claim_table,
+    cycles,
     deepbench_table,
     doubts,
     experiment_tables,
@@ -42,33 +43,36 @@ CAPTIONS = {
     "roofline": (
         "Roofline",
         """Slanted lines are the bandwidth of the memory level named on them, flat ones arithmetic, and dotted
-        verticals mark the ridges between the two, in FLOP/byte; a point belongs under the heavy line of the level
-        that its weights lie in, and the gap between them is what the implementation leaves unused. Lines are
-        best-of-N roofs, a level’s the geometric mean over its plateau, while percentages are held against the
-        roof at the point’s own working set. Points are medians with 95 % intervals, joined along the batch,
-        hollow where their bytes are modelled and filled where a tool counted them.""",
+        verticals mark the ridges between the two, in FLOP/byte. A point is drawn at its fraction of the heavy line of
+        the level that its weights lie in: the gap between them is what the implementation leaves unused, and the
+        rates as measured are in the table. Fractions are held against the roof sampled beside each point; the pale
+        band is where that roof stood. Lines are best-of-N roofs, a level’s the geometric mean over its plateau;
+        points are medians with 95 % intervals, joined along the batch, hollow where their bytes are modelled and
+        filled where a tool counted them.""",
     ),
     "time_roofline": (
         "Roofline in times",
         """The same steps, in times: across, what their FLOPs would take at the arithmetic roof; upwards, what their
-        bytes would take at the bandwidth. The grey dot is what the roofs allow, and a line leads from it to the
-        marker, which has the same balance and whose larger coordinate is the time that was measured: the line is
-        the gap. Above the diagonal bytes take longer, below it FLOPs. A dashed box ends at an implementation’s
-        floor: a dot within it is work that takes less than its own call.
-        Roofs are best-of-N or sampled beside the step, points are medians with no interval drawn.""",
+        bytes would take at the bandwidth. The larger coordinate of a marker is the time that was measured; the grey
+        dot, which has the same balance, lies at the point’s fraction of it, which the roofs beside it allow: the line
+        between them is the gap. Above the diagonal bytes take longer, below it FLOPs. A dashed box ends at an
+        implementation’s floor: a dot within it is work that takes less than its own call. Points are medians with no
+        interval drawn; a roof that was not sampled beside them is best-of-N.""",
     ),
     "time_against_batch": (
         "Step time against batch",
         """Where a line is flat, further sequences ride free on weights that are fetched anyway; the filled
         marker is the free batch, the last that costs at most 1.25 times a single sequence. The grey line is
-        what the roofs allow, a call’s floor included. Points are medians with 95 % intervals, roofs best-of-N.""",
+        what the drawn roofs, best-of-N, allow; a point is drawn at that over its fraction, so that all of a case stand
+        under one roof though it moved between them. Times as measured, and a call’s floor, are in the tables. Points
+        are medians with 95 % intervals.""",
     ),
     "bandwidth_against_working_set": (
         "Bandwidth against working set",
         """The read roof falls where a cache ends: bands are the levels found on the curve, dashed verticals the
         caches that the system reports. A step is held against this curve at its own working set and thread
-        count, sampled anew beside it. These roofs are best-of-N; the points held against them are medians with
-        95 % intervals.""",
+        count, sampled anew beside it: pale bars are where the roof stood then. The curve is best-of-N. Where points are
+        shown, they are at their fraction of the curve, as far as bytes make it: medians with 95 % intervals.""",
     ),
 }
 
@@ -121,6 +125,9 @@ fetches U at every step, at the bandwidth of memory and at the roof sampled besi
 in: it may go past both, which is no contradiction, because it does not move these bytes. An implementation declares
 this; of a library it is the least that it must read."""
 
+ROOFS = """The roofs of all threads together, best of their samples, and what a thread has of them in a cycle, by the
+median clock beside the points."""
+
 LINEAR = """The linear part of a step, its products with the weights, was measured alone; its share of the whole
 step’s time is formed from time x paired roof. A share above 100 % means that the part alone runs slower than
 within the step."""
@@ -157,7 +164,7 @@ def document(
                 Paragraph("The same in SI units, with every figure behind it: points.csv."),
             ),
         ),
-        Section("machine", "The machine", (Listing("Machine", machine.table(profile)),)),
+        _machine(profile),
         Section(
             "method",
             f"The method, version {profile.method}",
@@ -277,6 +284,14 @@ def _claims(profile: Profile) -> Section:
         Listing("Figures of the claims", claim_table.figures(profile)),
     )
     return Section("claims", "Claims about the hardware", blocks if found.rows else ())
+
+
+def _machine(profile: Profile) -> Section:
+    roofs = cycles.table(profile)
+    blocks: tuple[Block, ...] = (Listing("Machine", machine.table(profile)),)
+    if roofs.rows:
+        blocks = (*blocks, Paragraph(ROOFS), Listing("Roofs", roofs))
+    return Section("machine", "The machine", blocks)
 
 
 def _linear(profile: Profile) -> Section:

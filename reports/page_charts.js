@@ -133,10 +133,10 @@ const words = (text, x, y, more) => ({ text, x: log(x), y: log(y), showarrow: fa
 
 function roofline(view) {
   const p = view.data.points, { ink, muted } = view.theme, setup = view.setup;
+  // At its fraction of the drawn roof: the roof beside it moved, and the band says how far.
   const at = (i) => {
-    const x = p.counted[i] ?? p.intensity[i], y = p.flop_per_s[i];
-    if (!x || !y) return null;
-    return { x, y: y / 1e9, low: (y / 1e9) * (p.t[i] / p.t_high[i]), high: (y / 1e9) * (p.t[i] / p.t_low[i]) };
+    const x = p.counted[i] ?? p.intensity[i];
+    return x && p.held[i] ? { x, y: p.held[i] / 1e9, low: p.held_low[i] / 1e9, high: p.held_high[i] / 1e9 } : null;
   };
   const shown = view.points.map((i) => [i, at(i)]).filter(([, found]) => found);
   if (!shown.length) return null;
@@ -149,9 +149,15 @@ function roofline(view) {
   const right = most([...shown.map(([, f]) => f.x), levels.length ? top / slowest : 0]) * 2;
   const bottom = least([...shown.map(([, f]) => f.low), levels.length ? left * slowest : Infinity]) / 1.5;
   const highest = most([...peaks.map(([, peak]) => peak / 1e9), 0]) || top;
-  const traces = [], slopes = [];
+  const traces = [], slopes = [], moved = (name, value, rate) => {
+    const beside = shown.filter(([i]) => name(i)).map(([i]) => p[value][i]).filter(Boolean).map((one) => one / 1e9);
+    return [least([rate, ...beside]), most([rate, ...beside])];
+  };
+  const band = (x, y) => ({ ...line(x, y, { width: 0 }), fill: "toself", fillcolor: ink, opacity: 0.1 });
   for (const level of levels) {
     const rate = level.bytes_per_s / 1e9, strong = used.has(level.name);
+    const [slow, quick] = moved((i) => p.level[i] === level.name, "beside_bytes_per_s", rate);
+    if (slow < quick) traces.push(band([left / 100, highest / slow, highest / quick, left / 100], [(left / 100) * slow, highest, highest, (left / 100) * quick]));
     const text = `${plain(level.name)} ${trimmed(rate)} GB/s`;
     traces.push(line([left / 100, highest / rate], [(left / 100) * rate, highest],
       { color: strong ? ink : muted, width: strong ? 2 : 1 }, { hoverinfo: "text", text: [text, text] }));
@@ -159,10 +165,14 @@ function roofline(view) {
   }
   peaks.forEach(([name, peak]) => {
     const flops = peak / 1e9, start = levels.length ? peak / levels[0].bytes_per_s : left;
+    const [slow, quick] = moved((i) => view.data.series[p.series[i]].arithmetic === name, "beside_flop_per_s", flops);
+    if (slow < quick) traces.push(band([start, right * 100, right * 100, start], [slow, slow, quick, quick]));
     traces.push(line([start, right * 100], [flops, flops], { color: ink, width: 2 }));
   });
-  const ridges = [];
-  for (const [, peak] of peaks) {
+  const ridges = [], roofs = new Map();
+  // Of dtypes that share a roof the shortest name stands for all.
+  for (const [name, peak] of peaks) if (!(roofs.get(peak)?.length <= name.length)) roofs.set(peak, name);
+  for (const peak of roofs.keys()) {
     for (const level of levels.filter((one) => used.has(one.name))) {
       const ridge = peak / level.bytes_per_s;
       if (ridge > left && ridge < right) ridges.push(ridge);
@@ -170,11 +180,11 @@ function roofline(view) {
     }
   }
   return {
-    traces: [...traces, ...marks(view, at)], slopes, peaks: peaks.map(([name, peak]) => ({ name: plain(name), flops: peak / 1e9 })), ridges: ridges.sort((a, b) => a - b),
+    traces: [...traces, ...marks(view, at)], slopes, peaks: [...roofs].map(([peak, name]) => ({ name: plain(name), flops: peak / 1e9 })), ridges: ridges.sort((a, b) => a - b),
     layout: {
       xaxis: axis(view, "arithmetic intensity, FLOP/byte", {
         range: [log(left), log(right)], ...ticksOf(powers(2, left / 64, right * 64), trimmed) }),
-      yaxis: axis(view, "GFLOP/s", {
+      yaxis: axis(view, "GFLOP/s at the drawn roof", {
         range: [log(bottom), log(top * 1.55)], ...ticksOf(powers(10, bottom / 10, top * 10, [1, 2, 5]), trimmed) }),
     },
   };
@@ -182,16 +192,17 @@ function roofline(view) {
 
 function timeRoofline(view) {
   const p = view.data.points, { ink, muted } = view.theme;
-  const usable = view.points.filter((i) => p.t_bytes[i] && p.t_flops[i]);
+  const usable = view.points.filter((i) => p.t_bytes[i] && p.t_flops[i] && p.fraction[i]);
   if (!usable.length) return null;
   const [unit, factor] = timeUnit(usable.map((i) => p.t[i]));
-  const allowed = (i) => ({ x: p.t_flops[i] * factor, y: p.t_bytes[i] * factor });
+  // The larger side is the time that was measured; the dot lies at the fraction of it.
   const at = (i) => {
-    if (!p.t_bytes[i] || !p.t_flops[i]) return null;
-    const stretched = p.t[i] / Math.max(p.t_bytes[i], p.t_flops[i]), dot = allowed(i);
-    return { x: dot.x * stretched, y: dot.y * stretched };
+    if (!p.t_bytes[i] || !p.t_flops[i] || !p.fraction[i]) return null;
+    const stretched = (p.t[i] / Math.max(p.t_bytes[i], p.t_flops[i])) * factor;
+    return { x: p.t_flops[i] * stretched, y: p.t_bytes[i] * stretched };
   };
-  const dots = usable.map(allowed), taken = usable.map(at), floors = new Map();
+  const taken = usable.map(at), floors = new Map();
+  const dots = usable.map((i, k) => ({ x: taken[k].x * p.fraction[i], y: taken[k].y * p.fraction[i] }));
   for (const i of usable) {
     const name = view.data.series[p.series[i]].implementation;
     if (p.floor[i]) floors.set(name, [...(floors.get(name) ?? []), p.floor[i] * factor]);
@@ -221,38 +232,42 @@ function timeRoofline(view) {
 }
 
 function timeAgainstBatch(view) {
-  const p = view.data.points, { muted } = view.theme;
-  if (!view.points.length) return null;
-  const [unit, factor] = timeUnit(view.points.map((i) => p.t[i]));
-  const at = (i) => ({ x: p.batch[i], y: p.t[i] * factor, low: p.t_low[i] * factor, high: p.t_high[i] * factor });
+  const p = view.data.points, { muted } = view.theme, series = view.data.series;
+  const usable = view.points.filter((i) => p.roof_seconds[i] && p.fraction[i]);
+  if (!usable.length) return null;
   const lines = new Map();
-  for (const i of view.points) {
-    if (p.limit[i] === null) continue;
-    const case_ = view.data.series[p.series[i]].words, least = (p.limit[i] + (p.floor[i] ?? 0)) * factor;
+  for (const i of usable) {
+    const case_ = series[p.series[i]].words;
     if (!lines.has(case_)) lines.set(case_, new Map());
     const known = lines.get(case_);
-    known.set(p.batch[i], Math.min(least, known.get(p.batch[i]) ?? Infinity));
+    known.set(p.batch[i], Math.min(p.roof_seconds[i], known.get(p.batch[i]) ?? Infinity));
   }
+  // The time at the drawn roof: what that allows over the fraction reached.
+  const roof = (i) => lines.get(series[p.series[i]].words).get(p.batch[i]);
+  const [unit, factor] = timeUnit(usable.map((i) => roof(i) / p.fraction[i]));
+  for (const known of lines.values()) for (const [batch, seconds] of known) known.set(batch, seconds * factor);
+  const at = (i) => (p.roof_seconds[i] && p.fraction[i]
+    ? { x: p.batch[i], y: roof(i) / p.fraction[i], low: roof(i) / p.fraction_high[i], high: roof(i) / p.fraction_low[i] } : null);
   const x = [], y = [];
   for (const known of lines.values()) {
     for (const [batch, least] of [...known].sort((a, b) => a[0] - b[0])) { x.push(batch); y.push(least); }
     x.push(null); y.push(null);
   }
-  const batches = [...new Set(view.points.map((i) => p.batch[i]))].sort((a, b) => a - b);
+  const batches = [...new Set(usable.map((i) => p.batch[i]))].sort((a, b) => a - b);
   const [first, last] = [batches[0], batches.at(-1)];
-  const times = [...y.filter((value) => value !== null), ...view.points.flatMap((i) => [p.t_low[i] * factor, p.t_high[i] * factor])];
+  const times = [...y.filter((value) => value !== null), ...usable.map(at).flatMap((found) => [found.low, found.high])];
   const low = least(times) / 1.4, high = most(times) * 1.4;
   const few = batches.length <= (view.narrow ? 8 : 16) ? batches : powers(2, first, last);
   return {
     traces: [
       { ...line(x, y, { color: muted, width: 1.1 }), mode: "lines+markers", marker: { color: muted, size: 4 },
-        hoverinfo: "text", text: y.map((value) => (value === null ? "" : `roofs and floor allow ${number(value)} ${unit}`)) },
+        hoverinfo: "text", text: y.map((value) => (value === null ? "" : `roofs allow ${number(value)} ${unit}`)) },
       // Filled stands for the free batch here: nothing on these axes rests on bytes.
       ...marks(view, at, { filled: (i) => p.batch[i] === view.data.series[p.series[i]].free }),
     ],
     layout: {
       xaxis: axis(view, "batch, sequences per step", { range: [log(first / 1.25), log(last * 1.25)], ...ticksOf(few, String) }),
-      yaxis: axis(view, `time of a step, ${unit}`, { range: [log(low), log(high)], ...decades(low, high, false) }),
+      yaxis: axis(view, `time of a step at the drawn roof, ${unit}`, { range: [log(low), log(high)], ...decades(low, high, false) }),
     },
   };
 }
@@ -269,13 +284,19 @@ const READ_DASHES = ["solid", "6px,3px", "2px,2px"];
 
 function bandwidth(view) {
   const p = view.data.points, { ink, muted } = view.theme, setup = view.setup;
-  const at = (i) => (p.working_set[i] && p.bytes_per_s[i]
-    ? { x: p.working_set[i], y: p.bytes_per_s[i] / 1e9, low: (p.bytes_per_s[i] / 1e9) * (p.t[i] / p.t_high[i]),
-        high: (p.bytes_per_s[i] / 1e9) * (p.t[i] / p.t_low[i]) } : null);
+  const at = (i) => (p.working_set[i] && p.read[i]
+    ? { x: p.working_set[i], y: p.read[i] / 1e9, low: p.read_low[i] / 1e9, high: p.read_high[i] / 1e9 } : null);
   const shown = view.points.map(at).filter(Boolean);
   const xs = [...setup.curves.flatMap((curve) => curve.x), ...shown.map((f) => f.x)];
   if (!xs.length) return null;
-  const rates = [...setup.curves.flatMap((curve) => curve.y.map((rate) => rate / 1e9)), ...shown.flatMap((f) => [f.low, f.high])];
+  // Where the roof stood beside the points of one working set.
+  const beside = new Map();
+  for (const i of view.points.filter((one) => p.working_set[one] && p.beside_bytes_per_s[one])) {
+    beside.set(p.working_set[i], [...(beside.get(p.working_set[i]) ?? []), p.beside_bytes_per_s[i] / 1e9]);
+  }
+  const ladder = [...beside].flatMap(([x, found]) => [[x, least(found)], [x, most(found)], [null, null]]);
+  const moved = line(ladder.map(([x]) => x), ladder.map(([, y]) => y), { color: ink, width: 5, simplify: false }, { opacity: 0.2 });
+  const rates = [...[...beside.values()].flat(), ...setup.curves.flatMap((curve) => curve.y.map((rate) => rate / 1e9)), ...shown.flatMap((f) => [f.low, f.high])];
   const low = least(rates) / 1.5, high = most(rates) * 1.2;
   let reads = 0;
   const curves = setup.curves.map((curve) => {
@@ -305,14 +326,14 @@ function bandwidth(view) {
   // The write, copy and triad roofs share one grey: their marks tell them apart.
   const names = setup.curves.map((curve) => plain(curve.name)).filter((name) => !name.startsWith("read"));
   return {
-    traces: [...curves, ...marks(view, at, { joined: false })], notes, head: 42,
-    key: ["plain line: read roof, dashed at fewer threads", ...names.map((name) => `${glyphOfCurve(name)} ${name}`)].join("\u2003"),
+    traces: [moved, ...curves, ...marks(view, at, { joined: false })], notes, head: 42,
+    key: ["plain line: read roof, dashed at fewer threads", "pale bar: that roof beside the points", ...names.map((name) => `${glyphOfCurve(name)} ${name}`)].join("\u2003"),
     layout: {
       shapes,
       xaxis: axis(view, "working set, all threads together", {
         range: [log(left), log(right)],
         ...ticksOf(powers(2, left, right).filter((v, k, every) => k % Math.ceil(every.length / (view.narrow ? 5 : 9)) === 0), bytesText) }),
-      yaxis: axis(view, "GB/s", { range: [log(low), log(high)], ...decades(low, high, false) }),
+      yaxis: axis(view, "GB/s at the drawn roof", { range: [log(low), log(high)], ...decades(low, high, false) }),
     },
   };
 }

@@ -108,13 +108,15 @@ function plotsOf(data) {
     const wide = layout.width - layout.margin.l - layout.margin.r, high = layout.height - layout.margin.t - layout.margin.b;
     const [perX, perY] = [wide / (x1 - x0), high / (y1 - y0)], angle = Math.atan2(perY, perX), size = narrow.matches ? 10 : 11;
     const found = [...(chart.notes ?? [])];
-    let before = null;
+    let before = null, along = 0, last = 0;
     for (const { rate, text, colour } of chart.slopes) {
       const x = Math.max(x0, y0 - log(rate)), y = x + log(rate);
-      // Beneath its line where the next faster roof leaves no room above.
+      // Where the next faster roof leaves no room above: beneath its line, and behind the name before it if that is there too.
       const apart = before === null ? Infinity : log(before / rate) * perY * Math.cos(angle);
-      const off = (size / 2 + 4.5) * (apart < 2 * size ? -1 : 1), middle = text.length * size * 0.28 + 8;
-      before = rate;
+      const crowded = apart < size + 6, length = text.length * size * 0.56;
+      along = crowded && last ? along + last + 8 : 0;
+      const off = (size / 2 + 4.5) * (crowded ? -1 : 1), middle = along + length / 2 + 8;
+      [before, last] = [rate, crowded ? length : 0];
       const place = { x: x * perX + middle * Math.cos(angle), y: y * perY + middle * Math.sin(angle) };
       if (place.x > x1 * perX || place.y > y1 * perY) continue;
       found.push({ text, x, y, showarrow: false, textangle: (-angle * 180) / Math.PI, xanchor: "center", yanchor: "middle",

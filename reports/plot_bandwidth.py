@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reports import doubts, roofs
+from reports import doubts, drawn, marks, roofs
 from reports.plots import MUTED, PALETTE, WIDTH, name_of, plain_log, style, trimmed
 from reports.units import giga, size
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from bench.records import Profile
 
 OTHERS = (("write", "v"), ("copy", "D"), ("triad", "^"))
+PALE = 0.3
+"""Opacity of where a roof stood beside points."""
 
 
 def bandwidth_against_working_set(profile: Profile, ax: Axes | None = None) -> Axes | None:
@@ -38,7 +40,8 @@ def bandwidth_against_working_set(profile: Profile, ax: Axes | None = None) -> A
             }
             x, y = [working_set for working_set, _ in curve], [rate / 1e9 for _, rate in curve]
             ax.plot(x, y, marker="o", markersize=2.6, linewidth=1.3, zorder=3, **look)
-        rates = [*_others(ax, profile, device), *(y for c in curves.values() for _, y in c)]
+        moved = _moved(ax, profile, device, sorted(curves, reverse=True))
+        rates = [*moved, *_others(ax, profile, device), *(y for c in curves.values() for _, y in c)]
         # Room for the names of the reported caches at the foot.
         ax.set_ylim(min(rates) / 1e9 / 1.5, max(rates) / 1e9 * 1.2)
         _sizes(ax, [x for curve in curves.values() for x, _ in curve])
@@ -48,6 +51,23 @@ def bandwidth_against_working_set(profile: Profile, ax: Axes | None = None) -> A
         ax.set_ylabel("GB/s")
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3)
         return ax
+
+
+def _moved(ax: Axes, profile: Profile, device: str, workers: list[int]) -> list[float]:
+    """Pale bars over the working sets of points: where the read roof stood beside them; returns its rates."""
+    rates: list[float] = []
+    for index, threads in enumerate(workers):
+        bands = {
+            working_set: band
+            for (count, working_set), band in drawn.beside(profile, device).items()
+            if count == threads
+        }
+        ends = [((x, low / 1e9), (x, high / 1e9)) for x, (low, high) in bands.items()]
+        label = "" if index else "read roof beside the points"
+        look: dict[str, Any] = {"color": PALETTE[index % len(PALETTE)], "alpha": PALE}
+        marks.segments(ax, ends, linewidth=3.2, zorder=2, label=label or None, **look)
+        rates += [rate for band in bands.values() for rate in band]
+    return rates
 
 
 def _others(ax: Axes, profile: Profile, device: str) -> list[float]:

@@ -1,7 +1,7 @@
 """The rooflines of several machines in one picture: a colour each, the steps that were compared under the roofs.
 
-Full lines are measured roofs, dashed ones datasheet figures. Drawn are the slowest level, memory, and the arithmetic of
-the dtypes in use; the levels above it are in each machine's own report.
+Full lines are measured roofs, dashed ones datasheet figures. Drawn are memory, the levels above it that a step of the
+panel lies in, and the arithmetic of the dtypes in use. Measured steps stand at their fraction of these lines.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bench.stats import estimate
-from reports import marks, plots
+from reports import drawn, marks, plots
 from reports.compare import LETTERS, WHOLE, forward
 from reports.plots import PALETTE, trimmed
+from reports.published import ORIGIN
 from reports.units import giga
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def rooflines(comparison: Comparison) -> Any:
         for i, cell in enumerate(cells):
             for j, kind in enumerate(kinds):
                 _panel(axes[i, j], comparison, points, cell, kind, ends)
-            axes[i, 0].set_ylabel("GFLOP/s")
+            axes[i, 0].set_ylabel("GFLOP/s at the drawn roof")
         for ax in axes[-1]:
             ax.set_xlabel("arithmetic intensity, FLOP/byte (modelled bytes)")
         # Two columns: a machine's entry is long, for it holds the values of its roofs.
@@ -72,7 +73,7 @@ def rooflines(comparison: Comparison) -> Any:
 def shown(comparison: Comparison) -> tuple[dict[int, list[Entry]], str]:
     """The whole steps drawn of each subject, and their phase: forward where there are any, else training."""
     whole = {
-        index: [entry for entry in entries if entry.work.part in WHOLE and entry.flops]
+        index: [entry for entry in entries if entry.work.part in WHOLE and _mark(entry)]
         for index, entries in _compared(comparison).items()
     }
     phases = {forward(entry.work.phase) for entries in whole.values() for entry in entries}
@@ -113,37 +114,47 @@ def _panel(
     dtypes = {pair(entry) for entries in points.values() for entry in entries}
     for index, one in enumerate(comparison.subjects):
         colour = PALETTE[index % len(PALETTE)]
-        _roofs(ax, one, dtypes, ends, colour)
+        here = [
+            entry
+            for entry in points[index]
+            if (entry.work.cell, entry.work.residency) == (cell, residency)
+        ]
+        _roofs(ax, one, dtypes, {entry.level for entry in here}, ends, colour)
         series: dict[tuple[Any, ...], list[Entry]] = {}
-        for entry in sorted(points[index], key=lambda entry: entry.work.batch):
+        for entry in sorted(here, key=lambda entry: entry.work.batch):
             work = entry.work
-            if (work.cell, work.residency) == (cell, residency):
-                key = (entry.implementation, work.hidden, work.input, pair(entry), work.threads)
-                series.setdefault((*key, work.steps, forward(work.phase)), []).append(entry)
+            key = (entry.implementation, work.hidden, work.input, pair(entry), work.threads)
+            series.setdefault((*key, work.steps, forward(work.phase)), []).append(entry)
         lines = [
-            marks.Line(tuple(map(_mark, entries)), colour, by_name[name])
+            marks.Line(tuple(filter(None, map(_mark, entries))), colour, by_name[name])
             for (name, *_), entries in series.items()
         ]
         marks.draw(ax, lines)
 
 
-def _mark(entry: Entry) -> marks.Mark:
-    """Its rate over its intensity, with the 95 % interval of the median; none where a source gives one figure."""
+def _mark(entry: Entry) -> marks.Mark | None:
+    """Its fraction of its line, with the interval; of a published step its rate, where no line is known for it."""
+    if not entry.flops:
+        return None
+    x = entry.flops / (entry.read + entry.written)
+    if entry.fraction and entry.roof:
+        return marks.Mark(x, *drawn.times(entry.fraction, entry.roof / 1e9))
+    if entry.work.device != ORIGIN:
+        return None  # it was measured, and against no roof
     rate = entry.flops / 1e9
     middle, low, high = estimate(entry.seconds)
-    return marks.Mark(
-        entry.flops / (entry.read + entry.written), rate / middle, rate / high, rate / low
-    )
+    return marks.Mark(x, rate / middle, rate / high, rate / low)
 
 
 def _roofs(
     ax: Axes,
     one: Subject,
     dtypes: set[tuple[str, str]],
+    used: set[str | None],
     ends: tuple[float, float, float, float],
     colour: str,
 ) -> None:
-    """Memory's line up to the highest arithmetic roof in use, those from there on; the legend has the values."""
+    """Lines of memory and of the levels `used` up to the highest arithmetic roof, and that of each dtype in use."""
     look: dict[str, Any] = {
         "color": colour,
         "linewidth": 1.1,
@@ -152,12 +163,13 @@ def _roofs(
     }
     peaks = {d: p for d, p in _peaks(one).items() if d in dtypes}
     top = max(peaks.values(), default=ends[3] * 1e9)
-    if one.levels:
-        _, memory = one.levels[-1]
-        elbow = min(ends[1], top / memory)
-        ax.plot([ends[0], elbow], [ends[0] * memory / 1e9, elbow * memory / 1e9], **look)
+    lines = [rate for name, rate in one.levels if name in used or name == one.levels[-1][0]]
+    for rate in lines:
+        elbow = min(ends[1], top / rate)
+        if elbow > ends[0]:
+            ax.plot([ends[0], elbow], [ends[0] * rate / 1e9, elbow * rate / 1e9], **look)
     for peak in dict.fromkeys(peaks.values()):
-        start = peak / one.levels[-1][1] if one.levels else ends[0]
+        start = peak / lines[0] if lines else ends[0]
         ax.plot([min(start, ends[1]), ends[1]], [peak / 1e9] * 2, **look)
 
 
@@ -171,8 +183,8 @@ def _ends(
     subjects: Sequence[Subject], entries: Sequence[Entry]
 ) -> tuple[float, float, float, float]:
     """Left and right in FLOP/byte, bottom and top in GFLOP/s, that hold the points and the roofs."""
-    x = [entry.flops / (entry.read + entry.written) for entry in entries]
-    y = [entry.flops / entry.time for entry in entries]
+    placed = [mark for entry in entries if (mark := _mark(entry))]
+    x, y = [mark.x for mark in placed], [mark.y * 1e9 for mark in placed]
     dtypes = {pair(entry) for entry in entries}
     peaks = [p for one in subjects for d, p in _peaks(one).items() if d in dtypes]
     ridges = [

@@ -1,4 +1,7 @@
-"""The measured roofline: a row of panels per cell, a column per residency, batch sizes of a series joined."""
+"""The measured roofline: a row of panels per cell, a column per residency, batch sizes of a series joined.
+
+Points stand at their fraction of the drawn roof (`reports.drawn`), around which a band says how far it moved.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from dataclasses import dataclass
 from math import atan, degrees, inf, log10
 from typing import TYPE_CHECKING, Any
 
-from reports import marks, plots, roofs, series
+from reports import drawn, marks, plots, roofs, series
 from reports import roofline as model
 from reports.marks import DASHED, Line, Mark
 from reports.plots import INK, MUTED, PAPER, trimmed
@@ -30,11 +33,16 @@ CROWDED = 1.5
 """A level that is slower than the next by less has its name beneath its line."""
 SMALL = 6.2
 """Points: the size of the values of arithmetic roofs and ridges."""
+BAND = 0.1
+"""Opacity of the band over which a roof moved."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What a panel is drawn in: the roofs of one device at one thread count, and the axes' ends (FLOP/byte, FLOP/s)."""
+    """What a panel is drawn in: the roofs of one device at one thread count, and the axes' ends (FLOP/byte, FLOP/s).
+
+    `peaks` are by the name that `drawn.arithmetic` gives them.
+    """
 
     levels: tuple[Level, ...]
     peaks: dict[str, float]
@@ -62,10 +70,10 @@ def roofline(profile: Profile, ax: Axes | None = None) -> Any:
 
 
 def whole_steps(profile: Profile) -> list[Row]:
-    """Whole steps that have an intensity, on the device that has most of them, at its most threads."""
+    """Whole steps with an intensity and a fraction, on the device that has most of them, at its most threads."""
     steps = [row for row in model.rows(profile) if row.case.part == "cell"]
     phase = plots.phase_of(row.case for row in steps)
-    rows = [row for row in steps if row.case.phase == phase and row.intensity and row.flop_per_s]
+    rows = [row for row in steps if row.case.phase == phase and row.intensity and row.fraction]
     devices = [row.case.device for row in rows]
     device = max(sorted(set(devices)), key=devices.count, default="cpu")
     here = [row for row in rows if row.case.device == device]
@@ -94,7 +102,7 @@ def _figure(profile: Profile, shown: list[Row]) -> Any:
         for j, residency in enumerate(residencies):
             rows = [row for row in by_cell[cell] if row.case.residency == residency]
             _panel(axes[i, j], profile, rows, frames[cell], many=len(shown) > marks.MANY)
-        axes[i, 0].set_ylabel("GFLOP/s")
+        axes[i, 0].set_ylabel("GFLOP/s at the drawn roof")
     for ax in axes[-1]:
         ax.set_xlabel("arithmetic intensity, FLOP/byte (modelled bytes)")
     handles = plots.implementation_handles(profile, {row.point.implementation for row in shown})
@@ -113,20 +121,24 @@ def _frame(profile: Profile, rows: Sequence[Row], wide: Frame | None = None) -> 
     device, threads = rows[0].case.device, rows[0].case.threads
     known = threads == roofs.all_threads(profile, device)
     levels = tuple(roofs.levels(profile, device)) if known else ()
-    names = sorted({row.case.dtype for row in rows})
-    found = {name: roofs.arithmetic_roof(profile, device, threads, name) for name in names}
+    cases = {drawn.arithmetic(row.case): row.case for row in rows}
+    found = {
+        name: roofs.arithmetic_roof(profile, device, threads, case.dtype, case.activations)
+        for name, case in sorted(cases.items())
+    }
     peaks = {name: peak for name, peak in found.items() if peak is not None}
-    x = [row.intensity for row in rows if row.intensity]
-    y = [row.flop_per_s for row in rows if row.flop_per_s]
-    y += [row.flop_per_s * row.seconds.median / row.seconds.high for row in rows if row.flop_per_s]
+    placed = [mark for row in rows if (mark := _mark(profile, row))]
+    x = [mark.x for mark in placed]
+    y = [end * 1e9 for mark in placed for end in (mark.low, mark.high)]
     top = max([*y, *peaks.values()])
     if levels:
         x.append(top / levels[-1].bytes_per_s)
     left, right = (wide.left, wide.right) if wide else (min(x) / 3.2, max(x) * 2)
     if levels:
         y.append(left * levels[-1].bytes_per_s)
-    ridges = tuple(roofs.ridges(profile, device, names)) if known else ()
-    return Frame(levels, peaks, ridges, left, right, min(y) / 1.5, top * 1.55)
+    return Frame(
+        levels, peaks, tuple(roofs.ridges(levels, peaks)), left, right, min(y) / 1.5, top * 1.55
+    )
 
 
 def _panel(
@@ -136,7 +148,10 @@ def _panel(
     plots.plain_log(ax, "y")
     ax.set_xlim(frame.left, frame.right)
     ax.set_ylim(frame.bottom / 1e9, frame.top / 1e9)
-    _roofs(ax, frame, {row.level for row in rows}, {row.case.dtype for row in rows})
+    used = {one.level for row in rows if (one := drawn.held(profile, row))}
+    kinds = {drawn.arithmetic(row.case) for row in rows}
+    _bands(ax, frame, drawn.bands(profile, rows, _lines(frame)), kinds)
+    _roofs(ax, frame, used, kinds)
     by_colour = plots.colours(profile)
     by_size = plots.markers({point.case.hidden for point in profile.points})
     joined: dict[tuple[Any, ...], list[Row]] = {}
@@ -144,7 +159,11 @@ def _panel(
         joined.setdefault((series.alone(row.case), row.point.implementation), []).append(row)
     lines = [
         Line(
-            tuple(_mark(row) for row in sorted(alike, key=lambda row: row.case.batch)),
+            tuple(
+                mark
+                for row in sorted(alike, key=lambda row: row.case.batch)
+                if (mark := _mark(profile, row))
+            ),
             by_colour[implementation],
             by_size[case.hidden],
             dashed=case.dtype != "float32",
@@ -154,17 +173,40 @@ def _panel(
     marks.draw(ax, lines, many=many)
 
 
-def _mark(row: Row) -> Mark:
-    """At the counted bytes where a tool counted them, else at the modelled ones."""
-    seconds, counted = row.seconds, model.counted_intensity(row)
-    rate = (row.flop_per_s or 0.0) / 1e9
-    ends = (rate * seconds.median / seconds.high, rate * seconds.median / seconds.low)
-    return Mark(counted or row.intensity or 0.0, rate, *ends, filled=counted is not None)
+def _mark(profile: Profile, row: Row) -> Mark | None:
+    """At the counted bytes where a tool counted them, else at the modelled ones; its fraction of the roof there."""
+    under, counted = drawn.held(profile, row), model.counted_intensity(row)
+    x = counted or row.intensity
+    if under is None or not x or row.fraction is None:
+        return None
+    middle, low, high = drawn.times(row.fraction, under.height(x) / 1e9)
+    return Mark(x, middle, low, high, filled=counted is not None)
 
 
-def _roofs(ax: Axes, frame: Frame, used: set[str | None], dtypes: set[str]) -> None:
+def _lines(frame: Frame) -> dict[str, float]:
+    """Every roof by its name."""
+    return frame.peaks | {level.name: level.bytes_per_s for level in frame.levels}
+
+
+def _bands(ax: Axes, frame: Frame, moved: Mapping[str, drawn.Band], kinds: set[str]) -> None:
+    """Where each roof in use stood beside the points, from its lowest to its highest, behind its line."""
+    look: dict[str, Any] = {"color": INK, "alpha": BAND, "linewidth": 0, "zorder": 1.5}
+    highest = max((frame.peaks[name] for name in kinds if name in frame.peaks), default=frame.top)
+    for level in frame.levels:
+        low, high = moved.get(level.name, (0.0, 0.0))
+        if low < high:
+            x = [frame.left, highest / low, highest / high, frame.left]
+            y = [frame.left * low, highest, highest, frame.left * high]
+            ax.fill(x, [value / 1e9 for value in y], **look)
+    for name in kinds & frame.peaks.keys() & moved.keys():
+        low, high = moved[name]
+        start = frame.peaks[name] / frame.levels[0].bytes_per_s if frame.levels else frame.left
+        ax.fill_between([start, frame.right], low / 1e9, high / 1e9, **look)
+
+
+def _roofs(ax: Axes, frame: Frame, used: set[str | None], kinds: set[str]) -> None:
     """Bandwidth roofs up to their elbow with the highest arithmetic roof, that one from the first elbow on."""
-    highest = max((frame.peaks[name] for name in dtypes if name in frame.peaks), default=frame.top)
+    highest = max((frame.peaks[name] for name in kinds if name in frame.peaks), default=frame.top)
     for index, level in enumerate(frame.levels):
         end = min(frame.right, highest / level.bytes_per_s)
         strong = level.name in used
@@ -175,13 +217,13 @@ def _roofs(ax: Axes, frame: Frame, used: set[str | None], dtypes: set[str]) -> N
         heights = [x * level.bytes_per_s / 1e9 for x in ends]
         ax.plot(ends, heights, color=colour, linewidth=width, zorder=2)
         _along(ax, frame, index, colour)
-    for dtype, peak in frame.peaks.items():
-        if dtype not in dtypes:
+    for name, peak in frame.peaks.items():
+        if name not in kinds:
             continue
         start = peak / frame.levels[0].bytes_per_s if frame.levels else frame.left
         ax.plot([start, frame.right], [peak / 1e9] * 2, color=INK, linewidth=1.2, zorder=2)
-    _peaks(ax, frame, {name: peak for name, peak in frame.peaks.items() if name in dtypes})
-    _ridges(ax, frame, used, dtypes)
+    _peaks(ax, frame, {name: peak for name, peak in frame.peaks.items() if name in kinds})
+    _ridges(ax, frame, used, kinds)
 
 
 def _peaks(ax: Axes, frame: Frame, peaks: Mapping[str, float]) -> None:
@@ -198,18 +240,26 @@ def _peaks(ax: Axes, frame: Frame, peaks: Mapping[str, float]) -> None:
     look: dict[str, Any] = {"ha": "right", "va": "bottom", "fontsize": SMALL}
     look["textcoords"] = "offset points"
     for names in groups:
-        values = ", ".join(f"{name} {trimmed(giga(peaks[name]))}" for name in names)
+        values = ", ".join(_named(names, peaks))
         place = (frame.right, peaks[names[0]] / 1e9)
         ax.annotate(f"{values} GFLOP/s", place, (-2, 2), **look)
 
 
-def _ridges(ax: Axes, frame: Frame, used: set[str | None], dtypes: set[str]) -> None:
+def _named(names: Sequence[str], peaks: Mapping[str, float]) -> list[str]:
+    """`int8 458`, `float32 234`; of dtypes that share a roof, as bfloat16 x float32 with float32, the shortest name."""
+    by_peak: dict[float, str] = {}
+    for name in sorted(names, key=len, reverse=True):
+        by_peak[peaks[name]] = name
+    return [f"{name} {trimmed(giga(peak))}" for peak, name in sorted(by_peak.items())[::-1]]
+
+
+def _ridges(ax: Axes, frame: Frame, used: set[str | None], kinds: set[str]) -> None:
     """Dotted verticals from each elbow of the levels in use down to the axis, with their values."""
-    shown = [
+    shown = dict.fromkeys(
         (ridge.flop_per_byte, frame.peaks[ridge.dtype])
         for ridge in frame.ridges
-        if ridge.dtype in dtypes and ridge.level in used
-    ]
+        if ridge.dtype in kinds and ridge.level in used
+    )
     elbows = [elbow for elbow in shown if frame.left < elbow[0] < frame.right]
     texts = [trimmed(number(ridge)) for ridge, _ in elbows]
     heights = _staggered(ax, [ridge for ridge, _ in elbows], texts)

@@ -1,11 +1,16 @@
-"""Step time against batch: what the machine allows, what is reached, and up to where sequences ride free."""
+"""Step time against batch: what the machine allows, what is reached, and up to where sequences ride free.
+
+Times are at the drawn roofs: what those allow over the fraction reached (`reports.drawn`), so that a point whose memory
+was quick and one whose memory was slow stand under one line.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import log10
 from typing import TYPE_CHECKING, Any
 
-from reports import marks, plots
+from reports import drawn, marks, plots
 from reports import series as grouped
 from reports.marks import Line, Mark
 from reports.plots import INK, MUTED
@@ -17,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from bench.records import Profile
+    from bench.stats import Estimate
     from kernels.contract import Case
     from reports.series import Series
 
@@ -27,36 +33,45 @@ LIMIT = 2.2
 """Size of the marks on what the roofs allow."""
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A series and its times at the drawn roofs, in seconds by batch."""
+
+    series: Series
+    times: dict[int, Estimate]
+
+
 def time_against_batch(profile: Profile, axes: Any = None) -> Any:
     """A panel per cell and residency; `axes` may be an array shaped (cells, residencies). None without such points.
 
     Shown are whole steps of one phase in float32 (or the dtype there is most of) on the device that has most points, at
     its most threads. Returns the axes.
     """
-    shown = _shown(profile)
+    found = _shown(profile)
+    limits = _limits(profile, found)
+    shown = [placed for one in found if (placed := _placed(one, limits)).times]
     if not shown:
         return None
-    cells = list(dict.fromkeys(one.case.cell for one in shown))
-    present = {one.case.residency for one in shown}
+    cells = list(dict.fromkeys(one.series.case.cell for one in shown))
+    present = {one.series.case.residency for one in shown}
     residencies = [name for name in ("streamed", "resident") if name in present]
-    unit, factor = time_unit(row.seconds.median for one in shown for row in one.rows)
-    batches = sorted({row.case.batch for one in shown for row in one.rows})
-    many = sum(len(one.rows) for one in shown) > marks.MANY
+    unit, factor = time_unit(time.median for one in shown for time in one.times.values())
+    batches = sorted({batch for one in shown for batch in one.times})
+    many = sum(len(one.times) for one in shown) > marks.MANY
     with plots.style():
         figure = None
         if axes is None:
-            ranges = [_range([one for one in shown if one.case.cell == cell]) for cell in cells]
+            ranges = [_range(_of(shown, cell), limits) for cell in cells]
             heights = [INCHES_PER_DECADE * log10(high / low) for low, high in ranges]
             heights = [min(3.4, max(1.2, height)) for height in heights]
-            figure, axes = plots.panels(cells, residencies, heights, shown[0].case.phase)
+            figure, axes = plots.panels(cells, residencies, heights, shown[0].series.case.phase)
         for i, cell in enumerate(cells):
             for j, residency in enumerate(residencies):
-                kind = (cell, residency)
-                here = [one for one in shown if (one.case.cell, one.case.residency) == kind]
-                _panel(axes[i, j], profile, here, factor, batches, many=many)
-            low, high = _range([one for one in shown if one.case.cell == cell])
+                here = [one for one in _of(shown, cell) if one.series.case.residency == residency]
+                _panel(axes[i, j], profile, here, limits, factor, batches, many=many)
+            low, high = _range(_of(shown, cell), limits)
             axes[i, 0].set_ylim(low * factor, high * factor)
-            axes[i, 0].set_ylabel(f"time of a step, {unit}")
+            axes[i, 0].set_ylabel(f"time of a step at the drawn roof, {unit}")
         for ax in axes[-1]:
             ax.set_xlabel("batch, sequences per step")
         if figure is not None:
@@ -81,17 +96,35 @@ def _shown(profile: Profile) -> list[Series]:
     return [one for one in here if (one.case.dtype, one.case.threads) == (dtype, workers)]
 
 
-def _range(shown: Sequence[Series]) -> tuple[float, float]:
+def _of(shown: Sequence[Placed], cell: str) -> list[Placed]:
+    return [one for one in shown if one.series.case.cell == cell]
+
+
+def _placed(one: Series, limits: dict[Case, dict[int, float]]) -> Placed:
+    """A series at its fractions of the drawn limits."""
+    line = limits.get(one.case, {})
+    return Placed(
+        one,
+        {
+            row.case.batch: drawn.over(line[row.case.batch], row.fraction)
+            for row in one.rows
+            if row.fraction and row.case.batch in line
+        },
+    )
+
+
+def _range(shown: Sequence[Placed], limits: dict[Case, dict[int, float]]) -> tuple[float, float]:
     """The ends of an axis that holds all points and limits, in seconds."""
-    ends = [end for one in shown for row in one.rows for end in (row.seconds.low, row.seconds.high)]
-    ends += [seconds for line in _limits(shown).values() for seconds in line.values()]
+    ends = [end for one in shown for time in one.times.values() for end in time]
+    ends += [seconds for one in shown for seconds in limits[one.series.case].values()]
     return min(ends) / 1.4, max(ends) * 1.4
 
 
 def _panel(
     ax: Axes,
     profile: Profile,
-    shown: Sequence[Series],
+    shown: Sequence[Placed],
+    limits: dict[Case, dict[int, float]],
     factor: float,
     batches: Sequence[int],
     *,
@@ -105,28 +138,29 @@ def _panel(
     by_size = plots.markers({point.case.hidden for point in profile.points})
     allowed = [
         Line(
-            tuple(_exact(batch, t * factor) for batch, t in line.items()),
+            tuple(_exact(batch, t * factor) for batch, t in limits[case].items()),
             MUTED,
             by_size[case.hidden],
         )
-        for case, line in _limits(shown).items()
+        for case in dict.fromkeys(one.series.case for one in shown)
     ]
     marks.draw(ax, allowed, many=many, size=LIMIT)
     lines = []
     for one in shown:
+        series = one.series
         # Filled stands for the free batch here: nothing on these axes rests on bytes.
-        free = one.free_batch if len(one.rows) >= grouped.LONG else None
+        free = series.free_batch if len(series.rows) >= grouped.LONG else None
         dots = tuple(
             Mark(
-                row.case.batch,
-                row.seconds.median * factor,
-                row.seconds.low * factor,
-                row.seconds.high * factor,
-                filled=row.case.batch == free,
+                batch,
+                time.median * factor,
+                time.low * factor,
+                time.high * factor,
+                filled=batch == free,
             )
-            for row in one.rows
+            for batch, time in one.times.items()
         )
-        lines.append(Line(dots, by_colour[one.implementation], by_size[one.case.hidden]))
+        lines.append(Line(dots, by_colour[series.implementation], by_size[series.case.hidden]))
     marks.draw(ax, lines, many=many)
 
 
@@ -135,24 +169,26 @@ def _exact(x: float, y: float) -> Mark:
     return Mark(x, y, y, y)
 
 
-def _limits(shown: Sequence[Series]) -> dict[Case, dict[int, float]]:
-    """For each case, by batch: floor + limit in seconds, the lowest among the implementations."""
+def _limits(profile: Profile, shown: Sequence[Series]) -> dict[Case, dict[int, float]]:
+    """For each case, by batch: what the drawn roofs allow in seconds, the lowest among the implementations."""
     lines: dict[Case, dict[int, float]] = {}
     for one in shown:
         line = lines.setdefault(one.case, {})
         for row in one.rows:
-            if row.limit is not None:
-                least = row.limit.median + (row.point.floor_seconds or 0.0)
-                line[row.case.batch] = min(least, line.get(row.case.batch, least))
+            under = drawn.held(profile, row)
+            if under is not None:
+                line[row.case.batch] = min(under.seconds, line.get(row.case.batch, under.seconds))
     return {case: dict(sorted(line.items())) for case, line in lines.items() if line}
 
 
-def _handles(profile: Profile, shown: Sequence[Series]) -> list[Any]:
+def _handles(profile: Profile, shown: Sequence[Placed]) -> list[Any]:
     from matplotlib.lines import Line2D
 
-    handles = plots.implementation_handles(profile, {one.implementation for one in shown})
-    handles += plots.size_handles(profile, {one.case.hidden for one in shown})
+    handles = plots.implementation_handles(profile, {one.series.implementation for one in shown})
+    handles += plots.size_handles(profile, {one.series.case.hidden for one in shown})
     free: dict[str, Any] = {"color": INK, "marker": "o", "linestyle": "none", "markersize": 4.4}
-    handles.append(Line2D([], [], color=MUTED, linewidth=0.8, marker=".", label="roofs + floor"))
+    handles.append(
+        Line2D([], [], color=MUTED, linewidth=0.8, marker=".", label="what the roofs allow")
+    )
     handles.append(Line2D([], [], label="filled: free batch", **free))
     return handles

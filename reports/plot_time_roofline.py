@@ -31,9 +31,10 @@ DIM = 0.45
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a point lies: seconds for its FLOPs and for its bytes at the roofs, and both stretched to its own time.
+    """Where a point lies: seconds for its FLOPs and for its bytes, and both stretched to its own time.
 
-    The larger of the first two is what the roofs allow, the larger of the last two what was measured.
+    The larger of the last two is the time that was measured, the larger of the first two its fraction of that: what the
+    roofs beside it allow.
     """
 
     t_flops: float
@@ -44,13 +45,15 @@ class Place:
 
 def place(row: Row) -> Place | None:
     """None where a roof is missing, or a time is zero and has no place on a logarithmic axis."""
-    if row.t_bytes is None or row.t_flops is None or row.limit is None:
+    if row.t_bytes is None or row.t_flops is None or row.fraction is None:
         return None
     t_bytes, t_flops = row.t_bytes.median, row.t_flops.median
     if not t_bytes or not t_flops:
         return None
     stretched = row.seconds.median / max(t_bytes, t_flops)
-    return Place(t_flops, t_bytes, t_flops * stretched, t_bytes * stretched)
+    flops_side, bytes_side = t_flops * stretched, t_bytes * stretched
+    share = row.fraction.median
+    return Place(flops_side * share, bytes_side * share, flops_side, bytes_side)
 
 
 def time_roofline(profile: Profile, axes: Any = None) -> Any:

@@ -1,25 +1,39 @@
 """What the steps of one machine would take on another's roofs. Pure.
 
-A step keeps the share of the roof that it reached (its fraction); the roofs are the other machine's: time = limit there
-/ fraction here. What no roof decides, such as the cost of a call, is carried over in the fraction, so a step that the
-call bounds is marked. Where the other machine measured the same step, the error of the prediction stands beside it.
+time there = floor there + limit there * (time - floor here) / limit here. A step keeps its factor over the limit of
+the roofs, the cost of the call left aside, which is the other machine's own. Limits are of both stages of a hoisted
+sequence, by the roofs as they are as a rule (`reports.limits`): (time - floor) / limit is (1 - overhead) / fraction,
+and a fraction is formed of roofs sampled beside the step. Where no cost of a call is known there, it is carried over
+in the fraction. A step that the call bounds is marked.
+
+The interval joins that of the fraction and what the roofs there did beside their own steps. Where both machines
+measured enough steps, it is as wide as 19 in 20 of the others went wrong; where they did not, it does not hold that
+an implementation may reach another share there.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import exp, log1p
 from typing import TYPE_CHECKING
 
 from bench.stats import Estimate, median, quantile
 from reports import compare
+from reports import limits as limits_of
+from reports.limits import call_of, limit
 from reports.profiles import BadInput
-from reports.subject import interpolated
+from reports.subject import told_apart
 from reports.verdict import OVERHEAD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reports.subject import Entry, Roofs, Subject
+    from reports.limits import Roofs
+    from reports.subject import Entry, Subject
+
+COVERED = 0.95
+ENOUGH = 20
+"""From so many other steps on their errors tell what 19 in 20 of them stay within."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +42,7 @@ class Prediction:
 
     entry      whose fraction is taken
     work       whose work is predicted: the entry's own, or of unlike sources the other's
-    predicted  from the interval of the fraction
+    predicted  with its interval
     measured   what the other machine took, where that is known
     error      predicted / measured - 1
     call_bound whether the call, which no roof decides, took most of the time here
@@ -57,10 +71,20 @@ class Predictions:
         known = [abs(row.error) for row in self.rows if row.error is not None]
         return (median(known), quantile(known, 0.9)) if known else None
 
+    @property
+    def covered(self) -> int:
+        """How many intervals hold what was measured."""
+        return sum(
+            row.predicted.low <= row.measured <= row.predicted.high
+            for row in self.rows
+            if row.measured is not None
+        )
+
 
 def predict(source: Subject, target: Subject) -> Predictions:
     """Step times of `source`'s cases on `target`'s roofs. Raises BadInput where none can be predicted."""
     compare.refuse((source, target))
+    source, target = told_apart((source, target))
     met: dict[int, list[Entry]] = {}
     for entry, other in compare.matched(source, target):
         met.setdefault(id(entry), []).append(other)
@@ -78,42 +102,34 @@ def predict(source: Subject, target: Subject) -> Predictions:
         rows += [
             made
             for work, known in pairs
-            if (made := _prediction(entry, work, known, target)) is not None
+            if (made := _prediction(entry, work, known, source, target)) is not None
         ]
     if not rows:
         msg = f"{source.name} on {target.name}: no step whose fraction and roofs are both known"
         raise BadInput(msg)
-    return Predictions(source, target, tuple(rows), asked - len(rows))
-
-
-def limit(entry: Entry, roofs: Roofs) -> float | None:
-    """What a step's bytes or products need at the least, in seconds; None where a roof is missing.
-
-    A streamed step reads from memory whatever its sets span there; a resident one at its own working set.
-    """
-    if not entry.working_set or not roofs.read:
-        return None
-    memory = entry.work.residency == "streamed"
-    read = roofs.read[-1][1] if memory else interpolated(roofs.read, entry.working_set)
-    write = interpolated(roofs.write, max(1, entry.written))
-    peak = roofs.peaks.get((entry.work.dtype, entry.work.activations))
-    if not read or (entry.flops and not peak) or (entry.written and not write):
-        return None
-    t_bytes = entry.read / read + (entry.written / write if write else 0.0)
-    return max(t_bytes, entry.flops / peak if peak else 0.0)
+    return Predictions(source, target, tuple(_widened(rows)), asked - len(rows))
 
 
 def _prediction(
-    entry: Entry, work: Entry, known: Entry | None, target: Subject
+    entry: Entry, work: Entry, known: Entry | None, source: Subject, target: Subject
 ) -> Prediction | None:
-    roofs = target.roofs.get(work.work.threads)
-    needed = limit(work, roofs) if roofs else None
+    limits = target.roofs.get(work.work.threads)
     cached = known is not None and not target.measured and known.t_bytes is None
-    if entry.fraction is None or not needed or cached:
+    if entry.fraction is None or limits is None or cached:
         return None  # of a published machine's caches no bandwidth is known
-    share = entry.fraction
-    predicted = Estimate(needed / share.median, needed / share.high, needed / share.low)
+    needed, reach = limit(work, limits), limits_of.reach(work, limits)
+    if not needed or not reach:
+        return None
+    floor = _floor(entry, source, limits)
+    # What is neither call nor limit is carried over as a factor of the limit.
+    beyond = 1.0 if floor is None or entry.overhead is None else max(0.0, 1 - entry.overhead)
+    share, paid = entry.fraction, floor or 0.0
     measured = known.time if known else None
+    predicted = Estimate(
+        paid + needed * beyond / share.median,
+        paid + min(reach) * beyond / share.high,
+        paid + max(reach) * beyond / share.low,
+    )
     return Prediction(
         entry=entry,
         work=work,
@@ -122,3 +138,44 @@ def _prediction(
         error=predicted.median / measured - 1 if measured else None,
         call_bound=entry.overhead is not None and entry.overhead >= OVERHEAD,
     )
+
+
+def _floor(entry: Entry, source: Subject, limits: Roofs) -> float | None:
+    """What the call costs there: as its own calls do, else as the emptiest calls of both compare; None: not known."""
+    own = limits.floors.get(call_of(entry.implementation, entry.work))
+    if own is not None or entry.floor is None:
+        return own
+    here = source.roofs.get(entry.work.threads)
+    if here is None or not here.call or not limits.call:
+        return None
+    return entry.floor * limits.call / here.call
+
+
+def _widened(rows: Sequence[Prediction]) -> list[Prediction]:
+    """Each interval as wide as 19 in 20 of the *other* predictions went wrong, where enough of them are known.
+
+    That an implementation keeps its share on another machine is no law. How far it does not, no sample of one machine
+    tells; where both measured, the other steps do, those of the same implementation if they are enough.
+    """
+    wrong = [
+        (row.entry.implementation, abs(log1p(row.error)) if row.error is not None else None)
+        for row in rows
+    ]
+    found = []
+    for index, row in enumerate(rows):
+        others = [
+            (name, value)
+            for other, (name, value) in enumerate(wrong)
+            if value is not None and other != index
+        ]
+        alike = [value for name, value in others if name == row.entry.implementation]
+        taken = alike if len(alike) >= ENOUGH else [value for _, value in others]
+        if len(taken) >= ENOUGH:
+            factor = exp(quantile(taken, COVERED))
+            middle, low, high = row.predicted
+            row = replace(  # noqa: PLW2901 - the same prediction, wider
+                row,
+                predicted=Estimate(middle, min(low, middle / factor), max(high, middle * factor)),
+            )
+        found.append(row)
+    return found

@@ -6,7 +6,8 @@ A roof is the best of its samples. Datasheet figures are no roofs. What a profil
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log
+from itertools import groupby, pairwise
+from math import exp, log
 from typing import TYPE_CHECKING
 
 from bench.stats import median
@@ -14,9 +15,12 @@ from kernels.contract import ACTIVATIONS, ARITHMETIC
 from reports.remember import remembered
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from bench.records import Level, Point, Profile, Roof
+
+LARGEST = "largest set"
+"""What the last level is called where the curve still fell at its end: memory was not reached."""
 
 AGREE = 2.0
 """A paired roof and a level's bandwidth, a plateau's end and a cache's size agree within this factor."""
@@ -44,12 +48,41 @@ def read_curve(
 ) -> dict[int, list[tuple[int, float]]]:
     """The best bandwidth (byte/s) per working set (bytes), ascending, by thread count (0: a GPU's own)."""
     curves: dict[int, dict[int, float]] = {}
-    for roof in _measured(profile, device, kind):
+    for roof in _swept(profile, device, kind):
         value = best(roof)
         if value is not None and roof.working_set_bytes:
             curve = curves.setdefault(roof.threads or 0, {})
             curve[roof.working_set_bytes] = max(value, curve.get(roof.working_set_bytes, 0.0))
     return {threads: sorted(curves[threads].items()) for threads in sorted(curves)}
+
+
+@remembered
+def typical_curve(
+    profile: Profile, device: str, kind: str = "read"
+) -> dict[int, list[tuple[int, float]]]:
+    """As `read_curve`, but of the best variant's median: what the memory gives as a rule, not once."""
+    samples: dict[tuple[int, int], dict[str, list[float]]] = {}
+    for roof in _swept(profile, device, kind):
+        if roof.samples and roof.working_set_bytes:
+            place = samples.setdefault((roof.threads or 0, roof.working_set_bytes), {})
+            place.setdefault(roof.implementation, []).extend(roof.samples)
+    curves: dict[int, list[tuple[int, float]]] = {}
+    for (threads, size), by_variant in sorted(samples.items()):
+        curves.setdefault(threads, []).append((size, max(map(median, by_variant.values()))))
+    return curves
+
+
+def interpolated(curve: Sequence[tuple[int, float]], working_set: int) -> float | None:
+    """The value at a working set, linear between neighbours in logarithms; the ends hold beyond them."""
+    if not curve:
+        return None
+    if working_set <= curve[0][0]:
+        return curve[0][1]
+    for (below, low), (above, high) in pairwise(curve):
+        if below <= working_set <= above:
+            part = log(working_set / below) / log(above / below)
+            return exp(log(low) + part * log(high / low))
+    return curve[-1][1]
 
 
 @remembered
@@ -65,10 +98,14 @@ def all_threads(profile: Profile, device: str) -> int | None:
 
 def write_roof(profile: Profile, device: str, threads: int, written: float) -> float | None:
     """The measured write roof (byte/s) whose working set is nearest, in ratio, to `written` bytes."""
-    curve = read_curve(profile, device, "write").get(threads, [])
-    if not curve or written <= 0:
+    return nearest(read_curve(profile, device, "write").get(threads, []), written)
+
+
+def nearest(curve: Sequence[tuple[int, float]], size: float) -> float | None:
+    """The value at the working set nearest, in ratio, to `size`; None for no size and without a curve."""
+    if not curve or size <= 0:
         return None
-    return min(curve, key=lambda sample: abs(log(sample[0] / written)))[1]
+    return min(curve, key=lambda sample: abs(log(sample[0] / size)))[1]
 
 
 @remembered
@@ -76,13 +113,29 @@ def arithmetic_roof(
     profile: Profile, device: str, threads: int, dtype: str, activations: str | None = None
 ) -> float | None:
     """The best matrix product (FLOP/s) over every dtype that weights and activations widen to exactly."""
-    exact = ARITHMETIC.get((dtype, activations or ACTIVATIONS.get(dtype, dtype)), (dtype,))
-    found = [
-        best(roof)
-        for roof in _measured(profile, device, "matmul")
-        if roof.dtype in exact and (roof.threads or 0) == threads
-    ]
+    found = [best(roof) for roof in _products(profile, device, threads, dtype, activations)]
     return max((value for value in found if value is not None), default=None)
+
+
+def typical_product(
+    profile: Profile, device: str, threads: int, dtype: str, activations: str
+) -> float | None:
+    """As `arithmetic_roof`, but the median of the best shape, over all that was sampled of it."""
+    by_shape: dict[tuple[str | None, str], list[float]] = {}
+    for roof in _products(profile, device, threads, dtype, activations):
+        by_shape.setdefault((roof.dtype, roof.implementation), []).extend(roof.samples)
+    return max((median(samples) for samples in by_shape.values() if samples), default=None)
+
+
+def call(profile: Profile, device: str, threads: int) -> float | None:
+    """The machine's emptiest call in seconds, the median."""
+    samples = [
+        sample
+        for roof in _measured(profile, device, "call")
+        if (roof.threads or 0) == threads
+        for sample in roof.samples
+    ]
+    return median(samples) if samples else None
 
 
 @remembered
@@ -101,9 +154,10 @@ def level_by_size(profile: Profile, point: Point) -> Level | None:
         return None
     known = levels(profile, point.case.device)
     for level in known:
-        if level.up_to_bytes is None or point.working_set_bytes <= level.up_to_bytes:
+        last = level is known[-1]  # whatever its name, nothing is behind it
+        if last or level.up_to_bytes is None or point.working_set_bytes <= level.up_to_bytes:
             everyone = point.case.threads == all_threads(profile, point.case.device)
-            return level if everyone or level is known[-1] else None
+            return level if everyone or last else None
     return None
 
 
@@ -113,18 +167,52 @@ def agrees(level: Level, point: Point) -> bool:
     return not paired or median(paired) <= AGREE * level.bytes_per_s
 
 
-def ridges(profile: Profile, device: str, dtypes: Sequence[str]) -> list[Ridge]:
-    """Arithmetic roof / bandwidth at all threads, for each level and weights' dtype; ascending."""
-    threads = all_threads(profile, device)
-    found = []
-    for dtype in dtypes:
-        peak = None if threads is None else arithmetic_roof(profile, device, threads, dtype)
-        if peak is not None:
-            found += [
-                Ridge(level.name, dtype, peak / level.bytes_per_s)
-                for level in levels(profile, device)
-            ]
+def ridges(levels: Sequence[Level], peaks: Mapping[str, float]) -> list[Ridge]:
+    """Arithmetic roof / bandwidth, for each level and each of `peaks` (FLOP/s by dtypes); ascending."""
+    found = [
+        Ridge(level.name, dtype, peak / level.bytes_per_s)
+        for dtype, peak in peaks.items()
+        for level in levels
+    ]
     return sorted(found, key=lambda ridge: ridge.flop_per_byte)
+
+
+def _swept(profile: Profile, device: str, kind: str) -> list[Roof]:
+    """The records that a survey swept: without the sentinels, single looks at the largest set between surveys.
+
+    A sweep walks a size with many variants, one record after the other; a sentinel stands alone or beside another.
+    """
+    found = [
+        list(records)
+        for _, records in groupby(
+            (roof for roof in profile.roofs if roof.device == device and roof.source == "measured"),
+            key=lambda roof: (roof.kind, roof.threads, roof.working_set_bytes),
+        )
+    ]
+    groups = [records for records in found if records[0].kind == kind]
+    most: dict[tuple[int | None, int | None], int] = {}
+    for records in groups:
+        place = records[0].threads, records[0].working_set_bytes
+        most[place] = max(most.get(place, 0), len({roof.implementation for roof in records}))
+    return [
+        roof
+        for records in groups
+        for roof in records
+        if 2 * len({one.implementation for one in records})
+        > most[roof.threads, roof.working_set_bytes]
+    ]
+
+
+def _products(
+    profile: Profile, device: str, threads: int, dtype: str, activations: str | None
+) -> list[Roof]:
+    """The matrix products in every dtype that weights and activations widen to exactly."""
+    exact = ARITHMETIC.get((dtype, activations or ACTIVATIONS.get(dtype, dtype)), (dtype,))
+    return [
+        roof
+        for roof in _measured(profile, device, "matmul")
+        if roof.dtype in exact and (roof.threads or 0) == threads
+    ]
 
 
 def _measured(profile: Profile, device: str, kind: str) -> list[Roof]:

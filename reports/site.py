@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reports import (
@@ -54,6 +54,8 @@ def build_site(out: Path, home: Path = HOME) -> Path:
         profile, folder = profiles.load(name, home)
         called = f"{headline.machine(profile)}"
         machines.append(Machine(name, folder, profile, subjects.of(profile, called)))
+    apart = subjects.told_apart([one.subject for one in machines])
+    machines = [replace(one, subject=known) for one, known in zip(machines, apart, strict=True)]
     if not machines:
         raise BadInput("the gallery has no profile yet: CONTRIBUTING.md says how to add one")
     with whole.draft(out, last=PAGE) as folder:

@@ -6,21 +6,23 @@ know which is which. What a source lacks is None or empty, never 0.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import pairwise
-from math import exp, log
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bench.stats import median
-from kernels.contract import ARITHMETIC
-from reports import roofline, roofs
+from reports import cycles, drawn, limits, roofline, roofs
+from reports import machine as about
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.records import Profile
     from bench.stats import Estimate
+    from reports.limits import Roofs
     from reports.roofline import Row
+
+KIND, NUMBERS = "microarchitecture", "family, model, stepping"
+"""The facts that tell the class of a processor."""
 
 ALL = "all"
 """Threads of a step that uses every one its run had: on another machine it is met by one that does the same there."""
@@ -57,6 +59,9 @@ class Entry:
     flops      FLOPs of the products that were computed; `recurrent` those of U alone
     t_bytes    what its bytes need at the roofs of its own machine; `t_flops` its products
     fraction   the larger of the two over the time
+    level      the level of its machine whose line it is drawn under; None where none is drawn
+    roof       the height of that line at its intensity, FLOP/s
+    projected  the shares of `read` and `flops` that come before a sequence's first step
     overhead   the cost of an empty call over the time
     joules     energy of a step; None where it was not counted
     """
@@ -75,25 +80,15 @@ class Entry:
     t_flops: float | None
     fraction: Estimate | None
     overhead: float | None
+    level: str | None = None
+    roof: float | None = None
+    projected: tuple[float, float] = (0.0, 0.0)
     joules: float | None = None
 
     @property
     def time(self) -> float:
         """The median time of a step."""
         return median(self.seconds)
-
-
-@dataclass(frozen=True, slots=True)
-class Roofs:
-    """Limits at one thread count: read and write bandwidth (byte/s) over the working set, ascending; FLOP/s by dtype
-    of weights and activations.
-
-    A curve of one point holds for every working set.
-    """
-
-    read: tuple[tuple[int, float], ...]
-    write: tuple[tuple[int, float], ...]
-    peaks: dict[tuple[str, str], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +99,7 @@ class Subject:
     roofs    by `all`, a number of threads, or a device that is no CPU
     levels   (name, byte/s) to draw, the fastest first
     facts    what may differ between two runs, in words
+    threads  all that its run had; `clock_hz` as measured beside its points
     remarks  what a reader has to know of the source
     """
 
@@ -117,6 +113,8 @@ class Subject:
     levels: tuple[tuple[str, float], ...]
     facts: dict[str, str]
     remarks: tuple[str, ...] = ()
+    threads: int | None = None
+    clock_hz: float | None = None
 
     @property
     def measured(self) -> bool:
@@ -129,7 +127,7 @@ def of(profile: Profile, name: str) -> Subject:
     threads = profile.environment.get("threads")
     everyone = threads if isinstance(threads, int) else None
     setups = sorted({(point.case.device, point.case.threads) for point in profile.points})
-    roles = {_role(*setup, everyone): _roofs(profile, *setup) for setup in setups}
+    roles = {_role(*setup, everyone): limits.of(profile, *setup) for setup in setups}
     device = setups[0][0] if setups else "cpu"
     return Subject(
         name=name,
@@ -138,25 +136,29 @@ def of(profile: Profile, name: str) -> Subject:
         method=profile.method,
         machine=profile.machine.get("id"),
         entries=tuple(
-            made for row in roofline.rows(profile) if (made := _entry(row, everyone)) is not None
+            made
+            for row in roofline.rows(profile)
+            if (made := _entry(profile, row, everyone)) is not None
         ),
         roofs=roles,
         levels=tuple((level.name, level.bytes_per_s) for level in roofs.levels(profile, device)),
         facts=_facts(profile),
+        threads=everyone,
+        clock_hz=cycles.clock(profile),
     )
 
 
-def interpolated(curve: Sequence[tuple[int, float]], working_set: int) -> float | None:
-    """The value at a working set, linear between neighbours in logarithms; the ends hold beyond them."""
-    if not curve:
-        return None
-    if working_set <= curve[0][0]:
-        return curve[0][1]
-    for (below, low), (above, high) in pairwise(curve):
-        if below <= working_set <= above:
-            part = log(working_set / below) / log(above / below)
-            return exp(log(low) + part * log(high / low))
-    return curve[-1][1]
+def told_apart(subjects: Sequence[Subject]) -> list[Subject]:
+    """The same, unlike machines of one name called by their microarchitecture too, or where that is one by their id."""
+    found = []
+    for one in subjects:
+        alike = {other.machine: other for other in subjects if other.name == one.name}
+        kinds = {other.facts.get(KIND) for other in alike.values()}
+        mark = (
+            one.facts.get(KIND) if len(kinds) == len(alike) else f"machine {str(one.machine)[:8]}"
+        )
+        found.append(replace(one, name=f"{one.name} ({mark})") if len(alike) > 1 else one)
+    return found
 
 
 def _role(device: str, count: int, everyone: int | None) -> str:
@@ -166,11 +168,12 @@ def _role(device: str, count: int, everyone: int | None) -> str:
     return ALL if count == everyone else str(count)
 
 
-def _entry(row: Row, everyone: int | None) -> Entry | None:
+def _entry(profile: Profile, row: Row, everyone: int | None) -> Entry | None:
     """A good point; None where it does not tell what it computes or moves."""
     point, case = row.point, row.case
     if point.flops is None or point.bytes is None:
         return None
+    under = drawn.held(profile, row)
     return Entry(
         work=Work(
             cell=case.cell,
@@ -199,29 +202,28 @@ def _entry(row: Row, everyone: int | None) -> Entry | None:
         t_flops=row.t_flops.median if row.t_flops else None,
         fraction=row.fraction,
         overhead=row.overhead.median if row.overhead else None,
+        level=under.level if under else None,
+        roof=under.height(row.intensity) if under and row.intensity else None,
+        projected=point.projected,
         joules=point.joules,
-    )
-
-
-def _roofs(profile: Profile, device: str, threads: int) -> Roofs:
-    found = {pair: roofs.arithmetic_roof(profile, device, threads, *pair) for pair in ARITHMETIC}
-    return Roofs(
-        read=tuple(roofs.read_curve(profile, device).get(threads, ())),
-        write=tuple(roofs.read_curve(profile, device, "write").get(threads, ())),
-        peaks={pair: peak for pair, peak in found.items() if peak is not None},
     )
 
 
 def _facts(profile: Profile) -> dict[str, str]:
     """What two runs may differ in, each as one line."""
+    cpu = profile.machine.get("cpu")
     environment, project, machine = profile.environment, profile.project, profile.machine
     pages = sorted({point.page_bytes for point in profile.points if point.page_bytes})
     known: dict[str, object] = {
         "machine": machine.get("label"),
         "machine id": machine.get("id"),
+        "processor": cpu.get("model") if isinstance(cpu, dict) else None,
+        NUMBERS: about.numbers(profile),
+        KIND: about.microarchitecture(profile),
         "system": machine.get("kernel"),
         "virtualisation": machine.get("virtualization"),
         "measured": profile.created,
+        "method": profile.method,
         "suite": profile.suite,
         "settings": _pairs(profile.settings),
         "rnn-roofline": project.get("version"),

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.stats import Estimate
+from reports.limits import Roofs
 from reports.profiles import BadInput
-from reports.subject import ALL, Entry, Roofs, Subject, Work
+from reports.subject import ALL, Entry, Subject, Work
 
 HERE = Path(__file__).resolve().parent
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
@@ -96,10 +97,13 @@ def find(name: str, folder: Path = HERE) -> Subject | None:
 
 def subject(one: PublishedSet, device: Device) -> Subject:
     """A published machine as one side of a comparison: its datasheet for roofs, its results for points."""
+    peaks = {(name, name): device.flop_per_s for name in ELEMENT_BYTES}
     limits = Roofs(
         read=((1, device.bytes_per_s),),
         write=((1, device.bytes_per_s),),
-        peaks={(name, name): device.flop_per_s for name in ELEMENT_BYTES},
+        memory=device.bytes_per_s,
+        peaks=peaks,
+        products=peaks,
     )
     own = [result for result in one.results if result.device == device.name]
     remarks = [
@@ -153,6 +157,7 @@ def _entry(result: Result, device: Device, phase: str, call_seconds: float) -> E
     cached = weights <= device.last_level_bytes
     t_bytes = None if cached else (read + written) / device.bytes_per_s
     fraction = None if t_bytes is None else max(t_bytes, t_flops) / seconds
+    line = device.bytes_per_s * recurrent / (read + written)
     return Entry(
         work=Work(
             cell=result.cell,
@@ -181,6 +186,8 @@ def _entry(result: Result, device: Device, phase: str, call_seconds: float) -> E
         t_flops=t_flops,
         fraction=Estimate(fraction, fraction, fraction) if fraction else None,
         overhead=None,
+        level=None if cached else device.memory,
+        roof=None if cached else min(line, device.flop_per_s),
     )
 
 

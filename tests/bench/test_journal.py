@@ -201,7 +201,9 @@ def test_findings_without_a_header_are_no_profile(write, tmp_path):
         records.from_journal(tmp_path)
 
 
-@pytest.mark.parametrize(("field", "value"), [("schema", "rnn-roofline/2"), ("method", 2)])
+@pytest.mark.parametrize(
+    ("field", "value"), [("schema", "rnn-roofline/2"), ("method", records.METHOD + 1)]
+)
 def test_a_journal_of_another_schema_or_method_is_refused(write, tmp_path, field, value):
     write(POINT).close()
     path = tmp_path / "journal.jsonl"

@@ -252,9 +252,14 @@ def test_a_newer_schema_is_refused_before_its_fields_are_looked_at():
     assert "schema 'rnn-roofline/2'" in refused(data)
 
 
-@pytest.mark.parametrize("method", [2, 0, "1", None])
-def test_another_method_is_refused(method):
-    assert f"method {method!r} is not 1" in refused(changed("method", method))
+@pytest.mark.parametrize("method", [records.METHOD + 1, 0, -1, "1", True, 1.0, None])
+def test_a_method_that_is_newer_or_none_is_refused(method):
+    assert f"method {method!r} is none of 1 to" in refused(changed("method", method))
+
+
+@pytest.mark.parametrize("method", range(1, records.METHOD + 1))
+def test_every_method_until_todays_is_read(method):
+    assert records.from_dict(changed("method", method), "profile").method == method
 
 
 @pytest.mark.parametrize("data", [None, [], 5, "profile", {}, {"schema": 1}, {"benchmarks": 1}])

@@ -203,3 +203,36 @@ def suite() -> Profile:
     points.append(Point(refused, "torch_gates", "skipped", reason="takes float32 only"))
     points.append(Point(replace(refused, batch=4), "torch_gates", "failed", reason="wrong by 3e-2"))
     return profile(points)
+
+
+def moved(still: Point, rates: Sequence[float]) -> Point:
+    """The same step at the same fraction of a roof that goes from one rate to the next, round by round."""
+    peak = max(MATMUL[name] for name in {still.case.dtype, "float32"})
+
+    def limit(rate: float) -> float:
+        assert still.bytes
+        assert still.flops
+        t_bytes = still.bytes["read"] / rate + still.bytes["written"] / WRITE_BYTES_PER_S
+        return max(t_bytes, still.flops["linear"] / peak)
+
+    paired = [rates[index % len(rates)] for index in range(len(still.seconds))]
+    before = limit(still.roof_bytes_per_s[0])
+    seconds = [s * limit(rate) / before for s, rate in zip(still.seconds, paired, strict=True)]
+    return replace(still, roof_bytes_per_s=tuple(paired), seconds=tuple(seconds))
+
+
+def moving(**fields: Any) -> Profile:
+    """Points of every kind, beside whose sets the memory gave 46 to 126 GB/s where its line is at 52."""
+    rates = (46e9, 60e9, 90e9, 126e9)
+    cases: list[dict[str, Any]] = [
+        {"batch": batch, "residency": residency, "implementation": name, "fraction": fraction}
+        for batch in (1, 4, 16, 64)
+        for residency in ("streamed", "resident")
+        for name, fraction in (("torch_cell", 0.6), ("numba_fused", 1.0))
+    ]
+    points = [
+        moved(point(**case), rates[index % 4 :] + rates[: index % 3])
+        for index, case in enumerate(cases)
+    ]
+    points += [point("gru", dtype="bfloat16", fraction=0.9, activations="float32")]
+    return profile(points, **fields)

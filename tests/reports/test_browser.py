@@ -234,6 +234,43 @@ def test_roofs_carry_their_values_and_ridges_theirs(opened):
     assert {"L1 330 GB/s", "DRAM 52 GB/s", "float32 180 GFLOP/s", "3.46"} <= set(labels)
 
 
+def test_no_point_is_drawn_above_its_line_though_the_roofs_moved(browser, tmp_path):
+    """Roofline and read curve: at its fraction of the line; in times: the roofs allow that fraction of what it took."""
+    made = synthetic.moving()
+    data = interactive.data(made)
+    p, (setup, *_) = data["points"], data["setups"]
+    one = Opened(browser, written(made, tmp_path))
+    rates = {level["name"]: level["bytes_per_s"] for level in setup["levels"]}
+    for name in PLOTS:
+        drawn = one.drawn(name).locator(".frame")
+        points = drawn.evaluate(
+            "frame => frame.data.filter(t => t.customdata)"
+            ".flatMap(t => t.customdata.map((i, k) => [i, t.x[k], t.y[k]])).filter(one => one[0] !== null)"
+        )
+        others = drawn.evaluate(
+            "frame => frame.data.filter(t => !t.customdata && t.mode && t.mode.includes('markers'))"
+            ".flatMap(t => [...t.x].map((x, k) => [x, t.y[k]])).filter(one => one[0] !== null)"
+        )
+        assert points
+        for i, x, y in points:
+            share = p["fraction"][i]
+            if name == "roofline":
+                arithmetic = data["series"][p["series"][i]]["arithmetic"]
+                line = min(rates[p["level"][i]] * x, setup["peaks"][arithmetic]) / 1e9
+                assert y / line == pytest.approx(share, rel=1e-4)
+            elif name == "time_roofline":
+                allowed = pytest.approx((x * share, y * share), rel=1e-4)
+                assert any((a, b) == allowed for a, b in others)
+            elif name == "time_against_batch":
+                allowed = pytest.approx((x, y * share), rel=1e-4)
+                assert any((a, b) == allowed for a, b in others)
+            else:
+                curve = dict(zip(setup["curves"][0]["x"], setup["curves"][0]["y"], strict=True))
+                near = [rate for size, rate in curve.items() if size <= x]
+                assert y * 1e9 <= min(near) * share * (1 + 1e-4)
+    one.context.close()
+
+
 def test_values_of_roofs_and_ridges_never_touch_whatever_the_width_becomes(browser, tmp_path):
     made = synthetic.suite()
     # a second arithmetic roof that no text fits beneath

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports import compare, compare_tables, gate, plot_compare, published, subject
+from reports import compare, compare_tables, gate, methods, plot_compare, published, subject
 from reports.compare import BadInput
 from tests.reports import synthetic
 
@@ -151,7 +151,6 @@ def test_what_differs_is_named_and_what_does_not_is_not(made):
         (lambda p: [p, p], "the same run is given twice"),
         (lambda p: [p, replace(p, complete=False)], "the same run is given twice"),
         (lambda p: [p, slowed(p, 2.0), p], "the same run is given twice"),
-        (lambda p: [p, replace(slowed(p, 2.0), method=7)], "method 7"),
         (lambda p: [p, replace(slowed(p, 2.0), schema="rnn-roofline/9")], "rnn-roofline/9"),
         (lambda p: [p, replace(p, points=())], "no case in common"),
     ],
@@ -296,3 +295,17 @@ def test_a_gpus_roofs_are_its_own_beside_a_cpus():
     found = subject.of(replace(made, roofs=(*made.roofs, *gpu)), "both")
     assert {entry.work.threads for entry in found.entries} == {"all", "cuda"}
     assert found.roofs["cuda"].read[-1][1] == 9 * found.roofs["all"].read[-1][1]
+
+
+def test_profiles_of_two_methods_are_compared_with_what_changed_and_gated_never(made):
+    old, later = replace(made, method=1), replace(slowed(made, 2.0), method=2)
+    found = compare.compare(sides(old, later))
+    said = " ".join(compare_tables.notes(found))
+    assert all(change in said for change in methods.changed(1, 2))
+    assert dict(found.differing)["method"] == ("1", "2")
+    assert not set(methods.changed(1, 2)) & set(
+        compare_tables.notes(compare.compare(sides(made, slowed(made, 2.0))))
+    )
+    good = runs(old, 1.0)
+    with pytest.raises(BadInput, match="methods 1 and 2"):
+        gate.gate([*good[:3], replace(good[3], method=2)], 5)

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from bench import records
 from bench.records import Doubt, Level, Point
-from reports import doubts
+from reports import doubts, methods, roofs
 from tests.reports import synthetic
 from tests.reports.synthetic import KIB, MIB, profile
 
@@ -68,16 +69,18 @@ def test_failed_and_skipped_cases_are_listed_with_their_reasons():
     ])  # fmt: skip
     failed, together, silent = doubts.of(made)
     assert (failed.code, failed.message) == ("missing case", "failed: wrong by 3e-2")
-    assert (together.code, together.about) == ("skipped", "2 points")
-    assert made.points[1].key in together.message
-    assert made.points[2].key in together.message
+    assert (together.code, together.message) == ("skipped", "no such dtype")
+    assert together.about.split(doubts.BETWEEN) == [point.key for point in made.points[1:3]]
     assert silent.message == "no reason was recorded"
 
 
 def test_points_that_no_roof_holds_are_doubted_together():
     points = [replace(synthetic.point(batch=b), roof_bytes_per_s=()) for b in (1, 2)]
     (doubt,) = doubts.of(profile(points))
-    assert (doubt.code, doubt.about) == ("no verdict", "2 points")
+    assert (doubt.code, doubt.about.split(doubts.BETWEEN)) == (
+        "no verdict",
+        [p.key for p in points],
+    )
     assert "no read roof" in doubt.message
 
 
@@ -109,6 +112,25 @@ def test_a_curve_that_ends_as_fast_as_a_cache_may_not_have_reached_memory(rates,
     plateaus = zip([*named, ("DRAM", None)], rates, strict=True)
     made = profile(levels=tuple(Level("cpu", *at, rate) for at, rate in plateaus))
     assert codes(made) == (["memory unsure"] if doubted else [])
+
+
+def test_a_curve_that_did_not_come_to_its_end_is_doubted_once():
+    said = Doubt("memory not reached", "run", "it still fell", "free memory")
+    plateaus = (Level("cpu", "L1", 64 * KIB, 2e11), Level("cpu", "largest set", 512 * MIB, 1.9e11))
+    made = profile(levels=plateaus, doubts=(said,))
+    assert codes(made) == ["memory not reached"]
+    assert (
+        roofs.level_by_size(made, replace(synthetic.point(), working_set_bytes=1024 * MIB))
+        == (plateaus[1])
+    )
+
+
+def test_a_profile_of_an_older_method_is_doubted_with_what_changed_since(monkeypatch):
+    monkeypatch.setattr(records, "METHOD", 2)
+    (doubt,) = doubts.of(profile(method=1))
+    assert (doubt.code, doubt.about) == ("older method", "run")
+    assert all(change in doubt.message for change in methods.changed(1, 2))
+    assert codes(profile(method=2)) == []
 
 
 def test_a_point_beside_a_roof_of_another_level_is_doubted():

@@ -57,6 +57,13 @@ def test_a_confirmed_bound_is_named_up_to_its_last_batch():
     assert "unconfirmed" not in text
 
 
+def test_a_memory_that_the_curve_did_not_reach_is_still_the_memory_that_bounds():
+    *caches, last = synthetic.levels()
+    made = replace(profile(confirmed()), levels=(*caches, replace(last, name="largest set")))
+    assert "It is memory-bandwidth-bound up to batch 4" in headline(made)
+    assert "memory bandwidth allows" in headline(replace(made, points=made.points[:1]))
+
+
 def test_a_run_that_ends_with_the_plan_says_so_and_one_batch_is_no_run():
     two = [point for point in confirmed() if point.case.batch < 4]
     assert "bound up to batch 2, the largest measured (confirmed" in headline(profile(two))

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 
-from reports import predict, published, subject
+from bench.records import Point
+from bench.stats import median
+from reports import limits, predict, published, roofline, roofs, subject
 from tests.reports import synthetic
 from tests.reports.synthetic import MIB, READ, profile, roof
 
 DRAM_BYTES_PER_S = READ[-1][1]
+
+
+def multiplied(made):
+    """The same points, each with the best product sampled beside it."""
+    points = []
+    for point in made.points:
+        peak = max(synthetic.MATMUL[name] for name in {point.case.dtype, "float32"})
+        points.append(replace(point, roof_flop_per_s=(peak,) * len(point.seconds)))
+    return replace(made, points=tuple(points))
 
 
 def twice_as_fast(made):
@@ -22,6 +34,7 @@ def twice_as_fast(made):
             seconds=tuple(s / 2 for s in p.seconds),
             roof_bytes_per_s=tuple(2 * r for r in p.roof_bytes_per_s),
             roof_flop_per_s=tuple(2 * r for r in p.roof_flop_per_s),
+            floor_seconds=p.floor_seconds / 2 if p.floor_seconds else None,
         )
         for p in made.points
     ]
@@ -30,7 +43,7 @@ def twice_as_fast(made):
 
 
 def test_steps_that_keep_their_share_are_predicted_on_a_machine_of_twice_the_roofs():
-    made = synthetic.suite()
+    made = multiplied(synthetic.suite())
     found = predict.predict(subject.of(made, "a"), subject.of(twice_as_fast(made), "b"))
     good = sum(point.status == "ok" for point in made.points)
     assert len(found.rows) + found.without == good
@@ -47,7 +60,7 @@ def test_a_streamed_step_reads_at_the_memory_of_the_other_whatever_its_sets_span
     big = replace(
         made,
         machine={**made.machine, "id": "big"},
-        points=(synthetic.point(batch=4),),
+        points=(Point(made.points[0].case, "torch_cell", "skipped", reason="not asked"),),
         roofs=(
             *made.roofs,
             roof("read", [DRAM_BYTES_PER_S / 4], working_set_bytes=4096 * MIB),
@@ -70,10 +83,10 @@ def test_a_step_that_the_call_bounds_is_marked():
 
 def test_the_curve_is_read_between_its_sizes_and_held_at_its_ends():
     curve = ((1024, 400.0), (4096, 100.0))
-    assert subject.interpolated(curve, 2048) == pytest.approx(200.0)
-    assert subject.interpolated(curve, 1) == 400.0
-    assert subject.interpolated(curve, 1 << 40) == 100.0
-    assert subject.interpolated((), 1) is None
+    assert roofs.interpolated(curve, 2048) == pytest.approx(200.0)
+    assert roofs.interpolated(curve, 1) == 400.0
+    assert roofs.interpolated(curve, 1 << 40) == 100.0
+    assert roofs.interpolated((), 1) is None
 
 
 def test_a_published_machine_is_predicted_in_its_own_work():
@@ -85,3 +98,114 @@ def test_a_published_machine_is_predicted_in_its_own_work():
         assert row.work.work.part == "recurrent"
         needed = max((row.work.read + row.work.written) / 732e9, row.work.flops / 9.3e12)
         assert row.predicted.median == pytest.approx(needed / row.entry.fraction.median)
+
+
+def machine(made, name="other"):
+    """The same profile as another machine's."""
+    return replace(made, machine={**made.machine, "id": name, "label": name})
+
+
+def drifting(scale, seed):
+    """A machine whose memory moves between 46 and 126 GB/s, times `scale`, and whose survey saw the best of it.
+
+    Its steps take floor + limit / 0.8 by the roof beside them.
+    """
+    chance = Random(seed)
+    points = []
+    stills = [
+        synthetic.point(cell, hidden=hidden, batch=batch, residency=residency)
+        for cell in ("rnn", "lstm", "gru")
+        for hidden in (1024, 2048)
+        for batch in (1, 2, 4, 8, 32)
+        for residency in ("streamed", "resident")
+    ]
+    for still in stills:
+        roof = chance.choice((46e9, 50e9, 54e9, 58e9, 126e9)) * scale
+        paired = tuple(roof * chance.uniform(0.97, 1.03) for _ in still.seconds)
+        read, written = still.bytes["read"], still.bytes["written"]
+        peak = synthetic.MATMUL["float32"] * scale
+        taken = [
+            5e-6 * scale
+            + max(read / r + written / (40e9 * scale), still.flops["linear"] / peak) / 0.8
+            for r in paired
+        ]
+        floor = 5e-6 * scale
+        points.append(
+            replace(
+                still,
+                roof_bytes_per_s=paired,
+                roof_flop_per_s=(peak,) * len(taken),
+                seconds=tuple(taken),
+                floor_seconds=floor,
+            )
+        )
+    roofs_ = [
+        replace(
+            one,
+            samples=tuple(126e9 * scale if one.kind == "read" else s * scale for s in one.samples),
+        )
+        for one in synthetic.profile().roofs
+    ]
+    return machine(profile(points, roofs=tuple(roofs_)), f"drifting {scale} {seed}")
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.7])
+def test_a_memory_that_moved_is_predicted_by_what_it_is_as_a_rule_and_the_interval_holds(scale):
+    source, target = drifting(1.0, 1), drifting(scale, 2)
+    found = predict.predict(subject.of(source, "a"), subject.of(target, "b"))
+    assert found.errors[0] < 0.1
+    assert len(found.rows) == 60
+    assert found.covered >= 0.95 * len(found.rows)
+    for row in found.rows:
+        assert row.predicted.low <= row.predicted.median <= row.predicted.high
+
+
+def test_the_call_is_the_other_machines_own_and_only_the_rest_follows_the_roofs():
+    made = profile([synthetic.point(hidden=256, residency="resident", fraction=0.4, floor=3e-6)])
+    taken, floor = median(made.points[0].seconds), 3e-6
+    later = replace(made.points[0], seconds=tuple(1.5 * s for s in made.points[0].seconds))
+    dear = machine(replace(made, points=(replace(later, floor_seconds=30e-6),)))
+    (row,) = predict.predict(subject.of(made, "a"), subject.of(dear, "b")).rows
+    assert row.predicted.median == pytest.approx(30e-6 + taken - floor, rel=1e-3)
+    # By the emptiest calls, where its own was not measured there.
+    calls = [replace(made, roofs=(*made.roofs, roof("call", [one]))) for one in (2e-6, 8e-6)]
+    none = replace(calls[1], points=(replace(later, floor_seconds=None),))
+    (row,) = predict.predict(subject.of(calls[0], "a"), subject.of(machine(none), "b")).rows
+    assert row.predicted.median == pytest.approx(4 * floor + taken - floor, rel=1e-3)
+
+
+def test_both_stages_of_a_hoisted_sequence_have_their_limit():
+    """The products of the inputs are bound by arithmetic, the steps by bandwidth: the two add up."""
+    still = synthetic.point(batch=4, residency="resident", steps=16, fraction=0.9, hidden=2048)
+    flops, moved = still.flops["linear"], still.bytes["read"]
+    hoisted = replace(
+        still,
+        projection={"linear": flops // 2, "read": moved // 32},
+        reads={"W": "per_call", "U": "per_step"},
+    )
+    made = multiplied(profile([hoisted]))
+    (row,) = roofline.rows(made)
+    (entry,) = subject.of(made, "a").entries
+    (known,) = subject.of(made, "a").roofs.values()
+    assert limits.limit(entry, known) == pytest.approx(row.limit.median, rel=1e-3)
+    assert row.limit.median > 1.1 * max(row.t_bytes.median, row.t_flops.median)
+
+
+def test_an_interval_is_as_wide_as_the_other_predictions_went_wrong():
+    """Steps of one implementation lose a third of their share there, and a step that is not known there says so."""
+    points = [
+        synthetic.point(cell, hidden=hidden, batch=batch)
+        for cell in ("rnn", "lstm", "gru")
+        for hidden in (512, 1024)
+        for batch in (1, 2, 4, 8)
+    ]
+    made = profile(points)
+    slow = [replace(p, seconds=tuple(1.5 * s for s in p.seconds)) for p in points]
+    found = predict.predict(subject.of(made, "a"), subject.of(machine(profile(slow)), "b"))
+    assert all(
+        row.predicted.high == pytest.approx(1.5 * row.predicted.median, rel=0.01)
+        for row in found.rows
+    )
+    few = replace(made, points=tuple(points[:4]))
+    short = predict.predict(subject.of(few, "a"), subject.of(machine(profile(slow)), "b"))
+    assert all(row.predicted.high < 1.1 * row.predicted.median for row in short.rows)

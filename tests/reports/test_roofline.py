@@ -120,9 +120,38 @@ def test_the_read_curve_keeps_the_best_variant_of_each_size():
     assert roofs.read_curve(made, "cpu") == expected
 
 
+def test_a_sentinel_is_no_part_of_a_curve():
+    """Single looks at the largest set between two sweeps, when the memory was quick; and two of them in a row."""
+
+    def sweep(rate):
+        return [
+            roof("read", [rate * share], working_set_bytes=size, implementation=name)
+            for size in (KIB, MIB)
+            for name, share in (("a", 1.0), ("b", 0.9), ("c", 0.8), ("d", 0.7))
+        ]
+
+    def look(name):
+        return roof("read", [99.0], working_set_bytes=MIB, implementation=name)
+
+    made = profile(
+        roofs=(
+            *sweep(30.0),
+            roof("call", [1.0]),
+            look("a"),
+            look("b"),
+            *sweep(20.0),
+            roof("call", [1.0]),
+            look("c"),
+        )
+    )
+    assert roofs.read_curve(made, "cpu") == {2: [(KIB, 30.0), (MIB, 30.0)]}
+    assert roofs.typical_curve(made, "cpu") == {2: [(KIB, 25.0), (MIB, 25.0)]}
+
+
 def test_a_ridge_is_arithmetic_over_bandwidth():
     found = {
-        (r.level, r.dtype): r.flop_per_byte for r in roofs.ridges(profile(), "cpu", ["float32"])
+        (r.level, r.dtype): r.flop_per_byte
+        for r in roofs.ridges(synthetic.levels(), {"float32": 180e9})
     }
     assert found["DRAM", "float32"] == pytest.approx(180 / 52)
     assert found["L1", "float32"] == pytest.approx(180 / 330)
