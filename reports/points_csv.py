@@ -6,6 +6,7 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
+from bench.stats import median
 from reports import roofline, roofs, tables
 
 if TYPE_CHECKING:
@@ -82,13 +83,13 @@ def _line(
 
 def _rates(profile: Profile, point: Point, row: Row | None) -> dict[str, object]:
     case = point.case
-    written = (point.bytes or {}).get("written", 0)
+    write = roofline.written_at(profile, point) if row else ()
     peak = roofs.arithmetic_roof(profile, case.device, case.threads, case.dtype, case.activations)
     return {
         "bytes_per_s": row.bytes_per_s if row else None,
         "flop_per_s": row.flop_per_s if row else None,
         "flop_per_byte": row.intensity if row else None,
-        "write_roof_bytes_per_s": roofs.write_roof(profile, case.device, case.threads, written),
+        "write_roof_bytes_per_s": median(write) if write else None,
         "arithmetic_roof_flop_per_s": peak,
         "level": row.level if row else None,
     }

@@ -169,11 +169,23 @@ def bytes_times(profile: Profile, point: Point) -> list[float]:
     read, written = point.bytes["read"], point.bytes["written"]
     if not read:
         return []
-    roof = roofs.write_roof(profile, point.case.device, point.case.threads, written)
-    if written and roof is None:
+    write = written_at(profile, point)
+    if written and not write:
         return []
-    writing = written / roof if roof else 0.0
-    return [read / reading + writing for reading in point.roof_bytes_per_s]
+    writing = [written / roof for roof in write] or [0.0] * len(point.seconds)
+    return [
+        read / reading + storing
+        for reading, storing in zip(point.roof_bytes_per_s, writing, strict=True)
+    ]
+
+
+def written_at(profile: Profile, point: Point) -> tuple[float, ...]:
+    """The write roof (byte/s) round by round: as sampled beside the point, else as surveyed; empty where none is known."""
+    if point.roof_write_bytes_per_s or not point.bytes:
+        return point.roof_write_bytes_per_s
+    written = point.bytes["written"]
+    roof = roofs.write_roof(profile, point.case.device, point.case.threads, written)
+    return (roof,) * len(point.seconds) if roof else ()
 
 
 def flops_times(profile: Profile, point: Point) -> list[float]:

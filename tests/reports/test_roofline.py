@@ -65,6 +65,12 @@ def test_a_paired_arithmetic_sample_goes_before_the_roof():
     assert row.fraction.median == pytest.approx(0.5)
 
 
+def test_a_paired_write_sample_goes_before_the_surveyed_roof():
+    point = planted((1.0, 2.0), (1000.0, 1000.0), roof_write_bytes_per_s=(100.0, 50.0))
+    assert roofline.bytes_times(profile([point]), point) == pytest.approx([2.0, 3.0])
+    assert only(point).fraction.median == pytest.approx((2.0 + 1.5) / 2)
+
+
 def test_a_point_planted_at_half_its_roof_scores_a_half():
     assert only(synthetic.point(fraction=0.5)).fraction.median == pytest.approx(0.5)
 
