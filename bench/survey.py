@@ -27,7 +27,9 @@ LEAST_MEMORY = 1 << 30
 virtual machine may report a few."""
 SWEPT = 256 << 20
 """Up to so many bytes every variant is swept; beyond, only the best of them."""
-MEMORY_ROUNDS, MEMORY_ROUNDS_IN_HASTE, MEMORY_VARIANTS = 9, 5, 2
+MEMORY_ROUNDS = 9
+MEMORY_ROUNDS_IN_HASTE = 5
+MEMORY_VARIANTS = 2
 CURVE_SAMPLE_SECONDS = 0.002
 SAMPLE_SECONDS = 0.010
 REPEATS = 3
