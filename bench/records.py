@@ -29,6 +29,7 @@ MIGRATIONS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 """By an older schema: from a profile's JSON object to the next schema's. A field added with a default needs none."""
 PAIRED = ("roof_bytes_per_s", "roof_write_bytes_per_s", "roof_flop_per_s")
 """Samples of roofs beside a point's: each list as long as `seconds`, or empty where that roof was not sampled."""
+SENTINEL = "sentinel"
 STATUSES = ("ok", "failed", "skipped")
 
 T = TypeVar("T")
@@ -42,7 +43,8 @@ class BadProfile(reader.OneLine):
 class Roof:
     """Samples of one limit of the machine, all of them; the roof is the best of them.
 
-    kind `read`, `write`, `copy`, `triad` are bandwidths over `working_set_bytes`, `matmul` is arithmetic, `floor` is an
+    kind `sentinel` is a single look at the read roof of memory, to see whether it drifted, and no part of a curve. Kind
+    `read`, `write`, `copy`, `triad` are bandwidths over `working_set_bytes`, `matmul` is arithmetic, `floor` is an
     implementation's call without work, `call` the machine's emptiest call. `source` is measured or datasheet.
     """
 

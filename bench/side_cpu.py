@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from bench import (
     threads,
     watch,
 )
+from bench.records import SENTINEL
 from bench.roofs import matmul
 from kernels.inputs import Arena
 
@@ -179,7 +181,7 @@ class CpuSide:
         roof = survey.sentinel(
             self.bench.arena.address, self.bench.span_bytes, self._page_bytes, self._all
         )
-        self._run.note(roof)
+        self._run.note(replace(roof, kind=SENTINEL))
         return roof
 
 

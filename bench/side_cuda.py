@@ -5,13 +5,14 @@ The GPU that CUDA names first is measured. Tested with a stand-in; not run on a 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 
 from bench import beside, cuda, doubts, levels, nvml, points, side, survey_cuda
 from bench.folder import BadOutput
-from bench.records import Doubt, Level
+from bench.records import SENTINEL, Doubt, Level
 from bench.roofs import gpu_matmul
 from kernels.contract import Unavailable
 from kernels.inputs import Arena
@@ -171,5 +172,5 @@ class CudaSide:
         size = min(bench.span_bytes, bench.arena.size_bytes)
         words = bench.arena.words()[: size // 4]
         roof = survey_cuda.sentinel(words, count, self._throttle)
-        self._run.note(roof)
+        self._run.note(replace(roof, kind=SENTINEL))
         return roof

@@ -76,7 +76,7 @@ def _held(profile: Profile, row: Row) -> Held | None:
     peak = roofs.arithmetic_roof(profile, case.device, case.threads, case.dtype, case.activations)
     peak = peak or products or float("inf")
     written = point.bytes["written"]
-    write = roofs.write_roof(profile, case.device, case.threads, written)
+    write = roofline.written_at(profile, point)
     curve = roofs.read_curve(profile, case.device).get(case.threads, [])
     return Held(
         level=level.name if level else None,
@@ -88,7 +88,7 @@ def _held(profile: Profile, row: Row) -> Held | None:
         else None,
         seconds=limit(
             point.bytes["read"] / read,
-            written / write if write else 0.0,
+            written / median(write) if write else 0.0,
             point.flops["linear"] / peak,
             point.projected,
         ),

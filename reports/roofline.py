@@ -180,7 +180,7 @@ def bytes_times(profile: Profile, point: Point) -> list[float]:
 
 
 def written_at(profile: Profile, point: Point) -> tuple[float, ...]:
-    """The write roof (byte/s) round by round: as sampled beside the point, else as surveyed; empty where none is known."""
+    """The write roof (byte/s) round by round, as sampled beside the point, else as surveyed; empty where unknown."""
     if point.roof_write_bytes_per_s or not point.bytes:
         return point.roof_write_bytes_per_s
     written = point.bytes["written"]

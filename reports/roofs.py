@@ -178,10 +178,13 @@ def ridges(levels: Sequence[Level], peaks: Mapping[str, float]) -> list[Ridge]:
 
 
 def _swept(profile: Profile, device: str, kind: str) -> list[Roof]:
-    """The records that a survey swept: without the sentinels, single looks at the largest set between surveys.
+    """The records that a survey swept: without method 1's sentinels, single looks at the largest set between surveys.
 
-    A sweep walks a size with many variants, one record after the other; a sentinel stands alone or beside another.
+    They were called reads. A sweep walks a size with many variants, one record after the other; a sentinel stands alone
+    or beside another.
     """
+    if profile.method > 1:
+        return _measured(profile, device, kind)
     found = [
         list(records)
         for _, records in groupby(

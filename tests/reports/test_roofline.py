@@ -148,10 +148,25 @@ def test_a_sentinel_is_no_part_of_a_curve():
             *sweep(20.0),
             roof("call", [1.0]),
             look("c"),
-        )
+        ),
+        method=1,
     )
     assert roofs.read_curve(made, "cpu") == {2: [(KIB, 30.0), (MIB, 30.0)]}
     assert roofs.typical_curve(made, "cpu") == {2: [(KIB, 25.0), (MIB, 25.0)]}
+    called = [replace(one, kind="sentinel") for one in (look("a"), look("b"))]
+    now = profile(roofs=(*sweep(30.0), *called))
+    assert roofs.read_curve(now, "cpu") == {2: [(KIB, 30.0), (MIB, 30.0)]}
+
+
+def test_few_variants_of_a_large_set_are_a_sweep_too():
+    """Beyond the caches only the best variants are swept, in records of their own."""
+    records = [
+        roof("read", [rate], working_set_bytes=MIB, implementation=name)
+        for name, rate in (("a", 10.0), ("b", 9.0), ("c", 8.0), ("d", 7.0), ("a", 11.0))
+    ]
+    apart = roof("call", [1.0])
+    made = profile(roofs=(*records[:4], apart, records[4]))
+    assert roofs.read_curve(made, "cpu") == {2: [(MIB, 11.0)]}
 
 
 def test_a_ridge_is_arithmetic_over_bandwidth():

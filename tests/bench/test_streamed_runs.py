@@ -1,0 +1,91 @@
+"""Whole runs on machines whose last cache is not the one reported: every streamed point is measured all the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench import machine, records, survey
+from bench.run import Run
+from bench.suite import Planned, Suite
+from kernels.contract import Case
+from tests.bench import cheap_roofs
+
+MIB = 1 << 20
+REPORTED = 256 << 10
+POINTS = tuple(
+    Planned(Case("lstm", 64, 64, batch, residency=residency), "torch_cell")
+    for batch in (1, 4)
+    for residency in ("resident", "streamed")
+)
+PLAN = Suite(
+    "planted",
+    "",
+    {"precision": 0.5, "budget_seconds": 0.01, "curve_seconds": 0.01, "longest_call_seconds": 1.0},
+    POINTS,
+    "why = 1",
+)
+
+
+@pytest.fixture
+def measured(short_runs, monkeypatch, tmp_path):  # noqa: ARG001 - for what it patches
+    """A function that runs the plan where caches end at `last_level` bytes; the profile, and the arena at its end."""
+
+    def measure(last_level):
+        def rate(size):
+            return cheap_roofs.RATE / (1 if size <= last_level else 4)
+
+        def curve(_address, largest, _page_bytes, counts, _seconds, _thorough):
+            sizes = survey.sizes(largest, thorough=True)
+            return [
+                cheap_roofs.roof("read", size, sample=rate(size), count=count)
+                for count in counts
+                for size in sizes
+            ]
+
+        def memory(arena, sizes, _page_bytes, count, _fast, _rounds):
+            arena.grow(max(sizes))
+            return [
+                cheap_roofs.roof("read", size, sample=rate(size), count=count) for size in sizes
+            ]
+
+        monkeypatch.setattr(survey, "read_curve", curve)
+        monkeypatch.setattr(survey, "memory", memory)
+        monkeypatch.setattr(survey, "LEAST_MEMORY", 64 * MIB)
+        monkeypatch.setattr(machine, "memory_available", lambda: 512 * MIB)
+        run = Run(PLAN, 0, tmp_path / "run")
+        run.begin()
+        for order, planned in enumerate(POINTS):
+            run.measure(planned, order)
+        arena = run.bench.arena
+        return run.finish(POINTS), arena
+
+    return measure
+
+
+@pytest.mark.parametrize("last_level", [REPORTED // 2, REPORTED, MIB, 4 * MIB, 16 * MIB])
+def test_every_streamed_point_is_measured_whatever_cache_the_curve_finds(measured, last_level):
+    profile, arena = measured(last_level)
+    assert profile.complete
+    assert [(point.status, point.reason) for point in profile.points] == [("ok", None)] * 4
+    *_, cache, memory = profile.levels
+    assert (cache.up_to_bytes, memory.name) == (last_level, "DRAM")
+    for point in profile.points:
+        if point.case.residency == "streamed":
+            assert point.working_set_bytes >= 4 * last_level
+            assert point.working_set_bytes <= arena.size_bytes
+    assert "not streamed for sure" not in {doubt.code for doubt in profile.doubts}
+
+
+def test_a_curve_that_still_falls_where_memory_ends_is_measured_and_doubted(measured):
+    """A quarter of the memory that is free holds the cache and one doubling more."""
+    profile, arena = measured(32 * MIB)
+    assert {point.status for point in profile.points} == {"ok"}
+    assert profile.levels[-1].name == "largest set"
+    assert "memory not reached" in {doubt.code for doubt in profile.doubts}
+    assert arena.size_bytes <= 128 * MIB
+
+
+def test_a_sentinel_is_stored_and_no_read_of_the_curve(measured):
+    profile, _ = measured(MIB)
+    sentinels = [roof for roof in profile.roofs if roof.kind == records.SENTINEL]
+    assert len(sentinels) == 2
