@@ -16,6 +16,7 @@ import pytest
 
 from bench import __main__, doubts, machine
 from bench.machine import microarch
+from bench.machine.commands import output
 from tests.bench import odd_machines
 
 EPYC, HYBRID = "x86_64-epyc_7451", "20em64t-hybrid-1p6c2t-2ca4co1t"
@@ -343,6 +344,14 @@ def test_this_machine_is_the_same_whatever_language_its_tools_speak(tmp_path, mo
     after = machine.describe()
     assert after["id"] == before["id"]
     assert {**after, "virtualization": 0} == {**before, "virtualization": 0}
+
+
+def test_other_programs_are_asked_in_english(monkeypatch):
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    monkeypatch.setenv("LANGUAGE", "de")
+    assert output([sys.executable, "-c", "import os; print(os.environ['LC_ALL'])"]) == "C"
+    assert output([sys.executable, "-c", "raise SystemExit(1)"]) is None
+    assert output(["no such program"]) is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads this machine's /proc")

@@ -1,0 +1,29 @@
+"""The report's table of a machine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bench import machine, records
+from reports.machine import table
+from tests.bench import odd_machines
+
+OLD = odd_machines.FOLDER.parent / "profile-1.json"
+
+
+def rows(profile):
+    return {name.text: value.text for name, value in table(profile).rows}
+
+
+def test_it_states_the_class_of_machine_and_its_kinds_of_cores(tmp_path):
+    files = odd_machines.files("20em64t-hybrid-1p6c2t-2ca4co1t")
+    described = machine.describe(odd_machines.lay_out(tmp_path, files))
+    stated = rows(replace(records.load(OLD), machine=described))
+    assert stated["microarchitecture"] == "Raptor Lake"
+    assert stated["family, model, stepping"] == "6, 186, 2"
+    assert "6 Raptor Cove (processors 0-11)" in stated["kinds of cores"]
+    assert stated["clock governors"] == "powersave"
+
+
+def test_of_an_older_profile_it_leaves_out_what_that_does_not_tell():
+    assert not {"microarchitecture", "family, model, stepping"} & rows(records.load(OLD)).keys()
