@@ -1,6 +1,6 @@
 """Names of microarchitectures, by the numbers that processors give of themselves. What is not listed is None.
 
-Numbers are facts; sources, as read in November 2026:
+Numbers are facts; a row that is wrong or missing costs a name. Sources:
 - AMD and Hygon: the ranges by which Linux tells Zen generations apart, arch/x86/kernel/cpu/amd.c (bsp_init_amd); before
   Zen, AMD's revision guides of families 15h and 16h.
 - Intel: Linux, arch/x86/include/asm/intel-family.h, where the core's name stands beside the model; Cascade Lake and
