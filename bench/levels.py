@@ -17,6 +17,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 from math import exp, log, sqrt
+from typing import TYPE_CHECKING
+
+from bench.stats import median
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 STEP = 1.12
 """Neighbouring levels differ at least by this factor in bandwidth."""
@@ -39,21 +45,29 @@ MEMORY, LARGEST_SET = "DRAM", "largest set"
 """What the last level is called: by the second name where the curve still fell at its end."""
 
 
-def flat_from(curve: dict[int, float]) -> int | None:
+def flat_from(rounds: Sequence[Mapping[int, float]]) -> int | None:
     """The least size from which on no size is faster than the largest by FLAT; None for less than two doublings.
 
-    `curve` holds {working set in bytes: byte/s}, each the median of samples that alternated with the others'.
+    Each of `rounds` holds {working set in bytes: byte/s} of sizes that had their turns one after the other: only these
+    are compared, because a machine's speed drifts between rounds. None too without any.
     """
-    first = within(curve, FLAT)
-    return first if 4 * first <= max(curve) else None
+    first = within(rounds, FLAT)
+    largest = max((size for one in rounds for size in one), default=0)
+    return first if first is not None and 4 * first <= largest else None
 
 
-def within(curve: dict[int, float], loss: float) -> int:
-    """The least size from which on every size loses less than that share on the way to the largest one."""
-    largest = max(curve)
-    first = largest
-    for size in sorted(curve, reverse=True):
-        if 1 - curve[largest] / curve[size] >= loss:
+def within(rounds: Sequence[Mapping[int, float]], loss: float) -> int | None:
+    """The least size from which on every size loses less than that share on the way to the largest; None without any.
+
+    The loss is the median of those that the rounds show.
+    """
+    sizes = sorted({size for one in rounds for size in one}, reverse=True)
+    if not sizes:
+        return None
+    first = largest = sizes[0]
+    for size in sizes:
+        kept = [one[largest] / one[size] for one in rounds if size in one and largest in one]
+        if not kept or 1 - median(kept) >= loss:
             break
         first = size
     return first

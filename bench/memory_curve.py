@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bench import levels, points, survey
 from bench.records import Level
-from bench.stats import median
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -48,11 +47,12 @@ def sweep(
     counts: Sequence[int],
     seconds: float,
     thorough: bool,
+    number: int,
 ) -> Iterator[Roof]:
     """Every variant up to some caches' size, swept for `seconds`; then the fastest over doublings until these are flat.
 
     `reported` is the last cache level as the system tells it. The arena grows to the largest size, at most as far as it
-    may: then the curve ends where it still falls.
+    may: then the curve ends where it still falls. It is the run's sweep of that `number`.
     """
     everyone = max(counts)
     swept = min(points.STREAM_FACTOR * reported, survey.SWEPT, arena.most_bytes)
@@ -67,22 +67,30 @@ def sweep(
         return  # less memory than caches
     rounds = survey.MEMORY_ROUNDS if thorough else survey.MEMORY_ROUNDS_IN_HASTE
     fast = survey.fastest(seen, everyone)
-    found: list[Roof] = []
+    twice = False
     while True:
-        again = bool(found)  # a burst of a neighbour's must not make a curve fall
-        found += survey.memory(arena, sets, page_bytes, everyone, fast, rounds)
-        if levels.flat_from(medians([*seen, *found], everyone)):
+        found = list(survey.memory(arena, sets, page_bytes, everyone, fast, rounds, number))
+        if levels.flat_from(_rounds(found, everyone)):
             break
-        if again:
-            if 2 * sets[-1] > arena.most_bytes:
-                break
+        if not twice:  # a burst of a neighbour's must not make a curve fall
+            twice, rounds = True, 2 * rounds
+        elif 2 * sets[-1] > arena.most_bytes:
+            break
+        else:
             sets.append(2 * sets[-1])
-            found = []
     yield from found
     for count in counts:
         if count != everyone:
-            fast = survey.fastest(seen, count)
-            yield from survey.memory(arena, sets, page_bytes, count, fast, ROUNDS_OF_FEWER_THREADS)
+            few = survey.memory(
+                arena,
+                sets,
+                page_bytes,
+                count,
+                survey.fastest(seen, count),
+                ROUNDS_OF_FEWER_THREADS,
+                number,
+            )
+            yield from few
 
 
 def read_off(
@@ -95,8 +103,8 @@ def read_off(
         if roof.working_set_bytes:
             size = roof.working_set_bytes
             best[size] = max(best.get(size, 0.0), *roof.samples)
-    usual = medians(mine, threads)
-    flat = levels.flat_from(usual)
+    rounds = _rounds(mine, threads)
+    flat = levels.flat_from(rounds)
     plateaus = levels.plateaus(best, flat)
     names = levels.name(plateaus, caches, levels.MEMORY if flat else levels.LARGEST_SET)
     untold = min(max(best), max(survey.LEAST_MEMORY, points.STREAM_FACTOR * reported))
@@ -109,19 +117,18 @@ def read_off(
         last_cache=last,
         span=max(flat, points.STREAM_FACTOR * last) if flat else untold,
         still_falls=flat is None,
-        nearly_flat=levels.within(usual, levels.NEARLY_FLAT),
+        nearly_flat=levels.within(rounds, levels.NEARLY_FLAT) or max(best),
         largest=max(best),
     )
 
 
-def medians(roofs: Iterable[Roof], threads: int) -> dict[int, float]:
-    """Of each working set the median of all samples of its best variant."""
-    samples: dict[tuple[int, str], list[float]] = {}
+def _rounds(roofs: Iterable[Roof], threads: int) -> list[dict[int, float]]:
+    """Round by round of every sweep, the rate of each size by its best variant."""
+    found: dict[tuple[int, int], dict[int, float]] = {}
     for roof in roofs:
-        if roof.kind == "read" and roof.threads == threads and roof.working_set_bytes:
-            key = roof.working_set_bytes, roof.implementation
-            samples.setdefault(key, []).extend(roof.samples)
-    found: dict[int, float] = {}
-    for (size, _), rates in samples.items():
-        found[size] = max(found.get(size, 0.0), median(rates))
-    return found
+        if roof.kind == "read" and roof.threads == threads and roof.sweep is not None:
+            assert roof.working_set_bytes is not None
+            for index, rate in enumerate(roof.samples):
+                one = found.setdefault((roof.sweep, index), {})
+                one[roof.working_set_bytes] = max(rate, one.get(roof.working_set_bytes, 0.0))
+    return list(found.values())

@@ -43,9 +43,10 @@ class BadProfile(reader.OneLine):
 class Roof:
     """Samples of one limit of the machine, all of them; the roof is the best of them.
 
-    kind `sentinel` is a single look at the read roof of memory, to see whether it drifted, and no part of a curve. Kind
-    `read`, `write`, `copy`, `triad` are bandwidths over `working_set_bytes`, `matmul` is arithmetic, `floor` is an
-    implementation's call without work, `call` the machine's emptiest call. `source` is measured or datasheet.
+    kind `read`, `write`, `copy`, `triad` are bandwidths over `working_set_bytes`, `matmul` is arithmetic, `floor` is an
+    implementation's call without work, `call` the machine's emptiest call; `sentinel` is a single look at the read roof
+    of memory, to see whether it drifted, and no part of a curve. `source` is measured or datasheet. Records of one
+    `sweep` took turns, round by round: their samples pair by index.
     """
 
     device: str
@@ -59,6 +60,7 @@ class Roof:
     unit: str
     samples: tuple[float, ...]
     at: tuple[str, ...]
+    sweep: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,7 +159,13 @@ class CpuSide:
         self._page_bytes = machine.page_bytes(arena.address)
         run.keep(
             memory_curve.sweep(
-                arena, self._reported, self._page_bytes, self._counts, seconds, thorough
+                arena,
+                self._reported,
+                self._page_bytes,
+                self._counts,
+                seconds,
+                thorough,
+                number=1 + max((one.sweep or 0 for one in run.roofs(self.device)), default=0),
             )
         )
         self._read_off()

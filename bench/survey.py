@@ -7,6 +7,7 @@ does not become the roof of one size.
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -93,10 +94,11 @@ def memory(
     count: int,
     fast: Sequence[read.Variant],
     rounds: int,
+    sweep: int,
 ) -> Iterator[Roof]:
     """Read bandwidth of large sets, by the variants that were `fast` before: in each round every size has its turn.
 
-    So the sizes met the same states of a machine that drifts, and their medians may be compared. The arena grows to the
+    So within a round the sizes met the same state of a machine that drifts, and may be compared. The arena grows to the
     largest. The order turns round by round, and each set is walked once before it is timed.
     """
     threads.use(count)
@@ -112,7 +114,8 @@ def memory(
             at.append(_now())
         turns.reverse()
     for (size, variant), (rates, at) in samples.items():
-        yield _roof(read, size, page_bytes, count, variant.name, rates, at=tuple(at))
+        swept = _roof(read, size, page_bytes, count, variant.name, rates, at=tuple(at))
+        yield replace(swept, sweep=sweep)
 
 
 def fastest(found: Sequence[Roof], count: int) -> list[read.Variant]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bench import machine, survey
 from bench.records import Roof
 
@@ -30,10 +32,12 @@ def make(patch):
     patch.setattr(survey, "sentinel", lambda *_: roof("read", 1 << 20))
 
 
-def memory(arena, sizes, _page_bytes, count, _fast, _rounds):
+def memory(arena, sizes, _page_bytes, count, _fast, _rounds, sweep):
     """Memory, flat."""
     arena.grow(max(sizes))
-    return [roof("read", size, sample=RATE / 4, count=count) for size in sizes]
+    return [
+        replace(roof("read", size, sample=RATE / 4, count=count), sweep=sweep) for size in sizes
+    ]
 
 
 def curve(_address, largest, _page_bytes, counts, _seconds, _thorough):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bench import machine, records, survey
@@ -42,10 +44,11 @@ def measured(short_runs, monkeypatch, tmp_path):  # noqa: ARG001 - for what it p
                 for size in sizes
             ]
 
-        def memory(arena, sizes, _page_bytes, count, _fast, _rounds):
+        def memory(arena, sizes, _page_bytes, count, _fast, _rounds, sweep):
             arena.grow(max(sizes))
             return [
-                cheap_roofs.roof("read", size, sample=rate(size), count=count) for size in sizes
+                replace(cheap_roofs.roof("read", size, sample=rate(size), count=count), sweep=sweep)
+                for size in sizes
             ]
 
         monkeypatch.setattr(survey, "read_curve", curve)
