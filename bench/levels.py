@@ -19,6 +19,7 @@ from itertools import pairwise
 from math import exp, log, sqrt
 from typing import TYPE_CHECKING
 
+from bench.records import MEMORY
 from bench.stats import median
 
 if TYPE_CHECKING:
@@ -40,9 +41,6 @@ keeps its share of a set four times too large for it, still gives 14 % on it."""
 NEARLY_FLAT = 0.05
 """A set that loses less than this share on the way to the largest is not called a cache's afterwards: the curve is
 swept again at the end of a run, and may move a little around FLAT."""
-
-MEMORY, LARGEST_SET = "DRAM", "largest set"
-"""What the last level is called: by the second name where the curve still fell at its end."""
 
 
 def flat_from(rounds: Sequence[Mapping[int, float]]) -> int | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from bench import levels, points, survey
-from bench.records import Level
+from bench.records import LARGEST_SET, MEMORY, Level
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -106,7 +106,7 @@ def read_off(
     rounds = _rounds(mine, threads)
     flat = levels.flat_from(rounds)
     plateaus = levels.plateaus(best, flat)
-    names = levels.name(plateaus, caches, levels.MEMORY if flat else levels.LARGEST_SET)
+    names = levels.name(plateaus, caches, MEMORY if flat else LARGEST_SET)
     untold = min(max(best), max(survey.LEAST_MEMORY, points.STREAM_FACTOR * reported))
     last = levels.last_level(levels.last_cache_bytes(plateaus), reported)
     return Found(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from bench import clock_cuda, cuda, levels
-from bench.records import Level, Roof
+from bench.records import MEMORY, Level, Roof
 from bench.roofs import gpu_call, gpu_matmul
 from kernels.contract import Unavailable
 
@@ -123,7 +123,7 @@ def found_levels(roofs: Iterable[Roof], l2_bytes: int | None) -> tuple[Level, ..
     plateaus = levels.plateaus(curve)
     names = levels.name(plateaus, [(2, l2_bytes)] if l2_bytes else [])
     return tuple(
-        Level("cuda", name, end if name != levels.MEMORY else None, rate)
+        Level("cuda", name, end if name != MEMORY else None, rate)
         for name, (end, rate) in zip(names, plateaus, strict=True)
     )
 

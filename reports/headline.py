@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.reader import printable
-from reports import doubts, roofs, series, verdict
+from bench.records import LARGEST_SET
+from reports import doubts, series, verdict
 from reports.tables import dtypes, threads
 from reports.units import gain, percent, percent_range
 
@@ -179,7 +180,7 @@ def _memory(found: Verdict) -> str:
 
 def _behind(found: Verdict) -> str:
     """The level's name; memory where it is not known, or was not reached by the curve."""
-    return "memory" if found.level in (None, roofs.LARGEST) else str(found.level)
+    return "memory" if found.level in (None, LARGEST_SET) else str(found.level)
 
 
 def _fraction(row: Row) -> float:

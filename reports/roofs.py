@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
     from bench.records import Level, Point, Profile, Roof
 
-LARGEST = "largest set"
-"""What the last level is called where the curve still fell at its end: memory was not reached."""
-
 AGREE = 2.0
 """A paired roof and a level's bandwidth, a plateau's end and a cache's size agree within this factor."""
 
