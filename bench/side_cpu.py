@@ -22,6 +22,7 @@ from bench import (
 )
 from bench.records import SENTINEL
 from bench.roofs import matmul
+from kernels.contract import Unavailable
 from kernels.inputs import Arena
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class CpuSide:
         wanted = side.planned(run.plan, self.device)
         self._reported = machine.last_level_bytes() or UNTOLD_CACHE_BYTES
         free = machine.memory_available()
-        arena = Arena(survey.SMALLEST, "cpu", run.seed, most_bytes=free // MEMORY_SHARE)
+        arena = _arena(free // MEMORY_SHARE, run.seed)
         self._page_bytes = None
         self._counts = sorted({1, self._all} | {p.case.threads for p in wanted})
         if earlier and side.is_surveyed(earlier, self.device):
@@ -189,6 +190,17 @@ class CpuSide:
         )
         self._run.note(replace(roof, kind=SENTINEL))
         return roof
+
+
+def _arena(most: int, seed: int) -> Arena:
+    """One that may grow to `most` bytes, or to a half, a quarter, ... of that where a limit on addresses is less."""
+    while True:
+        try:
+            return Arena(survey.SMALLEST, "cpu", seed, most_bytes=most)
+        except Unavailable:
+            if most <= survey.SMALLEST:
+                raise
+        most //= 2
 
 
 def products() -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 from bench import machine, records, survey
 from bench.run import Run
 from bench.suite import Planned, Suite
+from kernels import inputs
 from kernels.contract import Case
 from tests.bench import cheap_roofs
 
@@ -86,6 +87,20 @@ def test_a_curve_that_still_falls_where_memory_ends_is_measured_and_doubted(meas
     assert profile.levels[-1].name == "largest set"
     assert "memory not reached" in {doubt.code for doubt in profile.doubts}
     assert arena.size_bytes <= 128 * MIB
+
+
+def test_a_limit_on_addresses_makes_a_smaller_arena_and_no_lost_run(measured, monkeypatch):
+    reserve = inputs._huge_pages
+
+    def limited(size):
+        if size > 48 * MIB:
+            raise OSError(12, "Cannot allocate memory")
+        return reserve(size)
+
+    monkeypatch.setattr(inputs, "_huge_pages", limited)
+    profile, arena = measured(MIB)
+    assert arena.most_bytes == 32 * MIB
+    assert {point.status for point in profile.points} == {"ok"}
 
 
 def test_a_sentinel_is_stored_and_no_read_of_the_curve(measured):
