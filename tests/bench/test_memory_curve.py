@@ -186,3 +186,14 @@ def test_all_sizes_have_their_turn_in_every_round(monkeypatch):
     assert sets == [32 * MIB << power for power in range(6)]
     list(survey.memory(Memory(GIB), sets, 4096, 2, read.VARIANTS[:1], 3, 1))
     assert walked == sets + sets[::-1] + sets
+
+
+def test_beyond_the_caches_one_stream_and_several_are_swept():
+    """Streams a power of two apart may share a bank: the best kind of a small set may be the worst of a large one."""
+    rates = {"1x8x16": 30.0, "1x8x8": 31.0, "2x4x16": 33.0, "4x4x16": 34.0, "4x4x8": 35.0}
+    roofs = [
+        survey._roof(read, 64 * MIB, 4096, 1, name, [rate, rate - 5])
+        for name, rate in rates.items()
+    ]
+    small = [survey._roof(read, MIB, 4096, 1, "1x8x16", [99.0])]
+    assert {variant.name for variant in survey.fastest([*roofs, *small], 1)} == {"1x8x8", "4x4x8"}
