@@ -173,6 +173,7 @@ def _measured(
     one_set = set_bytes(layout, case.dtype)
     count = weight_sets(case, one_set, bench.last_level_bytes)
     used = count * one_set
+    beside.rotation_length(count)  # before so many sets are made
     packed = implementations.packs(implementation, case)
     _make_sure_of_room(bench, case, used, copies=2 if packed else 0)
     sets = bench.arena.sets(layout, case.dtype, count)
@@ -214,6 +215,7 @@ def _measured(
         seconds=tuple(taken / case.steps for taken in samples.seconds[0]),
         steps_per_sample=samples.calls[0] * case.steps,
         single_step_seconds=single,
+        roof_walk=_otherwise(walk, probe.walk),
         roof_bytes_per_s=tuple(probe.bytes_per_pass / seconds for seconds in samples.seconds[1]),
         roof_flop_per_s=tuple(flops / seconds for seconds in samples.seconds[2]) if flops else (),
         floor_seconds=beside.floor_seconds(bench, case, base.implementation, implementation),
@@ -229,6 +231,13 @@ def _measured(
         tolerance=judged.tolerance,
         state=state,
     )
+
+
+def _otherwise(walk: beside.Walk, walked: beside.Walk) -> dict[str, int] | None:
+    """How the read probe walked where it could not walk as the step does."""
+    if walked == walk:
+        return None
+    return {"threads": walked.threads, "set_bytes": walked.one_set}
 
 
 def _make_sure_of_room(bench: Bench, case: Case, weights: int, copies: int) -> None:
@@ -300,5 +309,5 @@ def _rounds(
         )
         if stats.estimate(figure(samples.seconds)).low <= IMPOSSIBLE:
             break
-        bench.variants.pop(walk, None)
+        bench.variants.pop(probe.walk, None)
     return probe, product, samples

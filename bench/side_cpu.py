@@ -118,6 +118,7 @@ class CpuSide:
             *doubts.of_throttling(self._throttled, watch.throttled()),
             *doubts.of_clock(found),
             *doubts.of_points(found, run.plan.settings["precision"], self.bench),
+            *doubts.of_small_sets(found),
             *doubts.of_own_weights(found, self._page_bytes),
             *doubts.of_streaming(
                 found, points.STREAM_FACTOR * levels.last_cache_bytes(self.plateaus())

@@ -130,6 +130,7 @@ class CudaSide:
             *doubts.of_paired_roofs(found),
             *doubts.of_clock(found),
             *doubts.of_points(found, run.plan.settings["precision"], self._bench),
+            *doubts.of_small_sets(found),
             *doubts.of_launches(found),
             *doubts.of_streaming(found, spanned),
         ]
