@@ -12,7 +12,7 @@ import torch
 
 from bench import measure, threads
 from kernels.contract import ARITHMETIC, Case, Unavailable
-from kernels.inputs import Arena, draw
+from kernels.inputs import ALIGNMENT, INPUT_SETS, Arena, draw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -114,8 +114,9 @@ class Bench:
 
 @dataclass(frozen=True)
 class ReadProbe:
-    """The read probe over the sets of weights a step rotates through."""
+    """The read probe over the sets of weights a step rotates through, or the nearest to them that it can walk."""
 
+    walk: Walk
     contender: measure.Contender
     bytes_per_pass: int
     seconds_per_pass: float
@@ -124,19 +125,37 @@ class ReadProbe:
 def read_probe(bench: Bench, walk: Walk) -> ReadProbe:
     """The probe that walks its block's first `sets` blocks of `one_set` bytes, and its time alone.
 
-    It reads each block `times` times in a row, as often as the step goes through one set.
+    It reads each block `times` times in a row, as often as the step goes through one set. Where a set is too small for
+    it, it walks as `nearest` says.
     """
-    variant = best_variant(bench, walk)
-    contender = _walker(bench, walk, variant)
+    walked = nearest(bench, walk)
+    variant = best_variant(bench, walked)
+    contender = _walker(bench, walked, variant)
     each = bench.best(contender, 2, 0.002, 0.0)
-    size = bench.instruments.bytes_per_pass(variant, walk)
-    return ReadProbe(contender, size, each)
+    size = bench.instruments.bytes_per_pass(variant, walked)
+    return ReadProbe(walked, contender, size, each)
+
+
+def nearest(bench: Bench, walk: Walk) -> Walk:
+    """The walk itself, or where its sets are too small for the probe, the nearest that is none too small.
+
+    That of the most threads that can share such a set; and where one thread cannot, the smallest set that it can walk,
+    doubling, and as many of them as the same memory holds.
+    """
+    variants, found = bench.instruments.variants(), walk
+    while not any(bench.instruments.bytes_per_pass(variant, found) for variant in variants):
+        if found.threads > 1:
+            found = found._replace(threads=found.threads - 1)
+        else:
+            larger = 2 * found.one_set or ALIGNMENT
+            found = found._replace(one_set=larger, sets=max(1, found.sets // 2))
+    return found
 
 
 def best_variant(bench: Bench, walk: Walk) -> Any:
     """The variant of the read probe that is fastest over this memory; tried once per walk, in turns.
 
-    Raises Unavailable where a set is too small for all of them, or the sets larger than the arena.
+    Raises Unavailable where the sets are larger than the arena. None may be too small: see `nearest`.
     """
     need = walk.one_set * walk.sets
     if need > bench.memory(need, packed=walk.packed).size_bytes:
@@ -149,9 +168,6 @@ def best_variant(bench: Bench, walk: Walk) -> Any:
             if size:
                 seconds = bench.best(_walker(bench, walk, variant), 1, 0.002, 0.0)
                 rates[variant] = max(size / seconds, rates.get(variant, 0.0))
-        if not rates:
-            msg = f"a set of {walk.one_set} bytes is too small for the read probe with {walk.threads} threads"
-            raise Unavailable(msg)
         bench.variants[walk] = max(rates, key=lambda variant: rates[variant])
     return bench.variants[walk]
 
@@ -269,6 +285,15 @@ def prepare(
     return steps
 
 
+def rotation_length(sets: int) -> int:
+    """How many bound steps meet every set of weights with inputs in turn. Raises Unavailable for too many."""
+    length = math.lcm(sets, INPUT_SETS)
+    if length > MOST_STEPS:
+        msg = f"its weights are too small to stream: that takes {length} bound steps, more than {MOST_STEPS}"
+        raise Unavailable(msg)
+    return length
+
+
 def bind(
     implementation: Implementation,
     case: Case,
@@ -276,10 +301,7 @@ def bind(
     inputs: Sequence[Inputs],
 ) -> list[Step]:
     """(weight set, input set, call) for every pair that the rotation meets, in its order."""
-    length = math.lcm(len(sets), len(inputs))
-    if length > MOST_STEPS:
-        msg = f"its weights are too small to stream: that takes {length} bound steps, more than {MOST_STEPS}"
-        raise Unavailable(msg)
+    length = rotation_length(len(sets))
     pairs = [(j % len(sets), j % len(inputs)) for j in range(length)]
     with threads.unbound():
         of_pair = implementation.prepare(case, sets, inputs)

@@ -211,7 +211,8 @@ def of_sentinel(start: Roof, end: Roof) -> list[Doubt]:
 def of_paired_roofs(points: Iterable[Point]) -> list[Doubt]:
     """Whether the read probe beside streamed points, over memory all alike, ran at different speeds in one run.
 
-    Not beside training: there it reads each set twice in a row, the second time from a cache where one set fits it.
+    Not beside training: there it reads each set twice in a row, the second time from a cache where one set fits it. Nor
+    where the sets are too small for the probe, which then walks otherwise.
     """
     medians = [
         stats.median(point.roof_bytes_per_s)
@@ -219,6 +220,7 @@ def of_paired_roofs(points: Iterable[Point]) -> list[Doubt]:
         if point.status == "ok"
         and point.case.residency == "streamed"
         and point.case.phase == "step"
+        and point.roof_walk is None
     ]
     if not medians or max(medians) <= (1 + 2 * DRIFT) * min(medians):
         return []
@@ -286,6 +288,24 @@ def of_streaming(points: Iterable[Point], least_bytes: int) -> list[Doubt]:
             message,
             "measure again: part of them may lie in a cache",
         )
+    ]
+
+
+def of_small_sets(points: Iterable[Point]) -> list[Doubt]:
+    """Points whose weights are too small for the read probe at their threads, by how it walked instead."""
+    of_walk: dict[tuple[int, int], list[str]] = {}
+    for point in points:
+        if point.status == "ok" and (walk := point.roof_walk):
+            of_walk.setdefault((walk["threads"], walk["set_bytes"]), []).append(point.key)
+    return [
+        Doubt(
+            "small weights",
+            ", ".join(keys),
+            f"the weights of {_count(keys)} are too small for the read probe: their read roof is that of "
+            f"{threads or 'all'} thread{'' if threads == 1 else 's'} over sets of {size} bytes",
+            "look at the time of the call, which such a step is",
+        )
+        for (threads, size), keys in of_walk.items()
     ]
 
 

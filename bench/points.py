@@ -195,6 +195,7 @@ def _measured(
     one_set = set_bytes(layout, case.dtype)
     count = weight_sets(case, one_set, bench.span_bytes, bench.arena.most_bytes)
     used = count * one_set
+    beside.rotation_length(count)  # before so many sets are made
     packed = implementations.packs(implementation, case)
     _make_room(bench, case, used, copies=2 if packed else 0)
     sets = bench.arena.sets(layout, case.dtype, count)
@@ -236,6 +237,7 @@ def _measured(
         seconds=tuple(taken / case.steps for taken in samples.seconds[0]),
         steps_per_sample=samples.calls[0] * case.steps,
         single_step_seconds=single,
+        roof_walk=_otherwise(walk, sampled.walk),
         roof_bytes_per_s=sampled.read,
         roof_write_bytes_per_s=sampled.written,
         roof_flop_per_s=sampled.products,
@@ -252,6 +254,13 @@ def _measured(
         tolerance=judged.tolerance,
         state=state,
     )
+
+
+def _otherwise(walk: beside.Walk, walked: beside.Walk) -> dict[str, int] | None:
+    """How the read probe walked where it could not walk as the step does."""
+    if walked == walk:
+        return None
+    return {"threads": walked.threads, "set_bytes": walked.one_set}
 
 
 def _make_room(bench: Bench, case: Case, weights: int, copies: int) -> None:
@@ -290,9 +299,10 @@ def _make_sure_it_ends(
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """A step's samples, and those of the probes beside it as rates."""
+    """A step's samples, those of the probes beside it as rates, and what the read probe walked."""
 
     samples: measure.Samples
+    walk: beside.Walk
     read: tuple[float, ...]
     written: tuple[float, ...]
     products: tuple[float, ...]
@@ -339,13 +349,14 @@ def _rounds(
         )
         if stats.estimate(pairing.fractions(samples.seconds)).low <= IMPOSSIBLE:
             break
-        bench.variants.pop(walk, None)
+        bench.variants.pop(probe.walk, None)
     rates = [
         tuple(amount / seconds for seconds in row)
         for (_, amount), row in zip(others, samples.seconds[2:], strict=True)
     ]
     return Sampled(
         samples,
+        walk=probe.walk,
         read=tuple(probe.bytes_per_pass / seconds for seconds in samples.seconds[1]),
         written=rates.pop(0) if writing else (),
         products=rates.pop(0) if product else (),

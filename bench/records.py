@@ -103,6 +103,7 @@ class Point:
     seconds: tuple[float, ...] = ()
     steps_per_sample: int | None = None
     single_step_seconds: dict[str, float] | None = None
+    roof_walk: dict[str, int] | None = None
     roof_bytes_per_s: tuple[float, ...] = ()
     roof_write_bytes_per_s: tuple[float, ...] = ()
     roof_flop_per_s: tuple[float, ...] = ()

@@ -131,6 +131,7 @@ class CpuSide:
             "the points": lambda: doubts.of_points(
                 found, run.plan.settings["precision"], self.bench
             ),
+            "small sets": lambda: doubts.of_small_sets(found),
             "pages": lambda: doubts.of_own_weights(found, self._page_bytes),
             "memory": lambda: doubts.of_memory(self._found.still_falls, self._found.largest),
             "streamed points": lambda: doubts.of_streaming(found, self._found.nearly_flat),

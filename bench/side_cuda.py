@@ -124,6 +124,7 @@ class CudaSide:
             "the GPU's paired roofs": lambda: doubts.of_paired_roofs(found),
             "the GPU's clock": lambda: doubts.of_clock(found),
             "the GPU's points": lambda: doubts.of_points(found, precision, bench),
+            "small sets": lambda: doubts.of_small_sets(found),
             "launches": lambda: doubts.of_launches(found),
             "the GPU's streamed points": lambda: doubts.of_streaming(found, bench.span_bytes),
         }

@@ -279,13 +279,6 @@ def test_weights_too_small_to_stream_are_skipped(bench, monkeypatch):
     assert "too small to stream" in found.reason
 
 
-def test_a_set_too_small_for_the_read_probe_is_skipped(bench):
-    small = Case("rnn", hidden=1, input=1, batch=1, threads=64)
-    found = points.point(bench, small, "torch_cell", torch_cell, order=0)
-    assert found.status == "skipped"
-    assert "too small for the read probe" in found.reason
-
-
 def test_a_planted_step_that_does_nothing_is_scored_far_above_one(bench):
     bench.last_level_bytes = 512 << 10
     for place in planted.places(64 << 10, bench.last_level_bytes, threads=1).values():
@@ -426,8 +419,6 @@ def test_a_variant_of_the_probe_is_tried_once_per_working_set(bench):
     assert bench.variants.keys() == {walk}
     bench.variants[walk] = "kept"
     assert beside.best_variant(bench, walk) == "kept"
-    with pytest.raises(Unavailable, match="a set of 64 bytes is too small"):
-        beside.best_variant(bench, beside.Walk(64, 1, 1))
 
 
 @pytest.mark.parametrize("count", [0, -1, 4096])

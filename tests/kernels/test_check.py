@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import inf
 
+import numpy as np
 import pytest
 import torch
 
@@ -113,3 +114,72 @@ def test_the_tolerance_of_float32_is_finer_than_the_rounding_of_a_narrower_dtype
     assert check.error(
         case, [t.to(narrow) for t in answer], cells.reference(case, inputs, weights)
     ) > check.tolerance(case)
+
+
+def of_a_sum(terms, **words):
+    """A case whose longest sums have so many terms."""
+    return Case("rnn", hidden=terms // 2, input=terms - terms // 2, batch=1, **words)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_tolerance_of_float32_activations_grows_with_the_root_of_the_sum(dtype):
+    def of(terms):
+        return check.tolerance(of_a_sum(terms, dtype=dtype, activations="float32"))
+
+    assert of(16) == of(1024) == 1e-5
+    assert of(65_536) == 4 * 256 * 2**-24
+    assert of(4 * 65_536) == 2 * of(65_536)
+
+
+@pytest.mark.parametrize("pair", [*check.TOLERANCES, ("int8", "float32", "int8")])
+def test_every_tolerance_grows_from_some_sum_on(pair):
+    dtype, activations, *rounded = pair
+
+    def of(terms, **words):
+        case = of_a_sum(terms, dtype=dtype, activations=activations, **words)
+        return check.tolerance(case, *rounded)
+
+    assert of(1 << 20) > of(1 << 19) > of(1024) == of(16)
+    assert of(1 << 20, part="pointwise") == of(16), "it has no sum"
+
+
+def test_the_gradients_of_weights_are_sums_over_the_batch():
+    small, large = (Case("rnn", 8, 8, batch, phase="train") for batch in (64, 1 << 18))
+    assert check.tolerance(large) == 4 * 512 * 2**-24 > check.tolerance(small) == 1e-5
+
+
+def in_chains(terms, chains):
+    """Sums along the last axis in float32, in so many chains of which each adds one term after the other."""
+    each = terms.numpy().reshape(*terms.shape[:-1], -1, chains)
+    lanes = np.add.accumulate(each, axis=-2, dtype=np.float32)[..., -1, :]
+    return torch.from_numpy(np.add.accumulate(lanes, axis=-1, dtype=np.float32)[..., -1])
+
+
+@pytest.mark.parametrize("chains", [4, 16])
+def test_a_long_sum_in_float32_is_right_however_a_library_adds_it_up(chains):
+    """Seen from the sums themselves, term by term; the tolerance of short ones would call the four chains wrong."""
+    case = Case("rnn", hidden=16, input=65_536, batch=4, part="linear")
+    arena = Arena(5 << 20, "cpu", 0)
+    weights = cells.Weights(
+        *arena.sets(((16, case.input), (16, 16), (16,), (16,)), "float32", 1)[0]
+    )
+    inputs = draw(case, torch.Generator().manual_seed(0))[0]
+    from_x = in_chains(inputs.x[:, None] * weights.W, chains)
+    from_h = in_chains(inputs.h[:, None] * weights.U, 1)
+    found = check.error(case, [from_x + from_h], cells.reference(case, inputs, weights))
+    assert found <= check.tolerance(case)
+    if chains == 4:
+        assert found > 1e-5
+
+
+@pytest.mark.parametrize("narrow", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("size", [1024, 8192, 65_536])
+def test_rounded_to_a_narrower_dtype_a_long_sum_does_not_pass_for_float32(narrow, size):
+    case = Case("rnn", hidden=8, input=size, batch=4)
+    layout = ((8, size), (8, 8), (8,), (8,))
+    weights = cells.Weights(*Arena(3 << 20, "cpu", 0).sets(layout, "float32", 1)[0])
+    inputs = draw(case, torch.Generator().manual_seed(0))[0]
+    right = cells.reference(case, inputs, weights)
+    narrowed = cells.Weights(*(t.to(narrow) for t in weights))
+    rounded = [t.to(narrow) for t in cells.reference(case, inputs, narrowed)]
+    assert check.error(case, rounded, right) > 2 * check.tolerance(case)

@@ -1,0 +1,83 @@
+"""A right step is not accused: of a long sum, of saturated gates, of a layout that is mostly padding."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from bench import points
+from kernels import check, implementations
+from kernels.contract import CELLS, Case
+from kernels.implementations import torch_cell
+
+CASE = Case("lstm", hidden=64, input=32, batch=4)
+
+
+def rounds_coarser(share, with_changed_weights):
+    """PyTorch's cell, off by so much of its tolerance: always, or while the weights hold what the judge puts there."""
+
+    def prepare(case, sets, inputs):
+        bind = torch_cell.prepare(case, sets, inputs)
+        off = share * check.tolerance(case)
+
+        def bound(w, i):
+            step = bind(w, i)
+
+            def call():
+                changed = any(float(t.abs().max()) == 1.0 for t in sets[w])
+                return [t + off * (changed or not with_changed_weights) for t in step()]
+
+            return call
+
+        return bound
+
+    return SimpleNamespace(**{**vars(torch_cell), "prepare": prepare})
+
+
+def test_an_answer_to_larger_weights_may_be_off_by_more_and_yet_follows(bench):
+    """The judge's weights are fifty times as large as those the tolerance is for, and so are sums of few units."""
+    found = points.point(bench, CASE, "coarse", rounds_coarser(1.5, True), order=0)
+    assert (found.status, found.reason) == ("ok", None)
+    found = points.point(bench, CASE, "coarse", rounds_coarser(1.5, False), order=0)
+    assert "wrong answer" in found.reason
+    found = points.point(bench, CASE, "coarse", rounds_coarser(3.0, True), order=0)
+    assert "does not follow its weights" in found.reason
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_training_whose_changed_weights_saturate_every_gate_is_right(bench, cell, dtype):
+    """Its gradients all but vanish, and what is left of them is rounding."""
+    for seed in range(4):
+        bench.seed = seed
+        case = Case(cell, 1, 300, 1, phase="train", dtype=dtype, activations=dtype)
+        found = points.point(bench, case, "torch_cell", torch_cell, order=0)
+        assert (found.status, found.reason) == ("ok", None)
+
+
+@pytest.mark.parametrize("name", implementations.names())
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_step_of_65536_inputs_is_right(bench, name, dtype):
+    """Of float32 activations: PyTorch's own was called wrong, at 1.1e-5 of 1e-5."""
+    if name == "torch_compile":
+        pytest.skip("it compiles for seconds")
+    implementation = implementations.load(name)
+    for part, batch in (("cell", 1), ("cell", 4), ("linear", 1)):
+        sizes = {"hidden": 4, "input": 65_536, "batch": batch, "part": part}
+        case = Case("rnn", **sizes, dtype=dtype, activations="float32")
+        if not implementation.unavailable(case):
+            found = points.point(bench, case, name, implementation, order=0)
+            assert (found.status, found.reason) == ("ok", None)
+
+
+@pytest.mark.parametrize("hidden", [1, 2, 5])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8"])
+def test_a_layout_of_mostly_padding_is_not_said_to_read_fewer_weights(bench, hidden, dtype):
+    """Blocks of 16 units, of which one or a few are there."""
+    implementation = implementations.load("numba_fused")
+    for seed in range(5):
+        bench.seed = seed
+        case = Case("gru", hidden, 1, 1, dtype=dtype)
+        found = points.point(bench, case, "numba_fused", implementation, order=0)
+        assert (found.status, found.reason) == ("ok", None)
