@@ -81,6 +81,8 @@ class Bench:
     stand_in: Arena | None = None
     """A block as libraries allocate theirs: see `memory`."""
 
+    write_variants: dict[tuple[int, int], Any] = field(default_factory=dict)
+    """The write probe's fastest variant by bytes written and threads."""
     written: Arena | None = None
     """What the write probe fills beside a step."""
 
@@ -188,18 +190,22 @@ def write_probe(
     written = bytes_moved["written"]
     if written <= WRITTEN_SHARE * (bytes_moved["read"] + written):
         return None
+    if bench.written is None or bench.written.size_bytes < written:
+        bench.written = None  # before another one is allocated
+        bench.written = Arena(written, bench.instruments.device, bench.seed)
+    known = bench.write_variants.get((written, threads))
+    tried = (known,) if known else tuple(bench.instruments.write_variants()) * VARIANT_TURNS
     found = []
-    for variant in tuple(bench.instruments.write_variants()) * VARIANT_TURNS:
-        if bench.written is None or bench.written.size_bytes < written:
-            bench.written = None  # before another one is allocated
-            bench.written = Arena(written, bench.instruments.device, bench.seed)
+    for variant in tried:
         run, moved = bench.instruments.writer(variant, bench.written, written, threads)
         if moved:
             contender = measure.Contender(run)
-            found.append((bench.best(contender, 1, 0.002, 0.0) / moved, contender, moved))
+            seconds = 0.0 if known else bench.best(contender, 1, 0.002, 0.0)
+            found.append((seconds / moved, variant, contender, moved))
     if not found:
         return None
-    _, contender, moved = min(found, key=lambda one: one[0])
+    _, variant, contender, moved = min(found, key=lambda one: one[0])
+    bench.write_variants[written, threads] = variant
     return contender, moved
 
 

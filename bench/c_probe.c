@@ -4,76 +4,63 @@
    of 2 KiB, and walks it `passes` times. Bytes are those loaded and stored, once per pass, as in STREAM; without
    write-allocate. Each probe returns the bytes of one pass.
 
-   read    adds up the block; `way` is the number of streams: 1, or 4 quarters of the share side by side. Eight
-           accumulators of 16 floats, as the compiler vectorises them (-O3 -march=native -fopenmp -ffast-math)
+   read    adds up the block
    write   fills the block, with another number in every pass
    copy    first half to second half
    triad   a = b + s*c; b and c the first two thirds, a the last
-   These store as the compiler likes (`way` 0), or past the caches (`way` 1) where there is AVX. */
+
+   Each goes several ways; `ways(kind)` tells how many. The first is a plain loop, which the compiler vectorises as it
+   likes (-O3 -march=native -ffast-math; often to 32 bytes where there are 64, and a copy to memcpy), then come memset or
+   memcpy, then vectors of 32 and 64 bytes over 1 to 8 streams side by side, and stores past the caches where there is
+   AVX or AVX-512. */
 #include <stddef.h>
+#include <string.h>
 #ifdef __AVX__
 #include <immintrin.h>
 #endif
 
-enum { LANES = 16, SUMS = 8, TURN = LANES * SUMS, LINE = 16 };
+enum { SHARE = 512 /* floats: whole turns of every loop */, LINE = 16 };
 #define AGAIN __asm__ volatile("" ::: "memory") /* every pass loads and stores again */
+#define UNROLLED _Pragma("GCC unroll 32")
+typedef float v8 __attribute__((vector_size(32), may_alias));
+typedef float v16 __attribute__((vector_size(64), may_alias));
 
-static size_t share_of(size_t bytes, int arrays, int threads) {
-    return bytes / sizeof(float) / arrays / threads / (4 * TURN) * (4 * TURN);
-}
+typedef float reader(const float *from, size_t floats);
+typedef void storer(float *restrict a, const float *restrict b, const float *restrict c, float s, size_t floats);
 
-static float walk(const float *from, size_t floats, int streams) {
-    float sums[SUMS][LANES] = {{0}};
-    size_t apart = floats / streams;
-    if (streams == 1) {
-        for (size_t i = 0; i < apart; i += TURN)
-            for (int s = 0; s < SUMS; s++)
-                for (int lane = 0; lane < LANES; lane++)
-                    sums[s][lane] += from[i + s * LANES + lane];
-    } else {
-        for (size_t i = 0; i < apart; i += 2 * LANES)
-            for (int s = 0; s < SUMS; s++)
-                for (int lane = 0; lane < LANES; lane++)
-                    sums[s][lane] += from[(s / 2) * apart + i + (s % 2) * LANES + lane];
-    }
+static float read_plain(const float *from, size_t floats) {
     float total = 0;
-    for (int s = 0; s < SUMS; s++)
-        for (int lane = 0; lane < LANES; lane++)
-            total += sums[s][lane];
+    for (size_t i = 0; i < floats; i++)
+        total += from[i];
     return total;
 }
 
-/* out[thread * 16] gets each thread's sum. */
-size_t probe_read(float *block, size_t bytes, int threads, long passes, int way, float *out) {
-    size_t share = share_of(bytes, 1, threads);
-#pragma omp parallel for num_threads(threads) schedule(static, 1)
-    for (int thread = 0; thread < threads; thread++) {
-        float total = 0;
-        for (long pass = 0; pass < passes; pass++) {
-            total += walk(block + thread * share, share, way);
-            AGAIN;
-        }
-        out[thread * LINE] = total;
+/* S streams, of each U vectors V in flight, an accumulator for every one. */
+#define READ(NAME, V, S, U)                                                                                            \
+    static float NAME(const float *from, size_t floats) {                                                              \
+        V sums[(S) * (U)] = {{0}};                                                                                     \
+        size_t apart = floats / (S), lanes = sizeof(V) / sizeof(float);                                                \
+        for (size_t i = 0; i < apart; i += (U) * lanes) {                                                              \
+            UNROLLED for (int k = 0; k < (S) * (U); k++)                                                               \
+                sums[k] += *(const V *)(from + k / (U) * apart + i + k % (U) * lanes);                                 \
+        }                                                                                                              \
+        float total = 0;                                                                                               \
+        for (int k = 0; k < (S) * (U); k++)                                                                            \
+            for (size_t lane = 0; lane < lanes; lane++)                                                                \
+                total += sums[k][lane];                                                                                \
+        return total;                                                                                                  \
     }
-    return share * threads * sizeof(float);
-}
+READ(read_v8, v8, 1, 8)
+READ(read_v8x4, v8, 4, 2)
+READ(read_v16, v16, 1, 8)
+READ(read_v16x2, v16, 2, 4)
+READ(read_v16x4, v16, 4, 4)
+READ(read_v16x8, v16, 8, 2)
+
+static reader *const readers[] = {read_plain, read_v8, read_v8x4, read_v16, read_v16x2, read_v16x4, read_v16x8};
 
 /* a[i] = b[i] + s * c[i], or what of it there is: without c a copy, without b too a fill with s. */
-static void store(float *restrict a, const float *restrict b, const float *restrict c, float s, size_t floats, int way) {
-#ifdef __AVX__
-    if (way) {
-        __m256 scale = _mm256_set1_ps(s);
-        for (size_t i = 0; i < floats; i += 8) {
-            __m256 value = scale;
-            if (b)
-                value = _mm256_load_ps(b + i);
-            if (c)
-                value = _mm256_add_ps(value, _mm256_mul_ps(scale, _mm256_load_ps(c + i)));
-            _mm256_stream_ps(a + i, value);
-        }
-        return;
-    }
-#endif
+static void store_plain(float *restrict a, const float *restrict b, const float *restrict c, float s, size_t floats) {
     if (c)
         for (size_t i = 0; i < floats; i++)
             a[i] = b[i] + s * c[i];
@@ -85,6 +72,84 @@ static void store(float *restrict a, const float *restrict b, const float *restr
             a[i] = s;
 }
 
+static void store_library(float *restrict a, const float *restrict b, const float *restrict c, float s, size_t floats) {
+    if (c)
+        store_plain(a, b, c, s, floats);
+    else if (b)
+        memcpy(a, b, floats * sizeof(float));
+    else
+        memset(a, 1 + (int)s % 255, floats * sizeof(float));
+}
+
+/* S streams, of each U vectors V to a turn; PUT stores one. */
+#define TURNS(V, S, U, PUT, VALUE)                                                                                     \
+    for (size_t i = 0; i < apart; i += (U) * lanes) {                                                                  \
+        UNROLLED for (int k = 0; k < (S) * (U); k++) {                                                                 \
+            size_t at = k / (U) * apart + i + k % (U) * lanes;                                                         \
+            V value = VALUE;                                                                                           \
+            PUT(a + at, value);                                                                                        \
+        }                                                                                                              \
+    }
+#define STORE(NAME, V, S, U, PUT)                                                                                      \
+    static void NAME(float *restrict a, const float *restrict b, const float *restrict c, float s, size_t floats) {    \
+        size_t apart = floats / (S), lanes = sizeof(V) / sizeof(float);                                                \
+        V scale = s - (V){0};                                                                                          \
+        if (c)                                                                                                         \
+            TURNS(V, S, U, PUT, *(const V *)(b + at) + scale * *(const V *)(c + at))                                   \
+        else if (b)                                                                                                    \
+            TURNS(V, S, U, PUT, *(const V *)(b + at))                                                                  \
+        else                                                                                                           \
+            TURNS(V, S, U, PUT, scale)                                                                                 \
+    }
+#define KEPT8(TO, VALUE) (*(v8 *)(TO) = (VALUE))
+#define KEPT16(TO, VALUE) (*(v16 *)(TO) = (VALUE))
+STORE(store_v8, v8, 1, 4, KEPT8)
+STORE(store_v8x4, v8, 4, 2, KEPT8)
+STORE(store_v16, v16, 1, 4, KEPT16)
+STORE(store_v16x4, v16, 4, 2, KEPT16)
+#ifdef __AVX__
+#define PAST8(TO, VALUE) _mm256_stream_ps((TO), (__m256)(VALUE))
+STORE(past_v8, v8, 1, 4, PAST8)
+STORE(past_v8x4, v8, 4, 4, PAST8)
+#endif
+#ifdef __AVX512F__
+#define PAST16(TO, VALUE) _mm512_stream_ps((TO), (__m512)(VALUE))
+STORE(past_v16, v16, 1, 4, PAST16)
+STORE(past_v16x2, v16, 2, 2, PAST16)
+STORE(past_v16x4, v16, 4, 2, PAST16)
+#endif
+
+static storer *const storers[] = {
+    store_plain, store_library, store_v8, store_v8x4, store_v16, store_v16x4,
+#ifdef __AVX__
+    past_v8,     past_v8x4,
+#endif
+#ifdef __AVX512F__
+    past_v16,    past_v16x2,    past_v16x4,
+#endif
+};
+
+int ways(int reads) { return reads ? sizeof readers / sizeof *readers : sizeof storers / sizeof *storers; }
+
+static size_t share_of(size_t bytes, int arrays, int threads) {
+    return bytes / sizeof(float) / arrays / threads / SHARE * SHARE;
+}
+
+/* out[thread * 16] gets each thread's sum. */
+size_t probe_read(float *block, size_t bytes, int threads, long passes, int way, float *out) {
+    size_t share = share_of(bytes, 1, threads);
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
+    for (int thread = 0; thread < threads; thread++) {
+        float total = 0;
+        for (long pass = 0; pass < passes; pass++) {
+            total += readers[way](block + thread * share, share);
+            AGAIN;
+        }
+        out[thread * LINE] = total;
+    }
+    return share * threads * sizeof(float);
+}
+
 static size_t storing(float *block, size_t bytes, int threads, long passes, int way, int arrays) {
     size_t share = share_of(bytes, arrays, threads), whole = share * threads;
 #pragma omp parallel for num_threads(threads) schedule(static, 1)
@@ -93,7 +158,7 @@ static size_t storing(float *block, size_t bytes, int threads, long passes, int 
         const float *b = arrays > 1 ? block + thread * share : NULL;
         const float *c = arrays > 2 ? block + whole + thread * share : NULL;
         for (long pass = 0; pass < passes; pass++) {
-            store(a, b, c, arrays > 1 ? 0.5f : pass + 0.5f, share, way);
+            storers[way](a, b, c, arrays > 1 ? 0.5f : pass + 0.5f, share);
             AGAIN;
         }
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,22 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench import beside, measure, stats, threads
+from bench import measure, stats, survey, threads
 from bench.roofs import copy, read, triad, write
 from kernels.contract import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from bench import beside
+
 SOURCE = Path(__file__).with_suffix(".c")
 FLAGS = ("-O3", "-march=native", "-fopenmp", "-ffast-math", "-shared", "-fPIC")
-PROBES: tuple[tuple[Any, tuple[int, int]], ...] = (
-    # our probe, and the ways of C's that bears its kind's name
-    (read, (1, 4)),
-    (write, (0, 1)),
-    (copy, (0, 1)),
-    (triad, (0, 1)),
-)
+PROBES: tuple[Any, ...] = (read, write, copy, triad)
+TURNS = 3
+"""How often each variant and each of C's ways has its turn when the best of them is sought."""
 PRECISION, BUDGET_SECONDS = 0.005, 3.0
 WRITING_BUDGET_SECONDS = 1.0
 SETTLE_SECONDS = measure.SETTLE_SECONDS_TWO_POOLS
@@ -95,15 +94,14 @@ def compare(
 
     `address` is of memory that may be overwritten, as large as the largest of `sizes`. Reads walk the bench's arena.
     """
-    for probe, ways in PROBES:
-        theirs_of = function(library, probe.KIND)
+    for probe in PROBES:
         budget = BUDGET_SECONDS if probe is read else WRITING_BUDGET_SECONDS
         at = bench.arena.address if probe is read else address
         for count in sorted({1, threads.available()}):
             threads.use(count)
             for place, size in sizes.items():
                 moved, ours = _best_of_ours(probe, at, size, count)
-                c_moved, theirs = _best_of_c(theirs_of, ways, at, size, count)
+                c_moved, theirs = _best_of_c(library, probe, at, size, count)
                 if ours is None or not c_moved:
                     continue  # too small a block to share out
                 ratios = partial(_ratios, moved / c_moved)
@@ -138,32 +136,27 @@ def _best_of_ours(
     probe: Any, address: int, size: int, count: int
 ) -> tuple[int, measure.Contender | None]:
     """The fastest variant of our probe over this memory and the bytes of its pass; each has had its turns."""
-    found: list[tuple[float, int, measure.Contender]] = []
-    for variant in probe.VARIANTS * beside.VARIANT_TURNS:
-        moved = probe.bytes_per_pass(variant, size, count)
-        if moved:
-            contender = measure.Contender(probe.prepare(variant, address, size, count))
-            each = min(measure.best(contender, 1, 0.002, SETTLE_SECONDS)) / moved
-            found.append((each, moved, contender))
+    found = survey.ranked(probe, address, size, count, TURNS)
     if not found:
         return 0, None
-    _, moved, best = min(found, key=lambda one: one[0])
-    return moved, best
+    contender = measure.Contender(probe.prepare(found[0], address, size, count))
+    return probe.bytes_per_pass(found[0], size, count), contender
 
 
 def _best_of_c(
-    run_c: Callable[..., int], ways: Sequence[int], address: int, size: int, count: int
+    library: ctypes.CDLL, probe: Any, address: int, size: int, count: int
 ) -> tuple[int, measure.Contender]:
-    """The faster of the C probe's ways over this memory, and the bytes of its pass."""
-    sums = np.zeros(16 * count, np.float32)
-    found: list[tuple[float, int, measure.Contender]] = []
-    for way in tuple(ways) * beside.VARIANT_TURNS:
+    """The fastest of the C probe's ways over this memory, and the bytes of its pass."""
+    run_c, sums = function(library, probe.KIND), np.zeros(16 * count, np.float32)
+    ways = range(library.ways(probe is read))
 
-        def run(passes: int, way: int = way) -> None:
-            run_c(address, size, count, passes, way, sums.ctypes.data)
+    def going(way: int) -> Callable[[int], object]:
+        return lambda passes: run_c(address, size, count, passes, way, sums.ctypes.data)
 
-        contender = measure.Contender(run)
-        moved = run_c(address, size, count, 1, way, sums.ctypes.data)
-        found.append((min(measure.best(contender, 1, 0.002, SETTLE_SECONDS)), moved, contender))
-    _, moved, contender = min(found, key=lambda one: one[0])
-    return moved, contender
+    moved = run_c(address, size, count, 1, 0, sums.ctypes.data)
+    time.sleep(SETTLE_SECONDS)  # until our threads sleep
+    seconds: dict[int, float] = {}
+    for way in (*ways,) * TURNS:
+        each = measure.glance(going(way), survey.GLANCE_SECONDS)
+        seconds[way] = min(each, seconds.get(way, each))
+    return moved, measure.Contender(going(min(ways, key=lambda way: seconds[way])))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bench.beside import Walk
     from bench.energy import Meter
     from bench.measure import Clock
+    from bench.roofs import vector
     from bench.roofs.product import Shape
     from kernels.inputs import Arena
 
@@ -44,12 +45,12 @@ class Cpu:
             variant, block.address, walk.one_set, walk.threads, walk.sets, walk.times
         )
 
-    def write_variants(self) -> Sequence[write.Variant]:
+    def write_variants(self) -> Sequence[vector.Variant]:
         """Those of the write probe."""
         return write.VARIANTS
 
     def writer(
-        self, variant: write.Variant, block: Arena, size: int, threads: int
+        self, variant: vector.Variant, block: Arena, size: int, threads: int
     ) -> tuple[Callable[[int], object], int]:
         """The write probe over the block's first `size` bytes."""
         moved = write.bytes_per_pass(variant, size, threads)

@@ -119,6 +119,15 @@ def once(contender: Contender, sample_seconds: float, clock: Clock = cpu_clock) 
         return clock.seconds_each(contender.run, max(1, ceil(sample_seconds / before)))
 
 
+def glance(run: Callable[[int], object], least_seconds: float) -> float:
+    """Seconds per call of one short sample of at least `least_seconds`: one call alone where that is as long."""
+    with undisturbed():
+        each = cpu_clock.seconds_each(run, 1)
+        if each >= least_seconds:
+            return each
+        return cpu_clock.seconds_each(run, cpu_clock.calls_for(run, least_seconds))
+
+
 def single_calls(
     contender: Contender, budget_seconds: float, clock: Clock = cpu_clock
 ) -> dict[str, float]:

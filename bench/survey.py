@@ -33,6 +33,10 @@ MEMORY_ROUNDS_IN_HASTE = 5
 CURVE_SAMPLE_SECONDS = 0.002
 SAMPLE_SECONDS = 0.010
 REPEATS = 3
+GLANCE_SECONDS = 0.0005
+"""For a sample that only tells which variants are worth more of them."""
+FINALISTS = 2
+"""So many of the variants that looked fastest are sampled in full."""
 MATMUL_DTYPES = ("float32", "bfloat16", "int8")
 
 
@@ -157,19 +161,35 @@ def writing(
     counts: Sequence[int],
     thorough: bool,
 ) -> Iterator[Roof]:
-    """Write, copy and triad bandwidth, one working set per level, swept twice if `thorough`; overwrites the memory."""
+    """Write, copy and triad bandwidth, one working set per level, swept twice if `thorough`; overwrites the memory.
+
+    In each sweep every variant has one short sample; the FINALISTS fastest of them are sampled in full and yielded.
+    So a dozen variants cost little more than two.
+    """
     probes: tuple[Any, ...] = (write, copy, triad)
     for _sweep, count, probe, size in itertools.product(
         range(1 + thorough), counts, probes, working_sets
     ):
         threads.use(count)
-        for variant in probe.VARIANTS:
+        for variant in ranked(probe, address, size, count)[:FINALISTS]:
             moved = probe.bytes_per_pass(variant, size, count)
-            if not moved:
-                continue
             contender = measure.Contender(probe.prepare(variant, address, size, count))
             rates = [moved / s for s in measure.best(contender, REPEATS, CURVE_SAMPLE_SECONDS, 0.0)]
             yield _roof(probe, size, page_bytes, count, variant.name, rates)
+
+
+def ranked(probe: Any, address: int, size: int, count: int, turns: int = 1) -> list[Any]:
+    """The probe's variants, the fastest over this memory first, by the best of `turns` short samples in turns.
+
+    Without those for which `count` threads cannot share out so small a block.
+    """
+    rates: dict[Any, float] = {}
+    for variant in tuple(probe.VARIANTS) * turns:
+        moved = probe.bytes_per_pass(variant, size, count)
+        if moved:
+            seconds = measure.glance(probe.prepare(variant, address, size, count), GLANCE_SECONDS)
+            rates[variant] = max(moved / seconds, rates.get(variant, 0.0))
+    return sorted(rates, key=lambda variant: -rates[variant])
 
 
 def arithmetic(device: str, counts: Sequence[int], thorough: bool) -> Iterator[Roof]:

@@ -1,210 +1,272 @@
 # ruff: noqa: ARG001 - numba reads the arguments off the signatures
-"""Vector loads and stores for the probes: numba intrinsics that emit LLVM vectors.
+"""Vector loads and stores for the probes, as LLVM functions: one for each kind of probe and variant.
 
 A summing loop in Python, numpy or plain numba gives half the truth: one running sum waits for its own last addition,
 and the vectoriser decides how much is in flight. So each pass walks `streams` segments of the memory side by side, with
-`unroll` vectors of `width` floats of each in flight and an accumulator for every one of them. A width of 16 floats is
-split by LLVM on machines with narrower registers. Everything is known when compiling, so no pass has a branch but its
-loop; variants differ in these four numbers alone, and the best of them counts.
+`unroll` vectors of `width` floats of each in a turn of the loop and, where it adds up, an accumulator for every one of
+them. A width of 16 floats is split by LLVM on machines with narrower registers. Everything is known when compiling, so
+no pass has a branch but its loop; LLVM may not unroll it further, or narrow turns would all become wide ones.
 
-Pointers are integers (uintp); the caller keeps the memory alive and aligned to 64 bytes.
+Which variant is the best is a matter of the core: of how many stores of which width it takes in a cycle, of how many
+streams its prefetchers follow, of what it does where a load and an earlier store have the same place in their pages.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 FLOAT_BYTES = 4
 LINE_BYTES = 64
 MEMORY_ORDER = 0  # llvm.prefetch: for reading
 KEEP_IN_CACHES = 3
 DATA_CACHE = 1
+FUSED = ("contract",)  # a product and a sum in one instruction, where there is one
 
-_I8, _I32, _I64, _F32 = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType()
+READ, WRITE, COPY, TRIAD = "read", "write", "copy", "triad"
+ARRAYS = {READ: 1, WRITE: 1, COPY: 2, TRIAD: 3}
+"""Into how many parts of one size each cuts its memory; the last one is stored to."""
+ORDINARY, AROUND, BACKWARD, LIBRARY = "", "non-temporal", "backward", "library"
+"""How it stores: as usual, past the caches, from the last byte to the first, or by the C library's own function."""
+
+_I1, _I8, _I32, _I64 = (ir.IntType(bits) for bits in (1, 8, 32, 64))
+_F32, _POINTER = ir.FloatType(), _I8.as_pointer()
 
 
-def chunk_bytes(streams: int, unroll: int, width: int) -> int:
-    """Bytes one turn of the loop moves over all streams: memory is walked in multiples of it."""
-    return streams * unroll * width * FLOAT_BYTES
+class Variant(NamedTuple):
+    """How a pass walks: segments side by side, vectors of each in flight, floats per vector, bytes prefetched ahead."""
+
+    streams: int
+    unroll: int
+    width: int
+    ahead: int = 0
+    how: str = ORDINARY
+
+    @property
+    def name(self) -> str:
+        """As a profile states it: `2x4x16`, with prefetching `4x2x16+2048`, `1x8x8 non-temporal`."""
+        if self.how == LIBRARY:
+            return LIBRARY
+        ahead = f"+{self.ahead}" if self.ahead else ""
+        return f"{self.streams}x{self.unroll}x{self.width}{ahead} {self.how}".strip()
+
+    @property
+    def chunk_bytes(self) -> int:
+        """Bytes of each array that one turn of the loop moves: memory is walked in multiples of it."""
+        return self.streams * self.unroll * self.width * FLOAT_BYTES
+
+
+_STORES = (
+    Variant(1, 4, 16),
+    Variant(1, 1, 8),
+    Variant(1, 8, 8),
+    Variant(4, 2, 16),
+    Variant(4, 4, 8),
+    Variant(1, 4, 16, how=BACKWARD),
+    Variant(2, 4, 8, how=BACKWARD),
+    Variant(1, 4, 16, how=AROUND),
+    Variant(2, 2, 16, how=AROUND),
+    Variant(1, 4, 8, how=AROUND),
+    Variant(4, 4, 8, how=AROUND),
+)
+_BY_LIBRARY = Variant(1, 1, 16, how=LIBRARY)
+VARIANTS = {
+    READ: (
+        Variant(1, 8, 16),
+        Variant(2, 4, 16),
+        Variant(4, 4, 16),
+        Variant(1, 8, 8),
+        Variant(4, 4, 8),
+        Variant(4, 2, 16, 2048),
+    ),
+    WRITE: (*_STORES, _BY_LIBRARY),
+    COPY: (*_STORES, _BY_LIBRARY),
+    TRIAD: _STORES,
+}
 
 
 @intrinsic(prefer_literal=True)
-def sum_segments(
+def walk(
     _typing: Any,
+    kind: Any,
+    which: Any,
     address: Any,
     segment: Any,
+    array: Any,
     turns: Any,
-    streams: Any,
-    unroll: Any,
-    width: Any,
-    ahead: Any,
+    passes: Any,
+    value: Any,
 ) -> Any:
-    """Sum of `streams` segments, `segment` bytes apart: `turns` x unroll x width floats of each. Returns float32.
+    """`passes` passes over `turns` turns of the loop, by variant number `which` of a literal kind.
 
-    Reads every byte once, adds every float once. `ahead` bytes are prefetched (0: none).
+    Returns what a read sums up, else how many turns were made, as float32.
+
+    From `address` on lie arrays, `array` bytes apart, each of segments, `segment` bytes apart. Addresses are aligned to
+    64 bytes, and the caller keeps them alive. A write fills with `value`, a byte repeated four times.
     """
-    signature = types.float32(types.uintp, types.uintp, types.uintp, streams, unroll, width, ahead)
-    S, U, V, distance = (t.literal_value for t in (streams, unroll, width, ahead))
-    vector = ir.VectorType(_F32, V)
+    size, name = types.uintp, kind.literal_value
+    signature = types.float32(kind, types.int64, size, size, size, size, size, types.uint32)
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        first, apart, count = arguments[:3]
-
-        def body(base: Any, sums: list[Any]) -> list[Any]:
-            new = []
-            for s in range(S):
-                start = builder.add(base, builder.mul(apart, ir.Constant(_I64, s)))
-                for u in range(U):
-                    at = builder.add(start, ir.Constant(_I64, u * V * FLOAT_BYTES))
-                    if distance and u * V * FLOAT_BYTES % LINE_BYTES == 0:
-                        _prefetch(builder, builder.add(at, ir.Constant(_I64, distance)))
-                    loaded = builder.load(builder.inttoptr(at, vector.as_pointer()))
-                    loaded.align = V * FLOAT_BYTES
-                    new.append(builder.fadd(sums[s * U + u], loaded))
-            return new
-
-        zero = ir.Constant(vector, [0.0] * V)
-        totals = _loop(builder, first, count, U * V * FLOAT_BYTES, body, [zero] * (S * U))
-        while len(totals) > 1:
-            pairs = zip(totals[::2], totals[1::2], strict=True)
-            totals = [builder.fadd(a, b) for a, b in pairs]
-        result = ir.Constant(_F32, 0.0)
-        for lane in range(V):
-            result = builder.fadd(
-                result, builder.extract_element(totals[0], ir.Constant(_I32, lane))
-            )
+        number, *given = arguments[1:]
+        ways = [(builder.append_basic_block(), variant) for variant in VARIANTS[name]]
+        nowhere, done = builder.append_basic_block(), builder.append_basic_block()
+        chosen = builder.switch(number, nowhere)
+        builder.position_at_end(nowhere)
+        builder.unreachable()
+        builder.position_at_end(done)
+        result = builder.phi(_F32)
+        for index, (block, variant) in enumerate(ways):
+            chosen.add_case(ir.Constant(_I64, index), block)
+            builder.position_at_end(block)
+            result.add_incoming(builder.call(function(builder.module, name, variant), given), block)
+            builder.branch(done)
+        builder.position_at_end(done)
         return result
 
     return signature, generate
 
 
-@intrinsic(prefer_literal=True)
-def fill(
-    _typing: Any, address: Any, turns: Any, value: Any, unroll: Any, width: Any, around: Any
-) -> Any:
-    """Store `turns` x unroll x width floats of `value`; with `around` 1 past the caches (non-temporal)."""
-    signature = types.void(types.uintp, types.uintp, types.float32, unroll, width, around)
-    U, V, nontemporal = (t.literal_value for t in (unroll, width, around))
-    vector = ir.VectorType(_F32, V)
+def function(module: Any, kind: str, variant: Variant) -> Any:
+    """The LLVM function of that variant in `module`: address, segment, array, turns, passes, value as of `walk`."""
+    name = f"{kind} {variant.name}"
+    if name in module.globals:
+        return module.globals[name]
+    made = ir.Function(module, ir.FunctionType(_F32, [_I64] * 5 + [_I32]), name)
+    made.linkage = "internal"
+    made.attributes.add("noinline")
+    address, segment, array, turns, passes, value = made.args
+    builder = ir.IRBuilder(made.append_basic_block())
+    S, U, V, ahead, how = variant
+    vector, step = ir.VectorType(_F32, V), U * V * FLOAT_BYTES
+    first = [builder.add(address, builder.mul(array, _i64(a))) for a in range(ARRAYS[kind])]
+    zero = ir.Constant(vector, [0.0] * V)
+    if kind == WRITE:
+        filled = builder.bitcast(_splat(builder, value, V), vector)
+    half = ir.Constant(vector, [0.5] * V)
 
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        first, count, number = arguments[:3]
-        filled = _splat(builder, vector, number, V)
+    def turn(carried: list[Any]) -> list[Any]:
+        offset, *sums = carried
+        new = [builder.add(offset, _i64(-step if how == BACKWARD else step))]
+        for s in range(S):
+            start = builder.add(offset, builder.mul(segment, _i64(s)))
+            for u in reversed(range(U)) if how == BACKWARD else range(U):
+                place = u * V * FLOAT_BYTES
+                at = [builder.add(builder.add(one, start), _i64(place)) for one in first]
+                if ahead and place % LINE_BYTES == 0:
+                    _prefetch(builder, builder.add(at[0], _i64(ahead)))
+                if kind == READ:
+                    new.append(builder.fadd(sums[s * U + u], _load(builder, at[0], vector)))
+                    continue
+                stored = filled if kind == WRITE else _load(builder, at[0], vector)
+                if kind == TRIAD:
+                    scaled = builder.fmul(half, _load(builder, at[1], vector), flags=FUSED)
+                    stored = builder.fadd(stored, scaled, flags=FUSED)
+                _store(builder, stored, at[-1], vector, around=how == AROUND)
+        return new
 
-        def body(base: Any, _state: list[Any]) -> list[Any]:
-            for u in range(U):
-                at = builder.add(base, ir.Constant(_I64, u * V * FLOAT_BYTES))
-                _store(builder, filled, builder.inttoptr(at, vector.as_pointer()), V, nontemporal)
-            return []
+    count = builder.mul(turns, _i64(step))
+    begin = builder.sub(count, _i64(step)) if how == BACKWARD else _i64(0)
 
-        _loop(builder, first, count, U * V * FLOAT_BYTES, body, [])
+    def one_pass(sums: list[Any]) -> list[Any]:
+        # Nothing to the processor. To LLVM, that the memory may have changed, else it does repeated stores once; and
+        # that this number is new, else it keeps an address for every load and store of a backward turn.
+        again = builder.asm(ir.FunctionType(_I64, [_I64]), "", "=r,0,~{memory}", [begin], True)
+        if how != LIBRARY:
+            return _loop(builder, turns, turn, [again, *sums])[1:]
+        if kind == WRITE:
+            _library(builder, "memset", first[0], builder.trunc(value, _I8), count)
+        else:
+            _library(builder, "memcpy", first[1], builder.inttoptr(first[0], _POINTER), count)
+        return sums
 
-    return signature, generate
-
-
-@intrinsic(prefer_literal=True)
-def scale_add(
-    _typing: Any,
-    to: Any,
-    a: Any,
-    b: Any,
-    factor: Any,
-    turns: Any,
-    unroll: Any,
-    width: Any,
-    around: Any,
-    operands: Any,
-) -> Any:
-    """Store a (operands 1: copy) or a + factor * b (operands 2: triad) for `turns` x unroll x width floats."""
-    signature = types.void(
-        types.uintp,
-        types.uintp,
-        types.uintp,
-        types.float32,
-        types.uintp,
-        unroll,
-        width,
-        around,
-        operands,
-    )
-    U, V, nontemporal, reads = (t.literal_value for t in (unroll, width, around, operands))
-    vector = ir.VectorType(_F32, V)
-
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        target, first, second, number, count = arguments[:5]
-        factors = _splat(builder, vector, number, V)
-
-        def at(start: Any, offset: Any, u: int) -> Any:
-            place = builder.add(builder.add(start, offset), ir.Constant(_I64, u * V * FLOAT_BYTES))
-            return builder.inttoptr(place, vector.as_pointer())
-
-        def body(offset: Any, _state: list[Any]) -> list[Any]:
-            for u in range(U):
-                value = builder.load(at(first, offset, u))
-                value.align = V * FLOAT_BYTES
-                if reads > 1:
-                    other = builder.load(at(second, offset, u))
-                    other.align = V * FLOAT_BYTES
-                    value = builder.fadd(value, builder.fmul(factors, other))
-                _store(builder, value, at(target, offset, u), V, nontemporal)
-            return []
-
-        _loop(builder, ir.Constant(_I64, 0), count, U * V * FLOAT_BYTES, body, [])
-
-    return signature, generate
+    sums = _loop(builder, passes, one_pass, [zero] * (S * U) if kind == READ else [])
+    made_turns = builder.uitofp(builder.mul(turns, passes), _F32)
+    builder.ret(_total(builder, sums) if sums else made_turns)
+    return made
 
 
 def _loop(
     builder: Any,
-    first: Any,
-    turns: Any,
-    step_bytes: int,
-    body: Callable[[Any, list[Any]], list[Any]],
-    start: list[Any],
+    count: Any,
+    body: Callable[[list[Any]], list[Any]],
+    start: Sequence[Any],
 ) -> list[Any]:
-    """`turns` turns (at least one) over addresses first, first + step_bytes, ...; carries the values of `start`."""
+    """`body` `count` times, once at least, each of what the one before made of `start`. Not unrolled by LLVM."""
     before = builder.block
-    turn, done = builder.append_basic_block("turn"), builder.append_basic_block("done")
-    builder.branch(turn)
-    builder.position_at_end(turn)
+    again, done = builder.append_basic_block(), builder.append_basic_block()
+    builder.branch(again)
+    builder.position_at_end(again)
     number = builder.phi(_I64)
-    number.add_incoming(ir.Constant(_I64, 0), before)
+    number.add_incoming(_i64(0), before)
     carried = [builder.phi(value.type) for value in start]
-    for phi, value in zip(carried, start, strict=True):
-        phi.add_incoming(value, before)
-    new = body(builder.add(first, builder.mul(number, ir.Constant(_I64, step_bytes))), carried)
-    after = builder.add(number, ir.Constant(_I64, 1))
-    number.add_incoming(after, turn)
-    for phi, value in zip(carried, new, strict=True):
-        phi.add_incoming(value, turn)
-    builder.cbranch(builder.icmp_unsigned("<", after, turns), turn, done)
+    new = body(list(carried))
+    after = builder.add(number, _i64(1))
+    for phi, old, value in zip([number, *carried], [None, *start], [after, *new], strict=True):
+        phi.add_incoming(value, builder.block)
+        if old is not None:
+            phi.add_incoming(old, before)
+    back = builder.cbranch(builder.icmp_unsigned("<", after, count), again, done)
+    back.set_metadata("llvm.loop", _as_it_stands(builder.module))
     builder.position_at_end(done)
     return new
 
 
-def _splat(builder: Any, vector: Any, number: Any, width: int) -> Any:
-    empty = ir.Constant(vector, ir.Undefined)
+def _as_it_stands(module: Any) -> Any:
+    """What tells LLVM not to unroll a loop; a loop is told apart by a node that names itself first."""
+    words = ir.MetaDataString(module, "llvm.loop.unroll.disable")
+    node = module.add_metadata([module.add_metadata([words]), _i64(len(module.metadata))])
+    node.operands = (node, node.operands[0])
+    return node
+
+
+def _total(builder: Any, sums: list[Any]) -> Any:
+    while len(sums) > 1:
+        sums = [builder.fadd(a, b) for a, b in zip(sums[::2], sums[1::2], strict=True)]
+    total = ir.Constant(_F32, 0.0)
+    for lane in range(sums[0].type.count):
+        total = builder.fadd(total, builder.extract_element(sums[0], ir.Constant(_I32, lane)))
+    return total
+
+
+def _i64(number: int) -> Any:
+    return ir.Constant(_I64, number)
+
+
+def _splat(builder: Any, number: Any, width: int) -> Any:
+    empty = ir.Constant(ir.VectorType(number.type, width), ir.Undefined)
     one = builder.insert_element(empty, number, ir.Constant(_I32, 0))
     return builder.shuffle_vector(one, empty, ir.Constant(ir.VectorType(_I32, width), [0] * width))
 
 
-def _store(builder: Any, value: Any, pointer: Any, width: int, nontemporal: int) -> None:
-    store = builder.store(value, pointer)
-    store.align = width * FLOAT_BYTES
-    if nontemporal:
+def _load(builder: Any, address: Any, vector: Any) -> Any:
+    loaded = builder.load(builder.inttoptr(address, vector.as_pointer()))
+    loaded.align = vector.count * FLOAT_BYTES
+    return loaded
+
+
+def _store(builder: Any, value: Any, address: Any, vector: Any, *, around: bool) -> None:
+    store = builder.store(value, builder.inttoptr(address, vector.as_pointer()))
+    store.align = vector.count * FLOAT_BYTES
+    if around:
         store.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(_I32, 1)]))
 
 
 def _prefetch(builder: Any, address: Any) -> None:
-    pointer = _I8.as_pointer()
-    kind = ir.FunctionType(ir.VoidType(), [pointer, _I32, _I32, _I32])
-    function = builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
+    kind = ir.FunctionType(ir.VoidType(), [_POINTER, _I32, _I32, _I32])
+    called = builder.module.declare_intrinsic("llvm.prefetch", [_POINTER], kind)
     hints = [ir.Constant(_I32, hint) for hint in (MEMORY_ORDER, KEEP_IN_CACHES, DATA_CACHE)]
-    builder.call(function, [builder.inttoptr(address, pointer), *hints])
+    builder.call(called, [builder.inttoptr(address, _POINTER), *hints])
+
+
+def _library(builder: Any, name: str, to: Any, what: Any, count: Any) -> None:
+    """memset or memcpy: the C library's, which knows the machine."""
+    given = [_POINTER, *([what.type] if name == "memcpy" else []), _I64]
+    called = builder.module.declare_intrinsic(f"llvm.{name}", given)
+    builder.call(called, [builder.inttoptr(to, _POINTER), what, count, ir.Constant(_I1, 0)])

@@ -12,7 +12,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench import measure, survey
-from bench.roofs import call, copy, matmul, read, triad, write
+from bench.roofs import call, copy, matmul, read, shared, triad, vector, write
 
 SIZE = 33_000
 """Bytes; no multiple of any probe's turn."""
@@ -64,9 +64,11 @@ def kept_blocks(patch):
 
 def summed(variant, address, size, threads, sets=1, passes=1, times=1):
     """What the read probe adds up."""
-    read.prepare(variant, address, size, threads, sets, times)
     counters, sums = np.zeros(16 * threads, np.int64), np.zeros(16 * threads, np.float32)
-    read._COMPILED[variant](address, size, sets, times, threads, passes, counters, sums)
+    which, chunk = read.VARIANTS.index(variant), variant.chunk_bytes
+    shared.compiled(read.KIND)(
+        which, chunk, variant.streams, address, size, sets, times, threads, passes, counters, sums
+    )
     return sums
 
 
@@ -101,7 +103,7 @@ def test_the_bytes_of_a_read_pass_are_four_for_every_float_it_adds(variant, thre
 @pytest.mark.parametrize("variant", read.VARIANTS, ids=lambda variant: variant.name)
 @pytest.mark.parametrize("sets", [1, 2])
 def test_a_share_of_many_pieces_is_read_whole_and_each_piece_once(variant, sets):
-    size = (5 * read.PIECE_BYTES // 2 + 12_345) // 64 * 64
+    size = (5 * shared.PIECE_BYTES // 2 + 12_345) // 64 * 64
     _whole, floats, address = block(size * sets)
     floats[:] = np.random.default_rng(0).integers(0, 4, len(floats))
     claimed = read.bytes_per_pass(variant, size, 1) // 4
@@ -110,7 +112,7 @@ def test_a_share_of_many_pieces_is_read_whole_and_each_piece_once(variant, sets)
 
 
 @pytest.mark.parametrize("variant", read.VARIANTS, ids=lambda variant: variant.name)
-@pytest.mark.parametrize("size", [SIZE // 64 * 64, 3 * read.PIECE_BYTES])
+@pytest.mark.parametrize("size", [SIZE // 64 * 64, 3 * shared.PIECE_BYTES])
 def test_a_thread_that_is_done_reads_what_others_have_before_them(variant, size):
     """Two shares on one thread: whoever comes first is done before the other begins, and leaves nothing."""
     _whole, floats, address = block(size)
@@ -120,13 +122,32 @@ def test_a_thread_that_is_done_reads_what_others_have_before_them(variant, size)
     assert sorted(sums[::16]) == [0, 3 * read.bytes_per_pass(variant, size, 2) // 4]
 
 
+@probes
+@pytest.mark.parametrize("large", [False, True])
+def test_small_shares_that_are_stored_to_are_their_owners_alone(probe, variant, large):
+    """Else two cores would take the same lines from each other. Two shares on one thread: who comes first helps or not.
+
+    Told by the turns of the loop that each thread counted.
+    """
+    size = shared.TOGETHER_BYTES * (3 if large else 1)
+    _whole, _floats, address = block(size)
+    counters, sums = np.zeros(32, np.int64), np.zeros(32, np.float32)
+    which, chunk = probe.VARIANTS.index(variant), variant.chunk_bytes
+    with one_thread():
+        shared.compiled(probe.KIND)(
+            which, chunk, variant.streams, address, size, 1, 1, 2, 1, counters, sums
+        )
+    turns = probe.bytes_per_pass(variant, size, 2) // vector.ARRAYS[probe.KIND] // chunk
+    assert sorted(sums[::16]) == ([0, turns] if large else [turns // 2, turns // 2])
+
+
 @pytest.mark.parametrize("sets", [1, 2])
 def test_who_helps_reads_all_of_a_pass_before_the_next_one(sets):
     """Else a block would be read as halves that fit a cache which it does not. Told by what float32 rounds away: ones
 
     of one share are lost beside the other's 2^24, unless they were added up before it came.
     """
-    size = 2 * read.TOGETHER_BYTES // sets
+    size = 2 * shared.TOGETHER_BYTES // sets
     _whole, floats, address = block(size * sets)
     floats[0], floats[size // 8] = 1, 2**24
     with one_thread():
@@ -153,7 +174,9 @@ def test_the_read_probe_runs_and_changes_nothing():
 def test_a_block_too_small_to_read_is_refused_rather_than_read_beyond():
     variant = read.VARIANTS[0]
     assert read.bytes_per_pass(variant, 511, 1) == 0
-    with pytest.raises(ValueError, match="511 bytes are too few for 1 threads of variant 1x8x16"):
+    with pytest.raises(
+        ValueError, match="511 bytes are too few for 1 threads of the read probe's 1x8x16"
+    ):
         read.prepare(variant, 0, 511, 1)
 
 
@@ -184,12 +207,13 @@ def test_a_writing_probe_stores_nothing_beside_its_block(probe, variant, threads
 
 @pytest.mark.parametrize("variant", write.VARIANTS, ids=lambda variant: variant.name)
 @threads
-def test_write_fills_its_block_with_the_number_of_the_pass(variant, threads):
+def test_write_fills_its_block_with_bytes_that_are_never_zero(variant, threads):
     _whole, floats, address = block(SIZE)
-    write.prepare(variant, address, SIZE, threads)(3)
-    filled = write.bytes_per_pass(variant, SIZE, threads) // 4
-    assert (floats[:filled] == 2.5).all()
-    assert not floats[filled:].any()
+    filled = write.bytes_per_pass(variant, SIZE, threads)
+    for passes in (3, 255):
+        write.prepare(variant, address, SIZE, threads)(passes)
+        assert set(floats.view(np.uint8)[:filled]) == {passes % 255 + 1}
+    assert not floats.view(np.uint8)[filled:].any()
 
 
 @pytest.mark.parametrize("variant", copy.VARIANTS, ids=lambda variant: variant.name)
@@ -219,9 +243,31 @@ def test_triad_makes_the_third_part_the_first_and_half_the_second(variant, threa
 
 @probes
 def test_a_block_too_small_to_write_is_refused_rather_than_written_beyond(probe, variant):
-    assert probe.bytes_per_pass(variant, 64, 1) == 0
+    least = 2 * variant.chunk_bytes * vector.ARRAYS[probe.KIND]
+    assert probe.bytes_per_pass(variant, least, 2) == least
+    assert probe.bytes_per_pass(variant, least - 1, 2) == 0
     with pytest.raises(ValueError, match="too few"):
-        probe.prepare(variant, 0, 64, 1)
+        probe.prepare(variant, 0, least - 1, 2)
+
+
+@probes
+@pytest.mark.parametrize("size", [SIZE, 5 * shared.PIECE_BYTES // 2 + 12_345])
+def test_shares_are_written_whole_whoever_writes_them(probe, variant, size):
+    """Two shares, each of one piece or of several, on one thread."""
+    _whole, floats, address = block(size // 4 * 4, seed=3)
+    before = floats.copy()
+    with one_thread():
+        probe.prepare(variant, address, size, 2)(2)
+    part = probe.bytes_per_pass(variant, size, 2) // 4 // vector.ARRAYS[probe.KIND]
+    first, second = before[:part], before[part : 2 * part]
+    expected = {
+        "write": lambda: np.full(4 * part, 3, np.uint8).view(np.float32),
+        "copy": lambda: first,
+        "triad": lambda: first + np.float32(0.5) * second,
+    }[probe.KIND]()
+    start = part * (vector.ARRAYS[probe.KIND] - 1)
+    assert np.array_equal(floats[start : start + part], expected)
+    assert np.array_equal(floats[start + part :], before[start + part :])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -315,7 +361,7 @@ def test_a_probe_says_its_kind_and_unit(probe):
 
 
 def test_variants_have_different_names():
-    for variants in (read.VARIANTS, write.VARIANTS, matmul.variants("float32", "cpu")):
+    for variants in (*vector.VARIANTS.values(), matmul.variants("float32", "cpu")):
         assert len({variant.name for variant in variants}) == len(variants)
 
 
@@ -349,6 +395,29 @@ def test_the_read_curve_tries_every_variant_at_every_size_and_thread_count():
     for roof in roofs:
         assert len(roof.samples) == len(roof.at) == 2
         assert max(roof.samples) <= roof.working_set_bytes / 1e-6
+
+
+def test_every_variant_that_writes_is_tried_and_the_two_fastest_are_sampled_in_full(monkeypatch):
+    """Backward stores are made the fastest, by how long a glance at each says that it took."""
+    whole, _floats, address = block(SIZE)
+    tried, sampled = [], []
+    for probe in WRITERS:
+        monkeypatch.setattr(probe, "prepare", lambda variant, *_: variant)
+    monkeypatch.setattr(survey.threads, "use", lambda _count: None)
+    monkeypatch.setattr(
+        measure,
+        "glance",
+        lambda variant, _: tried.append(variant) or (1 if variant.how == "backward" else 2),
+    )
+    monkeypatch.setattr(
+        measure, "best", lambda contender, *_: sampled.append(contender.run) or [1e-6, 2e-6]
+    )
+    roofs = list(survey.writing(address, [SIZE], 4096, [1], thorough=False))
+    assert tried == [variant for probe in WRITERS for variant in probe.VARIANTS]
+    assert [roof.implementation for roof in roofs] == [variant.name for variant in sampled]
+    assert [roof.kind for roof in roofs] == ["write", "write", "copy", "copy", "triad", "triad"]
+    assert {variant.how for variant in sampled} == {"backward"}
+    assert not whole.any()
 
 
 @pytest.mark.usefixtures("instant")
