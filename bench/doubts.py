@@ -258,12 +258,12 @@ def of_swap(before: int | None, after: int | None) -> list[Doubt]:
 
 
 def of_memory(still_falls: bool, largest: int) -> list[Doubt]:
-    """Whether the read curve still fell at its largest set, in bytes: then no level of it is sure to be memory's."""
+    """Whether the read curve was not flat by its largest set, in bytes: then no level is sure to be memory's."""
     if not still_falls:
         return []
     message = (
-        f"the read curve still fell at {largest} bytes, the largest set that a quarter of the free memory held: its "
-        "last level is called the largest set, and a cache may serve a part of it"
+        f"the read curve was not flat by {largest} bytes, the largest set walked (a quarter of the free memory at "
+        "most): its last level is called the largest set, and a cache may serve a part of it"
     )
     advice = "free memory, or take a machine with more, and measure again; until then trust no bandwidth of memory"
     return [Doubt("memory not reached", "run", message, advice)]

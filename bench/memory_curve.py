@@ -55,6 +55,7 @@ def sweep(
     may: then the curve ends where it still falls. It is the run's sweep of that `number`.
     """
     everyone = max(counts)
+    reported = max(reported, survey.SMALLEST * everyone)  # of less, not every variant has a turn
     swept = min(points.STREAM_FACTOR * reported, survey.SWEPT, arena.most_bytes)
     arena.grow(swept)
     seen: list[Roof] = []
@@ -62,9 +63,8 @@ def sweep(
         seen.append(roof)
         yield roof
     enough = max(points.STREAM_FACTOR * reported, survey.LEAST_MEMORY)
-    sets = survey.doublings(reported // 2 + 1, min(enough, arena.most_bytes))
-    if not sets:
-        return  # less memory than caches
+    # where memory is less than the caches, its largest set alone: a cache may hold all that is walked
+    sets = survey.doublings(min(reported, arena.most_bytes) // 2 + 1, min(enough, arena.most_bytes))
     rounds = survey.MEMORY_ROUNDS if thorough else survey.MEMORY_ROUNDS_IN_HASTE
     fast = survey.fastest(seen, everyone)
     twice = False

@@ -56,6 +56,7 @@ class CpuSide:
         self._found = memory_curve.NOTHING
         self._bench: beside.Bench | None = None
         self._curve_took: float = run.plan.settings["curve_seconds"]
+        self._sweeps = 0
 
     def begin(self, earlier: Profile | None) -> None:
         """Survey, arena, bench."""
@@ -66,6 +67,9 @@ class CpuSide:
         arena = _arena(free // MEMORY_SHARE, run.seed)
         self._page_bytes = None
         self._counts = sorted({1, self._all} | {p.case.threads for p in wanted})
+        if earlier:  # of a survey that was cut short, too: its records stay in the profile
+            mine = (roof.sweep or 0 for roof in earlier.roofs if roof.device == self.device)
+            self._sweeps = max(mine, default=0)
         if earlier and side.is_surveyed(earlier, self.device):
             self._read_off()
         else:
@@ -159,6 +163,7 @@ class CpuSide:
         thorough: bool = seconds >= THOROUGH_SECONDS
         arena.grow(min(self._reported, arena.most_bytes))
         self._page_bytes = machine.page_bytes(arena.address)
+        self._sweeps += 1
         run.keep(
             memory_curve.sweep(
                 arena,
@@ -167,7 +172,7 @@ class CpuSide:
                 self._counts,
                 seconds,
                 thorough,
-                number=1 + max((one.sweep or 0 for one in run.roofs(self.device)), default=0),
+                self._sweeps,
             )
         )
         self._read_off()

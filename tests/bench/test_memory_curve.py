@@ -33,11 +33,13 @@ def swept(monkeypatch):
     """Sweep a machine whose bandwidth at each size is given, with so much noise; what is read off, and the arena."""
     monkeypatch.setattr(survey.threads, "use", lambda _count: None)
 
-    def sweep(rate, most=FREE, noise=0.01, reported=REPORTED, thorough=True, seed=0):
+    def sweep(rate, most=FREE, noise=0.01, reported=REPORTED, thorough=True, seed=0, counts=(1, 2)):
         chance = random.Random(seed)
 
         def prepare(variant, _address, size, count):
-            return SimpleNamespace(bytes=read.bytes_per_pass(variant, size, count), size=size)
+            moved = read.bytes_per_pass(variant, size, count)
+            assert moved, "too small a block, which the probe refuses"
+            return SimpleNamespace(bytes=moved, size=size)
 
         def seconds(contender):
             return contender.run.bytes / rate(contender.run.size) * chance.uniform(1, 1 + 2 * noise)
@@ -50,8 +52,8 @@ def swept(monkeypatch):
         )
         monkeypatch.setattr(measure, "once", lambda contender, _seconds: seconds(contender))
         arena = Memory(most)
-        roofs = list(memory_curve.sweep(arena, reported, 4096, [1, 2], 0.0, thorough, 1))
-        return memory_curve.read_off(roofs, "cpu", 2, reported, CACHES), arena
+        roofs = list(memory_curve.sweep(arena, reported, 4096, counts, 0.0, thorough, 1))
+        return memory_curve.read_off(roofs, "cpu", max(counts), reported, CACHES), arena
 
     return sweep
 
@@ -151,6 +153,26 @@ def test_where_little_memory_is_free_no_level_is_called_memory(swept):
     assert arena.size_bytes <= 64 * MIB
     assert found.levels[-1].name == "largest set"
     assert found.still_falls
+
+
+@pytest.mark.parametrize("reported", [1152 * MIB, 1 << 40])
+def test_where_more_cache_is_reported_than_may_be_walked_the_curve_goes_as_far_as_it_may(
+    swept, reported
+):
+    """It may be true, so that nothing walked is called memory."""
+    for most in (16 * MIB, 768 * MIB, GIB):
+        found, arena = swept(stairs(reported), most=most, reported=reported)
+        assert arena.size_bytes == found.span == found.largest > most // 2
+        assert found.levels[-1].name == "largest set"
+        assert found.still_falls
+
+
+@pytest.mark.parametrize("threads", [1, 2, 64, 256])
+@pytest.mark.parametrize("reported", [1, 4 * KIB, 64 * KIB])
+def test_less_cache_reported_than_threads_can_share_out_costs_no_run(swept, reported, threads):
+    found, _ = swept(stairs(32 * MIB), reported=reported, counts=(threads,))
+    *_, cache, memory = found.levels
+    assert (cache.up_to_bytes, memory.name) == (32 * MIB, "DRAM")
 
 
 def test_a_cache_of_which_neighbours_hold_half_is_outgrown_as_if_they_were_gone(swept):

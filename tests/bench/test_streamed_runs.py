@@ -107,3 +107,32 @@ def test_a_sentinel_is_stored_and_no_read_of_the_curve(measured):
     profile, _ = measured(MIB)
     sentinels = [roof for roof in profile.roofs if roof.kind == records.SENTINEL]
     assert len(sentinels) == 2
+
+
+@pytest.mark.usefixtures("short_runs")
+def test_rounds_of_a_survey_that_was_cut_short_pair_with_none_of_the_one_that_followed(
+    monkeypatch, tmp_path
+):
+    """Both are in the profile, and of one sweep only rates of one round are compared."""
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(survey, "writing", killed)
+        run = Run(PLAN, 0, tmp_path)
+        with pytest.raises(KeyboardInterrupt):
+            run.begin()
+        run.finish(POINTS)
+    run = Run(PLAN, 0, tmp_path, records.from_journal(tmp_path))
+    run.begin()
+    for order, planned in enumerate(POINTS):
+        run.measure(planned, order)
+    profile = run.finish(POINTS)
+    swept = [
+        (roof.sweep, roof.threads, roof.working_set_bytes)
+        for roof in profile.roofs
+        if roof.sweep is not None
+    ]
+    assert len(swept) == len(set(swept)) > 0
+    assert profile.complete
