@@ -271,7 +271,7 @@ def _make_room(bench: Bench, case: Case, weights: int, copies: int) -> None:
     """
     arena = bench.arena
     needed = memory_needed(case, weights) + copies * weights
-    for bytes_needed, most in ((weights, arena.most_bytes), (needed, bench.free_bytes // 2)):
+    for bytes_needed, most in ((needed, bench.free_bytes // 2), (weights, arena.most_bytes)):
         if bytes_needed > most:
             msg = f"too large for this machine's memory: it needs {bytes_needed} bytes and {most} are there"
             raise Unavailable(msg)

@@ -25,8 +25,6 @@ def table(profile: Profile) -> Table:
     facts: list[tuple[str, str | None]] = [
         ("machine", _text(known.get("label"))),
         ("processor", _text(cpu.get("model"))),
-        ("family, model, stepping", numbers(profile)),
-        ("microarchitecture", microarchitecture(profile)),
         ("clock, the median beside the points", _clock(profile)),
         ("architecture", _text(cpu.get("architecture"))),
         ("microarchitecture", _text(cpu.get("microarch"))),

@@ -97,19 +97,17 @@ def test_an_error_of_a_gradient_is_judged_by_the_largest_of_its_tensor(cell):
 
 
 def test_a_gradient_that_cancels_is_judged_by_a_tenth_of_the_largest_of_its_kind():
-    """The gradient of x is a sum of two products, 1 and -1; that of h, by one weight of 3, sets the scale."""
-    case = Case("rnn", 2, 1, 1, phase="train")
-    weights = Weights(
-        torch.tensor([[1.0], [-1.0]]),
-        torch.tensor([[3.0, 0.0], [0.0, 0.0]]),
-        torch.zeros(2),
-        torch.zeros(2),
-    )
-    ones, none = torch.ones(1, 2), torch.empty(0)
-    inputs = Inputs(torch.zeros(1, 1), torch.zeros(1, 2), none, none, ones, none)
+    """The gradient of x is a sum of two products, 1 and -1; that of h, by nine weights of 3, sets the scale."""
+    H = 9
+    case = Case("rnn", H, 1, 1, phase="train")
+    W, U = torch.zeros(H, 1), torch.zeros(H, H)
+    W[0], W[1], U[:, 0] = 1.0, -1.0, 3.0
+    weights = Weights(W, U, torch.zeros(H), torch.zeros(H))
+    ones, none = torch.ones(1, H), torch.empty(0)
+    inputs = Inputs(torch.zeros(1, 1), torch.zeros(1, H), none, none, ones, none)
     right, scales = check.expected(case, inputs, weights, lambda found: found)
     assert float(right[1]) == 0
-    assert scales[1:3] == (pytest.approx(0.3), pytest.approx(3.0))
+    assert scales[1:3] == (pytest.approx(2.7), pytest.approx(27.0))
 
 
 @pytest.mark.parametrize("cell", CELLS)
