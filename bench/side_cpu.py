@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench import (
     beside,
+    bounded,
     cpu,
     doctor,
     doubts,
@@ -50,6 +51,7 @@ class CpuSide:
         self._all = threads.available()
         self.levels: tuple[Level, ...] = ()
         self._bench: beside.Bench | None = None
+        self._limit = bounded.Limit()
         self._curve_took: float = run.plan.settings["curve_seconds"]
 
     def begin(self, earlier: Profile | None, least_levels: int) -> None:
@@ -134,10 +136,16 @@ class CpuSide:
         run, counts, thorough = self._run, self._counts, self._curve(arena)
         scratch = Arena(self._largest, "cpu", run.seed)
         run.keep(
-            survey.writing(scratch.address, self.middles(), self._page_bytes, counts, thorough)
+            survey.writing(
+                scratch.address, self.middles(), self._page_bytes, counts, thorough, self._limit
+            )
         )
         del scratch
-        run.keep(survey.arithmetic("cpu", counts, thorough))
+        run.keep(survey.arithmetic("cpu", counts, thorough, self._limit))
+        for doubt in self._limit.doubts():
+            run.note(
+                doubt
+            )  # before the last of the survey, which a resumed run does not take again
         run.keep(survey.calls(counts))
 
     def _curve(self, arena: Arena) -> bool:
@@ -147,7 +155,13 @@ class CpuSide:
         thorough: bool = seconds >= THOROUGH_SECONDS
         run.keep(
             survey.read_curve(
-                arena.address, self._largest, self._page_bytes, self._counts, seconds, thorough
+                arena.address,
+                self._largest,
+                self._page_bytes,
+                self._counts,
+                seconds,
+                thorough,
+                self._limit,
             )
         )
         curve: dict[int, float] = {}

@@ -11,14 +11,13 @@ from datetime import UTC, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from bench import measure, threads
+from bench import bounded, clock, measure, threads
 from bench.records import Roof
 from bench.roofs import call, copy, matmul, read, triad, write
+from bench.roofs.product import Shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-
-    from bench.roofs.product import Shape
 
 SMALLEST = 32 << 10
 CURVE_SAMPLE_SECONDS = 0.002
@@ -46,8 +45,13 @@ def read_curve(
     counts: Sequence[int],
     seconds: float,
     thorough: bool,
+    limit: bounded.Limit | None = None,
 ) -> Iterator[Roof]:
-    """Read bandwidth of every variant over the working set; swept until `seconds` are spent, and once at least."""
+    """Read bandwidth of every variant over the working set; swept until `seconds` are spent, and once at least.
+
+    Sizes of which a pass would take too long are left out, which `limit` then tells.
+    """
+    limit = limit or bounded.Limit()
     samples: dict[tuple[int, int, read.Variant], tuple[list[float], list[str]]] = {}
     start = perf_counter()
     for sweep in itertools.count():
@@ -58,10 +62,11 @@ def read_curve(
                     break
                 for variant in read.VARIANTS:
                     moved = read.bytes_per_pass(variant, size, count)
-                    if not moved:
-                        continue  # many threads share out few bytes
+                    if not moved or not _allowed(limit, read, variant, count, size):
+                        continue  # many threads share out few bytes, or it takes too long
                     contender = measure.Contender(read.prepare(variant, address, size, count))
                     each = measure.best(contender, 2, CURVE_SAMPLE_SECONDS, 0.0)
+                    limit.took((read.KIND, variant, count), moved, min(each))
                     rates, at = samples.setdefault((count, size, variant), ([], []))
                     rates += [moved / s for s in each]
                     at += [_now()] * len(each)
@@ -89,8 +94,13 @@ def writing(
     page_bytes: int | None,
     counts: Sequence[int],
     thorough: bool,
+    limit: bounded.Limit | None = None,
 ) -> Iterator[Roof]:
-    """Write, copy and triad bandwidth, one working set per level, swept twice if `thorough`; overwrites the memory."""
+    """Write, copy and triad bandwidth, one working set per level, swept twice if `thorough`; overwrites the memory.
+
+    Working sets ascend; those of which a pass would take too long are left out, which `limit` then tells.
+    """
+    limit = limit or bounded.Limit()
     probes: tuple[Any, ...] = (write, copy, triad)
     for _sweep, count, probe, size in itertools.product(
         range(1 + thorough), counts, probes, working_sets
@@ -98,19 +108,45 @@ def writing(
         threads.use(count)
         for variant in probe.VARIANTS:
             moved = probe.bytes_per_pass(variant, size, count)
-            if not moved:
+            if not moved or not _allowed(limit, probe, variant, count, size):
                 continue
             contender = measure.Contender(probe.prepare(variant, address, size, count))
-            rates = [moved / s for s in measure.best(contender, REPEATS, CURVE_SAMPLE_SECONDS, 0.0)]
+            each = measure.best(contender, REPEATS, CURVE_SAMPLE_SECONDS, 0.0)
+            limit.took((probe.KIND, variant, count), moved, min(each))
+            rates = [moved / s for s in each]
             yield _roof(probe, size, page_bytes, count, variant.name, rates)
 
 
-def arithmetic(device: str, counts: Sequence[int], thorough: bool) -> Iterator[Roof]:
-    """Matrix products of every dtype and shape, swept twice if `thorough`."""
+def _allowed(limit: bounded.Limit, probe: Any, variant: Any, count: int, size: int) -> bool:
+    """Whether a pass over so many bytes may be made, as far as a smaller one told."""
+    where = f"{probe.KIND} by {variant.name}, {count} threads"
+    return limit.allows((probe.KIND, variant, count), size, where, f"{size / 2**20:.4g} MiB")
+
+
+def arithmetic(
+    device: str, counts: Sequence[int], thorough: bool, limit: bounded.Limit | None = None
+) -> Iterator[Roof]:
+    """Matrix products of every dtype and shape, swept twice if `thorough`.
+
+    A library's whose call would take too long are left out, which `limit` then tells.
+    """
+    limit = limit or bounded.Limit()
     for _sweep, count, dtype in itertools.product(range(1 + thorough), counts, MATMUL_DTYPES):
         threads.use(count)
         for variant in matmul.variants(dtype, device):
-            yield _product(variant, dtype, device, count)
+            if _ends_in_time(limit, variant, dtype, device, count):
+                yield _product(variant, dtype, device, count)
+
+
+def _ends_in_time(
+    limit: bounded.Limit, variant: Shape | matmul.Tile, dtype: str, device: str, count: int
+) -> bool:
+    """Whether a product may be called, as far as a smaller one tells. Our own of a tile is small."""
+    if not isinstance(variant, Shape):
+        return True
+    kind, small = (matmul.KIND, dtype, count), variant.smaller(bounded.TRIED)
+    limit.tried(kind, small.flops, matmul.prepare(small, dtype, device), clock)
+    return limit.allows(kind, variant.flops, f"{dtype} products, {count} threads", variant.name)
 
 
 def fastest_products(

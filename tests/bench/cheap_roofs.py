@@ -27,7 +27,7 @@ def make(patch):
     patch.setattr(survey, "sentinel", lambda *_: roof("read", 1 << 20))
 
 
-def curve(_address, largest, _page_bytes, counts, _seconds, _thorough):
+def curve(_address, largest, _page_bytes, counts, _seconds, _thorough, _limit=None):
     """Two levels of memory, at every count of threads."""
     sizes = [32 << 10 << step for step in range(40) if 32 << 10 << step <= largest]
     return [
