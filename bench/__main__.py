@@ -228,30 +228,15 @@ def _doctor(_given: argparse.Namespace) -> int:
 
 
 def _roofs(given: argparse.Namespace) -> int:
+    from bench import roof_lines
+
     if not 0 < given.seconds <= 3600:
         msg = f"--seconds {given.seconds} is out of range: use 0 to 3600"
         raise BadUsage(msg)
     with _run(_one_suite([], curve_seconds=given.seconds), None) as run:
         run.begin()
         profile = run.finish([])
-    for level in profile.levels:
-        until = f"up to {level.up_to_bytes / 2**20:.3g} MiB" if level.up_to_bytes else "beyond"
-        print(f"read, {level.name} {until}: {level.bytes_per_s / 1e9:.1f} GB/s")
-    best: dict[tuple[str, ...], float] = {}
-    for roof in profile.roofs:
-        if roof.kind == "read":
-            continue
-        size = (
-            f"{roof.working_set_bytes / 2**20:.3g} MiB"
-            if roof.working_set_bytes
-            else roof.dtype or ""
-        )
-        key = (roof.kind, size, f"{roof.threads} threads", roof.unit)
-        sample = min(roof.samples) if roof.unit == "s" else max(roof.samples)
-        best[key] = (min if roof.unit == "s" else max)(sample, best.get(key, sample))
-    for (kind, size, count, unit), value in best.items():
-        shown = f"{value * 1e6:.2f} us" if unit == "s" else f"{value / 1e9:.1f} G{unit}"
-        print(f"{kind}, {size + ', ' if size else ''}{count}: {shown}")
+    print("\n".join(roof_lines.lines(profile)))
     return GOOD
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from bench import levels, points, survey
+from bench import bounded, levels, points, survey
 from bench.records import LARGEST_SET, MEMORY, Level
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def sweep(
     seconds: float,
     thorough: bool,
     number: int,
+    limit: bounded.Limit,
 ) -> Iterator[Roof]:
     """Every variant up to some caches' size, swept for `seconds`; then the fastest over doublings until these are flat.
 
@@ -59,7 +60,9 @@ def sweep(
     swept = min(points.STREAM_FACTOR * reported, survey.SWEPT, arena.most_bytes)
     arena.grow(swept)
     seen: list[Roof] = []
-    for roof in survey.read_curve(arena.address, swept, page_bytes, counts, seconds, thorough):
+    for roof in survey.read_curve(
+        arena.address, swept, page_bytes, counts, seconds, thorough, limit
+    ):
         seen.append(roof)
         yield roof
     enough = max(points.STREAM_FACTOR * reported, survey.LEAST_MEMORY)
@@ -69,13 +72,15 @@ def sweep(
     fast = survey.fastest(seen, everyone)
     twice = False
     while True:
-        found = list(survey.memory(arena, sets, page_bytes, everyone, fast, rounds, number))
+        found = list(survey.memory(arena, sets, page_bytes, everyone, fast, rounds, number, limit))
         if levels.flat_from(_rounds(found, everyone)):
             break
         if not twice:  # a burst of a neighbour's must not make a curve fall
             twice, rounds = True, 2 * rounds
-        elif 2 * sets[-1] > arena.most_bytes:
-            break
+        elif 2 * sets[-1] > arena.most_bytes or sets[-1] not in {
+            r.working_set_bytes for r in found
+        }:
+            break  # no memory for more, or no time
         else:
             sets.append(2 * sets[-1])
     yield from found
@@ -89,6 +94,7 @@ def sweep(
                 survey.fastest(seen, count),
                 ROUNDS_OF_FEWER_THREADS,
                 number,
+                limit,
             )
             yield from few
 

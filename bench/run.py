@@ -276,10 +276,10 @@ class Run:
                 self._journal.append(roof)
                 self._roofs.append(roof)
 
-    def note(self, roof: Roof) -> None:
-        """A roof for the journal alone, from which no other figure follows."""
+    def note(self, found: Roof | Doubt) -> None:
+        """A finding for the journal alone, from which no figure follows."""
         with self._writing():
-            self._journal.append(roof)
+            self._journal.append(found)
 
     def keep_levels(self, device: str, found: tuple[Level, ...]) -> None:
         """A device's levels as now known."""

@@ -38,8 +38,8 @@ class Keeper(Protocol):
         """Roofs, each in the journal before the next is measured."""
         ...
 
-    def note(self, roof: Roof) -> None:
-        """A roof for the journal alone, from which no other figure follows."""
+    def note(self, found: Roof | Doubt) -> None:
+        """A finding for the journal alone, from which no figure follows."""
         ...
 
     def keep_levels(self, device: str, found: tuple[Level, ...]) -> None:

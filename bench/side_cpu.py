@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench import (
     beside,
+    bounded,
     cpu,
     doctor,
     doubts,
@@ -55,6 +56,7 @@ class CpuSide:
         self._all = threads.available()
         self._found = memory_curve.NOTHING
         self._bench: beside.Bench | None = None
+        self._limit = bounded.Limit()
         self._curve_took: float = run.plan.settings["curve_seconds"]
         self._sweeps = 0
 
@@ -150,10 +152,16 @@ class CpuSide:
         run, counts, thorough = self._run, self._counts, self._curve(arena)
         scratch = Arena(max(self.middles()), "cpu", run.seed)
         run.keep(
-            survey.writing(scratch.address, self.middles(), self._page_bytes, counts, thorough)
+            survey.writing(
+                scratch.address, self.middles(), self._page_bytes, counts, thorough, self._limit
+            )
         )
         del scratch
-        run.keep(survey.arithmetic("cpu", counts, thorough))
+        run.keep(survey.arithmetic("cpu", counts, thorough, self._limit))
+        for doubt in self._limit.doubts():
+            run.note(
+                doubt
+            )  # before the last of the survey, which a resumed run does not take again
         run.keep(survey.calls(counts))
 
     def _curve(self, arena: Arena) -> bool:
@@ -173,6 +181,7 @@ class CpuSide:
                 seconds,
                 thorough,
                 self._sweeps,
+                self._limit,
             )
         )
         self._read_off()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from bench import beside, cuda, doubts, levels, nvml, points, side, survey_cuda
+from bench import beside, bounded, cuda, doubts, levels, nvml, points, side, survey_cuda
 from bench.folder import BadOutput
 from bench.records import SENTINEL, Doubt, Level
 from bench.roofs import gpu_matmul
@@ -165,7 +165,10 @@ class CudaSide:
             run.keep(survey_cuda.memory(kind, words, self.middles(), count, throttle))
         del words
         torch.cuda.empty_cache()
-        run.keep(survey_cuda.arithmetic(self.device, throttle))
+        limit = bounded.Limit()
+        run.keep(survey_cuda.arithmetic(self.device, throttle, limit))
+        for doubt in limit.doubts():
+            run.note(doubt)
         run.keep(survey_cuda.calls(self.device, throttle))
 
     def _sentinel(self) -> Roof:

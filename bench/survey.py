@@ -12,14 +12,14 @@ from datetime import UTC, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from bench import measure, threads
+from bench import bounded, clock, measure, threads
 from bench.records import Roof
 from bench.roofs import call, copy, matmul, read, triad, write
+from bench.roofs.product import Shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from bench.roofs.product import Shape
     from kernels.inputs import Arena
 
 SMALLEST = 32 << 10
@@ -59,8 +59,13 @@ def read_curve(
     counts: Sequence[int],
     seconds: float,
     thorough: bool,
+    limit: bounded.Limit | None = None,
 ) -> Iterator[Roof]:
-    """Read bandwidth of every variant over the working set; swept until `seconds` are spent, and once at least."""
+    """Read bandwidth of every variant over the working set; swept until `seconds` are spent, and once at least.
+
+    Sizes of which a pass would take too long are left out, which `limit` then tells.
+    """
+    limit = limit or bounded.Limit()
     samples: dict[tuple[int, int, read.Variant], tuple[list[float], list[str]]] = {}
     start = perf_counter()
     for sweep in itertools.count():
@@ -71,10 +76,11 @@ def read_curve(
                     break
                 for variant in read.VARIANTS:
                     moved = read.bytes_per_pass(variant, size, count)
-                    if not moved:
-                        continue  # many threads share out few bytes
+                    if not moved or not _allowed(limit, read, variant, count, size):
+                        continue  # many threads share out few bytes, or it takes too long
                     contender = measure.Contender(read.prepare(variant, address, size, count))
                     each = measure.best(contender, 2, CURVE_SAMPLE_SECONDS, 0.0)
+                    limit.took((read.KIND, variant, count), moved, min(each))
                     rates, at = samples.setdefault((count, size, variant), ([], []))
                     rates += [moved / s for s in each]
                     at += [_now()] * len(each)
@@ -98,22 +104,29 @@ def memory(
     fast: Sequence[read.Variant],
     rounds: int,
     sweep: int,
+    limit: bounded.Limit,
 ) -> Iterator[Roof]:
     """Read bandwidth of large sets, by the variants that were `fast` before: in each round every size has its turn.
 
     So within a round the sizes met the same state of a machine that drifts, and may be compared. The arena grows to the
-    largest. The order turns round by round, and each set is walked once before it is timed.
+    largest. The order turns round by round, and each set is walked once before it is timed. Sets of which a pass would
+    take too long are left out, which `limit` then tells.
     """
     threads.use(count)
     arena.grow(max(working_sets))
     turns = [(size, variant) for size in working_sets for variant in fast]
     samples: dict[tuple[int, read.Variant], tuple[list[float], list[str]]] = {}
-    for _round in range(rounds):
-        for size, variant in turns:
+    for number in range(rounds):
+        for size, variant in list(turns):
+            if not number and not _allowed(limit, read, variant, count, size):
+                turns.remove((size, variant))
+                continue
             moved = read.bytes_per_pass(variant, size, count)
             contender = measure.Contender(read.prepare(variant, arena.address, size, count))
+            seconds = measure.once(contender, CURVE_SAMPLE_SECONDS)
+            limit.took((read.KIND, variant, count), moved, seconds)
             rates, at = samples.setdefault((size, variant), ([], []))
-            rates.append(moved / measure.once(contender, CURVE_SAMPLE_SECONDS))
+            rates.append(moved / seconds)
             at.append(_now())
         turns.reverse()
     for (size, variant), (rates, at) in samples.items():
@@ -160,44 +173,81 @@ def writing(
     page_bytes: int | None,
     counts: Sequence[int],
     thorough: bool,
+    limit: bounded.Limit | None = None,
 ) -> Iterator[Roof]:
     """Write, copy and triad bandwidth, one working set per level, swept twice if `thorough`; overwrites the memory.
 
     In each sweep every variant has one short sample; the FINALISTS fastest of them are sampled in full and yielded.
-    So a dozen variants cost little more than two.
+    So a dozen variants cost little more than two. Working sets ascend; those of which a pass would take too long are
+    left out, which `limit` then tells.
     """
+    limit = limit or bounded.Limit()
     probes: tuple[Any, ...] = (write, copy, triad)
     for _sweep, count, probe, size in itertools.product(
         range(1 + thorough), counts, probes, working_sets
     ):
         threads.use(count)
-        for variant in ranked(probe, address, size, count)[:FINALISTS]:
+        for variant in ranked(probe, address, size, count, limit=limit)[:FINALISTS]:
             moved = probe.bytes_per_pass(variant, size, count)
             contender = measure.Contender(probe.prepare(variant, address, size, count))
-            rates = [moved / s for s in measure.best(contender, REPEATS, CURVE_SAMPLE_SECONDS, 0.0)]
+            each = measure.best(contender, REPEATS, CURVE_SAMPLE_SECONDS, 0.0)
+            rates = [moved / s for s in each]
             yield _roof(probe, size, page_bytes, count, variant.name, rates)
 
 
-def ranked(probe: Any, address: int, size: int, count: int, turns: int = 1) -> list[Any]:
+def ranked(
+    probe: Any,
+    address: int,
+    size: int,
+    count: int,
+    turns: int = 1,
+    limit: bounded.Limit | None = None,
+) -> list[Any]:
     """The probe's variants, the fastest over this memory first, by the best of `turns` short samples in turns.
 
-    Without those for which `count` threads cannot share out so small a block.
+    Without those for which `count` threads cannot share out so small a block, and of which a pass would take too long.
     """
+    limit = limit or bounded.Limit()
     rates: dict[Any, float] = {}
     for variant in tuple(probe.VARIANTS) * turns:
         moved = probe.bytes_per_pass(variant, size, count)
-        if moved:
+        if moved and _allowed(limit, probe, variant, count, size):
             seconds = measure.glance(probe.prepare(variant, address, size, count), GLANCE_SECONDS)
+            limit.took((probe.KIND, variant, count), moved, seconds)
             rates[variant] = max(moved / seconds, rates.get(variant, 0.0))
     return sorted(rates, key=lambda variant: -rates[variant])
 
 
-def arithmetic(device: str, counts: Sequence[int], thorough: bool) -> Iterator[Roof]:
-    """Matrix products of every dtype and shape, swept twice if `thorough`."""
+def _allowed(limit: bounded.Limit, probe: Any, variant: Any, count: int, size: int) -> bool:
+    """Whether a pass over so many bytes may be made, as far as a smaller one told."""
+    where = f"{probe.KIND} by {variant.name}, {count} threads"
+    return limit.allows((probe.KIND, variant, count), size, where, f"{size / 2**20:.4g} MiB")
+
+
+def arithmetic(
+    device: str, counts: Sequence[int], thorough: bool, limit: bounded.Limit | None = None
+) -> Iterator[Roof]:
+    """Matrix products of every dtype and shape, swept twice if `thorough`.
+
+    A library's whose call would take too long are left out, which `limit` then tells.
+    """
+    limit = limit or bounded.Limit()
     for _sweep, count, dtype in itertools.product(range(1 + thorough), counts, MATMUL_DTYPES):
         threads.use(count)
         for variant in matmul.variants(dtype, device):
-            yield _product(variant, dtype, device, count)
+            if _ends_in_time(limit, variant, dtype, device, count):
+                yield _product(variant, dtype, device, count)
+
+
+def _ends_in_time(
+    limit: bounded.Limit, variant: Shape | matmul.Tile, dtype: str, device: str, count: int
+) -> bool:
+    """Whether a product may be called, as far as a smaller one tells. Our own of a tile is small."""
+    if not isinstance(variant, Shape):
+        return True
+    kind, small = (matmul.KIND, dtype, count), variant.smaller(bounded.TRIED)
+    limit.tried(kind, small.flops, matmul.prepare(small, dtype, device), clock)
+    return limit.allows(kind, variant.flops, f"{dtype} products, {count} threads", variant.name)
 
 
 def fastest_products(

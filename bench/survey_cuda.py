@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from bench import clock_cuda, cuda, levels
+from bench import bounded, clock_cuda, cuda, levels
 from bench.records import MEMORY, Level, Roof
 from bench.roofs import gpu_call, gpu_matmul
 from kernels.contract import Unavailable
@@ -71,12 +71,21 @@ def memory(
         yield _roof(kind, triton_memory.UNIT, variant.name, rates, size=size)
 
 
-def arithmetic(device: str, throttle: Throttle) -> Iterator[Roof]:
-    """Matrix products of every kind that this GPU has, and shape."""
+def arithmetic(
+    device: str, throttle: Throttle, limit: bounded.Limit | None = None
+) -> Iterator[Roof]:
+    """Matrix products of every kind that this GPU has, and shape.
+
+    Those whose call would take too long are left out, which `limit` then tells.
+    """
+    limit, clock = limit or bounded.Limit(), clock_cuda.Clock(throttle)
     for kind, shape in itertools.product(gpu_matmul.KINDS, gpu_matmul.SHAPES):
         if gpu_matmul.unavailable(kind, device):
             continue
-        yield _product(kind, shape, device, throttle)
+        small = shape.smaller(bounded.TRIED)
+        limit.tried(kind, small.flops, gpu_matmul.prepare(kind, small, device), clock)
+        if limit.allows(kind, shape.flops, f"{kind} products", shape.name):
+            yield _product(kind, shape, device, throttle)
 
 
 def _product(kind: str, shape: Shape, device: str, throttle: Throttle) -> Roof:

@@ -21,3 +21,7 @@ class Shape(NamedTuple):
     def flops(self) -> int:
         """A multiplication and an addition for each of K terms of each of M*N sums."""
         return 2 * self.M * self.K * self.N
+
+    def smaller(self, factor: int) -> Shape:
+        """With every size so many times smaller, and FLOPs by its third power."""
+        return Shape(self.M // factor, self.K // factor, self.N // factor)

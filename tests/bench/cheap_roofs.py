@@ -32,7 +32,7 @@ def make(patch):
     patch.setattr(survey, "sentinel", lambda *_: roof("read", 1 << 20))
 
 
-def memory(arena, sizes, _page_bytes, count, _fast, _rounds, sweep):
+def memory(arena, sizes, _page_bytes, count, _fast, _rounds, sweep, _limit):
     """Memory, flat."""
     arena.grow(max(sizes))
     return [
@@ -40,7 +40,7 @@ def memory(arena, sizes, _page_bytes, count, _fast, _rounds, sweep):
     ]
 
 
-def curve(_address, largest, _page_bytes, counts, _seconds, _thorough):
+def curve(_address, largest, _page_bytes, counts, _seconds, _thorough, _limit=None):
     """Two levels of memory, at every count of threads."""
     sizes = [32 << 10 << step for step in range(40) if 32 << 10 << step <= largest]
     return [

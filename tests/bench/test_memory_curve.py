@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench import doubts, levels, measure, memory_curve, survey
+from bench import bounded, doubts, levels, measure, memory_curve, survey
 from bench.roofs import read
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
@@ -51,8 +51,8 @@ def swept(monkeypatch):
             lambda contender, repeats, *_: [seconds(contender) for _ in range(repeats)],
         )
         monkeypatch.setattr(measure, "once", lambda contender, _seconds: seconds(contender))
-        arena = Memory(most)
-        roofs = list(memory_curve.sweep(arena, reported, 4096, counts, 0.0, thorough, 1))
+        arena, limit = Memory(most), bounded.Limit()
+        roofs = list(memory_curve.sweep(arena, reported, 4096, counts, 0.0, thorough, 1, limit))
         return memory_curve.read_off(roofs, "cpu", max(counts), reported, CACHES), arena
 
     return sweep
@@ -206,7 +206,7 @@ def test_all_sizes_have_their_turn_in_every_round(monkeypatch):
     monkeypatch.setattr(measure, "once", lambda contender, _: walked.append(contender.run) or 1.0)
     sets = survey.doublings(32 * MIB, GIB)
     assert sets == [32 * MIB << power for power in range(6)]
-    list(survey.memory(Memory(GIB), sets, 4096, 2, read.VARIANTS[:1], 3, 1))
+    list(survey.memory(Memory(GIB), sets, 4096, 2, read.VARIANTS[:1], 3, 1, bounded.Limit()))
     assert walked == sets + sets[::-1] + sets
 
 
@@ -219,3 +219,10 @@ def test_beyond_the_caches_one_stream_and_several_are_swept():
     ]
     small = [survey._roof(read, MIB, 4096, 1, "1x8x16", [99.0])]
     assert {variant.name for variant in survey.fastest([*roofs, *small], 1)} == {"1x8x8", "4x4x8"}
+
+
+def test_a_machine_hundreds_of_times_slower_has_a_curve_in_bounded_time(swept):
+    """As emulated: where a pass over memory takes more than a second, larger sets are not walked."""
+    found, _ = swept(lambda size: stairs(32 * MIB)(size) / 400)
+    assert 128 * MIB <= found.largest < GIB
+    assert found.levels[-1].bytes_per_s == pytest.approx(50e9 / 400, rel=0.05)

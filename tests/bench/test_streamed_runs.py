@@ -37,7 +37,7 @@ def measured(short_runs, monkeypatch, tmp_path):  # noqa: ARG001 - for what it p
         def rate(size):
             return cheap_roofs.RATE / (1 if size <= last_level else 4)
 
-        def curve(_address, largest, _page_bytes, counts, _seconds, _thorough):
+        def curve(_address, largest, _page_bytes, counts, _seconds, _thorough, _limit):
             sizes = survey.sizes(largest, thorough=True)
             return [
                 cheap_roofs.roof("read", size, sample=rate(size), count=count)
@@ -45,7 +45,7 @@ def measured(short_runs, monkeypatch, tmp_path):  # noqa: ARG001 - for what it p
                 for size in sizes
             ]
 
-        def memory(arena, sizes, _page_bytes, count, _fast, _rounds, sweep):
+        def memory(arena, sizes, _page_bytes, count, _fast, _rounds, sweep, _limit):
             arena.grow(max(sizes))
             return [
                 replace(cheap_roofs.roof("read", size, sample=rate(size), count=count), sweep=sweep)

@@ -1,0 +1,60 @@
+"""What `python -m bench roofs` prints of a profile: a line per level of the read curve and per other roof. Pure."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from bench.bounded import LEFT_OUT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from bench.records import Level, Profile, Roof
+
+
+def lines(profile: Profile) -> list[str]:
+    """Levels from the smallest to the last, each with its GB/s; the best of every other probe; what was left out."""
+    devices = dict.fromkeys(level.device for level in profile.levels)
+    found = [
+        line
+        for device in devices
+        for line in _levels([level for level in profile.levels if level.device == device])
+    ]
+    left_out = [one.message for one in profile.doubts if one.code == LEFT_OUT]
+    return [*found, *_others(profile.roofs), *left_out]
+
+
+def _levels(levels: Sequence[Level]) -> list[str]:
+    """The last one has no end: it begins where the one before it ends."""
+    found = [_level(level, None) for level in levels[:1]]
+    return found + [_level(level, before.up_to_bytes) for before, level in pairwise(levels)]
+
+
+def _level(level: Level, start: int | None) -> str:
+    where = level.name
+    if level.up_to_bytes:
+        where += f" (up to {_size(level.up_to_bytes)})"
+    elif start:
+        where += f" (from {_size(start)} on)"
+    return f"read, {where}: {level.bytes_per_s / 1e9:.1f} GB/s"
+
+
+def _others(roofs: Iterable[Roof]) -> list[str]:
+    best: dict[tuple[str, ...], float] = {}
+    for roof in roofs:
+        if roof.kind == "read":
+            continue
+        size = _size(roof.working_set_bytes) if roof.working_set_bytes else roof.dtype or ""
+        key = (roof.kind, size, f"{roof.threads} threads", roof.unit)
+        sample = min(roof.samples) if roof.unit == "s" else max(roof.samples)
+        best[key] = (min if roof.unit == "s" else max)(sample, best.get(key, sample))
+    found = []
+    for (kind, size, count, unit), value in best.items():
+        shown = f"{value * 1e6:.2f} us" if unit == "s" else f"{value / 1e9:.1f} G{unit}"
+        found.append(f"{kind}, {size + ', ' if size else ''}{count}: {shown}")
+    return found
+
+
+def _size(size: int) -> str:
+    return f"{size / 2**20:.4g} MiB"

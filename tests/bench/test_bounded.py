@@ -1,0 +1,105 @@
+"""A probe that would take too long a call is never called, and told; what can be measured is."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import torch
+
+from bench import bounded, measure, survey, survey_cuda
+from bench.roofs import gpu_matmul, matmul, read, write
+from tests.fake_cuda import FakeCuda
+
+
+@pytest.fixture
+def slow_bfloat16(monkeypatch):
+    """A library whose bfloat16 products run at a hundredth of a GFLOP/s; sizes called, by dtype."""
+    called = {"float32": set(), "bfloat16": set()}
+
+    def prepare(shape, dtype, _device):
+        def run(count):
+            called[dtype].add(shape)
+            time.sleep(count * shape.flops / 5e8 if dtype == "bfloat16" else 1e-6)
+
+        return run
+
+    monkeypatch.setattr(survey.threads, "use", lambda _count: None)
+    monkeypatch.setattr(survey, "SAMPLE_SECONDS", 1e-6)
+    monkeypatch.setattr(matmul, "variants", lambda dtype, _: matmul.SHAPES * (dtype != "int8"))
+    monkeypatch.setattr(matmul, "prepare", prepare)
+    return called
+
+
+def test_a_product_that_takes_too_long_is_left_out_unseen_and_told(slow_bfloat16):
+    limit = bounded.Limit()
+    roofs = list(survey.arithmetic("cpu", [2], thorough=False, limit=limit))
+    assert {(roof.dtype, roof.implementation) for roof in roofs} == {
+        ("float32", shape.name) for shape in matmul.SHAPES
+    }
+    assert set(matmul.SHAPES) <= slow_bfloat16["float32"]
+    assert not slow_bfloat16["bfloat16"] & set(matmul.SHAPES)
+    assert all(64 * shape.flops <= 2 * 1024**3 for shape in slow_bfloat16["bfloat16"])
+    (doubt,) = limit.doubts()
+    assert (doubt.code, doubt.about) == (bounded.LEFT_OUT, "run")
+    assert all(shape.name in doubt.message for shape in matmul.SHAPES)
+    assert "bfloat16" in doubt.message
+    assert "float32" not in doubt.message
+
+
+def test_the_first_call_of_a_small_product_prepares_and_does_not_count():
+    took = iter([0.9, 1e-4])
+    limit = bounded.Limit()
+    limit.tried("product", 1.0, lambda _count: time.sleep(next(took) / 100), measure.cpu_clock)
+    assert limit.allows("product", 64.0, "products", "large")
+    assert limit.doubts() == []
+
+
+def test_memory_that_takes_too_long_is_walked_as_far_as_it_does_not(monkeypatch):
+    """At 1 MB/s a pass over 1 MiB is a second's; what is larger is left out, of every probe."""
+    walked = []
+
+    def prepared(kind):
+        def prepare(_variant, _address, size, count):
+            walked.append((kind, size, count))
+            return size
+
+        return prepare
+
+    monkeypatch.setattr(survey.threads, "use", lambda _count: None)
+    for probe in (read, write):
+        monkeypatch.setattr(probe, "prepare", prepared(probe.KIND))
+    monkeypatch.setattr(survey, "copy", write)
+    monkeypatch.setattr(survey, "triad", write)
+    monkeypatch.setattr(measure, "best", lambda contender, *_: [contender.run / 1e6] * 2)
+    limit = bounded.Limit()
+    curve = list(survey.read_curve(0, 8 << 20, 4096, [1, 2], 0.0, thorough=False, limit=limit))
+    assert {roof.working_set_bytes for roof in curve} == set(survey.sizes(1 << 19, thorough=False))
+    assert {roof.threads for roof in curve} == {1, 2}
+    roofs = list(survey.writing(0, [1 << 16, 1 << 19, 1 << 22], 4096, [1], False, limit))
+    assert {roof.working_set_bytes for roof in roofs} == {1 << 16, 1 << 19}
+    assert max(size for _kind, size, _count in walked) == 1 << 19
+    (doubt,) = limit.doubts()
+    assert "4 MiB" in doubt.message
+    assert read.VARIANTS[0].name in doubt.message
+
+
+def test_a_gpus_products_are_bounded_alike(monkeypatch):
+    cuda = FakeCuda(launch_seconds=2e-6)
+    cuda.get_device_capability = lambda: (8, 0)
+    monkeypatch.setattr(torch, "cuda", cuda)
+    called = set()
+
+    def prepare(kind, shape, _device):
+        def run(count):
+            called.add((kind, shape))
+            cuda.work(count * shape.flops / (1e11 if kind == "bfloat16" else 1e15))
+
+        return run
+
+    monkeypatch.setattr(gpu_matmul, "prepare", prepare)
+    limit = bounded.Limit()
+    roofs = list(survey_cuda.arithmetic("cuda", lambda: (), limit))
+    assert {roof.dtype for roof in roofs} == set(gpu_matmul.KINDS) - {"float8", "bfloat16"}
+    assert not called & {("bfloat16", shape) for shape in gpu_matmul.SHAPES}
+    assert "bfloat16 products" in limit.doubts()[0].message
