@@ -203,7 +203,7 @@ def test_all_sizes_have_their_turn_in_every_round(monkeypatch):
     walked = []
     monkeypatch.setattr(survey.threads, "use", lambda _count: None)
     monkeypatch.setattr(read, "prepare", lambda _variant, _address, size, _count: size)
-    monkeypatch.setattr(measure, "once", lambda contender, _: walked.append(contender.run) or 1.0)
+    monkeypatch.setattr(measure, "once", lambda contender, _: walked.append(contender.run) or 1e-3)
     sets = survey.doublings(32 * MIB, GIB)
     assert sets == [32 * MIB << power for power in range(6)]
     list(survey.memory(Memory(GIB), sets, 4096, 2, read.VARIANTS[:1], 3, 1, bounded.Limit()))
@@ -224,5 +224,5 @@ def test_beyond_the_caches_one_stream_and_several_are_swept():
 def test_a_machine_hundreds_of_times_slower_has_a_curve_in_bounded_time(swept):
     """As emulated: where a pass over memory takes more than a second, larger sets are not walked."""
     found, _ = swept(lambda size: stairs(32 * MIB)(size) / 400)
-    assert 128 * MIB <= found.largest < GIB
+    assert 64 * MIB <= found.largest < GIB
     assert found.levels[-1].bytes_per_s == pytest.approx(50e9 / 400, rel=0.05)
