@@ -90,13 +90,8 @@ def test_a_profile_holds_both_devices_each_with_its_roofs_levels_and_points(gpu,
         assert kinds >= {"read", "write", "call"}
         assert roofs.levels(profile, device)[-1].name == "DRAM"
     of_memory = [r.kind for r in profile.roofs if (r.device, r.unit) == ("cuda", "byte/s")]
-    kinds = [
-        "read",
-        "copy",
-        "triad",
-        "write",
-        "sentinel",
-    ]  # written last: the others' words are random
+    # written last, for the others read random words
+    kinds = ["read", "copy", "triad", "write", "sentinel"]
     assert list(dict.fromkeys(of_memory)) == kinds
     products = {r.dtype for r in profile.roofs if (r.device, r.kind) == ("cuda", "matmul")}
     assert products >= {"float32", "tf32", "tf32x3", "bfloat16", "bfloat16x3"}
