@@ -94,8 +94,11 @@ class Cuda:
     ) -> tuple[Callable[[int], object], int]:
         """The write probe over the block's first `size` bytes."""
         probes, words = memory_probes(), block.words()[: size // 4]
+        moved = int(probes.bytes_per_pass("write", variant, size))
+        if not moved:
+            return lambda _passes: None, 0
         run, _ = probes.prepare("write", variant, words, self.processors())
-        return run, int(probes.bytes_per_pass("write", variant, size))
+        return run, moved
 
     def product(self, variant: Shape, dtype: str) -> Callable[[int], object]:
         """Matrix products by the library."""

@@ -273,7 +273,10 @@ def _make_room(bench: Bench, case: Case, weights: int, copies: int) -> None:
     needed = memory_needed(case, weights) + copies * weights
     for bytes_needed, most in ((needed, bench.free_bytes // 2), (weights, arena.most_bytes)):
         if bytes_needed > most:
-            msg = f"too large for this machine's memory: it needs {bytes_needed} bytes and {most} are there"
+            msg = (
+                f"too large for this machine's memory: it needs {bytes_needed} bytes and {most} are there for it, of "
+                f"{bench.free_bytes} that were free"
+            )
             raise Unavailable(msg)
     there = bench.instruments.memory_available()
     more = needed - min(weights, arena.size_bytes)

@@ -20,6 +20,7 @@ from bench.roofs import gpu_matmul
 from tests import fake_nvml
 
 L2_BYTES = 256 << 10
+TILE_BYTES = 512
 LOST = "CUDA error: an illegal memory access was encountered"
 
 
@@ -126,7 +127,13 @@ class _Event:
         return 1e3 * (end.at - self.at)
 
 
-def _probe(kind, _variant, words, _processors):
+def _bytes_per_pass(_kind, _variant, size):
+    return size // TILE_BYTES * TILE_BYTES
+
+
+def _probe(kind, variant, words, _processors):
+    if not _bytes_per_pass(kind, variant, 4 * len(words)):
+        raise ValueError("too few bytes, as the true one says")
     half = len(words) // 2
     others = {"write": lambda: words.fill_(7), "copy": lambda: words[:half].copy_(words[half:])}
     once = others.get(kind, words.sum)
@@ -149,7 +156,7 @@ def pose(patch, **nvml):
     probes = SimpleNamespace(
         VARIANTS=(Variant("of the CPU"),),
         UNIT="byte/s",
-        bytes_per_pass=lambda _kind, _variant, size: size,
+        bytes_per_pass=_bytes_per_pass,
         prepare=_probe,
     )
     patch.setitem(sys.modules, "bench.roofs.triton_memory", probes)

@@ -55,9 +55,9 @@ def memory_left(system: System) -> int | None:
         new = system.text(folder / "memory.max") is not None
         limit, used, idle = NEW_MEMORY if new else OLD_MEMORY
         most, taken = system.number(folder / limit), system.number(folder / used)
-        gives_way = _stat(system, folder / "memory.stat", idle)
-        if most is not None and taken is not None and gives_way is not None:
-            found.append(most - taken + gives_way)
+        gives_way = _stat(system, folder / "memory.stat", idle)  # where nothing tells, none
+        if most is not None and taken is not None:
+            found.append(most - taken + (gives_way or 0))
     return max(0, min(found)) if found else None
 
 

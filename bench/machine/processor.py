@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bench.machine.cpuinfo import Info
     from bench.machine.system import System
 
-X86 = ("GenuineIntel", "AuthenticAMD", "HygonGenuine", "CentaurHauls", "  Shanghai  ")
+X86 = ("GenuineIntel", "AuthenticAMD", "HygonGenuine", "CentaurHauls", "Shanghai")
 VECTORS = (
     "sse4_2",
     "avx2",

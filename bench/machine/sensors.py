@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from bench.machine.system import integer
 from bench.machine.topology import CPU
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def governors(system: System, cpus: Iterable[int]) -> list[str]:
 
     A policy is named by the first of its processors, and found through each of them where the system has its links.
     """
-    policies = [(int(p.name[6:]), p) for p in system.found(f"{CPU}/cpufreq/policy[0-9]*")]
+    named = system.found(f"{CPU}/cpufreq/policy[0-9]*")
+    policies = [(first, p) for p in named if (first := integer(p.name[6:])) is not None]
     found = set()
     for cpu in cpus:
         policy = max(((first, path) for first, path in policies if first <= cpu), default=(0, CPU))

@@ -90,7 +90,9 @@ def test_a_profile_holds_both_devices_each_with_its_roofs_levels_and_points(gpu,
         assert kinds >= {"read", "write", "call"}
         assert roofs.levels(profile, device)[-1].name == "DRAM"
     of_memory = [r.kind for r in profile.roofs if (r.device, r.unit) == ("cuda", "byte/s")]
-    assert list(dict.fromkeys(of_memory)) == ["read", "copy", "triad", "write", "sentinel"]
+    # written last, for the others read random words
+    kinds = ["read", "copy", "triad", "write", "sentinel"]
+    assert list(dict.fromkeys(of_memory)) == kinds
     products = {r.dtype for r in profile.roofs if (r.device, r.kind) == ("cuda", "matmul")}
     assert products >= {"float32", "tf32", "tf32x3", "bfloat16", "bfloat16x3"}
     mine, *theirs = profile.points
@@ -105,6 +107,16 @@ def test_a_profile_holds_both_devices_each_with_its_roofs_levels_and_points(gpu,
     assert {"cpu only", "gpu unwatched", "gpu lost"}.isdisjoint(d.code for d in profile.doubts)
     built = build.build(profile, tmp_path / "report")
     assert "cuda" in (built.folder / "report.md").read_text()
+
+
+def test_a_part_that_writes_less_than_the_write_probe_can_is_measured_without_it(gpu, measure):
+    gpu()
+    small = Case("rnn", 96, 96, 1, part="pointwise", device="cuda", threads=0)
+    (point,) = measure(Planned(small, "torch_cell")).points
+    assert (point.status, point.reason) == ("ok", None)
+    assert point.bytes["written"] > 0.1 * sum(point.bytes[name] for name in ("read", "written"))
+    assert point.bytes["written"] < fake_gpu.TILE_BYTES
+    assert point.roof_write_bytes_per_s == ()
 
 
 TINY = """

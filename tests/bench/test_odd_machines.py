@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from bench import __main__, doubts, machine
-from bench.machine import microarch
+from bench.machine import cgroups, microarch
 from bench.machine.commands import output
 from tests.bench import odd_machines
 
@@ -242,6 +242,32 @@ def test_cpuinfo_without_names_and_caches_of_no_bytes_are_not_told(described):
 )
 def test_on_arm_firmware_tells_of_a_virtual_machine_or_nothing_does(described, files, told):
     assert described(ARM, files=files)["virtualization"] == told
+
+
+def test_a_vendor_that_stands_between_blanks_is_one_of_x86s(tmp_path):
+    facts = (
+        "vendor_id\t:   Shanghai  ",
+        "cpu family\t: 7",
+        "model\t: 91",
+        "flags\t: lm hypervisor",
+    )
+    texts = {"proc/cpuinfo": "\n".join(("processor\t: 0", *facts))}
+    found = machine.describe(odd_machines.lay_out(tmp_path, texts))
+    assert (found["cpu"]["family"], found["cpu"]["model_number"]) == (7, 91)
+    assert found["virtualization"] == "hypervisor"
+
+
+def test_a_folder_of_the_clock_that_is_no_policys_ends_nothing(described):
+    files = {f"sys/devices/system/cpu/cpufreq/policy{name}/scaling_governor": name for name in "0x"}
+    odd = {path.replace("policyx", "policy0.bak"): text for path, text in files.items()}
+    assert described(EPYC, files=odd)["label"] == described(EPYC)["label"]
+
+
+@pytest.mark.parametrize("stat", [{}, {"sys/fs/cgroup/memory.stat": "inactive_file 1000\n"}])
+def test_a_limit_on_memory_holds_where_nothing_tells_what_gives_way(tmp_path, stat):
+    limit = {"sys/fs/cgroup/memory.max": "5000\n", "sys/fs/cgroup/memory.current": "2000\n"}
+    root = odd_machines.lay_out(tmp_path, limit | stat)
+    assert cgroups.memory_left(machine.System(root)) == 3000 + 1000 * bool(stat)
 
 
 def test_on_x86_the_processors_flag_tells_and_the_rest_names(described):

@@ -245,6 +245,7 @@ def test_where_memory_is_the_limit_the_bytes_there_are_half_of_what_was_free(ben
     large = Case("lstm", hidden=64, input=32, batch=1 << 16)
     found = points.point(bench, large, "torch_cell", torch_cell, order=0)
     assert f"{50 << 20} are there" in found.reason
+    assert str(bench.free_bytes) in found.reason
 
 
 @pytest.mark.parametrize("part", ["cell", "linear", "pointwise"])
