@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 NEAR = 1.2
 """A size of the survey gives way to a working set of steps within this factor."""
+TRAIN = "train"
 STREAMED, RESIDENT, PRODUCTS = "streamed", "resident", "products"
 
 
@@ -34,6 +35,8 @@ class Roofs:
     read      as a rule: the median beside the machine's own resident steps, elsewhere of the survey's best variant
     write     the best, as fractions are formed with it
     memory    what streamed steps read at: the median beside its own, else the end of `read`
+    training  what streamed training reads at, which goes through each set twice in a row and may find it in a cache
+              then: the median beside its own; None where there is none
     peaks     the best products (FLOP/s), by dtype of weights and activations
     products  the same as a rule: the median beside its own steps, else of the best shape
     reach     by `streamed`, `resident`, `products`: within which factors 95 % of the samples beside steps lie
@@ -48,6 +51,7 @@ class Roofs:
     reach: dict[str, tuple[float, float]] = field(default_factory=dict)
     floors: dict[tuple[object, ...], float] = field(default_factory=dict)
     call: float | None = None
+    training: float | None = None
 
 
 def of(profile: Profile, device: str, threads: int) -> Roofs:
@@ -61,14 +65,22 @@ def of(profile: Profile, device: str, threads: int) -> Roofs:
     resident = [p for p in here if p.case.residency == RESIDENT and p.roof_bytes_per_s]
     read = _read(roofs.typical_curve(profile, device).get(threads, []), resident)
     end = read[-1][1] if read else None
-    memory = median([median(p.roof_bytes_per_s) for p in streamed]) if streamed else end
+    once = [median(p.roof_bytes_per_s) for p in streamed if p.case.phase != TRAIN]
+    twice = [median(p.roof_bytes_per_s) for p in streamed if p.case.phase == TRAIN]
+    memory = median(once) if once else end
+    training = median(twice) if twice else None
     products = {
         pair: rate
         for pair in ARITHMETIC
         if (rate := _product(profile, here, device, threads, pair)) is not None
     }
     peaks = {pair: roofs.arithmetic_roof(profile, device, threads, *pair) for pair in ARITHMETIC}
-    known = [(sample / memory) for p in streamed for sample in p.roof_bytes_per_s if memory]
+    known = [
+        sample / rate
+        for p in streamed
+        for sample in p.roof_bytes_per_s
+        if (rate := training if p.case.phase == TRAIN else memory)
+    ]
     cached = [
         sample / rate
         for p in resident
@@ -100,6 +112,7 @@ def of(profile: Profile, device: str, threads: int) -> Roofs:
         },
         floors={call: median(found) for call, found in floors.items()},
         call=roofs.call(profile, device, threads),
+        training=training,
     )
 
 
@@ -120,7 +133,8 @@ def limit(
     if not entry.working_set or not limits.read:
         return None
     streamed = entry.work.residency == STREAMED
-    read = limits.memory if streamed else roofs.interpolated(limits.read, entry.working_set)
+    memory = (limits.training if entry.work.phase == TRAIN else None) or limits.memory
+    read = memory if streamed else roofs.interpolated(limits.read, entry.working_set)
     write = roofs.nearest(limits.write, entry.written)
     product = limits.products.get((entry.work.dtype, entry.work.activations))
     if not read or (entry.flops and not product) or (entry.written and not write):

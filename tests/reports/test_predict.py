@@ -74,6 +74,22 @@ def test_a_streamed_step_reads_at_the_memory_of_the_other_whatever_its_sets_span
     assert row.predicted.low < row.predicted.median < row.predicted.high
 
 
+def test_training_that_finds_its_weights_in_a_cache_makes_no_step_quicker():
+    """It reads each set twice in a row: beside it the probe reads faster than beside a step."""
+    steps = [synthetic.point(fraction=0.5, batch=batch) for batch in (1, 2)]
+    training = [
+        synthetic.moved(
+            synthetic.point(fraction=0.5, phase="train", batch=batch), [1.6 * DRAM_BYTES_PER_S]
+        )
+        for batch in (1, 2, 4)
+    ]
+    made = profile([*steps, *training])
+    found = predict.predict(subject.of(made, "a"), subject.of(twice_as_fast(made), "b"))
+    assert {row.entry.work.phase for row in found.rows} == {"step", "train"}
+    for row in found.rows:
+        assert row.error == pytest.approx(0, abs=1e-6)
+
+
 def test_a_step_that_the_call_bounds_is_marked():
     made = profile([synthetic.point(fraction=0.3, floor=1.0)])
     other = twice_as_fast(made)
