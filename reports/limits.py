@@ -33,7 +33,8 @@ class Roofs:
     """Limits at one thread count. Curves are (working set, byte/s), ascending; one of one point holds everywhere.
 
     read      as a rule: the median beside the machine's own resident steps, elsewhere of the survey's best variant
-    write     the best, as fractions are formed with it
+    write     as a rule: the median beside its own steps that write as much, elsewhere the best of the survey, with
+              which fractions are formed there
     memory    what streamed steps read at: the median beside its own, else the end of `read`
     training  what streamed training reads at, which goes through each set twice in a row and may find it in a cache
               then: the median beside its own; None where there is none
@@ -63,7 +64,9 @@ def of(profile: Profile, device: str, threads: int) -> Roofs:
     ]
     streamed = [p for p in here if p.case.residency == STREAMED and p.roof_bytes_per_s]
     resident = [p for p in here if p.case.residency == RESIDENT and p.roof_bytes_per_s]
-    read = _read(roofs.typical_curve(profile, device).get(threads, []), resident)
+    sizes = [(p.working_set_bytes, p.roof_bytes_per_s) for p in resident]
+    read = _beside(roofs.typical_curve(profile, device).get(threads, []), sizes)
+    written = [(p.bytes["written"], p.roof_write_bytes_per_s) for p in here if p.bytes]
     end = read[-1][1] if read else None
     once = [median(p.roof_bytes_per_s) for p in streamed if p.case.phase != TRAIN]
     twice = [median(p.roof_bytes_per_s) for p in streamed if p.case.phase == TRAIN]
@@ -101,7 +104,7 @@ def of(profile: Profile, device: str, threads: int) -> Roofs:
             )
     return Roofs(
         read=read,
-        write=tuple(roofs.read_curve(profile, device, "write").get(threads, ())),
+        write=_beside(roofs.read_curve(profile, device, "write").get(threads, []), written),
         memory=memory,
         peaks={pair: peak for pair, peak in peaks.items() if peak is not None},
         products=products,
@@ -155,20 +158,20 @@ def reach(entry: Entry, limits: Roofs) -> tuple[float, float] | None:
     return (ends[0], ends[1]) if ends[0] is not None and ends[1] is not None else None
 
 
-def _read(
-    curve: Sequence[tuple[int, float]], resident: Iterable[Point]
+def _beside(
+    curve: Sequence[tuple[int, float]], sampled: Iterable[tuple[int | None, Sequence[float]]]
 ) -> tuple[tuple[int, float], ...]:
-    """The survey's typical curve, and at the working sets of steps the median beside these."""
-    beside: dict[int, list[float]] = {}
-    for point in resident:
-        if point.working_set_bytes:
-            beside.setdefault(point.working_set_bytes, []).append(median(point.roof_bytes_per_s))
+    """The survey's curve, and at the sizes of steps the median of what was sampled beside these."""
+    found: dict[int, list[float]] = {}
+    for size, rates in sampled:
+        if size and rates:
+            found.setdefault(size, []).append(median(rates))
     kept = {
         size: rate
         for size, rate in curve
-        if not any(size < NEAR * other and other < NEAR * size for other in beside)
+        if not any(size < NEAR * other and other < NEAR * size for other in found)
     }
-    return tuple(sorted((kept | {size: median(rates) for size, rates in beside.items()}).items()))
+    return tuple(sorted((kept | {size: median(rates) for size, rates in found.items()}).items()))
 
 
 def _product(

@@ -90,6 +90,27 @@ def test_training_that_finds_its_weights_in_a_cache_makes_no_step_quicker():
         assert row.error == pytest.approx(0, abs=1e-6)
 
 
+def test_what_was_sampled_of_writing_beside_a_step_is_what_it_writes_at_there():
+    """As its fraction was formed; the best of the survey may be twice that."""
+    made = profile([synthetic.point(fraction=0.5, phase="train")])
+    (point,) = made.points
+    slow = [best / 2 for best in roofline.written_at(made, point)]
+    least = [
+        point.bytes["read"] / read + point.bytes["written"] / write
+        for read, write in zip(point.roof_bytes_per_s, slow, strict=True)
+    ]
+    paired = replace(
+        point, roof_write_bytes_per_s=tuple(slow), seconds=tuple(2 * each for each in least)
+    )
+    made = replace(made, points=(paired,))
+    fast = twice_as_fast(made)
+    (there,) = fast.points
+    quick = replace(there, roof_write_bytes_per_s=tuple(2 * each for each in slow))
+    other = subject.of(replace(fast, points=(quick,)), "b")
+    (row,) = predict.predict(subject.of(made, "a"), other).rows
+    assert row.error == pytest.approx(0, abs=1e-3)
+
+
 def test_a_step_that_the_call_bounds_is_marked():
     made = profile([synthetic.point(fraction=0.3, floor=1.0)])
     other = twice_as_fast(made)
