@@ -85,12 +85,16 @@ def plateaus(curve: dict[int, float], memory_from: int | None = None) -> list[tu
     falling = _falling([log(curve[size]) for size in sizes])
     inside = sum(1 for size in sizes if memory_from is None or size < memory_from)
     cut = [falling[start:end] for start, end in _plateau_runs(falling[:inside], memory_from)]
+    memory = falling[inside:]
     runs: list[list[float]] = []
-    for run in [*cut, falling[inside:]]:
-        if runs and run and _mean(runs[-1]) - _mean(run) < log(STEP):
+    for run in cut:
+        if runs and _mean(runs[-1]) - _mean(run) < log(STEP):
             runs[-1] += run
-        elif run:
+        else:
             runs.append(run)
+    if memory:  # what is flat tells its bandwidth alone, a cache that is hardly faster or not
+        near = bool(runs) and _mean(runs[-1]) - _mean(memory) < log(STEP)
+        runs[len(runs) - near :] = [memory]
     found = [_mean(run) for run in runs]
     ends = [
         max(s for s, v in zip(sizes, falling, strict=True) if v >= (a + b) / 2)

@@ -182,6 +182,15 @@ def test_a_cache_of_which_neighbours_hold_half_is_outgrown_as_if_they_were_gone(
     assert found.last_cache == 8 * MIB
 
 
+@pytest.mark.parametrize("faster", [1.05, 1.1])
+def test_a_cache_hardly_faster_than_memory_is_no_level_and_lifts_memorys_bandwidth_by_nothing(
+    swept, faster
+):
+    found, _ = swept(stairs(32 * MIB, cache=faster * 50e9), noise=0.001)
+    assert [one.name for one in found.levels] == ["L1", "L2", "DRAM"]
+    assert found.levels[-1].bytes_per_s == pytest.approx(50e9, rel=0.01)
+
+
 def test_flat_is_less_than_four_percent_over_two_doublings():
     assert levels.flat_from([{1: 100.0, 2: 99.0, 4: 97.0}]) == 1
     assert levels.flat_from([{1: 100.0, 2: 97.0, 4: 95.9}]) is None
