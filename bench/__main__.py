@@ -330,14 +330,14 @@ def _step(given: argparse.Namespace) -> int:
 
 
 def _told(run: Run, point: Point) -> str:
-    from bench import doubts, stats
+    from bench import fractions, stats
 
     if point.status != "ok" or point.bytes is None or point.flops is None:
         return f"{point.implementation}: {point.status}: {point.reason}"
     time, roof = stats.estimate(point.seconds), stats.median(point.roof_bytes_per_s)
     bench = run.bench_of(point.case.device)
     written = bench.write_seconds(point.bytes["written"], point.case.threads)
-    share = stats.estimate(doubts.fractions(point, written))
+    share = stats.estimate(fractions.of(point, written))
     moved = point.bytes["read"] + point.bytes["written"]
     long = (point.prepare_seconds or 0.0) >= LONG_SECONDS
     prepared = f"; prepared in {point.prepare_seconds:.1f} s" if long else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench import stats
+from bench import fractions, stats
 from bench.machine.system import as_list, cpu_list
 from bench.records import Doubt
 
@@ -337,7 +337,7 @@ def of_points(points: Iterable[Point], precision: float, bench: Bench) -> list[D
             continue
         assert point.bytes is not None
         written = bench.write_seconds(point.bytes["written"], point.case.threads)
-        if precision_of(point, written) > SLACK * precision:
+        if fractions.precision_of(point, written) > SLACK * precision:
             noisy.append(point.key)
         if point.steps_per_sample and stats.median(point.seconds) * point.steps_per_sample < least:
             short.append(point.key)
@@ -401,26 +401,3 @@ def of_launches(points: Iterable[Point]) -> list[Doubt]:
 
 def _count(keys: list[str]) -> str:
     return "1 point" if len(keys) == 1 else f"{len(keys)} points"
-
-
-def precision_of(point: Point, written_seconds: float) -> float:
-    """Half-width of the 95 % interval of the median fraction, as a part of it: what a point's rounds went on for."""
-    return stats.estimate(fractions(point, written_seconds)).half_width
-
-
-def fractions(point: Point, written_seconds: float) -> list[float]:
-    """A good point's roof fraction, round by round: the least time its roofs allow over the step's.
-
-    `written_seconds` is what writing takes at the surveyed roof; where it was sampled beside the step, that counts.
-    """
-    assert point.bytes is not None
-    assert point.flops is not None
-    read, written, linear = point.bytes["read"], point.bytes["written"], point.flops["linear"]
-    count = len(point.seconds)
-    writing = [written / roof for roof in point.roof_write_bytes_per_s] or [written_seconds] * count
-    flop_per_s = point.roof_flop_per_s or (float("inf"),) * count
-    rounds = zip(point.seconds, point.roof_bytes_per_s, writing, flop_per_s, strict=True)
-    return [
-        stats.limit(read / roof, storing, linear / product, point.projected) / each
-        for each, roof, storing, product in rounds
-    ]

@@ -13,7 +13,7 @@ from bench import (
     beside,
     c_probe,
     counted,
-    doubts,
+    fractions,
     machine,
     planted,
     points,
@@ -152,6 +152,6 @@ def _score(
     found = points.point(bench, place.case, truth, step, 0, planted.TrustingJudge)
     if found.status != "ok":
         return Finding(name, truth, None, band, good=False, reason=found.reason)
-    score = stats.estimate(doubts.fractions(found, written_seconds=0.0))
+    score = stats.estimate(fractions.of(found, written_seconds=0.0))
     good = score.low > points.IMPOSSIBLE if band is None else band[0] <= score.median <= band[1]
     return Finding(name, truth, score, band, good=good)

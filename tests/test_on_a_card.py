@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench import doubts, lock, stats
+from bench import fractions, lock, stats
 from bench.run import Run
 from bench.suite import Planned, Suite
 from kernels import check, implementations
@@ -63,7 +63,7 @@ def measured(profile, number):
     (point,) = (point for point in profile.points if point.key == key)
     assert point.status == "ok", point.reason
     written = point.bytes["written"] / roofs.write_roof(profile, "cuda", 0, point.bytes["written"])
-    share = stats.median(doubts.fractions(point, written))
+    share = stats.median(fractions.of(point, written))
     seconds = stats.median(point.seconds)
     print(f"{key}: {seconds * 1e6:.2f} us, {share:.1%} of its roof, {point.joules} J")  # noqa: T201
     return seconds, share

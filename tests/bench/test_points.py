@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench import beside, doubts, machine, planted, points, run, stats, threads
+from bench import beside, doubts, fractions, machine, planted, points, run, stats, threads
 from bench.judge import CALLS_IN_A_ROW
 from bench.roofs import matmul, read
 from kernels import check, cost, implementations
@@ -358,7 +358,7 @@ def test_the_write_probe_is_paired_where_more_than_a_tenth_of_the_bytes_is_writt
     assert found.roof_flop_per_s == ()
     bench.writes = {1: {1 << 20: 1.0}}  # what was surveyed counts no more
     half = found.bytes["read"] / found.roof_bytes_per_s[0] + written / rate
-    assert doubts.fractions(found, 1e9) == pytest.approx([half / 1.0] * len(found.seconds))
+    assert fractions.of(found, 1e9) == pytest.approx([half / 1.0] * len(found.seconds))
     seen = rounds_of(monkeypatch, (1.0, 1e-3))
     found = points.point(bench, CASE, "torch_cell", torch_cell, order=0)
     assert len(seen[0]) == 2
@@ -380,7 +380,7 @@ def test_a_training_step_at_its_arithmetic_limit_is_held_against_all_three_probe
     found = points.point(bench, train, "torch_cell", torch_cell, order=0)
     assert len(seen[0]) == 4
     assert found.roof_flop_per_s == (variant.flops / 1e-3,) * 10
-    assert scored[-1] == pytest.approx(doubts.fractions(found, 0.0))
+    assert scored[-1] == pytest.approx(fractions.of(found, 0.0))
 
 
 @pytest.mark.parametrize(("dtype", "paired"), [("bfloat16", "float32"), ("float32", "float32")])

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench import beside, doubts, points, stats
+from bench import beside, fractions, points, stats
 from bench.roofs import matmul
 from kernels import cost
 from kernels.contract import Case
@@ -87,7 +87,7 @@ def test_what_a_round_scores_is_what_a_point_scores(bench, monkeypatch):
     rounds_of(monkeypatch, (1e6, 1e-3))
     found = points.point(bench, CASE, "torch_sequence", torch_sequence, order=0)
     assert found.roof_flop_per_s
-    assert scored[0] == pytest.approx(doubts.fractions(found, 0.0))
+    assert scored[0] == pytest.approx(fractions.of(found, 0.0))
 
 
 def test_arithmetic_is_paired_where_the_hoisted_stage_alone_is_near_its_limit(bench, monkeypatch):
