@@ -99,6 +99,10 @@ class Bench:
             self.stand_in = Arena(size_bytes, self.instruments.device, self.seed, large_pages=False)
         return self.stand_in
 
+    def release(self) -> None:
+        """Give back the blocks that earlier points needed beside the arena: they are no memory that others took."""
+        self.stand_in = self.written = None
+
     def write_seconds(self, written: int, threads: int) -> float:
         """How long `written` bytes take at the write roof of the working set nearest to them; 0 where there is none."""
         roofs = self.writes.get(threads)

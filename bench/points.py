@@ -278,8 +278,10 @@ def _make_room(bench: Bench, case: Case, weights: int, copies: int) -> None:
                 f"{bench.free_bytes} that were free"
             )
             raise Unavailable(msg)
-    there = bench.instruments.memory_available()
     more = needed - min(weights, arena.size_bytes)
+    if more > NEARLY_ALL * bench.instruments.memory_available():
+        bench.release()
+    there = bench.instruments.memory_available()
     if more > NEARLY_ALL * there:
         was = bench.free_bytes
         msg = f"{NO_ROOM}: it needs {more} bytes more and {there} are left of {was}: free some and --resume"

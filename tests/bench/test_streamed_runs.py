@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from bench import machine, records, survey
+from bench import machine, points, records, survey
 from bench.run import Run
 from bench.suite import Planned, Suite
-from kernels import inputs
+from kernels import implementations, inputs
 from kernels.contract import Case
 from tests.bench import cheap_roofs
 
@@ -136,3 +136,13 @@ def test_rounds_of_a_survey_that_was_cut_short_pair_with_none_of_the_one_that_fo
     ]
     assert len(swept) == len(set(swept)) > 0
     assert profile.complete
+
+
+def test_blocks_of_earlier_points_are_given_back_before_others_are_blamed(bench, monkeypatch):
+    kept = bench.memory(4 * MIB, packed=True).size_bytes
+    left = {True: 1 << 10, False: 4 << 30}
+    monkeypatch.setattr(machine, "memory_available", lambda: left[bench.stand_in is not None])
+    planned = Case("lstm", 64, 64, 1, threads=1)
+    found = points.point(bench, planned, "torch_cell", implementations.load("torch_cell"), 0)
+    assert kept == 4 * MIB
+    assert (found.status, found.reason) == ("ok", None)
