@@ -229,8 +229,8 @@ def of_paired_roofs(points: Iterable[Point]) -> list[Doubt]:
         f"beside streamed points the read probe over memory ran at {low:.0f} to {high:.0f} GB/s"
     )
     advice = (
-        "the drawn roof is one of these moments, and points are held against their own; the share of a step that does "
-        "not wait for memory moves with it"
+        "points are held against the roof of their own moment; only steps that do not wait for memory come out "
+        "with another percentage at another moment"
     )
     return [Doubt("moving roof", "run", message, advice)]
 
@@ -262,8 +262,8 @@ def of_memory(still_falls: bool, largest: int) -> list[Doubt]:
     if not still_falls:
         return []
     message = (
-        f"the read curve was not flat by {largest} bytes, the largest set walked (a quarter of the free memory at "
-        "most): its last level is called the largest set, and a cache may serve a part of it"
+        f"the read curve was not flat by {largest / 2**20:.4g} MiB, the largest set walked (a quarter of the free "
+        "memory at most): its last level is called the largest set, and a cache may serve a part of it"
     )
     advice = "free memory, or take a machine with more, and measure again; until then trust no bandwidth of memory"
     return [Doubt("memory not reached", "run", message, advice)]
@@ -280,7 +280,8 @@ def of_streaming(points: Iterable[Point], least_bytes: int) -> list[Doubt]:
     ]
     if not small:
         return []
-    message = f"{_count(small)}, streamed, spanned less than {least_bytes} bytes, from where the read curve was flat"
+    where = f"{least_bytes / 2**20:.4g} MiB, from where the read curve was flat"
+    message = f"{_count(small)}, streamed, spanned less than {where}"
     return [
         Doubt(
             "not streamed for sure",

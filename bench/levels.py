@@ -132,8 +132,9 @@ def last_level(found: int, reported: int) -> int:
     """Up to where weights may lie in a cache: what the curve found, or what the system reports if it is not twice that.
 
     A neighbour who fills half of a shared cache while the curve is swept may be gone when a streamed point is measured.
+    A curve that shows no cache at all (`found` is 0) tells nothing of it.
     """
-    return max(found, reported if reported <= 2 * found else 0, 1 << 20)
+    return max(found, reported if not found or reported <= 2 * found else 0, 1 << 20)
 
 
 def middle(found: list[tuple[int, float]], smallest: int, memory: int) -> list[int]:

@@ -6,6 +6,7 @@ flat or a share of the free memory is walked (METHODOLOGY, section 2).
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from bench import bounded, levels, points, survey
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
 
     from bench.records import Roof
     from kernels.inputs import Arena
+
+MOST_SWEEP_SECONDS = 30.0
+"""A sweep that took longer is not begun again with a set twice as large."""
+
+BEYOND = 16
+"""A curve that ends before LEAST_MEMORY is believed to have reached memory from so many times the reported cache on: a
+larger cache than reported is flat too."""
 
 ROUNDS_OF_FEWER_THREADS = 3
 """For their curve; where memory begins is told by all threads."""
@@ -72,15 +80,17 @@ def sweep(
     fast = survey.fastest(seen, everyone)
     twice = False
     while True:
+        began = perf_counter()
         found = list(survey.memory(arena, sets, page_bytes, everyone, fast, rounds, number, limit))
         if levels.flat_from(_rounds(found, everyone)):
             break
+        walked = {roof.working_set_bytes for roof in found}
         if not twice:  # a burst of a neighbour's must not make a curve fall
             twice, rounds = True, 2 * rounds
-        elif 2 * sets[-1] > arena.most_bytes or sets[-1] not in {
-            r.working_set_bytes for r in found
-        }:
-            break  # no memory for more, or no time
+        elif 2 * sets[-1] > arena.most_bytes or sets[-1] not in walked:
+            break  # no memory for more, or a pass takes too long
+        elif perf_counter() - began > MOST_SWEEP_SECONDS:
+            break
         else:
             sets.append(2 * sets[-1])
     yield from found
@@ -110,11 +120,12 @@ def read_off(
             size = roof.working_set_bytes
             best[size] = max(best.get(size, 0.0), *roof.samples)
     rounds = _rounds(mine, threads)
-    flat = levels.flat_from(rounds)
+    far = max(best) >= min(survey.LEAST_MEMORY, BEYOND * reported)
+    flat = levels.flat_from(rounds) if far else None
     plateaus = levels.plateaus(best, flat)
     names = levels.name(plateaus, caches, MEMORY if flat else LARGEST_SET)
-    untold = min(max(best), max(survey.LEAST_MEMORY, points.STREAM_FACTOR * reported))
     last = levels.last_level(levels.last_cache_bytes(plateaus), reported)
+    untold = min(max(best), max(survey.LEAST_MEMORY, points.STREAM_FACTOR * last))
     return Found(
         levels=tuple(
             Level(device, name, end if number < len(names) else None, rate)

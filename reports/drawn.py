@@ -137,7 +137,9 @@ def bands(profile: Profile, rows: Iterable[Row], lines: Mapping[str, float]) -> 
         one = held(profile, row)
         if one is None:
             continue
-        for name, rate in ((one.level, one.beside[0]), (one.arithmetic, one.beside[1])):
+        # where its weights lie is unclear near a cache's end, and the roof beside it may be the next level's
+        level = one.level if row.level or row.case.residency == "streamed" else None
+        for name, rate in ((level, one.beside[0]), (one.arithmetic, one.beside[1])):
             if name in lines and rate is not None:
                 found.setdefault(str(name), [lines[str(name)]]).append(rate)
     return {name: (min(rates), max(rates)) for name, rates in found.items()}

@@ -34,6 +34,8 @@ def headline(profile: Profile) -> str:
     said = (
         f"{busy[0].upper()}{' '.join(busy[1:].split())}: trust no single figure. " if busy else ""
     )
+    if any(doubt.code == doubts.NOT_REACHED for doubt in profile.doubts):
+        said += "The read curve fell to its end, so what is called memory may be a cache. "
     return said + _headline(profile)
 
 

@@ -190,6 +190,7 @@ def test_every_level_has_a_name_of_its_own(curve, caches):
         (15 * MIB, 32 * MIB, 15 * MIB),
         (48 * MIB, 32 * MIB, 48 * MIB),
         (512 * KIB, 32 * MIB, MIB),
+        (0, 32 * MIB, 32 * MIB),
     ],
 )
 def test_streamed_weights_outgrow_what_was_found_or_what_is_reported_a_little_above(

@@ -118,7 +118,7 @@ def test_a_curve_that_never_flattens_ends_in_the_largest_set_and_a_doubt(swept, 
     assert "DRAM" not in [one.name for one in found.levels]
     assert found.still_falls
     assert found.largest == arena.size_bytes == 4 * GIB
-    assert found.nearly_flat > found.span == GIB
+    assert found.span == min(found.largest, 4 * found.last_cache)
     (doubt,) = doubts.of_memory(found.still_falls, found.largest)
     assert doubt.code == "memory not reached"
 
@@ -152,6 +152,39 @@ def test_where_little_memory_is_free_no_level_is_called_memory(swept):
     found, arena = swept(stairs(32 * MIB), most=64 * MIB)
     assert arena.size_bytes <= 64 * MIB
     assert found.levels[-1].name == "largest set"
+    assert found.still_falls
+
+
+def test_a_flat_curve_of_little_memory_may_be_a_cache(swept):
+    """8 MiB are reported, 32 there are, and no more may be walked: flat, and no memory."""
+    found, _ = swept(stairs(32 * MIB), most=32 * MIB, reported=8 * MIB)
+    assert found.levels[-1].name == "largest set"
+    assert found.still_falls
+    found, _ = swept(stairs(8 * MIB), most=256 * MIB, reported=8 * MIB)
+    assert found.levels[-1].name == "DRAM"
+
+
+def test_where_nothing_is_flat_the_sets_span_four_times_the_last_cache_found_as_far_as_they_may(
+    swept,
+):
+    found, _ = swept(lambda size: stairs(512 * MIB)(size) * (GIB / max(size, GIB)) ** 0.3)
+    assert found.still_falls
+    assert found.last_cache == 512 * MIB
+    assert found.span == 2 * GIB
+
+
+def test_a_curve_without_any_step_leaves_the_reported_cache_to_be_outgrown(swept):
+    found, _ = swept(lambda _size: 20e9)
+    assert [one.name for one in found.levels] == ["DRAM"]
+    assert found.span >= 4 * REPORTED
+
+
+def test_a_sweep_that_took_long_is_not_begun_again_with_twice_as_much(swept, monkeypatch):
+    """A machine with a terabyte whose curve never flattens: half an hour would go into it."""
+    seconds = iter(range(0, 10**6, 40))
+    monkeypatch.setattr(memory_curve, "perf_counter", lambda: next(seconds))
+    found, _ = swept(lambda size: 400e9 * (32 * KIB / size) ** 0.15, most=256 * GIB)
+    assert found.largest == GIB
     assert found.still_falls
 
 

@@ -142,12 +142,17 @@ def peak_of(made, row):
 
 
 def test_the_band_of_a_roof_holds_the_line_and_every_roof_beside_the_points(made):
+    """But for resident points beside which more than twice the line was read: that was the level before."""
     rows = [row for row in whole_steps(made) if row.case.threads == made.environment["threads"]]
     for level in made.levels if rows else ():
         beside = [
             median(row.point.roof_bytes_per_s)
             for row in rows
             if level_of(made, row.point) * 1e9 == pytest.approx(level.bytes_per_s)
+            and (
+                row.case.residency == "streamed"
+                or median(row.point.roof_bytes_per_s) <= 2 * level.bytes_per_s
+            )
         ]
         band = drawn.bands(made, rows, {level.name: level.bytes_per_s}).get(level.name)
         assert (band is None) == (not beside)
