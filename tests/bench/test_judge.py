@@ -5,9 +5,11 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from bench import points
 from kernels import check, implementations
+from kernels.cells import Weights
 from kernels.contract import CELLS, Case
 from kernels.implementations import torch_cell
 
@@ -81,3 +83,20 @@ def test_a_layout_of_mostly_padding_is_not_said_to_read_fewer_weights(bench, hid
         case = Case("gru", hidden, 1, 1, dtype=dtype)
         found = points.point(bench, case, "numba_fused", implementation, order=0)
         assert (found.status, found.reason) == ("ok", None)
+
+
+@pytest.mark.parametrize("hidden", [1, 5])
+def test_of_mostly_padding_too_weights_that_are_not_read_are_found_out(bench, hidden):
+    fused = implementations.load("numba_fused")
+    of_zeros = {
+        "canonical": lambda *given: Weights(*(0 * t for t in fused.canonical(*given))),
+        "prepare": zeros,
+    }
+    cheat = SimpleNamespace(**{**vars(fused), **of_zeros})
+    judged = points.point(bench, Case("rnn", hidden, 60, 1), "cheat", cheat, order=0)
+    assert "it reads fewer" in judged.reason
+
+
+def zeros(case, _sets, _inputs):
+    """Right for weights of zeros."""
+    return lambda _w, _i: lambda: (torch.zeros(case.batch, case.hidden),)
