@@ -25,6 +25,7 @@ from kernels.contract import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from bench.checks import Check
     from bench.records import Point
     from bench.run import Run
     from bench.suite import Planned, Suite
@@ -118,6 +119,11 @@ def _parser() -> argparse.ArgumentParser:
     verify.formatter_class = argparse.RawDescriptionHelpFormatter
     verify.add_argument(
         "--times", type=int, default=1, help="plant known truths so many times in a row (default 1)"
+    )
+    verify.add_argument(
+        "--all",
+        action="store_true",
+        help="everything, and to the last percent; takes some ten minutes",
     )
     verify.add_argument(
         "--only",
@@ -241,6 +247,8 @@ def _roofs(given: argparse.Namespace) -> int:
 
 
 def _verify(given: argparse.Namespace) -> int:
+    from bench import checks
+
     if not 1 <= given.times <= 1000:
         msg = f"--times {given.times} is out of range: use 1 to 1000"
         raise BadUsage(msg)
@@ -254,37 +262,46 @@ def _verify(given: argparse.Namespace) -> int:
     if given.counts and given.only not in (None, "counted"):
         msg = f"--counts counts bytes, and --only {given.only} does not: leave one of them out"
         raise BadUsage(msg)
-    bad = 0
-    for good, text in _verified(given):
-        bad += not good
-        print(text, flush=True)
+    found = list(_verified(given))
+    print("\n".join(checks.table(found)))
+    if given.out:
+        print(f"counted: {given.out / 'profile.json'}")
+    bad = sum(not one.good for one in found)
     if bad:
         print(
-            f"bench: {bad} known truths were scored wrongly: trust no figure here now",
-            file=sys.stderr,
+            f"bench: {bad} known truths came out wrong: trust no figure here now", file=sys.stderr
         )
     return FAILED if bad else GOOD
 
 
-def _verified(given: argparse.Namespace) -> Iterator[tuple[bool, str]]:
+def _verified(given: argparse.Namespace) -> Iterator[Check]:
     from bench import verify
     from kernels import implementations
 
+    def say(what: str) -> None:
+        print(f"bench: {what} ...", file=sys.stderr, flush=True)
+
     if given.counts:
+        say("counting bytes")
         yield from verify.profile(given.counts, given.out)
         return
     names = [given.implementation] if given.implementation else implementations.names()
     parts = verify.PARTS if given.only is None else (given.only,)
     if parts != ("counted",):
+        say("measuring roofs")
         with _run(_one_suite([], curve_seconds=1.0), None) as run:
             run.begin()
             if "planted" in parts:
-                yield from verify.plant(run, given.times)
+                say("planting steps of known truth")
+                yield from verify.plant(run, given.times, thorough=given.all)
             if "probes" in parts:
-                yield from verify.against_c(run)
+                say("holding the roofs against C and likwid-bench")
+                yield from verify.against_c(run, thorough=given.all)
+                yield from verify.against_likwid(run, thorough=given.all)
             run.finish([])
     if "counted" in parts:
-        yield from verify.bytes_counted(names)
+        say("counting bytes")
+        yield from verify.bytes_counted(names, thorough=given.all)
 
 
 def _step(given: argparse.Namespace) -> int:

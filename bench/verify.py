@@ -1,10 +1,13 @@
-"""Verify the instrument: planted steps of known truth through the whole path of a point, roofs against probes in C, and
-counted against modelled bytes (METHODOLOGY.md). Each yields whether it is as it should be, and a line that says what.
+"""Verify the instrument: planted steps of known truth through the whole path of a point, roofs against probes in C and
+likwid-bench, and counted against modelled bytes (METHODOLOGY.md). Each yields checks; by default so many that it takes
+three minutes on two cores, `thorough` all of them, for longer.
+
+What comes out wrong is measured once more, for longer, and counts as it comes out then: a neighbour who takes a core or
+the memory's bandwidth for a second is no error of the instrument.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -14,7 +17,9 @@ from bench import (
     c_probe,
     counted,
     fractions,
+    likwid,
     machine,
+    measure,
     planted,
     points,
     records,
@@ -23,69 +28,139 @@ from bench import (
     traffic,
     traffic_gpu,
 )
+from bench.checks import Check, told, within
 from bench.folder import claim
 from kernels.contract import Unavailable
 from kernels.inputs import Arena, set_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from bench.run import Run
-    from kernels.implementations import Implementation
 
 PARTS = ("planted", "probes", "counted")
 PRECISION = 0.005
 BUDGET_SECONDS = 3.0
+QUICK_PRECISION = 0.01
+QUICK_BUDGET_SECONDS = 1.5
+"""Of every check by default; of those that came out wrong, and of all with `--all`, the two above."""
 GLANCE_SECONDS = 0.2
 """For a step that must be impossible: a factor of a thousand needs no precision."""
+LIKWID = (0.90, 1.10)
+"""Our read probe over likwid-bench, beyond the caches."""
+PAIRS, QUICK_PAIRS = 10, 5
+"""Of ours and likwid-bench, in turns."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What a planted step scored, and whether that is within its band. `score` is None where it gave no time."""
-
-    place: str
-    truth: str
-    score: stats.Estimate | None
-    band: tuple[float, float] | None
-    good: bool
-    reason: str | None = None
-
-
-def plant(run: Run, times: int) -> Iterator[tuple[bool, str]]:
+def plant(run: Run, times: int, *, thorough: bool) -> Iterator[Check]:
     """Known truths, `times` in a row."""
     for number in range(1, times + 1):
-        for found in calibrate(run.bench, run.private_bytes):
-            yield found.good, f"{number:3d}  {line(found)}"
+        yield from calibrate(run.bench, run.private_bytes, thorough=thorough, number=number)
 
 
-def against_c(run: Run) -> Iterator[tuple[bool, str]]:
+def calibrate(
+    bench: beside.Bench, private_bytes: int, *, thorough: bool, number: int = 1
+) -> Iterator[Check]:
+    """Plant every step of `planted.TRUTHS` everywhere it can be planted; yields as they are scored."""
+    places = planted.places(private_bytes, bench.last_level_bytes, threads.available())
+    for name, place in places.items():
+        threads.use(place.case.threads)
+        for truth in place.truths:
+            what = f"{name}: {truth}" + (f", time {number}" if number > 1 else "")
+            first = Check("planted", what, *_score(bench, place, truth, thorough=thorough))
+            yield (
+                first
+                if first.good
+                else Check("planted", f"{what}, again", *_score(bench, place, truth, thorough=True))
+            )
+
+
+def _score(
+    bench: beside.Bench, place: planted.Place, truth: str, *, thorough: bool
+) -> tuple[str, str, float]:
+    """What a planted step scored, what it should have, and the margin."""
+    one_set = set_bytes(planted.layout(place, place.case), place.case.dtype)
+    count = points.weight_sets(place.case, one_set, bench.span_bytes, bench.arena.most_bytes)
+    bench.variants.clear()
+    variant = beside.best_variant(bench, beside.Walk(one_set, count, place.case.threads))
+    step = planted.implementation(truth, place, variant)
+    band = planted.TRUTHS[truth]
+    bench.precision = PRECISION if thorough else QUICK_PRECISION
+    budget = BUDGET_SECONDS if thorough else QUICK_BUDGET_SECONDS
+    bench.budget_seconds = budget if band else GLANCE_SECONDS
+    found = points.point(bench, place.case, truth, step, 0, planted.TrustingJudge)
+    wanted = f"{band[0]:.2f} to {band[1]:.2f}" if band else "above 1.03: impossible"
+    if found.status != "ok":
+        return str(found.reason), wanted, -1.0
+    score = stats.estimate(fractions.of(found, written_seconds=0.0))
+    margin = within(score.median, *band) if band else within(score.low, points.IMPOSSIBLE, None)
+    return told(score), wanted, margin
+
+
+def against_c(run: Run, *, thorough: bool) -> Iterator[Check]:
     """Every bandwidth roof against C, or why not."""
     sizes = run.plateau_middles()
     with TemporaryDirectory() as folder:
         try:
             library = c_probe.build(Path(folder))
         except Unavailable as reason:
-            yield True, f"the roofs are not checked against C: {reason}"
+            yield Check("probes", "the roofs against C", str(reason))
             return
         scratch = Arena(max(sizes.values()), "cpu", 0)
-        for found in c_probe.compare(run.bench, library, scratch.address, sizes):
-            yield found.good, f"     {c_probe.line(found)}"
+        yield from c_probe.compare(run.bench, library, scratch.address, sizes, thorough=thorough)
 
 
-def bytes_counted(names: Sequence[str]) -> Iterator[tuple[bool, str]]:
+def against_likwid(run: Run, *, thorough: bool) -> Iterator[Check]:
+    """Reads of the last level by our probe and by likwid-bench, at 1 and all threads, or why not."""
+    place, size = list(run.plateau_middles().items())[-1]
+    for count in sorted({1, threads.available()}):
+        what = f"read, {place} ({size / 2**20:.3g} MiB), {count} threads, over likwid-bench"
+        try:
+            kernel = likwid.kernel(size)
+            for again in ("", ", again"):
+                pairs = PAIRS if thorough or again else QUICK_PAIRS
+                ratio, rate = _over_likwid(run.bench, kernel, size, count, pairs)
+                found = f"{told(ratio)} of {kernel}, {rate / 1e9:.1f} GB/s"
+                wanted = f"{LIKWID[0]:.2f} to {LIKWID[1]:.2f}"
+                margin = within(ratio.median, *LIKWID)
+                check = Check("probes", what + again, found, wanted, margin)
+                if check.good:
+                    break
+            yield check
+        except Unavailable as reason:
+            yield Check("probes", what, str(reason))
+
+
+def _over_likwid(
+    bench: beside.Bench, kernel: str, size: int, count: int, pairs: int
+) -> tuple[stats.Estimate, float]:
+    """Our bandwidth over likwid-bench's, pair by pair, and ours; both on memory that is not on large pages."""
+    threads.use(count)
+    probe = beside.read_probe(bench, beside.Walk(size, 1, count, packed=True))
+    times = likwid.iterations(size, probe.bytes_per_pass / probe.seconds_per_pass)
+    ours, theirs = [], []
+    for _pair in range(pairs):
+        theirs.append(likwid.bytes_per_s(kernel, size, count, times))
+        (seconds,) = measure.best(probe.contender, 1, likwid.SECONDS, 0.0)
+        ours.append(probe.bytes_per_pass / seconds)
+    return stats.estimate([a / b for a, b in zip(ours, theirs, strict=True)]), stats.median(ours)
+
+
+def bytes_counted(names: Sequence[str], *, thorough: bool) -> Iterator[Check]:
     """Every cell by each of these implementations, counted where it can be, or why not."""
-    yield from _told(counted.jobs(names))
-    reason = traffic_gpu.missing()
-    if reason:
-        yield True, f"a GPU's bytes are not counted: {reason}"
+    try:
+        yield from counted.checks(traffic.count(counted.jobs(names, thorough=thorough)))
+    except Unavailable as reason:
+        yield Check("counted", "bytes", str(reason))
+    reason_of_gpu = traffic_gpu.missing()
+    if reason_of_gpu:
+        yield Check("counted", "a GPU's bytes", reason_of_gpu)
         return
     last_level = max(gpu["l2_bytes"] or counted.FAR for gpu in machine.gpus())
-    for found in traffic_gpu.count(counted.jobs_on_gpu(names, last_level)):
-        yield counted.good(found), f"     {counted.line(found)}"
+    yield from counted.checks(traffic_gpu.count(counted.jobs_on_gpu(names, last_level)))
 
 
-def profile(path: Path, folder: Path) -> Iterator[tuple[bool, str]]:
+def profile(path: Path, folder: Path) -> list[Check]:
     """Count the steps of the profile at `path`, a file or a run's folder, and write it with its counts to `folder`.
 
     Raises records.BadProfile, bench.folder.BadOutput, and Unavailable where nothing can be counted.
@@ -97,61 +172,6 @@ def profile(path: Path, folder: Path) -> Iterator[tuple[bool, str]]:
     reason = traffic.missing()
     if reason:
         raise Unavailable(reason)
-    counts = list(refused)
-    yield from ((True, f"     {counted.line(count)}") for count in refused)
-    yield from _told(wanted, counts)
-    written = records.write(counted.into(measured, counts), folder)
-    yield True, f"counted: {written}"
-
-
-def _told(
-    wanted: Iterable[traffic.Job], keep: list[traffic.Count] | None = None
-) -> Iterator[tuple[bool, str]]:
-    try:
-        for found in traffic.count(list(wanted)):
-            if keep is not None:
-                keep.append(found)
-            yield counted.good(found), f"     {counted.line(found)}"
-    except Unavailable as reason:
-        yield True, f"bytes are not counted: {reason}"
-
-
-def calibrate(bench: beside.Bench, private_bytes: int) -> Iterator[Finding]:
-    """Plant every step of `planted.TRUTHS` everywhere it can be planted; yields as they are scored."""
-    bench.precision = PRECISION
-    for name, place in planted.places(
-        private_bytes, bench.last_level_bytes, threads.available()
-    ).items():
-        threads.use(place.case.threads)
-        one_set = set_bytes(planted.layout(place, place.case), place.case.dtype)
-        count = points.weight_sets(place.case, one_set, bench.span_bytes, bench.arena.most_bytes)
-        bench.variants.clear()
-        variant = beside.best_variant(bench, beside.Walk(one_set, count, place.case.threads))
-        for truth in place.truths:
-            yield _score(bench, name, place, truth, planted.implementation(truth, place, variant))
-
-
-def line(found: Finding) -> str:
-    """One finding as a line of text."""
-    wanted = (
-        "above 1.03: impossible"
-        if found.band is None
-        else f"{found.band[0]:.2f} to {found.band[1]:.2f}"
-    )
-    if found.score is None:
-        return f"WRONG  {found.place}: {found.truth}: {found.reason}"
-    score = f"{found.score.median:.3f} ({found.score.low:.3f} to {found.score.high:.3f})"
-    return f"{'good ' if found.good else 'WRONG'}  {found.place}: {found.truth}: {score}, wanted {wanted}"
-
-
-def _score(
-    bench: beside.Bench, name: str, place: planted.Place, truth: str, step: Implementation
-) -> Finding:
-    band = planted.TRUTHS[truth]
-    bench.budget_seconds = BUDGET_SECONDS if band else GLANCE_SECONDS
-    found = points.point(bench, place.case, truth, step, 0, planted.TrustingJudge)
-    if found.status != "ok":
-        return Finding(name, truth, None, band, good=False, reason=found.reason)
-    score = stats.estimate(fractions.of(found, written_seconds=0.0))
-    good = score.low > points.IMPOSSIBLE if band is None else band[0] <= score.median <= band[1]
-    return Finding(name, truth, score, band, good=good)
+    counts = [*refused, *traffic.count(wanted)]
+    records.write(counted.into(measured, counts), folder)
+    return counted.checks(counts)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from bench import __main__ as command
-from bench import counted, records, traffic
+from bench import checks, counted, records, traffic
 from bench.records import Point
 from bench.traffic import Count, Job
 from kernels import cost, implementations
@@ -98,7 +98,8 @@ def test_a_step_without_a_count_says_why(tmp_path, monkeypatch):
     refused, lost = traffic.count([Job(RNN, "one", 1, LEVEL), Job(RNN, "two", 1, LEVEL)])
     assert (refused.reason, refused.tool) == ("not here", "callgrind 9.9")
     assert lost.reason == "callgrind wrote no counts"
-    assert "uncounted" in counted.line(refused)
+    assert counted.check(refused).margin is None
+    assert counted.check(refused).found == "not here"
 
 
 def test_a_long_one_is_ended_by_its_alarm(tmp_path, monkeypatch):
@@ -114,7 +115,7 @@ def test_without_valgrind_there_is_a_reason_and_no_count(monkeypatch):
 
 
 def test_every_cell_and_implementation_is_counted_at_two_sizes_streamed_and_resident():
-    jobs = counted.jobs(implementations.names())
+    jobs = counted.jobs(implementations.names(), thorough=True)
     for name in implementations.names():
         for cell in CELLS:
             for residency in ("streamed", "resident"):
@@ -141,13 +142,13 @@ def test_every_cell_and_implementation_is_counted_at_two_sizes_streamed_and_resi
 def test_fewer_bytes_than_modelled_are_wrong_and_more_are_a_finding(share, good, word):
     found = count(round(share * cost.of(STREAMED).bytes_read))
     assert counted.ratio(found) == pytest.approx(share, abs=1e-6)
-    assert counted.good(found) == good
-    assert counted.line(found).startswith(word)
+    assert counted.check(found).good == good
+    assert checks.table([counted.check(found)])[0].startswith(word)
 
 
 @pytest.mark.parametrize(("share", "good"), [(0.0, True), (0.01, True), (0.5, False)])
 def test_weights_that_should_stay_are_not_fetched(share, good):
-    assert counted.good(count(round(share * cost.of(RNN).bytes_read), RNN)) == good
+    assert counted.check(count(round(share * cost.of(RNN).bytes_read), RNN)).good == good
 
 
 def test_a_count_goes_to_every_point_of_its_case_whatever_the_threads_and_to_no_other():

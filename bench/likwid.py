@@ -1,0 +1,68 @@
+"""likwid-bench beside our read probe, where it is installed: reads of one size, by somebody else's machine code."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from math import ceil
+
+from kernels.contract import Unavailable
+
+KERNELS = ("load_avx512", "load_avx", "load_sse", "load")
+"""Widest first; the first that runs here is taken."""
+SECONDS = 0.3
+"""About how long a run of it reads."""
+TIMEOUT_SECONDS = 60
+_RATE = re.compile(r"^MByte/s:\s*([0-9.]+(?:[eE][+-]?\d+)?)\s*$", re.MULTILINE)
+
+
+def kernel(size: int) -> str:
+    """The widest kernel that runs here. Raises Unavailable with the reason where none does."""
+    if shutil.which("likwid-bench") is None:
+        msg = "no likwid-bench: install likwid to hold the read roof against it"
+        raise Unavailable(msg)
+    reasons = []
+    for name in KERNELS:
+        try:
+            bytes_per_s(name, size, 1, 1)
+        except Unavailable as reason:
+            reasons.append(str(reason))
+        else:
+            return name
+    raise Unavailable(reasons[-1])
+
+
+def iterations(size: int, rate: float) -> int:
+    """So many passes over `size` bytes that they last about SECONDS."""
+    return max(1, ceil(SECONDS * rate / size))
+
+
+def bytes_per_s(name: str, size: int, threads: int, times: int) -> float:
+    """What it says to read, over `size` bytes `times` times, by so many pinned threads. Raises Unavailable."""
+    command = ["likwid-bench", "-t", name, "-i", str(times), "-w", f"N:{size // 1000}kB:{threads}"]
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=TIMEOUT_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        msg = f"{' '.join(command)}: {error}"
+        raise Unavailable(msg) from error
+    rate = told(done.stdout)
+    if done.returncode or rate is None:
+        lines = (done.stderr + done.stdout).strip().splitlines() or ["it said nothing"]
+        msg = f"{' '.join(command)}: exit code {done.returncode}: {lines[0][:200]}"
+        raise Unavailable(msg)
+    return rate
+
+
+def told(output: str) -> float | None:
+    """byte/s out of what likwid-bench prints; its MByte are 10^6 bytes. None where it prints none, or nothing."""
+    found = _RATE.search(output)
+    rate = float(found[1]) * 1e6 if found else 0.0
+    return rate or None
