@@ -282,7 +282,6 @@ def _verified(given: argparse.Namespace) -> Iterator[Check]:
         print(f"bench: {what} ...", file=sys.stderr, flush=True)
 
     if given.counts:
-        say("counting bytes")
         yield from verify.profile(given.counts, given.out)
         return
     names = [given.implementation] if given.implementation else implementations.names()

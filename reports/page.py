@@ -64,8 +64,8 @@ CAPTIONS = {
         """Where a line is flat, further sequences ride free on weights that are fetched anyway; the filled
         marker is the free batch, the last that costs at most 1.25 times a single sequence. The grey line is
         the time that the drawn roofs (best-of-N) allow. A point is drawn at this time over its percentage, so that
-        points of one case are held against one roof, though it moved between them. Times as measured, and a call’s floor, are in the tables. Points
-        are medians with 95 % intervals.""",
+        points of one case are held against one roof, though it moved between them. Times as measured, and a call’s
+        floor, are in the tables. Points are medians with 95 % intervals.""",
     ),
     "bandwidth_against_working_set": (
         "Bandwidth against working set",
