@@ -30,12 +30,16 @@ class Limit:
 
     def __init__(self) -> None:
         """Nothing is known yet, and what nothing is known of is allowed."""
-        self._each: dict[Hashable, float] = {}
+        self._each: dict[Hashable, dict[float, float]] = {}
         self._left: dict[str, dict[str, float]] = {}
 
     def took(self, kind: Hashable, amount: float, seconds: float) -> None:
-        """A call of `amount` bytes or FLOPs took so long."""
-        self._each[kind] = seconds / amount
+        """A call of `amount` bytes or FLOPs took so long; of calls as large the quickest counts.
+
+        One alone may have been held up by others for longer than it takes.
+        """
+        known = self._each.setdefault(kind, {})
+        known[amount] = min(seconds / amount, known.get(amount, seconds / amount))
 
     def tried(
         self, kind: Hashable, amount: float, run: Callable[[int], object], clock: Clock
@@ -44,8 +48,12 @@ class Limit:
         self.took(kind, amount, min(clock.seconds_each(run, 1) for _ in range(2)))
 
     def allows(self, kind: Hashable, amount: float, where: str, what: str) -> bool:
-        """Whether a call of so many bytes or FLOPs may be made; if not, `what` is left out of `where`."""
-        expected = self._each.get(kind, 0.0) * amount
+        """Whether a call of so many bytes or FLOPs may be made, as the largest of fewer told.
+
+        If not, `what` is left out of `where`.
+        """
+        smaller = {size: each for size, each in self._each.get(kind, {}).items() if size < amount}
+        expected = smaller[max(smaller)] * amount if smaller else 0.0
         if expected <= MOST_CALL_SECONDS:
             return True
         named = self._left.setdefault(where, {})

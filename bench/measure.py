@@ -120,7 +120,11 @@ def once(contender: Contender, sample_seconds: float, clock: Clock = cpu_clock) 
 
 
 def glance(run: Callable[[int], object], least_seconds: float) -> float:
-    """Seconds per call of one short sample of at least `least_seconds`: one call alone where that is as long."""
+    """Seconds per call of one short sample of at least `least_seconds`: one call alone where that is as long.
+
+    After a call that is not timed, for it may compile.
+    """
+    run(1)
     with undisturbed():
         each = cpu_clock.seconds_each(run, 1)
         if each >= least_seconds:

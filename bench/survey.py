@@ -76,11 +76,11 @@ def read_curve(
                     break
                 for variant in read.VARIANTS:
                     moved = read.bytes_per_pass(variant, size, count)
-                    if not moved or not _allowed(limit, read, variant, count, size):
+                    if not moved or not _allowed(limit, read, count, size):
                         continue  # many threads share out few bytes, or it takes too long
                     contender = measure.Contender(read.prepare(variant, address, size, count))
                     each = measure.best(contender, 2, CURVE_SAMPLE_SECONDS, 0.0)
-                    limit.took((read.KIND, variant, count), moved, min(each))
+                    limit.took((read.KIND, count), size, min(each))
                     rates, at = samples.setdefault((count, size, variant), ([], []))
                     rates += [moved / s for s in each]
                     at += [_now()] * len(each)
@@ -118,13 +118,13 @@ def memory(
     samples: dict[tuple[int, read.Variant], tuple[list[float], list[str]]] = {}
     for number in range(rounds):
         for size, variant in list(turns):
-            if not number and not _allowed(limit, read, variant, count, size):
+            if not number and not _allowed(limit, read, count, size):
                 turns.remove((size, variant))
                 continue
             moved = read.bytes_per_pass(variant, size, count)
             contender = measure.Contender(read.prepare(variant, arena.address, size, count))
             seconds = measure.once(contender, CURVE_SAMPLE_SECONDS)
-            limit.took((read.KIND, variant, count), moved, seconds)
+            limit.took((read.KIND, count), size, seconds)
             rates, at = samples.setdefault((size, variant), ([], []))
             rates.append(moved / seconds)
             at.append(_now())
@@ -211,17 +211,17 @@ def ranked(
     rates: dict[Any, float] = {}
     for variant in tuple(probe.VARIANTS) * turns:
         moved = probe.bytes_per_pass(variant, size, count)
-        if moved and _allowed(limit, probe, variant, count, size):
+        if moved and _allowed(limit, probe, count, size):
             seconds = measure.glance(probe.prepare(variant, address, size, count), GLANCE_SECONDS)
-            limit.took((probe.KIND, variant, count), moved, seconds)
+            limit.took((probe.KIND, count), size, seconds)
             rates[variant] = max(moved / seconds, rates.get(variant, 0.0))
     return sorted(rates, key=lambda variant: -rates[variant])
 
 
-def _allowed(limit: bounded.Limit, probe: Any, variant: Any, count: int, size: int) -> bool:
+def _allowed(limit: bounded.Limit, probe: Any, count: int, size: int) -> bool:
     """Whether a pass over so many bytes may be made, as far as a smaller one told."""
-    where = f"{probe.KIND} by {variant.name}, {count} threads"
-    return limit.allows((probe.KIND, variant, count), size, where, f"{size / 2**20:.4g} MiB")
+    where = f"{probe.KIND}, {count} threads"
+    return limit.allows((probe.KIND, count), size, where, f"{size / 2**20:.4g} MiB")
 
 
 def arithmetic(
