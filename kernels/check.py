@@ -68,8 +68,8 @@ LEAST_SLOPE = 0.2
 
 Where every gate is saturated, gradients vanish with the slopes, their rounding does not: 1 - h^2 of an h of bfloat16
 is off by up to 3 * 2**-9, which is 3e-2 of this. With slopes of 1 the gradients of the weights are as large as d_h_new
-(d_c_new), those of x and h as that times the longest column of W and U; and a state that is handed on, LSTM's c and
-GRU's h, brings that itself.
+(d_c_new), that of x as this times the longest column of W, that of h as this times U's; and a state that is handed on,
+LSTM's c and GRU's h, brings it itself.
 """
 
 
@@ -134,20 +134,21 @@ def expected(
     arriving = LEAST_SLOPE * max(
         float(d.abs().max()) for d in (inputs.d_h_new, inputs.d_c_new) if d.numel()
     )
-    handed_on = 0.0 if case.cell == "rnn" else 1.0
-    column = max(float(matrix.double().norm(dim=0).max()) for matrix in (weights.W, weights.U))
+    of_x, of_h = (float(m.double().norm(dim=0).max()) for m in (weights.W, weights.U))
+    least = (of_x, max(of_h, 1.0) if case.cell == "gru" else of_h, 1.0)
     scales = (
         *(1.0 for _ in new),
-        *_scales(found.of_inputs, arriving * max(column, handed_on)),
-        *_scales(of_weights, arriving),
+        *_scales(found.of_inputs, [arriving * one for one in least]),
+        *_scales(of_weights, [arriving] * len(of_weights)),
     )
     return (*new, *found.of_inputs, *of_weights), scales
 
 
-def _scales(gradients_alike: Sequence[Tensor], least: float) -> list[float]:
-    """The largest element of each tensor, but at least `least`, and LEAST_SCALE of the largest among them all."""
+def _scales(gradients_alike: Sequence[Tensor], least: Sequence[float]) -> list[float]:
+    """The largest element of each tensor, but at least its `least`, and LEAST_SCALE of the largest among them all."""
     largest = [float(tensor.abs().max()) for tensor in gradients_alike]
-    return [max(one, least, LEAST_SCALE * max(largest)) for one in largest]
+    shared = LEAST_SCALE * max(largest)
+    return [max(one, shared, other) for one, other in zip(largest, least, strict=False)]
 
 
 def error(
