@@ -113,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
         "verify", _verify, "is the instrument right? known truths, C probes, counted bytes"
     )
     verify.epilog = (
-        "examples: python -m bench verify    python -m bench verify --only counted\n"
+        "examples: python -m bench verify    python -m bench verify --all --only counted\n"
         "          python -m bench verify --counts reports/runs/latest --out counted"
     )
     verify.formatter_class = argparse.RawDescriptionHelpFormatter

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from math import ceil
+from pathlib import Path
 
 from kernels.contract import Unavailable
 
@@ -17,10 +18,13 @@ TIMEOUT_SECONDS = 60
 _RATE = re.compile(r"^MByte/s:\s*([0-9.]+(?:[eE][+-]?\d+)?)\s*$", re.MULTILINE)
 
 
-def kernel(size: int) -> str:
-    """The widest kernel that runs here. Raises Unavailable with the reason where none does."""
+def kernel(size: int, threads: int) -> str:
+    """The widest kernel that runs here. Raises Unavailable with the reason where none does, or it would not compare."""
     if shutil.which("likwid-bench") is None:
         msg = "no likwid-bench: install likwid to hold the read roof against it"
+        raise Unavailable(msg)
+    if threads > 1 and Path("/sys/devices/system/node/node1").exists():
+        msg = "likwid-bench puts all its memory on the first thread's node, and there are several here"
         raise Unavailable(msg)
     reasons = []
     for name in KERNELS:

@@ -24,12 +24,14 @@ from bench import (
     points,
     records,
     stats,
+    survey,
     threads,
     traffic,
     traffic_gpu,
 )
 from bench.checks import Check, told, within
 from bench.folder import claim
+from bench.roofs import read
 from kernels.contract import Unavailable
 from kernels.inputs import Arena, set_bytes
 
@@ -111,38 +113,50 @@ def against_c(run: Run, *, thorough: bool) -> Iterator[Check]:
 
 
 def against_likwid(run: Run, *, thorough: bool) -> Iterator[Check]:
-    """Reads of the last level by our probe and by likwid-bench, at 1 and all threads, or why not."""
+    """Reads of the last level by one stream of our probe and by likwid-bench, at 1 and all threads, or why not."""
     place, size = list(run.plateau_middles().items())[-1]
     for count in sorted({1, threads.available()}):
-        what = f"read, {place} ({size / 2**20:.3g} MiB), {count} threads, over likwid-bench"
+        what = (
+            f"read, {place} ({size / 2**20:.3g} MiB), {count} threads, one stream over likwid-bench"
+        )
         try:
-            kernel = likwid.kernel(size)
-            for again in ("", ", again"):
-                pairs = PAIRS if thorough or again else QUICK_PAIRS
-                ratio, rate = _over_likwid(run.bench, kernel, size, count, pairs)
-                found = f"{told(ratio)} of {kernel}, {rate / 1e9:.1f} GB/s"
-                wanted = f"{LIKWID[0]:.2f} to {LIKWID[1]:.2f}"
-                margin = within(ratio.median, *LIKWID)
-                check = Check("probes", what + again, found, wanted, margin)
-                if check.good:
-                    break
-            yield check
+            kernel = likwid.kernel(size, count)
+            pairs = PAIRS if thorough else QUICK_PAIRS
+            ratio, rate = _over_likwid(run.bench, kernel, size, count, pairs)
+            if within(ratio.median, *LIKWID) < 0:
+                what += ", again"
+                ratio, rate = _over_likwid(run.bench, kernel, size, count, PAIRS)
         except Unavailable as reason:
             yield Check("probes", what, str(reason))
+            continue
+        found = f"{told(ratio)} of {kernel}, {rate / 1e9:.1f} GB/s"
+        wanted = f"{LIKWID[0]:.2f} to {LIKWID[1]:.2f}"
+        yield Check("probes", what, found, wanted, within(ratio.median, *LIKWID))
 
 
 def _over_likwid(
     bench: beside.Bench, kernel: str, size: int, count: int, pairs: int
 ) -> tuple[stats.Estimate, float]:
-    """Our bandwidth over likwid-bench's, pair by pair, and ours; both on memory that is not on large pages."""
+    """Our bandwidth over likwid-bench's, pair by pair, and ours.
+
+    Like for like: on pages such as a library's memory has, and with one stream. More streams read up to twice as fast
+    there, for prefetchers end with a page.
+    """
     threads.use(count)
-    probe = beside.read_probe(bench, beside.Walk(size, 1, count, packed=True))
-    times = likwid.iterations(size, probe.bytes_per_pass / probe.seconds_per_pass)
+    address = bench.memory(size, packed=True).address
+    seconds: dict[read.Variant, float] = {}
+    for variant in [one for one in read.VARIANTS if one.streams == 1] * c_probe.TURNS:
+        each = measure.glance(read.prepare(variant, address, size, count), survey.GLANCE_SECONDS)
+        seconds[variant] = min(each, seconds.get(variant, each))
+    best = min(seconds, key=lambda variant: seconds[variant])
+    moved = read.bytes_per_pass(best, size, count)
+    times = likwid.iterations(size, moved / seconds[best])
+    contender = measure.Contender(read.prepare(best, address, size, count))
     ours, theirs = [], []
     for _pair in range(pairs):
         theirs.append(likwid.bytes_per_s(kernel, size, count, times))
-        (seconds,) = measure.best(probe.contender, 1, likwid.SECONDS, 0.0)
-        ours.append(probe.bytes_per_pass / seconds)
+        (each,) = measure.best(contender, 1, likwid.SECONDS, 0.0)
+        ours.append(moved / each)
     return stats.estimate([a / b for a, b in zip(ours, theirs, strict=True)]), stats.median(ours)
 
 
