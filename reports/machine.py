@@ -1,4 +1,4 @@
-"""What a profile tells of its machine, as a table of two columns. Pure. Absent facts are left out."""
+"""What a profile tells of its machine, as a table of two columns. Pure. Absent facts are left out, but for the class."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def table(profile: Profile) -> Table:
         ("processor", _text(cpu.get("model"))),
         ("clock, the median beside the points", _clock(profile)),
         ("architecture", _text(cpu.get("architecture"))),
-        ("microarchitecture", _text(cpu.get("microarch"))),
-        ("family, model, stepping", _class(cpu)),
+        ("microarchitecture", microarchitecture(profile)),
+        ("family, model, stepping", numbers(profile)),
         ("kinds of cores", "; ".join(_kind(one) for one in _list(cpu.get("kinds"))) or None),
         ("cores, threads", _joined(cpu.get("cores"), cpu.get("threads"))),
         ("instruction sets", _joined(*_list(cpu.get("isa")))),
@@ -94,11 +94,6 @@ def _project(project: dict[str, Any]) -> str | None:
     if isinstance(commit, str):
         words.append(f"commit {commit[:12]}" + (" with changes" if project.get("dirty") else ""))
     return ", ".join(words)
-
-
-def _class(cpu: dict[str, Any]) -> str | None:
-    told = [cpu.get(name) for name in ("family", "model_number", "stepping")]
-    return ", ".join("?" if one is None else str(one) for one in told) if any(told) else None
 
 
 def _kind(one: object) -> str:
