@@ -48,8 +48,8 @@ QUICK_BUDGET_SECONDS = 1.5
 """Of every check by default; of those that came out wrong, and of all with `--all`, the two above."""
 GLANCE_SECONDS = 0.2
 """For a step that must be impossible: a factor of a thousand needs no precision."""
-LIKWID = (0.90, 1.10)
-"""Our read probe over likwid-bench, beyond the caches."""
+LEAST_OF_LIKWID = 0.90
+"""Our read probe over likwid-bench, beyond the caches. C's probe bounds it from above, and goes more ways."""
 PAIRS, QUICK_PAIRS = 10, 5
 """Of ours and likwid-bench, in turns."""
 
@@ -123,15 +123,15 @@ def against_likwid(run: Run, *, thorough: bool) -> Iterator[Check]:
             kernel = likwid.kernel(size, count)
             pairs = PAIRS if thorough else QUICK_PAIRS
             ratio, rate = _over_likwid(run.bench, kernel, size, count, pairs)
-            if within(ratio.median, *LIKWID) < 0:
+            if ratio.median < LEAST_OF_LIKWID:
                 what += ", again"
                 ratio, rate = _over_likwid(run.bench, kernel, size, count, PAIRS)
         except Unavailable as reason:
             yield Check("probes", what, str(reason))
             continue
         found = f"{told(ratio)} of {kernel}, {rate / 1e9:.1f} GB/s"
-        wanted = f"{LIKWID[0]:.2f} to {LIKWID[1]:.2f}"
-        yield Check("probes", what, found, wanted, within(ratio.median, *LIKWID))
+        wanted = f"{LEAST_OF_LIKWID:.2f} or more"
+        yield Check("probes", what, found, wanted, within(ratio.median, LEAST_OF_LIKWID, None))
 
 
 def _over_likwid(
