@@ -1,4 +1,4 @@
-"""What a profile tells of its machine, as a table of two columns. Pure. What is absent is left out, but for the class."""
+"""What a profile tells of its machine, as a table of two columns. Pure. Absent facts are left out, but the class."""
 
 from __future__ import annotations
 
