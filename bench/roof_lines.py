@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from bench.bounded import LEFT_OUT
+from bench.records import SENTINEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,7 +44,7 @@ def _level(level: Level, start: int | None) -> str:
 def _others(roofs: Iterable[Roof]) -> list[str]:
     best: dict[tuple[str, ...], float] = {}
     for roof in roofs:
-        if roof.kind == "read":
+        if roof.kind in ("read", SENTINEL):  # levels say it
             continue
         size = _size(roof.working_set_bytes) if roof.working_set_bytes else roof.dtype or ""
         key = (roof.kind, size, f"{roof.threads} threads", roof.unit)

@@ -58,6 +58,11 @@ def test_of_other_probes_the_best_of_all_variants_has_a_line():
     ]
 
 
+def test_a_sentinel_has_no_line():
+    looks = [roof("sentinel", (9e9,), size=1 << 27), roof("read", (9e9,), size=1 << 20)]
+    assert roof_lines.lines(profile(roofs=looks)) == []
+
+
 def test_what_was_left_out_is_told():
     doubts = (
         Doubt(bounded.LEFT_OUT, "run", "too long", "nothing"),
