@@ -20,8 +20,8 @@ from tests.reports.synthetic import moving, profile
 
 NAMES = [*profiles.gallery(), "moving", "largest set", "counted", "one thread"]
 CLOSE = 1e-9
-SHORT = 1e-4
-"""How near figures of five digits come."""
+SHORT = 3 * 1e-4
+"""How near ratios of figures of five digits come, of which up to three are rounded."""
 
 
 @pytest.fixture(autouse=True)
@@ -270,7 +270,11 @@ def test_the_page_draws_every_point_at_its_fraction_of_its_lines(made):
             curve = next(one for one in setup["curves"] if one["name"] == f"read, {setup['name']}")
             line = at(curve, p["working_set"][i])
             assert p["read"][i] / line <= share * (1 + SHORT)
-            if row.t_flops.high < row.t_bytes.low and not row.point.projection:
+            # the fraction is the median of what is longer round by round
+            moving = roofline.bytes_times(made, row.point)
+            products = roofline.flops_times(made, row.point)
+            longer = all(b > f for b, f in zip(moving, products, strict=True))
+            if longer and not row.point.projection:
                 assert p["read"][i] / line == pytest.approx(share, rel=SHORT)
 
 
