@@ -1,7 +1,7 @@
 """The CPU's read curve, from the first cache to where memory begins, and what is read off it.
 
 It goes on past every cache that the system reports, for a virtual machine may report less than there is, until it is
-flat or a share of the free memory is walked (METHODOLOGY, section 2).
+flat or a share of the free memory is walked (METHODOLOGY, section 5).
 """
 
 from __future__ import annotations
