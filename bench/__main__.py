@@ -297,7 +297,7 @@ def _verified(given: argparse.Namespace) -> Iterator[Check]:
                 say("holding the roofs against C and likwid-bench")
                 yield from verify.against_c(run, thorough=given.all)
                 yield from verify.against_likwid(run, thorough=given.all)
-            run.finish([])
+            run.close()
     if "counted" in parts:
         say("counting bytes")
         yield from verify.bytes_counted(names, thorough=given.all)

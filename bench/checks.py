@@ -36,6 +36,8 @@ class Check:
 def table(checks: Iterable[Check]) -> list[str]:
     """A line per check: the wrong ones, the others by how near they came to it, and what was not checked."""
     ordered = sorted(checks, key=lambda one: (one.margin is None, one.margin or 0.0))
+    if not ordered:
+        return []
     rows = [(_word(one), one.part, one.what, one.found, one.wanted) for one in ordered]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     widths[3] = max((len(one.found) for one in ordered if one.wanted), default=0)

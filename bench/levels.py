@@ -59,16 +59,23 @@ def within(rounds: Sequence[Mapping[int, float]], loss: float) -> int | None:
 
     The loss is the median of those that the rounds show.
     """
-    sizes = sorted({size for one in rounds for size in one}, reverse=True)
-    if not sizes:
-        return None
-    first = largest = sizes[0]
-    for size in sizes:
-        kept = [one[largest] / one[size] for one in rounds if size in one and largest in one]
-        if not kept or 1 - median(kept) >= loss:
+    first = None
+    for size, each in sorted(to_largest(rounds).items(), reverse=True):
+        if 1 - 1 / median(each) >= loss:
             break
         first = size
     return first
+
+
+def to_largest(rounds: Sequence[Mapping[int, float]]) -> dict[int, list[float]]:
+    """How many times as fast as the largest size each one was, in every round that walked both."""
+    largest = max((size for one in rounds for size in one), default=0)
+    found: dict[int, list[float]] = {}
+    for one in rounds:
+        for size, rate in one.items():
+            if largest in one:
+                found.setdefault(size, []).append(rate / one[largest])
+    return found
 
 
 def plateaus(curve: dict[int, float], memory_from: int | None = None) -> list[tuple[int, float]]:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bench import bounded, levels, points, survey
 from bench.records import LARGEST_SET, MEMORY, Level
+from bench.stats import median
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from bench.records import Roof
     from kernels.inputs import Arena
@@ -114,12 +115,8 @@ def read_off(
 ) -> Found:
     """Levels and sizes from the read roofs of so many threads. `caches` are (level, bytes), as the system reports."""
     mine = [one for one in roofs if one.kind == "read" and one.threads == threads]
-    best: dict[int, float] = {}
-    for roof in mine:
-        if roof.working_set_bytes:
-            size = roof.working_set_bytes
-            best[size] = max(best.get(size, 0.0), *roof.samples)
     rounds = _rounds(mine, threads)
+    best = _curve(mine, rounds)
     far = max(best) >= min(survey.LEAST_MEMORY, BEYOND * reported)
     flat = levels.flat_from(rounds) if far else None
     plateaus = levels.plateaus(best, flat)
@@ -137,6 +134,25 @@ def read_off(
         nearly_flat=levels.within(rounds, levels.NEARLY_FLAT) or max(best),
         largest=max(best),
     )
+
+
+def _curve(roofs: Iterable[Roof], rounds: Sequence[Mapping[int, float]]) -> dict[int, float]:
+    """The best rate of each size; of those that had their turns in rounds, the largest one's times the median ratio.
+
+    The best of a size that was sampled minutes before another would show a machine that drifts as a cache.
+    """
+    best: dict[int, float] = {}
+    for roof in roofs:
+        if roof.working_set_bytes:
+            size = roof.working_set_bytes
+            best[size] = max(best.get(size, 0.0), *roof.samples)
+    walked = {size for one in rounds for size in one}
+    if not walked:
+        return best
+    ratios = levels.to_largest(rounds)
+    in_rounds = {size: best[max(walked)] * median(each) for size, each in ratios.items()}
+    outside = {s: rate for s, rate in best.items() if not min(walked) <= s <= max(walked)}
+    return outside | in_rounds
 
 
 def _rounds(roofs: Iterable[Roof], threads: int) -> list[dict[int, float]]:

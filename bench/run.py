@@ -231,10 +231,14 @@ class Run:
             with self._writing():
                 return self._assembled(complete, found)
         finally:
-            self._journal.close()
-            for side in self._sides.values():
-                side.end()
-            self._machine.release()
+            self.close()
+
+    def close(self) -> None:
+        """End without a profile: threads and cores as before, the machine free for others."""
+        self._journal.close()
+        for side in self._sides.values():
+            side.end()
+        self._machine.release()
 
     def _looked_at(self, complete: bool) -> list[Doubt]:
         """The roofs once more, and every doubt. What cannot be seen is a doubt itself: it costs no profile."""

@@ -15,11 +15,15 @@ import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
+from bench import threads
 from bench.traffic_child import FEW, MANY, SECONDS_PER_JOB
 from kernels.contract import Unavailable
 
@@ -30,6 +34,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 LINE_BYTES = 64
+LEAST_JOBS = 3
+"""For a process of their own: importing under the simulator takes as long as counting ten."""
 CACHES = ("--I1=32768,8,64", "--D1=32768,8,64")
 ENVIRONMENT = {
     # every library to the instructions that the simulator knows, one thread, nothing random
@@ -85,25 +91,54 @@ def tool() -> str:
 
 
 def count(wanted: Sequence[Job]) -> Iterator[Count]:
-    """Every job's count, a process per last level. Raises Unavailable where nothing can be counted."""
+    """Every job's count, those of one last level after the other's. Raises Unavailable where nothing can be counted.
+
+    A process counts for one last level; several count at once, for no time is measured.
+    """
     reason = missing()
     if reason:
         raise Unavailable(reason)
-    name = tool()
-    with TemporaryDirectory() as folder:
-        for number, last_level in enumerate(sorted({job.last_level_bytes for job in wanted})):
-            some = [job for job in wanted if job.last_level_bytes == last_level]
-            while some:
-                place = Path(folder) / f"{number}-{len(some)}"
-                place.mkdir()
-                done = _counted(some, place, name)
-                yield from done
-                some = some[len(done) :]
-                last = done[-1]
-                if last.died:  # it would again, and every time costs an import under the simulator
-                    same = [job for job in some if job.implementation == last.job.implementation]
-                    yield from (replace(last, job=job) for job in same)
-                    some = [job for job in some if job not in same]
+    name, stop = tool(), Event()
+    shares = [share for some in _by_level(wanted) for share in _shares(some, threads.available())]
+    with TemporaryDirectory() as folder, ThreadPoolExecutor(threads.available()) as pool:
+        try:
+            for found in pool.map(
+                lambda numbered: _counts(numbered[1], Path(folder) / str(numbered[0]), name, stop),
+                enumerate(shares),
+            ):
+                yield from found
+        finally:
+            stop.set()
+
+
+def _by_level(wanted: Sequence[Job]) -> list[list[Job]]:
+    found: dict[int, list[Job]] = {}
+    for job in sorted(wanted, key=lambda job: job.last_level_bytes):
+        found.setdefault(job.last_level_bytes, []).append(job)
+    return list(found.values())
+
+
+def _shares(some: list[Job], processes: int) -> list[list[Job]]:
+    """In so many parts at most, but few jobs in one: a process takes long to begin."""
+    each = max(LEAST_JOBS, ceil(len(some) / processes))
+    return [some[first : first + each] for first in range(0, len(some), each)]
+
+
+def _counts(some: list[Job], folder: Path, name: str, stop: Event) -> list[Count]:
+    """Counts of all of these, by as many processes as it takes, unless told to stop."""
+    found: list[Count] = []
+    while some and not stop.is_set():
+        place = folder / str(len(some))
+        place.mkdir(parents=True)
+        done = _counted(some, place, name)
+        found += done
+        some = some[len(done) :]
+        last = done[-1]
+        if last.died:  # it would again, and every time costs an import under the simulator
+            same = [job for job in some if job.implementation == last.job.implementation]
+            found += [replace(last, job=job) for job in same]
+            some = [job for job in some if job not in same]
+    return found
 
 
 def _counted(some: Sequence[Job], folder: Path, name: str) -> list[Count]:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from bench import clock
 from kernels import implementations
 from kernels.contract import Case, Unavailable
 from kernels.inputs import Arena, draw, set_bytes
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FEW, MANY = 1, 5
+UNREAD = 0
+"""Label of a count that is not used."""
 SECONDS_PER_JOB = 90
 """A job that lasts longer is ended by the system's own alarm, in the middle of whatever library code it is in."""
 
@@ -55,6 +58,7 @@ def main(jobs: Path, progress: Path, steps: int | None = None) -> None:
             file.flush()
 
         arena = Arena(_arena_bytes(given), "cpu" if steps is None else "cuda", seed=0)
+        clock.quieten()
         for number, (case, name, sets) in enumerate(given):
             tell(begin=number)
             signal.alarm(SECONDS_PER_JOB)
@@ -75,7 +79,10 @@ def main(jobs: Path, progress: Path, steps: int | None = None) -> None:
 def _count(
     request: Callable[[int, bytes], None], number: int, calls: list[Callable[[], object]]
 ) -> None:
-    """A whole rotation first, counted by nobody, so that the simulated caches hold what a rotation leaves there."""
+    """A whole rotation first, and a count that nobody reads: so that the simulated caches hold what both leave there.
+
+    What a first count loads for itself would else be taken off the difference, as would a collection of garbage.
+    """
 
     def run(first: int, count: int) -> int:
         for j in range(first, first + count):
@@ -83,13 +90,14 @@ def _count(
         return first + count
 
     run(0, 1)  # whatever a first call loads or compiles
-    request(_START, b"")
-    at = run(0, len(calls))
-    for steps in (FEW, MANY):
-        request(_ZERO, b"")
-        at = run(at, steps)
-        request(_DUMP_AT, f"{number} {steps}".encode())
-    request(_STOP, b"")
+    with clock.undisturbed():
+        request(_START, b"")
+        at = run(0, len(calls))
+        for label, steps in ((UNREAD, FEW), (FEW, FEW), (MANY, MANY)):
+            request(_ZERO, b"")
+            at = run(at, steps)
+            request(_DUMP_AT, f"{number} {label}".encode())
+        request(_STOP, b"")
 
 
 def _profile(calls: list[Callable[[], object]], steps: int) -> None:

@@ -44,3 +44,7 @@ def test_a_margin_is_the_share_to_the_nearest_bound():
     assert within(0.9, 1.0, None) < 0 < within(1.1, 1.0, None)
     assert within(0.03, None, 0.02) < 0 < within(0.01, None, 0.02)
     assert within(0.0, None, 0.02) == 1
+
+
+def test_no_check_has_no_line():
+    assert table([]) == []

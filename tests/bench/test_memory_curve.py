@@ -263,6 +263,25 @@ def test_beyond_the_caches_one_stream_and_several_are_swept():
     assert {variant.name for variant in survey.fastest([*roofs, *small], 1)} == {"1x8x8", "4x4x8"}
 
 
+def test_memory_that_was_faster_while_smaller_sets_were_swept_is_no_cache(swept, monkeypatch):
+    """Every size up to 256 MiB is swept first, and the largest only afterwards, in rounds."""
+    slowed = [1.0]
+    fast = survey.memory
+
+    def later(*arguments):
+        slowed[0] = 0.6
+        return fast(*arguments)
+
+    monkeypatch.setattr(survey, "memory", later)
+
+    def rate(size):
+        return stairs(32 * MIB)(size) * (slowed[0] if size > 32 * MIB else 1.0)
+
+    found, _ = swept(rate)
+    assert [level.name for level in found.levels] == ["L1", "L2", "L3", "DRAM"]
+    assert found.levels[-1].bytes_per_s == pytest.approx(30e9, rel=0.05)
+
+
 def test_a_machine_hundreds_of_times_slower_has_a_curve_in_bounded_time(swept):
     """As emulated: where a pass over memory takes more than a second, larger sets are not walked."""
     found, _ = swept(lambda size: stairs(32 * MIB)(size) / 400)
