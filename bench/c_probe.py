@@ -20,7 +20,7 @@ from bench.roofs import copy, read, triad, write
 from kernels.contract import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from bench import beside
 
@@ -34,9 +34,9 @@ QUICK_PRECISION, QUICK_BUDGET_SECONDS = 0.01, 0.7
 LEAST_IN_MEMORY = 0.95
 LEAST_IN_CACHE = 0.97
 LEAST_STORING = 0.90
+"""Of write, copy and triad, whose bytes are a small part of a step's or none: seen 0.92 of C's copy in memory."""
 MOST_READING = 1.25
 """A read probe that is so much faster than C counts bytes that nobody reads."""
-"""Of write, copy and triad, whose bytes are a small part of a step's or none: seen 0.92 of C's copy in memory."""
 
 
 def build(folder: Path) -> ctypes.CDLL:
@@ -75,37 +75,28 @@ def function(library: ctypes.CDLL, kind: str) -> Callable[..., int]:
     return found  # type: ignore[no-any-return] # ctypes knows a function only when it is called
 
 
-def compare(
-    bench: beside.Bench,
-    library: ctypes.CDLL,
-    address: int,
-    sizes: dict[str, int],
-    *,
-    thorough: bool,
-) -> Iterator[Check]:
+def comparisons(
+    bench: beside.Bench, library: ctypes.CDLL, address: int, sizes: dict[str, int]
+) -> list[Callable[[bool], Check | None]]:
     """The best of ours and the best of C's, in turns, at a size inside each level, at 1 and all threads.
 
-    `address` is of memory that may be overwritten, as large as the largest of `sizes`. Reads walk the bench's arena.
+    Each is called with whether it shall be thorough, and is None for too small a block. `address` is of
+    memory that may be overwritten, as large as the largest of `sizes`. Reads walk the bench's arena.
     """
     settle = _settle_seconds(library, bench.arena.address)
     counts = sorted({1, threads.available()})
-    for probe, count, (place, size) in itertools.product(PROBES, counts, sizes.items()):
-        threads.use(count)
-        at = bench.arena.address if probe is read else address
-        what = f"{probe.KIND}, {place} ({size / 2**20:.3g} MiB), {count} threads, over C"
-        first = _compared(library, probe, at, size, count, settle, thorough=thorough)
-        if first is None:
-            continue  # too small a block to share out
-        ratio, rate = first
-        in_memory = place == list(sizes)[-1]
-        least = LEAST_IN_MEMORY if in_memory else LEAST_IN_CACHE
-        least, most = (least, MOST_READING) if probe is read else (LEAST_STORING, None)
-        if within(ratio.median, least, most) < 0:
-            what += ", again"
-            ratio, rate = _compared(library, probe, at, size, count, settle, thorough=True) or first
-        found = f"{told(ratio)}, {rate / 1e9:.1f} GB/s"
-        wanted = f"{least:.2f} to {most:.2f}" if most else f"{least:.2f} or more"
-        yield Check("probes", what, found, wanted, within(ratio.median, least, most))
+    return [
+        partial(
+            _compared,
+            library,
+            probe,
+            bench.arena.address if probe is read else address,
+            (place, size, place == list(sizes)[-1]),
+            count,
+            settle,
+        )
+        for probe, count, (place, size) in itertools.product(PROBES, counts, sizes.items())
+    ]
 
 
 def _settle_seconds(library: ctypes.CDLL, address: int) -> float:
@@ -125,13 +116,17 @@ def _compared(
     library: ctypes.CDLL,
     probe: Any,
     address: int,
-    size: int,
+    level: tuple[str, int, bool],
     count: int,
     settle: float,
-    *,
     thorough: bool,
-) -> tuple[stats.Estimate, float] | None:
-    """Our bandwidth over C's, round by round, and ours; None for too small a block."""
+) -> Check | None:
+    """Our bandwidth over C's, round by round; None for too small a block.
+
+    `level` is its name, its bytes, and whether it is memory.
+    """
+    place, size, in_memory = level
+    threads.use(count)
     moved, ours = _best_of_ours(probe, address, size, count)
     c_moved, theirs = _best_of_c(library, probe, address, size, count, settle)
     if ours is None or not c_moved:
@@ -140,7 +135,14 @@ def _compared(
     precision = PRECISION if thorough else QUICK_PRECISION
     budget = BUDGET_SECONDS if thorough else QUICK_BUDGET_SECONDS
     samples = measure.rounds([ours, theirs], ratios, precision, budget, settle)
-    return stats.estimate(ratios(samples.seconds)), moved / stats.median(samples.seconds[0])
+    ratio = stats.estimate(ratios(samples.seconds))
+    rate = moved / stats.median(samples.seconds[0])
+    least = LEAST_IN_MEMORY if in_memory else LEAST_IN_CACHE
+    least, most = (least, MOST_READING) if probe is read else (LEAST_STORING, None)
+    what = f"{probe.KIND}, {place} ({size / 2**20:.3g} MiB), {count} threads, over C"
+    found = f"{told(ratio)}, {rate / 1e9:.1f} GB/s"
+    wanted = f"{least:.2f} to {most:.2f}" if most else f"{least:.2f} or more"
+    return Check("probes", what, found, wanted, within(ratio.median, least, most))
 
 
 def _ratios(bytes_ratio: float, rows: Sequence[Sequence[float]]) -> list[float]:

@@ -2,12 +2,14 @@
 likwid-bench, and counted against modelled bytes (METHODOLOGY.md). Each yields checks; by default so many that it takes
 three minutes on two cores, `thorough` all of them, for longer.
 
-What comes out wrong is measured once more, for longer, and counts as it comes out then: a neighbour who takes a core or
-the memory's bandwidth for a second is no error of the instrument.
+What comes out wrong is measured once more, for longer and after all others, and counts as it comes out then: a
+neighbour who takes a core or the memory's bandwidth for some seconds is no error of the instrument.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -36,7 +38,7 @@ from kernels.contract import Unavailable
 from kernels.inputs import Arena, set_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from bench.run import Run
 
@@ -54,27 +56,44 @@ PAIRS, QUICK_PAIRS = 10, 5
 """Of ours and likwid-bench, in turns."""
 
 
-def plant(run: Run, times: int, *, thorough: bool) -> Iterator[Check]:
-    """Known truths, `times` in a row."""
-    for number in range(1, times + 1):
-        yield from calibrate(run.bench, run.private_bytes, thorough=thorough, number=number)
-
-
-def calibrate(
-    bench: beside.Bench, private_bytes: int, *, thorough: bool, number: int = 1
+def settled(
+    attempts: Iterable[Callable[[bool], Check | None]], *, thorough: bool
 ) -> Iterator[Check]:
-    """Plant every step of `planted.TRUTHS` everywhere it can be planted; yields as they are scored."""
-    places = planted.places(private_bytes, bench.last_level_bytes, threads.available())
-    for name, place in places.items():
-        threads.use(place.case.threads)
-        for truth in place.truths:
-            what = f"{name}: {truth}" + (f", time {number}" if number > 1 else "")
-            first = Check("planted", what, *_score(bench, place, truth, thorough=thorough))
-            yield (
-                first
-                if first.good
-                else Check("planted", f"{what}, again", *_score(bench, place, truth, thorough=True))
-            )
+    """Every attempt's check, if it makes one; those that came out wrong once more, thoroughly, after all others."""
+    wrong = []
+    for attempt in attempts:
+        first = attempt(thorough)
+        if first is None:
+            continue
+        if first.good:
+            yield first
+        else:
+            wrong.append(attempt)
+    for attempt in wrong:
+        again = attempt(True)
+        if again:
+            yield replace(again, what=f"{again.what}, again")
+
+
+def plant(run: Run, times: int, *, thorough: bool) -> Iterator[Check]:
+    """Known truths, `times` in a row: every step of `planted.TRUTHS` everywhere it can be planted."""
+    bench = run.bench
+    places = planted.places(run.private_bytes, bench.last_level_bytes, threads.available())
+    attempts = [
+        partial(_planted, bench, place, truth, f"{name}: {truth}", number)
+        for number in range(1, times + 1)
+        for name, place in places.items()
+        for truth in place.truths
+    ]
+    yield from settled(attempts, thorough=thorough)
+
+
+def _planted(
+    bench: beside.Bench, place: planted.Place, truth: str, what: str, number: int, thorough: bool
+) -> Check:
+    threads.use(place.case.threads)
+    what += f", time {number}" if number > 1 else ""
+    return Check("planted", what, *_score(bench, place, truth, thorough=thorough))
 
 
 def _score(
@@ -109,29 +128,29 @@ def against_c(run: Run, *, thorough: bool) -> Iterator[Check]:
             yield Check("probes", "the roofs against C", str(reason))
             return
         scratch = Arena(max(sizes.values()), "cpu", 0)
-        yield from c_probe.compare(run.bench, library, scratch.address, sizes, thorough=thorough)
+        attempts = c_probe.comparisons(run.bench, library, scratch.address, sizes)
+        yield from settled(attempts, thorough=thorough)
 
 
 def against_likwid(run: Run, *, thorough: bool) -> Iterator[Check]:
     """Reads of the last level by one stream of our probe and by likwid-bench, at 1 and all threads, or why not."""
     place, size = list(run.plateau_middles().items())[-1]
-    for count in sorted({1, threads.available()}):
-        what = (
-            f"read, {place} ({size / 2**20:.3g} MiB), {count} threads, one stream over likwid-bench"
-        )
-        try:
-            kernel = likwid.kernel(size, count)
-            pairs = PAIRS if thorough else QUICK_PAIRS
-            ratio, rate = _over_likwid(run.bench, kernel, size, count, pairs)
-            if ratio.median < LEAST_OF_LIKWID:
-                what += ", again"
-                ratio, rate = _over_likwid(run.bench, kernel, size, count, PAIRS)
-        except Unavailable as reason:
-            yield Check("probes", what, str(reason))
-            continue
-        found = f"{told(ratio)} of {kernel}, {rate / 1e9:.1f} GB/s"
-        wanted = f"{LEAST_OF_LIKWID:.2f} or more"
-        yield Check("probes", what, found, wanted, within(ratio.median, LEAST_OF_LIKWID, None))
+    counts = sorted({1, threads.available()})
+    attempts = [partial(_likwid, run, place, size, count) for count in counts]
+    yield from settled(attempts, thorough=thorough)
+
+
+def _likwid(run: Run, place: str, size: int, count: int, thorough: bool) -> Check:
+    what = f"read, {place} ({size / 2**20:.3g} MiB), {count} threads, one stream over likwid-bench"
+    try:
+        kernel = likwid.kernel(size, count)
+        pairs = PAIRS if thorough else QUICK_PAIRS
+        ratio, rate = _over_likwid(run.bench, kernel, size, count, pairs)
+    except Unavailable as reason:
+        return Check("probes", what, str(reason))
+    found = f"{told(ratio)} of {kernel}, {rate / 1e9:.1f} GB/s"
+    wanted = f"{LEAST_OF_LIKWID:.2f} or more"
+    return Check("probes", what, found, wanted, within(ratio.median, LEAST_OF_LIKWID, None))
 
 
 def _over_likwid(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bench.checks import Check, table, within
+from bench.verify import settled
 
 
 def test_the_worst_comes_first_and_what_was_not_checked_last():
@@ -48,3 +49,33 @@ def test_a_margin_is_the_share_to_the_nearest_bound():
 
 def test_no_check_has_no_line():
     assert table([]) == []
+
+
+def test_what_comes_out_wrong_is_tried_once_more_thoroughly_after_all_others():
+    asked = []
+
+    def attempt(name, margins):
+        def check(thorough):
+            asked.append((name, thorough))
+            margin = margins.pop(0)
+            return None if margin is None else Check("probes", name, "1", "w", margin)
+
+        return check
+
+    attempts = [
+        attempt("passing", [-1.0, 0.2]),
+        attempt("too small", [None]),
+        attempt("good", [0.1]),
+        attempt("broken", [-1.0, -1.0]),
+    ]
+    found = list(settled(attempts, thorough=False))
+    assert asked == [
+        ("passing", False),
+        ("too small", False),
+        ("good", False),
+        ("broken", False),
+        ("passing", True),
+        ("broken", True),
+    ]
+    told = [(one.what, one.good) for one in found]
+    assert told == [("good", True), ("passing, again", True), ("broken, again", False)]
