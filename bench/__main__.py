@@ -259,19 +259,38 @@ def _verify(given: argparse.Namespace) -> int:
         from kernels import implementations
 
         implementations.load(given.implementation)
-    if given.counts and given.only not in (None, "counted"):
-        msg = f"--counts counts bytes, and --only {given.only} does not: leave one of them out"
-        raise BadUsage(msg)
-    found = list(_verified(given))
-    print("\n".join(checks.table(found)))
+    _refuse_what_does_nothing(given)
+    found: list[Check] = []
+    try:
+        with signals.listening():
+            for check in _verified(given):
+                found.append(check)  # noqa: PERF402 - what was found is told if the rest is interrupted
+    finally:
+        for line in checks.table(found):
+            print(line)
     if given.out:
         print(f"counted: {given.out / 'profile.json'}")
     bad = sum(not one.good for one in found)
     if bad:
-        print(
-            f"bench: {bad} known truths came out wrong: trust no figure here now", file=sys.stderr
-        )
+        print(f"bench: {bad} of these came out wrong: trust no figure here now", file=sys.stderr)
     return FAILED if bad else GOOD
+
+
+def _refuse_what_does_nothing(given: argparse.Namespace) -> None:
+    """Raise BadUsage for an option that another one makes meaningless."""
+    counts, only = given.counts is not None, given.only
+    from_profile = "--counts counts the steps of a profile"
+    for meaningless, option, why in (
+        (counts and only not in (None, "counted"), f"--only {only}", from_profile),
+        (counts and given.all, "--all", from_profile),
+        (counts and given.implementation, "--implementation", from_profile),
+        (only in ("planted", "probes") and given.implementation, "--implementation", f"--only {only} counts no bytes"),
+        (given.times > 1 and counts, "--times", from_profile),
+        (given.times > 1 and only in ("probes", "counted"), "--times", f"--only {only} plants no known truths"),
+    ):  # fmt: skip
+        if meaningless:
+            msg = f"{option} does nothing here: {why}: leave it out"
+            raise BadUsage(msg)
 
 
 def _verified(given: argparse.Namespace) -> Iterator[Check]:

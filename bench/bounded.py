@@ -55,6 +55,7 @@ class Limit:
         smaller = {size: each for size, each in self._each.get(kind, {}).items() if size < amount}
         expected = smaller[max(smaller)] * amount if smaller else 0.0
         if expected <= MOST_CALL_SECONDS:
+            self._left.get(where, {}).pop(what, None)  # it was, by an earlier and slower look
             return True
         named = self._left.setdefault(where, {})
         named[what] = min(expected, named.get(what, expected))
@@ -62,11 +63,12 @@ class Limit:
 
     def doubts(self) -> list[Doubt]:
         """What was left out so far, in one."""
-        if not self._left:
+        if not any(self._left.values()):
             return []
         told = "; ".join(
             f"{where}: {', '.join(f'{what} (about {s:.2g} s)' for what, s in named.items())}"
             for where, named in self._left.items()
+            if named
         )
         message = (
             f"probes whose call would take more than {MOST_CALL_SECONDS:g} s were left out: {told}"

@@ -46,18 +46,23 @@ def build(folder: Path) -> ctypes.CDLL:
         msg = "no C compiler: install gcc or clang to check the roofs against C"
         raise Unavailable(msg)
     library = folder / "c_probe.so"
-    built = subprocess.run(
-        [compiler, *FLAGS, "-o", str(library), str(SOURCE)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    if built.returncode:
-        said = built.stderr.strip().splitlines() or ["it said nothing"]
-        msg = f"the C probes do not compile: {said[0][:200]}"
-        raise Unavailable(msg)
-    return ctypes.CDLL(str(library))
+    try:
+        built = subprocess.run(
+            [compiler, *FLAGS, "-o", str(library), str(SOURCE)],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=60,
+        )
+        if built.returncode:
+            said = built.stderr.strip().splitlines() or ["it said nothing"]
+            msg = f"the C probes do not compile: {said[0][:200]}"
+            raise Unavailable(msg)
+        return ctypes.CDLL(str(library))
+    except (OSError, subprocess.TimeoutExpired) as error:
+        msg = f"the C probes cannot be built and loaded: {error}"
+        raise Unavailable(msg) from error
 
 
 def function(library: ctypes.CDLL, kind: str) -> Callable[..., int]:
@@ -139,7 +144,7 @@ def _compared(
     rate = moved / stats.median(samples.seconds[0])
     least = LEAST_IN_MEMORY if in_memory else LEAST_IN_CACHE
     least, most = (least, MOST_READING) if probe is read else (LEAST_STORING, None)
-    what = f"{probe.KIND}, {place} ({size / 2**20:.3g} MiB), {count} threads, over C"
+    what = f"{probe.KIND}, {place} ({size / 2**20:.3g} MiB), {threads.named(count)}, over C"
     found = f"{told(ratio)}, {rate / 1e9:.1f} GB/s"
     wanted = f"{least:.2f} to {most:.2f}" if most else f"{least:.2f} or more"
     return Check("probes", what, found, wanted, within(ratio.median, least, most))

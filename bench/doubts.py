@@ -257,13 +257,14 @@ def of_swap(before: int | None, after: int | None) -> list[Doubt]:
     return [Doubt("swap", "run", message, "free memory and measure again")]
 
 
-def of_memory(still_falls: bool, largest: int) -> list[Doubt]:
-    """Whether the read curve was not flat by its largest set, in bytes: then no level is sure to be memory's."""
-    if not still_falls:
+def of_memory(unsure: bool, largest: int) -> list[Doubt]:
+    """Whether the read curve, up to its largest set in bytes, left it unsure where memory begins."""
+    if not unsure:
         return []
     message = (
-        f"the read curve was not flat by {largest / 2**20:.4g} MiB, the largest set walked (a quarter of the free "
-        "memory at most): its last level is called the largest set, and a cache may serve a part of it"
+        f"the read curve, up to {largest / 2**20:.4g} MiB, does not tell where memory begins: it falls to its end, or "
+        "ends where a cache larger than the reported one would be flat too. Its last level is called the largest set, "
+        "and a cache may serve a part of it"
     )
     advice = "free memory, or take a machine with more, and measure again; until then trust no bandwidth of memory"
     return [Doubt("memory not reached", "run", message, advice)]

@@ -8,6 +8,7 @@ import subprocess
 from math import ceil
 from pathlib import Path
 
+from bench import threads
 from kernels.contract import Unavailable
 
 KERNELS = ("load_avx512", "load_avx", "load_sse", "load")
@@ -18,12 +19,12 @@ TIMEOUT_SECONDS = 60
 _RATE = re.compile(r"^MByte/s:\s*([0-9.]+(?:[eE][+-]?\d+)?)\s*$", re.MULTILINE)
 
 
-def kernel(size: int, threads: int) -> str:
+def kernel(size: int, count: int) -> str:
     """The widest kernel that runs here. Raises Unavailable with the reason where none does, or it would not compare."""
     if shutil.which("likwid-bench") is None:
         msg = "no likwid-bench: install likwid to hold the read roof against it"
         raise Unavailable(msg)
-    if threads > 1 and Path("/sys/devices/system/node/node1").exists():
+    if count > 1 and Path("/sys/devices/system/node/node1").exists():
         msg = "likwid-bench puts all its memory on the first thread's node, and there are several here"
         raise Unavailable(msg)
     reasons = []
@@ -42,18 +43,21 @@ def iterations(size: int, rate: float) -> int:
     return max(1, ceil(SECONDS * rate / size))
 
 
-def bytes_per_s(name: str, size: int, threads: int, times: int) -> float:
-    """What it says to read, over `size` bytes `times` times, by so many pinned threads. Raises Unavailable."""
-    command = ["likwid-bench", "-t", name, "-i", str(times), "-w", f"N:{size // 1000}kB:{threads}"]
+def bytes_per_s(name: str, size: int, count: int, times: int) -> float:
+    """What it says to read, over `size` bytes `times` times, by `count` pinned threads. Raises Unavailable."""
+    command = ["likwid-bench", "-t", name, "-i", str(times), "-w", f"N:{size // 1000}kB:{count}"]
     try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=TIMEOUT_SECONDS,
-        )
+        with (
+            threads.unbound()
+        ):  # this thread has one core, which a child inherits, and all of its threads
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+                timeout=TIMEOUT_SECONDS,
+            )
     except (OSError, subprocess.TimeoutExpired) as error:
         msg = f"{' '.join(command)}: {error}"
         raise Unavailable(msg) from error

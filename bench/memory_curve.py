@@ -33,19 +33,19 @@ ROUNDS_OF_FEWER_THREADS = 3
 class Found(NamedTuple):
     """What the curve of all threads says.
 
-    `last_cache` is up to where weights may lie in a cache, `span` what streamed weights span at least, `still_falls`
+    `last_cache` is up to where weights may lie in a cache, `span` what streamed weights span at least, `unsure`
     whether the curve was not flat at its end; `nearly_flat` the least size that is nearly as slow as the `largest`.
     """
 
     levels: tuple[Level, ...]
     last_cache: int
     span: int
-    still_falls: bool
+    unsure: bool
     nearly_flat: int
     largest: int
 
 
-NOTHING = Found((), 0, 0, still_falls=False, nearly_flat=0, largest=0)
+NOTHING = Found((), 0, 0, unsure=False, nearly_flat=0, largest=0)
 """Before the curve is swept."""
 
 
@@ -130,14 +130,14 @@ def read_off(
         ),
         last_cache=last,
         span=max(flat, points.STREAM_FACTOR * last) if flat else untold,
-        still_falls=flat is None,
+        unsure=flat is None,
         nearly_flat=levels.within(rounds, levels.NEARLY_FLAT) or max(best),
         largest=max(best),
     )
 
 
 def _curve(roofs: Iterable[Roof], rounds: Sequence[Mapping[int, float]]) -> dict[int, float]:
-    """The best rate of each size; of those that had their turns in rounds, the largest one's times the median ratio.
+    """The best rate of each size; of those that had turns in rounds, the largest one's times the median ratio if less.
 
     The best of a size that was sampled minutes before another would show a machine that drifts as a cache.
     """
@@ -150,7 +150,9 @@ def _curve(roofs: Iterable[Roof], rounds: Sequence[Mapping[int, float]]) -> dict
     if not walked:
         return best
     ratios = levels.to_largest(rounds)
-    in_rounds = {size: best[max(walked)] * median(each) for size, each in ratios.items()}
+    in_rounds = {
+        size: min(best[size], best[max(walked)] * median(each)) for size, each in ratios.items()
+    }
     outside = {s: rate for s, rate in best.items() if not min(walked) <= s <= max(walked)}
     return outside | in_rounds
 

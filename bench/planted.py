@@ -17,6 +17,7 @@ import torch
 
 from bench.judge import Judge
 from bench.roofs import call, read
+from bench.threads import named
 from kernels.cells import Weights
 from kernels.contract import Case
 from kernels.inputs import set_bytes
@@ -76,8 +77,8 @@ def places(private_bytes: int, last_level_bytes: int, threads: int) -> dict[str,
     return {
         "own cache, 1 thread": Place(alone, 2 * claimed // private_bytes, every),
         "last level, 1 thread": Place(alone, 4 * claimed // last_level_bytes, pauseless),
-        f"streamed, {threads} threads": Place(streamed, 1, ("reads once", "does nothing")),
-        f"memory, {threads} threads": Place(whole, 1, pauseless),
+        f"streamed, {named(threads)}": Place(streamed, 1, ("reads once", "does nothing")),
+        f"memory, {named(threads)}": Place(whole, 1, pauseless),
     }
 
 

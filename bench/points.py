@@ -70,7 +70,8 @@ def point(
     )
     if cause := bench.instruments.lost():
         return replace(base, reason=f"{LOST}: {cause}")
-    weights = bench.arena.digest(bench.arena.size_bytes)
+    held = bench.arena.size_bytes
+    weights = bench.arena.digest(held)
     allowed = limit.SECONDS + 4 * bench.budget_seconds
     try:
         base = _counted(base, implementation.reads)
@@ -90,7 +91,7 @@ def point(
         return replace(base, reason=f"{type(error).__name__}: {first_line(error)}"[:500])
     finally:
         intact = bench.instruments.lost() is None
-        if intact and bench.arena.digest(bench.arena.size_bytes) != weights:
+        if intact and bench.arena.digest(held) != weights:
             bench.arena.refill()  # whatever wrote there: the next point reads the same arena
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from bench import threads
 from bench.bounded import LEFT_OUT
 from bench.records import SENTINEL
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from bench.records import Level, Profile, Roof
+
+SHORT = {"byte/s": "GB/s", "flop/s": "GFLOP/s"}
+"""A thousand million of a roof's unit."""
 
 
 def lines(profile: Profile) -> list[str]:
@@ -47,15 +51,15 @@ def _others(roofs: Iterable[Roof]) -> list[str]:
         if roof.kind in ("read", SENTINEL):  # levels say it
             continue
         size = _size(roof.working_set_bytes) if roof.working_set_bytes else roof.dtype or ""
-        key = (roof.kind, size, f"{roof.threads} threads", roof.unit)
+        key = (roof.kind, size, threads.named(roof.threads) if roof.threads else "", roof.unit)
         sample = min(roof.samples) if roof.unit == "s" else max(roof.samples)
         best[key] = (min if roof.unit == "s" else max)(sample, best.get(key, sample))
     found = []
     for (kind, size, count, unit), value in best.items():
-        shown = f"{value * 1e6:.2f} us" if unit == "s" else f"{value / 1e9:.1f} G{unit}"
-        found.append(f"{kind}, {size + ', ' if size else ''}{count}: {shown}")
+        shown = f"{value * 1e6:.2f} us" if unit == "s" else f"{value / 1e9:.1f} {SHORT[unit]}"
+        found.append(f"{', '.join(filter(None, (kind, size, count)))}: {shown}")
     return found
 
 
 def _size(size: int) -> str:
-    return f"{size / 2**20:.4g} MiB"
+    return f"{size / 2**20:.4g} MiB" if size >= 1 << 20 else f"{size / 2**10:.4g} KiB"

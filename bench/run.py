@@ -96,9 +96,9 @@ class Run:
         self._roofs: list[Roof] = []
 
     def _both(self) -> tuple[dict[str, Side], dict[str, str], str | None]:
-        """A side for each device that points are planned for, a CPU's if there are none; whether energy is counted
+        """A side for each device that points are planned for, a CPU's if there are none.
 
-        there, in words; and the threading layer.
+        With them whether energy is counted there, in words; and the threading layer.
         """
         devices = {planned.case.device for planned in self.plan.points} or {"cpu"}
         sides: dict[str, Side] = {}

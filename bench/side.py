@@ -112,10 +112,13 @@ def arena_bytes(wanted: Sequence[Planned], span: int, most: int) -> int:
 
 
 def is_surveyed(earlier: Profile | None, device: str) -> bool:
-    """Whether an earlier process came to the end of a device's survey, of which the empty calls are the last."""
-    return earlier is not None and any(
-        roof.kind == "call" and roof.device == device for roof in earlier.roofs
-    )
+    """Whether an earlier process came to the end of a device's survey.
+
+    The empty calls are its last part, one for each number of threads that the others have.
+    """
+    mine = [roof for roof in earlier.roofs if roof.device == device] if earlier else []
+    called = {roof.threads for roof in mine if roof.kind == "call"}
+    return bool(called) and called >= {roof.threads for roof in mine if roof.kind == "read"}
 
 
 def arithmetic_roofs(

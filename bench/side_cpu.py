@@ -139,7 +139,7 @@ class CpuSide:
             ),
             "small sets": lambda: doubts.of_small_sets(found),
             "pages": lambda: doubts.of_own_weights(found, self._page_bytes),
-            "memory": lambda: doubts.of_memory(self._found.still_falls, self._found.largest),
+            "memory": lambda: doubts.of_memory(self._found.unsure, self._found.largest),
             "streamed points": lambda: doubts.of_streaming(found, self._found.nearly_flat),
         }
 

@@ -220,7 +220,7 @@ def ranked(
 
 def _allowed(limit: bounded.Limit, probe: Any, count: int, size: int) -> bool:
     """Whether a pass over so many bytes may be made, as far as a smaller one told."""
-    where = f"{probe.KIND}, {count} threads"
+    where = f"{probe.KIND}, {threads.named(count)}"
     return limit.allows((probe.KIND, count), size, where, f"{size / 2**20:.4g} MiB")
 
 
@@ -247,7 +247,9 @@ def _ends_in_time(
         return True
     kind, small = (matmul.KIND, dtype, count), variant.smaller(bounded.TRIED)
     limit.tried(kind, small.flops, matmul.prepare(small, dtype, device), clock)
-    return limit.allows(kind, variant.flops, f"{dtype} products, {count} threads", variant.name)
+    return limit.allows(
+        kind, variant.flops, f"{dtype} products, {threads.named(count)}", variant.name
+    )
 
 
 def fastest_products(

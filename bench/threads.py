@@ -71,6 +71,11 @@ def libraries(device: str | None = None) -> None:
             raise Unavailable(msg) from error
 
 
+def named(count: int | None) -> str:
+    """So many threads in words."""
+    return "1 thread" if count == 1 else f"{count} threads"
+
+
 def use(count: int) -> None:
     """Run torch and numba with `count` threads from here on. Raises ValueError for more than `settle` prepared."""
     import numba

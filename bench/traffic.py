@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Event
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from bench import threads
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 LINE_BYTES = 64
+NOT_TRIED_AFTER = "another step by it ended the process"
 LEAST_JOBS = 3
 """For a process of their own: importing under the simulator takes as long as counting ten."""
 CACHES = ("--I1=32768,8,64", "--D1=32768,8,64")
@@ -75,6 +76,43 @@ class Count:
     """Whether this job took the whole process with it."""
 
 
+class Children:
+    """The processes that count. They end with their parent's interest in them, and no more begin then."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        self._lock = Lock()
+        self._running: set[subprocess.Popen[str]] = set()
+
+    def run(self, command: list[str], environment: dict[str, str]) -> tuple[int, str]:
+        """Its exit code, negative for a signal, and what it said on standard error."""
+        with self._lock:
+            if self.ended:
+                return -signal.SIGKILL, ""
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+            )
+            self._running.add(process)
+        _, said = process.communicate()
+        with self._lock:
+            self._running.remove(process)
+        return process.returncode, said
+
+    def end(self) -> None:
+        """Kill those at work."""
+        with self._lock:
+            self.ended = True
+            for process in self._running:
+                process.kill()
+
+
 def missing() -> str | None:
     """Why nothing can be counted here, in one line, or None."""
     if platform.system() != "Linux" or platform.machine() != "x86_64":
@@ -98,17 +136,17 @@ def count(wanted: Sequence[Job]) -> Iterator[Count]:
     reason = missing()
     if reason:
         raise Unavailable(reason)
-    name, stop = tool(), Event()
+    name, children = tool(), Children()
     shares = [share for some in _by_level(wanted) for share in _shares(some, threads.available())]
     with TemporaryDirectory() as folder, ThreadPoolExecutor(threads.available()) as pool:
         try:
             for found in pool.map(
-                lambda numbered: _counts(numbered[1], Path(folder) / str(numbered[0]), name, stop),
+                lambda each: _counts(each[1], Path(folder) / str(each[0]), name, children),
                 enumerate(shares),
             ):
                 yield from found
         finally:
-            stop.set()
+            children.end()
 
 
 def _by_level(wanted: Sequence[Job]) -> list[list[Job]]:
@@ -124,24 +162,25 @@ def _shares(some: list[Job], processes: int) -> list[list[Job]]:
     return [some[first : first + each] for first in range(0, len(some), each)]
 
 
-def _counts(some: list[Job], folder: Path, name: str, stop: Event) -> list[Count]:
-    """Counts of all of these, by as many processes as it takes, unless told to stop."""
+def _counts(some: list[Job], folder: Path, name: str, children: Children) -> list[Count]:
+    """Counts of all of these, by as many processes as it takes, unless no more may begin."""
     found: list[Count] = []
-    while some and not stop.is_set():
+    while some and not children.ended:
         place = folder / str(len(some))
         place.mkdir(parents=True)
-        done = _counted(some, place, name)
+        done = _counted(some, place, name, children)
         found += done
         some = some[len(done) :]
         last = done[-1]
         if last.died:  # it would again, and every time costs an import under the simulator
             same = [job for job in some if job.implementation == last.job.implementation]
-            found += [replace(last, job=job) for job in same]
+            reason = f"not tried, because {NOT_TRIED_AFTER}: {last.reason}"
+            found += [replace(last, job=job, reason=reason) for job in same]
             some = [job for job in some if job not in same]
     return found
 
 
-def _counted(some: Sequence[Job], folder: Path, name: str) -> list[Count]:
+def _counted(some: Sequence[Job], folder: Path, name: str, children: Children) -> list[Count]:
     """Counts of the first of `some`: all, or as far as the process came, its last one the one that ended it."""
     given = [
         {"case": job.case.to_dict(), "implementation": job.implementation, "sets": job.sets}
@@ -162,7 +201,7 @@ def _counted(some: Sequence[Job], folder: Path, name: str) -> list[Count]:
     )
     # once without, so that what an implementation compiles comes from its cache under the simulator
     for prefix, progress in (((), "plain"), (("valgrind", *options), "counted")):
-        ended = _run([*prefix, *child, str(folder / progress)])
+        ended = _run([*prefix, *child, str(folder / progress)], children)
     found = {}
     for path in folder.glob("callgrind.*"):
         label, totals = _totals(path.read_text(encoding="utf-8"))
@@ -208,29 +247,17 @@ def _totals(text: str) -> tuple[str | None, dict[str, int]]:
     return label[1].strip(), dict(zip(names, values, strict=True))
 
 
-def _run(command: list[str]) -> str:
+def _run(command: list[str], children: Children) -> str:
     """Run it to its end; how it ended, should that be the reason of anything."""
     kept = {name: value for name, value in os.environ.items() if name not in BINDING}
     cache = os.environ.get("NUMBA_CACHE_DIR", str(ROOT / ".cache" / "numba"))
-    environment = {**kept, **ENVIRONMENT, "NUMBA_CACHE_DIR": f"{cache}-avx2"}
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if done.returncode == -signal.SIGALRM:
+    code, said = children.run(command, {**kept, **ENVIRONMENT, "NUMBA_CACHE_DIR": f"{cache}-avx2"})
+    if code == -signal.SIGALRM:
         return f"it took longer than {SECONDS_PER_JOB} s under valgrind"
-    if done.returncode < 0:
-        return f"it ended with {signal.Signals(-done.returncode).name} under valgrind"
-    lines = done.stderr.strip().splitlines()
-    return (
-        f"it ended with exit code {done.returncode}: {lines[-1][:200] if lines else 'nothing said'}"
-    )
+    if code < 0:
+        return f"it ended with {signal.Signals(-code).name} under valgrind"
+    lines = said.strip().splitlines()
+    return f"it ended with exit code {code}: {lines[-1][:200] if lines else 'nothing said'}"
 
 
 def _progress(path: Path) -> list[str | None]:

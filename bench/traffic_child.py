@@ -51,7 +51,7 @@ def main(jobs: Path, progress: Path, steps: int | None = None) -> None:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     given = [(Case(**job["case"]), job["implementation"], job["sets"]) for job in _json(jobs)]
     request = _client_request()
-    with progress.open("a", encoding="utf-8") as file, torch.inference_mode():
+    with progress.open("a", encoding="utf-8") as file:
 
         def tell(**entry: Any) -> None:
             file.write(json.dumps(entry) + "\n")
@@ -63,11 +63,12 @@ def main(jobs: Path, progress: Path, steps: int | None = None) -> None:
             tell(begin=number)
             signal.alarm(SECONDS_PER_JOB)
             try:
-                calls = _calls(arena, case, name, sets)
-                if steps is None:
-                    _count(request, number, calls)
-                else:
-                    _profile(calls, steps)
+                with torch.inference_mode(case.phase == "step"):
+                    calls = _calls(arena, case, name, sets)
+                    if steps is None:
+                        _count(request, number, calls)
+                    else:
+                        _profile(calls, steps)
             except Exception as error:  # noqa: BLE001 - whatever an implementation raises is why it is not counted
                 reason = str(error) or type(error).__name__
                 tell(end=number, reason=reason.strip().split("\n", 1)[0][:300])

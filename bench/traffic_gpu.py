@@ -71,7 +71,7 @@ def refusal(done: subprocess.CompletedProcess[str]) -> str | None:
     if done.returncode:
         last = said.strip().splitlines() or ["it said nothing"]
         return f"ncu ended with exit code {done.returncode}: {last[-1][:200]}"
-    if not all(sums(done.stdout).values()):
+    if not sums(done.stdout)[READ]:
         return f"ncu gave no {READ}: this GPU may not have it"
     return None
 

@@ -18,7 +18,7 @@ MEMORY_SLOWER = 1.5
 """Memory is slower than the last cache by this factor at least, or the curve may have ended within a cache."""
 
 NOT_REACHED = "memory not reached"
-"""The doubt of a run whose read curve still fell at the largest set that free memory allowed."""
+"""The doubt of a run whose read curve does not tell where memory begins."""
 
 BETWEEN = ", "
 """What stands between the points that one doubt is about."""

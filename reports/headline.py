@@ -35,7 +35,7 @@ def headline(profile: Profile) -> str:
         f"{busy[0].upper()}{' '.join(busy[1:].split())}: trust no single figure. " if busy else ""
     )
     if any(doubt.code == doubts.NOT_REACHED for doubt in profile.doubts):
-        said += "The read curve fell to its end, so what is called memory may be a cache. "
+        said += "The read curve does not tell where memory begins, so the largest set may lie in a cache. "
     return said + _headline(profile)
 
 

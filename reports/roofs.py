@@ -145,7 +145,8 @@ def levels(profile: Profile, device: str) -> list[Level]:
 def level_by_size(profile: Profile, point: Point) -> Level | None:
     """The level whose plateau holds the working set.
 
-    The plateaus are those of all threads. Fewer threads own fewer private caches, so for them only the memory is named.
+    The plateaus are those of all threads. Fewer threads own fewer private caches, so for them only the memory is named,
+    and that where their own curve is as slow as memory there.
     """
     if point.working_set_bytes is None:
         return None
@@ -153,9 +154,26 @@ def level_by_size(profile: Profile, point: Point) -> Level | None:
     for level in known:
         last = level is known[-1]  # whatever its name, nothing is behind it
         if last or level.up_to_bytes is None or point.working_set_bytes <= level.up_to_bytes:
-            everyone = point.case.threads == all_threads(profile, point.case.device)
-            return level if everyone or last else None
+            if point.case.threads == all_threads(profile, point.case.device):
+                return level
+            return level if last and _in_memory(profile, point, known) else None
     return None
+
+
+def _in_memory(profile: Profile, point: Point, known: Sequence[Level]) -> bool:
+    """Whether the curve of a point's own threads is nearer, in ratio, to memory's rate there than to the last cache's.
+
+    So a level ends, too. True without such a curve, or without a cache.
+    """
+    curve = read_curve(profile, point.case.device).get(point.case.threads, [])
+    end = known[-2].up_to_bytes if len(known) > 1 else None
+    size = point.working_set_bytes
+    if not curve or not end or size is None:
+        return True
+    cache, there = interpolated(curve, end // 2), interpolated(curve, size)
+    assert cache is not None
+    assert there is not None
+    return there**2 <= cache * curve[-1][1]
 
 
 def agrees(level: Level, point: Point) -> bool:

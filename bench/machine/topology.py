@@ -39,23 +39,23 @@ def usable(system: System, there: frozenset[int]) -> frozenset[int]:
 
 
 def siblings(system: System, cpu: int) -> frozenset[int]:
-    """The logical processors of this one's core, itself among them; itself alone where nothing tells."""
+    """The logical processors of this one's core as /sys tells, itself among them; empty where it does not."""
     folder = f"{CPU}/cpu{cpu}/topology"
     names = ("thread_siblings_list", "core_cpus_list", "thread_siblings", "core_cpus")
-    return system.cpus(*(f"{folder}/{name}" for name in names)) | {cpu}
+    told = system.cpus(*(f"{folder}/{name}" for name in names))
+    return told | {cpu} if told else told
 
 
 def cores(system: System, info: Info, cpus: Iterable[int]) -> list[frozenset[int]]:
-    """The physical cores of these processors, by their first one; each with those of its processors that are among
+    """The physical cores of these processors, by their first one; each with its processors among these.
 
-    these. Where /sys does not tell, sockets and cores as /proc/cpuinfo numbers them.
+    Where /sys does not tell, sockets and cores as /proc/cpuinfo numbers them.
     """
     among = frozenset(cpus)
     found: dict[object, set[int]] = {}
     for cpu in sorted(among):
-        together = siblings(system, cpu)
         numbered = info.of(cpu, "physical id"), info.of(cpu, "core id")
-        of = together if len(together) > 1 or None in numbered else numbered
+        of = siblings(system, cpu) or (cpu if None in numbered else numbered)
         found.setdefault(of, set()).add(cpu)
     return [frozenset(each) for each in found.values()]
 

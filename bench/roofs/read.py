@@ -21,7 +21,7 @@ bytes_per_pass = partial(shared.bytes_per_pass, KIND)
 """Of a variant, a block's size and a number of threads; and of how many blocks, each how many times in a row."""
 
 prepare = partial(shared.prepare, KIND)
-"""Of a variant, an address, a block's size and a number of threads; and of how many blocks, each read how many times in
+"""Of a variant, an address, a block's size and a number of threads; and of how many blocks.
 
-a row, as a training step does, who finds a small one in a cache again.
+Each is read so many times in a row, as by a training step, which finds a small one in a cache again.
 """

@@ -62,11 +62,18 @@ def test_what_comes_out_wrong_is_tried_once_more_thoroughly_after_all_others():
 
         return check
 
+    answers = [Check("probes", "unable", "1", "w", -1.0), Check("probes", "unable", "too slow")]
+
+    def unable(thorough):
+        asked.append(("unable", thorough))
+        return answers.pop(0)
+
     attempts = [
         attempt("passing", [-1.0, 0.2]),
         attempt("too small", [None]),
         attempt("good", [0.1]),
         attempt("broken", [-1.0, -1.0]),
+        unable,
     ]
     found = list(settled(attempts, thorough=False))
     assert asked == [
@@ -74,8 +81,15 @@ def test_what_comes_out_wrong_is_tried_once_more_thoroughly_after_all_others():
         ("too small", False),
         ("good", False),
         ("broken", False),
+        ("unable", False),
         ("passing", True),
         ("broken", True),
+        ("unable", True),
     ]
     told = [(one.what, one.good) for one in found]
-    assert told == [("good", True), ("passing, again", True), ("broken, again", False)]
+    assert told == [
+        ("good", True),
+        ("passing, again", True),
+        ("broken, again", False),
+        ("unable", False),
+    ]

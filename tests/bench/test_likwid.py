@@ -8,6 +8,7 @@ import stat
 import pytest
 
 from bench import checks, likwid, verify
+from bench.machine import system
 from kernels.contract import Unavailable
 
 PRINTED = """\
@@ -104,6 +105,23 @@ def test_it_is_asked_for_the_size_the_threads_and_the_passes(stands_in, tmp_path
     assert likwid.bytes_per_s("load_avx", 1_073_741_824, 2, 7) == 2.5e9
     asked = (tmp_path / "asked").read_text().split()
     assert asked == ["-t", "load_avx", "-i", "7", "-w", "N:1073741kB:2"]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="threads are bound on Linux alone")
+def test_it_has_every_core_though_the_thread_that_runs_it_is_bound_to_one(stands_in, tmp_path):
+    """Bound, its two threads shared a core, and ours read twice as fast."""
+    every = os.sched_getaffinity(0)
+    if len(every) == 1:
+        pytest.skip("one core")
+    stands_in(f'grep Cpus_allowed_list /proc/$$/status > {tmp_path}/cores; echo "MByte/s: 1.0"')
+    os.sched_setaffinity(0, {min(every)})
+    try:
+        likwid.bytes_per_s("load", 1 << 20, 2, 1)
+        assert os.sched_getaffinity(0) == {min(every)}
+    finally:
+        os.sched_setaffinity(0, every)
+    cores = (tmp_path / "cores").read_text().split()[1]
+    assert len(system.cpu_list(cores)) == len(every)
 
 
 def test_a_machine_without_it_is_told_and_not_wrong(monkeypatch):

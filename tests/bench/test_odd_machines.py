@@ -257,6 +257,17 @@ def test_a_vendor_that_stands_between_blanks_is_one_of_x86s(tmp_path):
     assert found["virtualization"] == "hypervisor"
 
 
+def test_cores_numbered_alike_on_two_dies_are_two_where_each_says_it_is_alone(tmp_path):
+    """With SMT off, /sys names no sibling; /proc/cpuinfo repeats core ids from die to die."""
+    one = "processor\t: {}\nphysical id\t: 0\ncore id\t: 0\n"
+    texts = {"proc/cpuinfo": "\n".join(one.format(cpu) for cpu in (0, 1))}
+    assert machine.describe(odd_machines.lay_out(tmp_path / "a", texts))["cpu"]["cores"] == 1
+    for cpu in (0, 1):
+        folder = f"sys/devices/system/cpu/cpu{cpu}/topology"
+        texts[f"{folder}/thread_siblings_list"] = f"{cpu}\n"
+    assert machine.describe(odd_machines.lay_out(tmp_path / "b", texts))["cpu"]["cores"] == 2
+
+
 def test_a_folder_of_the_clock_that_is_no_policys_ends_nothing(described):
     files = {f"sys/devices/system/cpu/cpufreq/policy{name}/scaling_governor": name for name in "0x"}
     odd = {path.replace("policyx", "policy0.bak"): text for path, text in files.items()}

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench import beside, doubts, fractions, machine, planted, points, run, stats, threads
+from bench import beside, doubts, fractions, machine, planted, points, run, stats, threads, verify
 from bench.judge import CALLS_IN_A_ROW
 from bench.roofs import matmul, read
 from kernels import check, cost, implementations
@@ -289,6 +289,22 @@ def test_a_planted_step_that_does_nothing_is_scored_far_above_one(bench):
         pairs = zip(found.seconds, found.roof_bytes_per_s, strict=True)
         score = stats.estimate([found.bytes["read"] / roof / seconds for seconds, roof in pairs])
         assert score.low > points.IMPOSSIBLE
+
+
+def test_truths_that_outgrow_the_arena_are_planted_all_the_same_or_not_checked(bench, monkeypatch):
+    """Memory's step claims eight times the last level, and the curve may have walked less."""
+    for budget in ("BUDGET_SECONDS", "QUICK_BUDGET_SECONDS", "GLANCE_SECONDS"):
+        monkeypatch.setattr(verify, budget, 0.01)
+    bench.arena = Arena(1 << 20, "cpu", seed=0, most_bytes=16 << 20)
+    bench.last_level_bytes = 1 << 20
+    run = SimpleNamespace(bench=bench, private_bytes=64 << 10)
+    found = list(verify.plant(run, 1, thorough=False))
+    assert all(check.margin is not None for check in found)
+    assert bench.arena.size_bytes >= 8 << 20
+    bench.free_bytes = 0
+    refused = list(verify.plant(run, 1, thorough=False))
+    assert len(refused) == len(found)
+    assert all(check.good and "too large" in check.found for check in refused)
 
 
 def rounds_of(monkeypatch, *each):

@@ -52,8 +52,8 @@ def test_of_other_probes_the_best_of_all_variants_has_a_line():
         )
     )
     assert found == [
-        "write, 1 MiB, 2 threads: 3.0 Gbyte/s",
-        "matmul, float32, 2 threads: 200.0 Gflop/s",
+        "write, 1 MiB, 2 threads: 3.0 GB/s",
+        "matmul, float32, 2 threads: 200.0 GFLOP/s",
         "call, 2 threads: 2.00 us",
     ]
 

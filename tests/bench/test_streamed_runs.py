@@ -80,7 +80,7 @@ def test_every_streamed_point_is_measured_whatever_cache_the_curve_finds(measure
     assert "not streamed for sure" not in {doubt.code for doubt in profile.doubts}
 
 
-def test_a_curve_that_still_falls_where_memory_ends_is_measured_and_doubted(measured):
+def test_a_curve_that_unsure_where_memory_ends_is_measured_and_doubted(measured):
     """A quarter of the memory that is free holds the cache and one doubling more."""
     profile, arena = measured(32 * MIB)
     assert {point.status for point in profile.points} == {"ok"}

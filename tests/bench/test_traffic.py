@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
+import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -40,6 +43,16 @@ def test_a_real_step_fetches_what_the_model_says_twice_alike_and_nothing_where_i
     assert stays.read <= 0.02 * cost.of(RNN).weight_bytes
 
 
+@needs_valgrind
+def test_a_training_step_is_counted_too_with_its_gradients_written():
+    """Its weights are larger than the simulated last level, and are read at least twice: forward and backward."""
+    train = replace(RNN, phase="train")
+    (found,) = traffic.count([Job(train, "torch_cell", 1, 1 << 20)])
+    assert found.reason is None
+    assert found.read >= 2 * cost.of(RNN).weight_bytes
+    assert found.written >= 0.5 * cost.of(RNN).weight_bytes
+
+
 def test_a_step_is_the_difference_of_five_steps_and_one_over_four_in_lines_of_64_bytes():
     one = {"Ir": 9, "DLmr": 1000, "DLmw": 5, "ILdmr": 1, "DLdmr": 10, "DLdmw": 100}
     many = {"Ir": 99, "DLmr": 9000, "DLmw": 7, "ILdmr": 5, "DLdmr": 50, "DLdmw": 500}
@@ -68,11 +81,11 @@ def quickly(monkeypatch, progress):
     """Instead of a child with torch in it: whoever runs valgrind, and what the child would have told."""
     run = traffic._run
 
-    def told(arguments):
+    def told(arguments, children):
         if arguments[0] != "valgrind":
             return "it was not under valgrind"
         traffic.Path(arguments[-1]).write_text(progress)
-        return run(arguments[:1])
+        return run(arguments[:1], children)
 
     monkeypatch.setattr(traffic, "_run", told)
 
@@ -84,7 +97,10 @@ def test_who_dies_takes_its_own_jobs_along_and_no_others(tmp_path, monkeypatch):
     jobs = [Job(case, name, 1, LEVEL) for name in ("one", "two") for case in (RNN, STREAMED)]
     found = list(traffic.count(jobs))
     assert [each.job for each in found] == jobs
-    assert {each.reason for each in found} == {"it ended with SIGSEGV under valgrind"}
+    assert {found[0].reason, found[2].reason} == {"it ended with SIGSEGV under valgrind"}
+    for tried, other in (found[:2], found[2:]):
+        assert traffic.NOT_TRIED_AFTER in other.reason
+        assert tried.reason in other.reason
     assert [each.died for each in found] == [True] * 4
 
 
@@ -96,11 +112,25 @@ def test_jobs_are_shared_out_in_order_and_few_are_not(count_of, shares):
     assert [job for share in found for job in share] == jobs
 
 
-def test_no_process_is_begun_for_counts_that_nobody_waits_for(tmp_path):
-    """As after an interrupt, which ends the process at work."""
-    stop = traffic.Event()
-    stop.set()
-    assert traffic._counts([Job(RNN, "one", 1, LEVEL)], tmp_path, "callgrind", stop) == []
+def test_who_stops_waiting_leaves_no_process_behind(tmp_path, monkeypatch):
+    """As an interrupt does: the one at work is killed, and no other begins."""
+    fake_valgrind(tmp_path, monkeypatch, '[ "$1" = --version ] && exit 0\nexec sleep 60\n')
+    children = traffic.Children()
+    begun = []
+
+    def end_it_soon():
+        while not children._running:
+            time.sleep(0.01)
+        begun.extend(children._running)
+        children.end()
+
+    helper = threading.Thread(target=end_it_soon)
+    helper.start()
+    assert traffic._run(["valgrind"], children) == "it ended with SIGKILL under valgrind"
+    helper.join()
+    assert begun[0].poll() == -signal.SIGKILL
+    assert children.run(["valgrind"], {}) == (-signal.SIGKILL, "")
+    assert traffic._counts([Job(RNN, "one", 1, LEVEL)], tmp_path, "callgrind", children) == []
 
 
 def test_a_step_without_a_count_says_why(tmp_path, monkeypatch):
@@ -119,7 +149,7 @@ def test_a_step_without_a_count_says_why(tmp_path, monkeypatch):
 
 def test_a_long_one_is_ended_by_its_alarm(tmp_path, monkeypatch):
     fake_valgrind(tmp_path, monkeypatch, "kill -ALRM $$\n")
-    assert "took longer than 90 s" in traffic._run(["valgrind"])
+    assert "took longer than 90 s" in traffic._run(["valgrind"], traffic.Children())
 
 
 def test_without_valgrind_there_is_a_reason_and_no_count(monkeypatch):
@@ -217,7 +247,11 @@ def test_points_without_a_time_are_not_counted():
     [
         (["--counts", "x"], "--counts and --out belong together"),
         (["--out", "x"], "--counts and --out belong together"),
-        (["--counts", "x", "--out", "y", "--only", "planted"], "leave one of them out"),
+        (["--counts", "x", "--out", "y", "--only", "planted"], "--only planted does nothing here"),
+        (["--counts", "x", "--out", "y", "--all"], "--all does nothing here"),
+        (["--counts", "x", "--out", "y", "--implementation", "torch_cell"], "does nothing here"),
+        (["--only", "probes", "--implementation", "torch_cell"], "does nothing here"),
+        (["--only", "counted", "--times", "2"], "--times does nothing here"),
         (["--counts", "no/such/profile.json", "--out", "y"], "no/such/profile.json"),
         (["--times", "0"], "out of range"),
     ],

@@ -201,6 +201,21 @@ def test_a_level_is_not_named_where_the_roof_beside_the_point_is_anothers(paired
     assert only(replace(synthetic.point(), roof_bytes_per_s=(paired,) * 11)).level == level
 
 
+@pytest.mark.parametrize(("there", "level"), [(30e9, "DRAM"), (44e9, "DRAM"), (46e9, None)])
+def test_fewer_threads_are_in_memory_where_their_own_curve_is_as_slow(there, level):
+    """One thread reads 80 GB/s of the last cache and 25 of memory: sqrt(80 * 25) = 44.7 is between them."""
+    sizes = {16 * MIB: 80e9, 33 * MIB: there, 512 * MIB: 25e9}
+    curve = [
+        roof("read", [rate], working_set_bytes=size, threads=1) for size, rate in sizes.items()
+    ]
+    ends = (("L3", 32 * MIB, 200e9), ("DRAM", None, 50e9))
+    point = replace(synthetic.point(threads=1), working_set_bytes=33 * MIB)
+    point = replace(point, roof_bytes_per_s=(there,) * 11)
+    both = roof("read", [50e9], working_set_bytes=512 * MIB)
+    made = only(point, roofs=(*curve, both), levels=tuple(Level("cpu", *end) for end in ends))
+    assert made.level == level
+
+
 def test_the_level_of_no_levels_is_none():
     assert only(synthetic.point(), levels=()).level is None
     assert only(synthetic.point(), levels=(Level("cuda", "HBM", None, 4e12),)).level is None
