@@ -6,13 +6,16 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 
 from bench import records
 from tests import sockets
 
-pytestmark = pytest.mark.xdist_group("runs")  # one run at a time on a machine
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
 TINY = """
@@ -32,6 +35,13 @@ KEYS = {
     for cell in ("rnn", "lstm", "gru")
     for implementation in ("torch_cell", "torch_gates")
 }
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One run at a time on a machine, and so one of these tests, whichever process has it."""
+    with FileLock(tmp_path_factory.getbasetemp().parent / "runs.lock"):
+        yield
 
 
 def command(*options: str) -> list[str]:

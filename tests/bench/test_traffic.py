@@ -94,6 +94,7 @@ def test_who_dies_takes_its_own_jobs_along_and_no_others(tmp_path, monkeypatch):
     fake_valgrind(tmp_path, monkeypatch, '[ "$1" = --version ] && exit 0\nkill -SEGV $$\n')
     quickly(monkeypatch, '{"begin": 0}\n')
     monkeypatch.setattr(traffic, "missing", lambda: None)
+    monkeypatch.setattr(traffic.threads, "available", lambda: 1)  # one process has them all
     jobs = [Job(case, name, 1, LEVEL) for name in ("one", "two") for case in (RNN, STREAMED)]
     found = list(traffic.count(jobs))
     assert [each.job for each in found] == jobs
