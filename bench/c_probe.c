@@ -44,10 +44,11 @@ static float read_plain(const float *from, size_t floats) {
             UNROLLED for (int k = 0; k < (S) * (U); k++)                                                               \
                 sums[k] += *(const V *)(from + k / (U) * apart + i + k % (U) * lanes);                                 \
         }                                                                                                              \
+        for (int k = 1; k < (S) * (U); k++)                                                                            \
+            sums[0] += sums[k];                                                                                        \
         float total = 0;                                                                                               \
-        for (int k = 0; k < (S) * (U); k++)                                                                            \
-            for (size_t lane = 0; lane < lanes; lane++)                                                                \
-                total += sums[k][lane];                                                                                \
+        for (size_t lane = 0; lane < lanes; lane++)                                                                    \
+            total += sums[0][lane];                                                                                    \
         return total;                                                                                                  \
     }
 READ(read_v8, v8, 1, 8)
