@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bench import fractions, stats
 from bench.machine.system import as_list, cpu_list
 from bench.records import Doubt
+from bench.threads import named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -304,7 +305,7 @@ def of_small_sets(points: Iterable[Point]) -> list[Doubt]:
             "small weights",
             ", ".join(keys),
             f"the weights of {_count(keys)} are too small for the read probe: their read roof is that of "
-            f"{threads or 'all'} thread{'' if threads == 1 else 's'} over sets of {size} bytes",
+            f"{named(threads or 'all')} over sets of {size} bytes",
             "look at the time of the call, which such a step is",
         )
         for (threads, size), keys in of_walk.items()

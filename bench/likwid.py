@@ -47,9 +47,8 @@ def bytes_per_s(name: str, size: int, count: int, times: int) -> float:
     """What it says to read, over `size` bytes `times` times, by `count` pinned threads. Raises Unavailable."""
     command = ["likwid-bench", "-t", name, "-i", str(times), "-w", f"N:{size // 1000}kB:{count}"]
     try:
-        with (
-            threads.unbound()
-        ):  # this thread has one core, which a child inherits, and all of its threads
+        # this thread has one core, which a child inherits, and all of the child's threads
+        with threads.unbound():
             done = subprocess.run(
                 command,
                 capture_output=True,

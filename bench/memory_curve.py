@@ -146,14 +146,14 @@ def _curve(roofs: Iterable[Roof], rounds: Sequence[Mapping[int, float]]) -> dict
         if roof.working_set_bytes:
             size = roof.working_set_bytes
             best[size] = max(best.get(size, 0.0), *roof.samples)
-    walked = {size for one in rounds for size in one}
-    if not walked:
-        return best
     ratios = levels.to_largest(rounds)
+    if not ratios:
+        return best
+    first, largest = min(ratios), max(ratios)
     in_rounds = {
-        size: min(best[size], best[max(walked)] * median(each)) for size, each in ratios.items()
+        size: min(best[size], best[largest] * median(each)) for size, each in ratios.items()
     }
-    outside = {s: rate for s, rate in best.items() if not min(walked) <= s <= max(walked)}
+    outside = {size: rate for size, rate in best.items() if not first <= size <= largest}
     return outside | in_rounds
 
 

@@ -71,8 +71,8 @@ def libraries(device: str | None = None) -> None:
             raise Unavailable(msg) from error
 
 
-def named(count: int | None) -> str:
-    """So many threads in words."""
+def named(count: int | str | None) -> str:
+    """So many threads, or "all", in words."""
     return "1 thread" if count == 1 else f"{count} threads"
 
 
