@@ -1,8 +1,8 @@
 """The pytest glue: options, replay, progress, closing table, report. The one file that may import all three folders.
 
 `pytest --benchmark-only` collects bench/ and measures; anything else collects tests/ and tests. A benchmark is measured
-by bench.run, and its samples are replayed through pytest-benchmark's fixture by a clock that says what was measured; so
-its table, --benchmark-json, --benchmark-save and compare work on our figures, with nothing measured twice.
+by bench.session.run, and its samples are replayed through pytest-benchmark's fixture by a clock that says what was
+measured; so its table, --benchmark-json, --benchmark-save and compare work on our figures, with nothing measured twice.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench import limit, signals, threads
+from bench.device import threads
+from bench.timing import interrupts, timeout
 
 threads.settle()  # before anything imports torch or numba
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from bench.records import Point, Profile
-    from bench.run import Run
-    from bench.suite import Planned, Suite
-    from reports.build import Built
+    from bench.profile.records import Point, Profile
+    from bench.profile.suite import Planned, Suite
+    from bench.session.run import Run
+    from reports.page.build import Built
 
 ROOT = Path(__file__).parent
 GOOD, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -82,7 +83,7 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
     """
     try:
         code = yield
-        return INTERRUPTED if config.getoption("--benchmark-only") and signals.asked() else code
+        return INTERRUPTED if config.getoption("--benchmark-only") and interrupts.asked() else code
     except pytest.UsageError as error:
         sys.stderr.write(f"rnn-roofline: {error}\n")
         return BAD_USAGE
@@ -94,17 +95,17 @@ def pytest_configure(config: pytest.Config) -> None:
     if not config.getoption("--benchmark-only"):
         for option in ("--suite", "--implementation", "--device", "--seed", "--out", "--resume"):
             if config.getoption(option) is not None:
-                msg = f"{option} has no meaning without --benchmark-only"
-                raise pytest.UsageError(msg)
+                raise pytest.UsageError(f"{option} has no meaning without --benchmark-only")
         return
     if hasattr(config, "workerinput") or getattr(config.option, "numprocesses", None):
-        msg = "benchmarks do not run under pytest-xdist: processes beside one another spoil each other's samples"
-        raise pytest.UsageError(msg)
+        raise pytest.UsageError(
+            "benchmarks do not run under pytest-xdist: processes beside one another spoil each other's samples"
+        )
     if config.getoption("--help", default=False) or config.getoption("--version", default=0):
         return
-    limit.report_to_a_copy()
+    timeout.report_to_a_copy()
     heard = ExitStack()
-    heard.enter_context(signals.listening())
+    heard.enter_context(interrupts.listening())
     config.add_cleanup(heard.close)
     config.pluginmanager.register(Session(config), "rnn-roofline")
 
@@ -138,9 +139,9 @@ class Session:
             threads.libraries(config.getoption("--device"))
         except Unavailable as error:
             raise pytest.UsageError(str(error)) from error
-        from bench.folder import BadOutput
-        from bench.records import BadProfile
-        from bench.suite import BadSuite
+        from bench.profile.records import BadProfile
+        from bench.profile.suite import BadSuite
+        from bench.session.folder import BadOutput
 
         self.config = config
         self.clock = ReplayClock()
@@ -156,10 +157,11 @@ class Session:
             raise pytest.UsageError(str(error)) from error
 
     def _options(self) -> tuple[Suite, int, Path, Profile | None]:
-        from bench import machine, records, suite
-        from bench.folder import SUITE_FILE, claim, new_folder
+        from bench.machine import gpus
+        from bench.profile import records, suite
+        from bench.session.folder import SUITE_FILE, claim, new_folder
         from kernels.contract import ALL, DEVICES
-        from reports import profiles
+        from reports import locate
 
         suite_name, instead, device, seed, out, resume = (
             self.config.getoption(f"--{name}")
@@ -168,7 +170,7 @@ class Session:
         earlier = None
         if resume is not None:
             earlier = records.from_journal(Path(resume))
-            profiles.sound(earlier, str(Path(resume) / "journal.jsonl"))
+            locate.sound(earlier, str(Path(resume) / "journal.jsonl"))
             given = {
                 "--suite": suite_name,
                 "--implementation": instead,
@@ -177,18 +179,17 @@ class Session:
                 "--out": out,
             }
             for option in (name for name, value in given.items() if value is not None):
-                msg = f"{option} is given with --resume: a resumed run keeps its own suite, device, seed and folder"
-                raise pytest.UsageError(msg)
+                raise pytest.UsageError(
+                    f"{option} is given with --resume: a resumed run keeps its own suite, device, seed and folder"
+                )
             suite_name, seed = str(Path(resume) / SUITE_FILE), earlier.seed
         if device not in (None, *DEVICES, ALL):
-            msg = f"--device {device!r} is unknown: use cpu, cuda or all"
-            raise pytest.UsageError(msg)
+            raise pytest.UsageError(f"--device {device!r} is unknown: use cpu, cuda or all")
         if earlier:
             device = earlier.settings.get("device", "cpu")
-        self.no_cuda = machine.no_cuda_reason()
+        self.no_cuda = gpus.no_cuda_reason()
         if self.no_cuda and device == "cuda":
-            msg = f"--device cuda: {self.no_cuda}"
-            raise pytest.UsageError(msg)
+            raise pytest.UsageError(f"--device cuda: {self.no_cuda}")
         here = "cpu" if self.no_cuda else ALL
         device = here if device in (None, ALL) else device
         default = suite.DEFAULT_CUDA if device == "cuda" else suite.DEFAULT
@@ -205,9 +206,9 @@ class Session:
     def run(self) -> Run:
         """The run, begun: roofs are measured at the first call."""
         if self._run is None:
-            from bench.folder import BadOutput
-            from bench.lock import Busy
-            from bench.run import Run
+            from bench.session.folder import BadOutput
+            from bench.session.lock import Busy
+            from bench.session.run import Run
             from kernels.contract import Unavailable
 
             self._tell(
@@ -223,8 +224,8 @@ class Session:
 
     def measure(self, planned: Planned) -> Point:
         """One point of the plan, and a line of progress. Ends the session where it cannot be kept."""
-        from bench import progress
-        from bench.folder import BadOutput
+        from bench.session import progress
+        from bench.session.folder import BadOutput
 
         run = self.run()
         order = self._selected.index(planned)
@@ -297,7 +298,7 @@ class Session:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
         """Whatever ended the session: what was measured is assembled into a profile."""
-        signals.hold()
+        interrupts.hold()
         if self._run is not None:
             self._finish()
         elif self._earlier is None:
@@ -311,11 +312,11 @@ class Session:
             session.exitstatus = BAD_USAGE
         if self._lost:
             session.exitstatus = BAD_USAGE
-        elif signals.asked():
+        elif interrupts.asked():
             session.exitstatus = INTERRUPTED
 
     def _finish(self) -> None:
-        from bench.folder import BadOutput
+        from bench.session.folder import BadOutput
 
         assert self._run is not None
         try:
@@ -342,13 +343,14 @@ class Session:
             return
         from rich.console import Console
 
-        from reports import build, tables
-        from reports.profiles import BadInput
+        from reports.locate import BadInput
+        from reports.page import build
+        from reports.tables import points
 
         terminalreporter.ensure_newline()
         console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 160)
         if self._profile.points:
-            console.print(tables.closing(self._profile))
+            console.print(points.closing(self._profile))
         try:
             self._built = build.build(self._profile, self._run.folder)
         except BadInput as error:
@@ -363,7 +365,7 @@ class Session:
         terminal.write_line(f"\n{self._built.headline}\n")
         if self._built.impossible:
             terminal.write_line(
-                "a point lies above its roof: the roof or its bytes are wrong; see the doubts"
+                "a point lies above its roof: the roof or its bytes are wrong; see the warnings"
             )
         terminal.write_line(f"report: {self._built.page}")
 

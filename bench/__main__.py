@@ -5,12 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import signals, threads
+from bench.device import threads
+from bench.profile.records import Point
+from bench.profile.suite import Planned, Suite
+from bench.timing import interrupts
+from bench.verify.checks import Check
 from kernels.contract import (
     ACTIVATIONS,
     CELLS,
@@ -23,12 +28,7 @@ from kernels.contract import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from bench.checks import Check
-    from bench.records import Point
-    from bench.run import Run
-    from bench.suite import Planned, Suite
+    from bench.session.run import Run
 
 GOOD, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 LONG_SECONDS = 1.0
@@ -58,10 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Unavailable as error:
         print(f"bench: {error}", file=sys.stderr)
         return BAD_USAGE
-    from bench.folder import BadOutput
-    from bench.lock import Busy
-    from bench.records import BadProfile
-    from bench.suite import BadSuite
+    from bench.profile.records import BadProfile
+    from bench.profile.suite import BadSuite
+    from bench.session.folder import BadOutput
+    from bench.session.lock import Busy
 
     try:
         code: int = given.verb(given)
@@ -109,35 +109,35 @@ def _parser() -> argparse.ArgumentParser:
     verb("doctor", _doctor, "what will spoil a measurement here, and what to do about it")
     roofs = verb("roofs", _roofs, "measure this machine's roofs and levels")
     roofs.add_argument("--seconds", type=float, default=5.0, help="for the read curve (default 5)")
-    verify = verb(
+    command = verb(
         "verify", _verify, "is the instrument right? known truths, C probes, counted bytes"
     )
-    verify.epilog = (
+    command.epilog = (
         "examples: python -m bench verify    python -m bench verify --all --only counted\n"
         "          python -m bench verify --counts reports/runs/latest --out counted"
     )
-    verify.formatter_class = argparse.RawDescriptionHelpFormatter
-    verify.add_argument(
+    command.formatter_class = argparse.RawDescriptionHelpFormatter
+    command.add_argument(
         "--times", type=int, default=1, help="plant known truths so many times in a row (default 1)"
     )
-    verify.add_argument(
+    command.add_argument(
         "--all",
         action="store_true",
         help="everything, and to the last percent; takes some ten minutes",
     )
-    verify.add_argument(
+    command.add_argument(
         "--only",
         choices=("planted", "probes", "counted"),
         help="planted steps of known truth, roofs against C, or counted bytes (default: all three)",
     )
-    verify.add_argument(
+    command.add_argument(
         "--counts",
         type=Path,
         metavar="PROFILE",
         help="count the steps of this profile or run folder alone, and write it with its counts to --out",
     )
-    verify.add_argument("--implementation", help="count by this one alone (default: by every one)")
-    verify.add_argument("--out", type=Path, help="new folder for the profile that --counts makes")
+    command.add_argument("--implementation", help="count by this one alone (default: by every one)")
+    command.add_argument("--out", type=Path, help="new folder for the profile that --counts makes")
     step = verb("step", _step, "measure one case of your own, by every implementation that can")
     step.epilog = "example: python -m bench step lstm 1500 --batch 8 --residency streamed"
     step.add_argument("cell", help=", ".join(CELLS))
@@ -175,8 +175,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _list(_given: argparse.Namespace) -> int:
-    from bench import suite
-    from bench.folder import RUNS
+    from bench.profile import suite
+    from bench.session.folder import RUNS
     from kernels import implementations
 
     count = threads.available()
@@ -198,33 +198,33 @@ def _list(_given: argparse.Namespace) -> int:
 
 
 def _machine(given: argparse.Namespace) -> int:
-    from bench import doubts, machine
-    from bench.machine import cpuinfo, topology
+    from bench.machine import cpuinfo, describe, system, topology
     from bench.machine.system import THIS, as_list, cpu_list
+    from bench.session import warnings
 
-    of = THIS if given.root is None else machine.System(given.root)
+    of = THIS if given.root is None else system.System(given.root)
     if not any((of.root / name).is_dir() for name in ("proc", "sys")) and given.root is not None:
-        msg = f"--root {given.root}: it has no folder proc or sys: give one with copies of a machine's"
-        raise BadUsage(msg)
+        raise BadUsage(
+            f"--root {given.root}: it has no folder proc or sys: give one with copies of a machine's"
+        )
     chosen = None if given.cpus is None else cpu_list(given.cpus)
     if chosen is not None:
         there = topology.online(of, cpuinfo.read(of))
         if not chosen or (there and not chosen <= there):
             of_those = f" of {as_list(there)}" if there else ""
-            msg = f"--cpus {given.cpus}: use processors{of_those}, as a list like 0-1,4"
-            raise BadUsage(msg)
-    described = machine.describe(given.root, chosen)
-    found = [asdict(doubt) for doubt in doubts.of_description(described)]
-    print(json.dumps({**described, "doubts": found}, indent=2))
+            raise BadUsage(f"--cpus {given.cpus}: use processors{of_those}, as a list like 0-1,4")
+    described = describe.describe(given.root, chosen)
+    found = [asdict(warning) for warning in warnings.of_description(described)]
+    print(json.dumps({**described, "warnings": found}, indent=2))
     return GOOD
 
 
 def _doctor(_given: argparse.Namespace) -> int:
-    from bench import doctor
+    from bench.session import doctor
 
     found = doctor.examine()
-    for doubt in found:
-        print(f"{doubt.code}: {doubt.message}\n    {doubt.advice}")
+    for warning in found:
+        print(f"{warning.code}: {warning.message}\n    {warning.advice}")
     print(
         f"{len(found)} things to know before measuring here"
         if found
@@ -234,11 +234,10 @@ def _doctor(_given: argparse.Namespace) -> int:
 
 
 def _roofs(given: argparse.Namespace) -> int:
-    from bench import roof_lines
+    from bench.session import roof_lines
 
     if not 0 < given.seconds <= 3600:
-        msg = f"--seconds {given.seconds} is out of range: use 0 to 3600"
-        raise BadUsage(msg)
+        raise BadUsage(f"--seconds {given.seconds} is out of range: use 0 to 3600")
     with _run(_one_suite([], curve_seconds=given.seconds), None) as run:
         run.begin()
         profile = run.finish([])
@@ -247,14 +246,14 @@ def _roofs(given: argparse.Namespace) -> int:
 
 
 def _verify(given: argparse.Namespace) -> int:
-    from bench import checks
+    from bench.verify import checks
 
     if not 1 <= given.times <= 1000:
-        msg = f"--times {given.times} is out of range: use 1 to 1000"
-        raise BadUsage(msg)
+        raise BadUsage(f"--times {given.times} is out of range: use 1 to 1000")
     if (given.counts is None) != (given.out is None):
-        msg = "--counts and --out belong together: the profile to count for, and a folder for the counted one"
-        raise BadUsage(msg)
+        raise BadUsage(
+            "--counts and --out belong together: the profile to count for, and a folder for the counted one"
+        )
     if given.implementation:
         from kernels import implementations
 
@@ -262,7 +261,7 @@ def _verify(given: argparse.Namespace) -> int:
     _refuse_what_does_nothing(given)
     found: list[Check] = []
     try:
-        with signals.listening():
+        with interrupts.listening():
             for check in _verified(given):
                 found.append(check)  # noqa: PERF402 - what was found is told if the rest is interrupted
     finally:
@@ -289,52 +288,52 @@ def _refuse_what_does_nothing(given: argparse.Namespace) -> None:
         (given.times > 1 and only in ("probes", "counted"), "--times", f"--only {only} plants no known truths"),
     ):  # fmt: skip
         if meaningless:
-            msg = f"{option} does nothing here: {why}: leave it out"
-            raise BadUsage(msg)
+            raise BadUsage(f"{option} does nothing here: {why}: leave it out")
 
 
 def _verified(given: argparse.Namespace) -> Iterator[Check]:
-    from bench import verify
+    from bench.verify import command
     from kernels import implementations
 
     def say(what: str) -> None:
         print(f"bench: {what} ...", file=sys.stderr, flush=True)
 
     if given.counts:
-        yield from verify.profile(given.counts, given.out)
+        yield from command.profile(given.counts, given.out)
         return
     names = [given.implementation] if given.implementation else implementations.names()
-    parts = verify.PARTS if given.only is None else (given.only,)
+    parts = command.PARTS if given.only is None else (given.only,)
     if parts != ("counted",):
         say("measuring roofs")
         with _run(_one_suite([], curve_seconds=1.0), None) as run:
             run.begin()
             if "planted" in parts:
                 say("planting steps of known truth")
-                yield from verify.plant(run, given.times, thorough=given.all)
+                yield from command.plant(run, given.times, thorough=given.all)
             if "probes" in parts:
                 say("holding the roofs against C and likwid-bench")
-                yield from verify.against_c(run, thorough=given.all)
-                yield from verify.against_likwid(run, thorough=given.all)
+                yield from command.against_c(run, thorough=given.all)
+                yield from command.against_likwid(run, thorough=given.all)
             run.close()
     if "counted" in parts:
         say("counting bytes")
-        yield from verify.bytes_counted(names, thorough=given.all)
+        yield from command.bytes_counted(names, thorough=given.all)
 
 
 def _step(given: argparse.Namespace) -> int:
-    from bench import machine
-    from bench.suite import Planned
+    from bench.machine import gpus
+    from bench.profile.suite import Planned
     from kernels import implementations
     from kernels.contract import Case
 
     on_gpu = given.device == "cuda"
-    if on_gpu and (reason := machine.no_cuda_reason()):
+    if on_gpu and (reason := gpus.no_cuda_reason()):
         raise BadUsage(f"--device cuda: {reason}")
     count = threads.available() if given.threads is None else given.threads
     if not 1 <= count <= threads.available():
-        msg = f"--threads {count} is out of range: this process may use 1 to {threads.available()}"
-        raise BadUsage(msg)
+        raise BadUsage(
+            f"--threads {count} is out of range: this process may use 1 to {threads.available()}"
+        )
     case = Case(
         cell=given.cell,
         hidden=given.hidden,
@@ -365,7 +364,7 @@ def _step(given: argparse.Namespace) -> int:
 
 
 def _told(run: Run, point: Point) -> str:
-    from bench import fractions, stats
+    from bench.profile import fractions, stats
 
     if point.status != "ok" or point.bytes is None or point.flops is None:
         return f"{point.implementation}: {point.status}: {point.reason}"
@@ -385,7 +384,7 @@ def _told(run: Run, point: Point) -> str:
 
 
 def _one_suite(planned: list[Planned], curve_seconds: float) -> Suite:
-    from bench.suite import Suite
+    from bench.profile.suite import Suite
 
     return Suite(
         "step",
@@ -405,10 +404,10 @@ def _run(plan: Suite, out: Path | None) -> Iterator[Run]:
     """A run in `out`, in a new folder if points are planned, else in a folder that goes when it is done."""
     from tempfile import TemporaryDirectory
 
-    from bench.folder import new_folder
-    from bench.run import Run
+    from bench.session.folder import new_folder
+    from bench.session.run import Run
 
-    with signals.listening():
+    with interrupts.listening():
         if out or plan.points:
             yield Run(plan, 0, out or new_folder(plan.name))
             return

@@ -94,28 +94,26 @@ class Case:
         for field, known in _WORDS:
             value = getattr(self, field)
             if value not in known:
-                msg = f"{field} {value!r} is unknown: use one of {', '.join(known)}"
-                raise InvalidCase(msg)
+                raise InvalidCase(f"{field} {value!r} is unknown: use one of {', '.join(known)}")
         for field, least in _SIZES:
             value = getattr(self, field)
             if not isinstance(value, int) or isinstance(value, bool):
-                msg = f"{field} {value!r} is not a whole number"
-                raise InvalidCase(msg)
+                raise InvalidCase(f"{field} {value!r} is not a whole number")
             if not least <= value <= LARGEST_SIZE:
-                msg = f"{field} {value} is out of range: use {least} to {LARGEST_SIZE}"
-                raise InvalidCase(msg)
+                raise InvalidCase(f"{field} {value} is out of range: use {least} to {LARGEST_SIZE}")
         if self.phase == "train" and self.part != "cell":
-            msg = f"part {self.part!r} is not trained alone: use cell"
-            raise InvalidCase(msg)
+            raise InvalidCase(f"part {self.part!r} is not trained alone: use cell")
         if self.phase == "train" and self.dtype != self.activations:
-            msg = f"dtype {self.dtype!r} is not trained with {self.activations} activations: use one float dtype"
-            raise InvalidCase(msg)
+            raise InvalidCase(
+                f"dtype {self.dtype!r} is not trained with {self.activations} activations: use one float dtype"
+            )
         if self.steps > 1:
             for field, only in (("part", "cell"), ("phase", "step"), ("residency", "resident")):
                 value = getattr(self, field)
                 if value != only:
-                    msg = f"{field} {value!r} has no sequence: use {only!r}, or steps 1 instead of {self.steps}"
-                    raise InvalidCase(msg)
+                    raise InvalidCase(
+                        f"{field} {value!r} has no sequence: use {only!r}, or steps 1 instead of {self.steps}"
+                    )
 
     @property
     def id(self) -> str:

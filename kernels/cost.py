@@ -23,9 +23,10 @@ float32, and a float32 scale for each row of W and of U: 2*G*H scales.
     linear     W, U: G*H*(I+H)*e_w; x, h read; the S*B*H gate sums written
     pointwise  the biases 2*G*H*e_w; gate sums, and the state it needs (LSTM c, GRU h, RNN none) read; state written
 
-Phase train is the whole step forward and then backward (`kernels.gradients` has the equations). Its products are three
-times the step's: forward, D W and D U for the gradients of x and h, D^T x and D^T h for those of the weights. Pointwise
-FLOPs of the way back, per unit and sequence; d_v v' takes 3 for a sigmoid (1-v, two multiplications) and for a tanh:
+Phase train is the whole step forward and then backward (`kernels.reference.gradients` has the equations). Its
+products are three times the step's: forward, D W and D U for the gradients of x and h, D^T x and D^T h for those of
+the weights. Pointwise FLOPs of the way back, per unit and sequence; d_v v' takes 3 for a sigmoid (1-v, two
+multiplications) and for a tanh:
 
     RNN   d_h' n' 3, bias sum 1                                                                              =  4
     LSTM  tanh(c'), d_o 1, d_c'' 5, d_i d_f d_g d_c 4, four v' 12, bias sums 4                               = 27
@@ -54,16 +55,11 @@ stages follow one another, so that their limits add up: Cost tells the first one
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
-from kernels.cells import GATE_SUMS, GATES
-from kernels.contract import ELEMENT_BYTES
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from kernels.contract import Case
+from kernels.contract import ELEMENT_BYTES, Case
+from kernels.reference.cells import GATE_SUMS, GATES
 
 PER_STEP = {"W": "per_step", "U": "per_step"}
 """How a single step reads, and a sequence that is nothing but single steps."""
@@ -174,8 +170,7 @@ def _sequence(case: Case, reads: Mapping[str, str]) -> Cost:
     one, sizes = of(replace(case, steps=1)), _matrix_bytes(case)
     times = {"per_step": T, "per_call": 1}
     if unknown := [word for word in reads.values() if word not in times]:
-        msg = f"reads {unknown[0]!r} is unknown: use one of {', '.join(times)}"
-        raise ValueError(msg)
+        raise ValueError(f"reads {unknown[0]!r} is unknown: use one of {', '.join(times)}")
     weights = sum(size * times[reads[name]] for name, size in sizes.items())
     x, h, states = (
         B * width * e_a for width in (case.input, case.hidden, STATES[case.cell] * case.hidden)

@@ -19,10 +19,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bench.profile.records import Profile
+
 if TYPE_CHECKING:
     import pandas as pd
-
-    from bench.records import Profile
 
 
 def load(*arguments: str) -> pd.DataFrame:
@@ -33,10 +33,10 @@ def load(*arguments: str) -> pd.DataFrame:
     """
     import pandas as pd
 
-    from reports import points_csv
+    from reports.tables import csv
 
     tables = [
-        pd.DataFrame(points_csv.lines(profile(argument))).assign(profile=argument)
+        pd.DataFrame(csv.lines(profile(argument))).assign(profile=argument)
         for argument in arguments
     ]
     joined = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"profile": []})
@@ -45,6 +45,6 @@ def load(*arguments: str) -> pd.DataFrame:
 
 def profile(argument: str) -> Profile:
     """The profile that an argument stands for. Raises BadInput or BadProfile."""
-    from reports import profiles
+    from reports import locate
 
-    return profiles.load(argument)[0]
+    return locate.load(argument)[0]

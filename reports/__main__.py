@@ -5,13 +5,10 @@ from __future__ import annotations
 import argparse
 import gc
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from bench.records import Profile
+from bench.profile.records import Profile
 
 PROFILE = "a profile.json, a run's folder, a name in the gallery, or `latest`"
 
@@ -19,8 +16,8 @@ PROFILE = "a profile.json, a run's folder, a name in the gallery, or `latest`"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. Errors are one line on stderr."""
     given = _parser().parse_args(arguments)
-    from bench.records import BadProfile
-    from reports.profiles import BadInput
+    from bench.profile.records import BadProfile
+    from reports.locate import BadInput
 
     try:
         return _run(given)
@@ -123,8 +120,8 @@ def _add_several(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 
 def _build(argument: str, out: Path | None) -> int:
-    from reports.build import build, shown
-    from reports.profiles import load
+    from reports.locate import load
+    from reports.page.build import build, shown
 
     profile, folder = load(argument)
     built = build(profile, out or folder, source=shown(folder))
@@ -136,8 +133,8 @@ def _build(argument: str, out: Path | None) -> int:
 
 
 def _headline(argument: str) -> int:
-    from reports.headline import headline
-    from reports.profiles import load
+    from reports.analysis.headline import headline
+    from reports.locate import load
 
     profile, _ = load(argument)
     print(headline(profile))
@@ -146,8 +143,8 @@ def _headline(argument: str) -> int:
 
 def _check(arguments: Sequence[str]) -> int:
     """Every profile is looked at, whatever is wrong with those before it; the worst code counts."""
-    from bench.records import BadProfile
-    from reports.profiles import BadInput, load
+    from bench.profile.records import BadProfile
+    from reports.locate import BadInput, load
 
     worst = 0
     for argument in arguments:
@@ -164,14 +161,15 @@ def _check(arguments: Sequence[str]) -> int:
 
 
 def _summary(profile: Profile) -> tuple[bool, str]:
-    from reports import doubts, tables
+    from reports.analysis import warnings
+    from reports.tables import points
 
     counts = {
         status: sum(p.status == status for p in profile.points)
         for status in ("ok", "failed", "skipped")
     }
-    impossible = doubts.impossible(profile)
-    found = [verdict for _, verdict in tables.held(profile).values()]
+    impossible = warnings.impossible(profile)
+    found = [verdict for _, verdict in points.held(profile).values()]
     unknown = sum(verdict.name == "unknown" for verdict in found)
     words = [
         "complete" if profile.complete else "not complete",
@@ -180,7 +178,7 @@ def _summary(profile: Profile) -> tuple[bool, str]:
         f"{counts['skipped']} skipped",
         f"{len(impossible)} impossible",
         f"{unknown} without a verdict",
-        f"{len(doubts.of(profile))} doubts",
+        f"{len(warnings.of(profile))} warnings",
     ]
     blind = bool(found) and unknown == len(found)  # no step was held against a roof
     good = profile.complete and not counts["failed"] and not impossible and not blind

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from reports import (
-    compare,
-    compare_tables,
-    gate,
-    headline,
-    methods,
-    profiles,
-    published,
-    subject,
-)
-from reports.profiles import BadInput
-from reports.terminal import say, show
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from reports.subject import Subject
+from reports import locate, published
+from reports.analysis import headline, methods
+from reports.compare import gate, match, system
+from reports.compare.system import Subject
+from reports.locate import BadInput
+from reports.page.terminal import say, show
+from reports.tables import comparison
 
 WIDTH = 160
 """Columns of a table where the output is no terminal."""
@@ -36,50 +26,51 @@ def subject_of(argument: str) -> Subject:
     if found is not None:
         return found
     try:
-        profile, _ = profiles.load(argument)
+        profile, _ = locate.load(argument)
     except BadInput as error:
-        msg = f"{error}; published machines are {', '.join(published.names())}"
-        raise BadInput(msg) from error
-    return subject.of(profile, headline.machine(profile))
+        raise BadInput(f"{error}; published machines are {', '.join(published.names())}") from error
+    return system.of(profile, headline.machine(profile))
 
 
 def run_compare(arguments: Sequence[str], out: Path | None, percent: float | None) -> int:
     """Print a comparison, write it where `out` is given, and judge it where `percent` is."""
-    if not compare.LEAST <= len(arguments) <= compare.MOST:
-        msg = f"compare takes {compare.LEAST} to {compare.MOST} profiles: {len(arguments)} given"
-        raise BadInput(msg)
+    if not match.LEAST <= len(arguments) <= match.MOST:
+        raise BadInput(
+            f"compare takes {match.LEAST} to {match.MOST} profiles: {len(arguments)} given"
+        )
     subjects = [subject_of(argument) for argument in arguments]
     judged = gate.gate(subjects, percent) if percent is not None else None
-    found = compare.compare(subjects)
+    found = match.compare(subjects)
     console = _console()
-    for line in compare_tables.names(found):
+    for line in comparison.names(found):
         say(console, line)
-    show(console, "Machines", compare_tables.machine_table(found))
-    show(console, "Ratios", compare_tables.ratio_table(found))
+    show(console, "Machines", comparison.machine_table(found))
+    show(console, "Ratios", comparison.ratio_table(found))
     for title, table in (
-        ("Ranking per cell", compare_tables.ranking_table(found)),
-        ("What differs", compare_tables.differing_table(found)),
+        ("Ranking per cell", comparison.ranking_table(found)),
+        ("What differs", comparison.differing_table(found)),
     ):
         if table.rows:
             show(console, title, table)
-    for line in (*compare_tables.notes(found), *compare_tables.overall(found)):
+    for line in (*comparison.notes(found), *comparison.overall(found)):
         say(console, line)
     if out is not None:
-        from reports import compare_page
+        from reports.page import comparison as comparison_page
 
         command = shlex.join(["python", "-m", "reports", "compare", *map(_shown, arguments)])
-        say(console, str(compare_page.write(found, out, command)))
+        say(console, str(comparison_page.write(found, out, command)))
     return _judge(console, judged) if judged else 0
 
 
 def run_predict(argument: str, on: str, out: Path | None) -> int:
     """Print predictions, and write them as CSV where `out` is given."""
-    from reports import predict, whole
+    from reports.compare import predict
+    from reports.page import atomic_write
 
     found = predict.predict(subject_of(argument), subject_of(on))
     console = _console()
     title = f"Steps of {found.source.name} on the roofs of {found.target.name}"
-    show(console, title, compare_tables.prediction_table(found))
+    show(console, title, comparison.prediction_table(found))
     say(
         console,
         "A step keeps its factor over the roofs' limit; the call costs what it costs there. Roofs are as beside the "
@@ -101,8 +92,8 @@ def run_predict(argument: str, on: str, out: Path | None) -> int:
             f"{found.covered} of them.",
         )
     if out is not None:
-        with whole.draft(out, last="predict.csv") as folder:
-            text = compare_tables.predictions_csv(found)
+        with atomic_write.draft(out, last="predict.csv") as folder:
+            text = comparison.predictions_csv(found)
             (folder / "predict.csv").write_text(text, encoding="utf-8", newline="")
         say(console, str(out / "predict.csv"))
     return 0
@@ -110,14 +101,14 @@ def run_predict(argument: str, on: str, out: Path | None) -> int:
 
 def run_gallery(out: Path) -> int:
     """Write the site of all profiles in the gallery."""
-    from reports import site
+    from reports.page import site
 
     say(_console(), str(site.build_site(out)))
     return 0
 
 
 def _judge(console: Console, judged: gate.Gate) -> int:
-    show(console, "Gate", compare_tables.gate_table(judged))
+    show(console, "Gate", comparison.gate_table(judged))
     allowed = f"{100 * (judged.allowed - 1):g} %"
     count, failed = len(judged.rows), len(judged.failed)
     say(
@@ -137,7 +128,7 @@ def _least(judged: gate.Gate) -> str:
 
 def _shown(argument: str) -> str:
     """An argument as a page may print it: a name as it is, a path without what leads there."""
-    from reports.build import shown
+    from reports.page.build import shown
 
     return shown(Path(argument)) if Path(argument).exists() else argument
 

@@ -46,8 +46,8 @@ def card():
     """The device of a GPU that does real work; the test is skipped with the reason where there is none."""
     import torch
 
-    from bench import machine
+    from bench.machine import gpus
 
     if not torch.cuda.is_available():
-        pytest.skip(f"needs a CUDA device: {machine.no_cuda_reason()}")
+        pytest.skip(f"needs a CUDA device: {gpus.no_cuda_reason()}")
     return "cuda"

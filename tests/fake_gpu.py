@@ -15,8 +15,10 @@ from typing import NamedTuple
 import torch
 from torch.overrides import TorchFunctionMode
 
-from bench import clock_cuda, energy, survey_cuda
+from bench.device import cuda_sweep
 from bench.roofs import gpu_matmul
+from bench.telemetry import energy
+from bench.timing import cuda_clock
 from tests import fake_nvml
 
 L2_BYTES = 256 << 10
@@ -163,10 +165,10 @@ def pose(patch, **nvml):
     patch.setattr("bench.roofs.triton_memory", probes, raising=False)
     patch.setattr(gpu_matmul, "SHAPES", (gpu_matmul.Shape(64, 64, 64),))
     patch.setitem(energy.LEAST_SECONDS, "cuda", 0.001)
-    patch.setattr(survey_cuda, "SMALLEST", 32 << 10)
-    patch.setattr(survey_cuda, "LARGEST", 4 << 20)
-    patch.setattr(survey_cuda, "SAMPLE_SECONDS", 1e-4)
-    patch.setattr(clock_cuda.Clock, "SAMPLE_SECONDS", 2e-4)
+    patch.setattr(cuda_sweep, "SMALLEST", 32 << 10)
+    patch.setattr(cuda_sweep, "LARGEST", 4 << 20)
+    patch.setattr(cuda_sweep, "SAMPLE_SECONDS", 1e-4)
+    patch.setattr(cuda_clock.Clock, "SAMPLE_SECONDS", 2e-4)
     mode = OnTheCpu()
     mode.__enter__()
     return cuda, mode

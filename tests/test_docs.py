@@ -17,10 +17,11 @@ from pathlib import Path
 import pytest
 
 from bench import __main__ as bench_command
-from bench import records, suite
+from bench.profile import records, suite
 from kernels import contract, implementations
 from reports import __main__ as reports_command
-from reports import headline, profiles
+from reports import locate
+from reports.analysis import headline
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted(
@@ -48,23 +49,23 @@ PLACEHOLDER = re.compile(r"\b(GALLERY_NAME|HEADLINE|[A-Z]+_TABLE)\b")
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 NOT_CONSTANTS = {"METHOD", "MADV_HUGEPAGE", "OMP_PROC_BIND", "OMP_PLACES"}
 HOLDERS_OF_THRESHOLDS = (
-    "bench/c_probe.py",
-    "bench/counted.py",
-    "bench/doubts.py",
-    "bench/judge.py",
-    "bench/levels.py",
-    "bench/measure.py",
-    "bench/points.py",
-    "bench/survey.py",
-    "bench/verify.py",
-    "reports/claims.py",
-    "reports/confirm.py",
-    "reports/judgement.py",
-    "reports/gate.py",
-    "reports/ratios.py",
-    "reports/roofs.py",
-    "reports/series.py",
-    "reports/verdict.py",
+    "bench/verify/c_probe.py",
+    "bench/verify/byte_check.py",
+    "bench/session/warnings.py",
+    "bench/measure/checker.py",
+    "bench/device/levels.py",
+    "bench/timing/rounds.py",
+    "bench/measure/point.py",
+    "bench/device/cpu_sweep.py",
+    "bench/verify/command.py",
+    "reports/analysis/claims.py",
+    "reports/analysis/confirm.py",
+    "reports/analysis/elasticity.py",
+    "reports/compare/gate.py",
+    "reports/compare/ratios.py",
+    "reports/analysis/roofs.py",
+    "reports/analysis/series.py",
+    "reports/analysis/verdict.py",
 )
 
 
@@ -197,7 +198,7 @@ def test_every_make_target_is_in_the_makefile():
         ("Level", records.Level),
         ("Point", records.Point),
         ("Case", contract.Case),
-        ("Doubt", records.Doubt),
+        ("Warning", records.RunWarning),
     ],
 )
 def test_the_format_names_every_field_in_order_and_says_when_it_is_null(title, record):
@@ -238,7 +239,7 @@ def test_the_format_names_every_key_of_a_suite_with_its_default():
 def test_the_example_of_the_format_is_a_profile():
     (block,) = re.findall(r"^```json\n(.*?)^```$", FORMAT, re.MULTILINE | re.DOTALL)
     profile = records.from_dict(json.loads(block), "FORMAT.md")
-    profiles.sound(profile, "FORMAT.md")
+    locate.sound(profile, "FORMAT.md")
     assert profile.points
     assert profile.roofs
 
@@ -287,12 +288,16 @@ def test_a_constant_named_in_the_methodologys_prose_stands_in_a_table():
     assert named - NOT_CONSTANTS <= {name for name, _, _ in QUOTED}
 
 
-def test_the_methodology_names_every_doubt():
+def test_the_methodology_names_every_warning():
     text = " ".join(METHODOLOGY.casefold().split())
     codes = {
         code
-        for file in ("bench/doubts.py", "bench/doctor.py", "reports/doubts.py")
-        for code in re.findall(r'Doubt\(\s*"([^"]+)"', (ROOT / file).read_text(encoding="utf-8"))
+        for file in (
+            "bench/session/warnings.py",
+            "bench/session/doctor.py",
+            "reports/analysis/warnings.py",
+        )
+        for code in re.findall(r'Warning\(\s*"([^"]+)"', (ROOT / file).read_text(encoding="utf-8"))
     }
     assert len(codes) > 10
     for code in codes:
@@ -304,7 +309,7 @@ def test_the_headline_in_the_readme_is_its_runs():
     if PLACEHOLDER.search(name):
         pytest.skip("no run stands in the README yet")
     (block,) = re.findall(r"<!-- headline -->\n(.*?)<!-- headline -->", README, re.DOTALL)
-    profile, _ = profiles.load(name)
+    profile, _ = locate.load(name)
     shown = re.sub(r"^> ?", "", block, flags=re.MULTILINE).replace("**", "")
     assert shown.split() == headline.headline(profile).split()
 
@@ -312,8 +317,8 @@ def test_the_headline_in_the_readme_is_its_runs():
 def test_the_example_of_kernels_passes_the_check_for_every_cell_part_and_dtype(tmp_path):
     import torch
 
-    from kernels import cells, check
-    from kernels.inputs import Arena, draw, set_bytes
+    from kernels.reference import cells, check
+    from kernels.reference.inputs import Arena, draw, set_bytes
 
     (code,) = re.findall(r"^```python\n(.*?)^```$", KERNELS_README, re.MULTILINE | re.DOTALL)
     file = tmp_path / "torch_transposed.py"

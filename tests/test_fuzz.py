@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench import reader, records
+from bench.profile import reader, records
 from tests.fuzz import campaign, mutations, targets
 from tests.reports import synthetic
 

@@ -27,7 +27,12 @@ CLOCKS_AND_FILES = {
     "subprocess",
 }
 MOST_LINES = 500
-READ_WITH = ("bench/reader.py", "bench/records.py", "bench/stats.py", "kernels/contract.py")
+READ_WITH = (
+    "bench/profile/reader.py",
+    "bench/profile/records.py",
+    "bench/profile/stats.py",
+    "kernels/contract.py",
+)
 
 
 def files(folder):
@@ -75,7 +80,12 @@ def test_bench_does_not_know_reports(path):
 @reports_files
 def test_reports_knows_records_their_reader_stats_and_the_contract_alone(path):
     ours = {name for folder in OURS[:2] for name in reaches(imports(path), folder)}
-    known = ("bench.reader", "bench.records", "bench.stats", "kernels.contract")
+    known = (
+        "bench.profile.reader",
+        "bench.profile.records",
+        "bench.profile.stats",
+        "kernels.contract",
+    )
     foreign = {n for n in ours - {"bench", "kernels"} if not any(reaches({n}, k) for k in known)}
     assert not foreign
 
@@ -131,7 +141,7 @@ def test_a_report_is_built_without_loading_it(module):
         "    runpy.run_module('reports', run_name='__main__', alter_sys=True)\n"
         "except SystemExit as end:\n"
         "    assert not end.code, end.code\n"
-        "import reports.profiles, reports.roofline, reports.tables\n"
+        "import reports.locate, reports.analysis.points, reports.tables.points\n"
         f"sys.exit({module!r} in sys.modules)\n"
     )
     done = subprocess.run(

@@ -9,13 +9,17 @@ from dataclasses import replace
 
 import pytest
 
-from bench import fractions, lock, stats
-from bench.run import Run
-from bench.suite import Planned, Suite
-from kernels import check, implementations
+from bench.profile import fractions, stats
+from bench.profile.suite import Planned, Suite
+from bench.session import lock
+from bench.session.run import Run
+from kernels import implementations
 from kernels.contract import CELLS, Case
-from kernels.inputs import Arena, draw, set_bytes
-from reports import build, on_chip, roofs
+from kernels.reference import check
+from kernels.reference.inputs import Arena, draw, set_bytes
+from reports.analysis import roofs
+from reports.page import build
+from reports.tables import persistent
 
 pytestmark = pytest.mark.gpu
 
@@ -103,7 +107,7 @@ def test_a_step_with_weights_on_chip_goes_past_the_streaming_roof(profile):
     measured(profile, 4)
     measured(profile, 5)
     assert share <= 1.03
-    lines = {line[5].text: line for line in on_chip.table(profile).rows if line[1].value == 1024}
+    lines = {line[5].text: line for line in persistent.table(profile).rows if line[1].value == 1024}
     assert "triton_persistent" in lines
     print("times the step from memory:", lines["triton_persistent"][9].text)  # noqa: T201
     if on_an_h200(profile):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from filelock import FileLock
 
-from bench import records
+from bench.profile import records
 from tests import sockets
 
 if TYPE_CHECKING:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
+from bench.machine.system import System
 from bench.machine.topology import CPU
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from bench.machine.system import System
 
 SCALES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 

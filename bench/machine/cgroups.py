@@ -7,15 +7,10 @@ the group's own path is often not visible, and its root is the container's group
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from bench.machine.system import integer
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from bench.machine.system import System
+from bench.machine.system import System, integer
 
 NEW_MEMORY = ("memory.max", "memory.current", "inactive_file")
 OLD_MEMORY = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")

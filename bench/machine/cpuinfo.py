@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from bench.machine.system import integer
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from bench.machine.system import System
+from bench.machine.system import System, integer
 
 NOTHING = ("", "-", "unknown", "none")
 

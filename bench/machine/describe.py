@@ -11,29 +11,18 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import psutil
 
-from bench.machine import (
-    caches,
-    cgroups,
-    cpuinfo,
-    processor,
-    sensors,
-    system,
-    topology,
-    virtual,
-)
+from bench.machine import caches, cgroups, cpuinfo, processor, sensors, system, topology, virtual
 from bench.machine.commands import output
 from bench.machine.gpus import KIND_OF_GPU, gpus
 from bench.machine.system import System
-from bench.machine.telemetry import told
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+from bench.telemetry.state import told
 
 
 def describe(root: Path | None = None, cpus: Iterable[int] | None = None) -> dict[str, Any]:

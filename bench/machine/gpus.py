@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from bench import nvml
+from bench.machine import nvml
 from kernels.contract import Unavailable
 
 KIND_OF_GPU = ("name", "sm_count", "l2_bytes", "memory_bytes")

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench.machine import microarch, topology
-from bench.machine.system import as_list, integer
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from bench.machine.caches import Cache
-    from bench.machine.cpuinfo import Info
-    from bench.machine.system import System
+from bench.machine.caches import Cache
+from bench.machine.cpuinfo import Info
+from bench.machine.system import System, as_list, integer
 
 X86 = ("GenuineIntel", "AuthenticAMD", "HygonGenuine", "CentaurHauls", "Shanghai")
 VECTORS = (

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
-from bench.machine.system import integer
+from bench.machine.system import System, integer
 from bench.machine.topology import CPU
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from bench.machine.system import System
 
 OF_PROCESSORS = re.compile(r"(coretemp|k8temp|k10temp|zenpower|via_cputemp|cpu.*(thermal|temp).*)$")
 """Drivers of sensors inside processors. Those of boards, disks and memory have limits of their own, and often none that

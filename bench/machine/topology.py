@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from bench.machine import cpuinfo
-from bench.machine.system import cpu_list
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from bench.machine.cpuinfo import Info
-    from bench.machine.system import System
+from bench.machine.cpuinfo import Info
+from bench.machine.system import System, cpu_list
 
 CPU = "sys/devices/system/cpu"
 

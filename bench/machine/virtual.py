@@ -7,13 +7,10 @@ anything does, and saying nothing means nothing: there the answer is `unknown`.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
+from bench.machine.cpuinfo import Info
 from bench.machine.processor import X86
-
-if TYPE_CHECKING:
-    from bench.machine.cpuinfo import Info
-    from bench.machine.system import System
+from bench.machine.system import System
 
 UNKNOWN, UNNAMED = "unknown", "hypervisor"
 DMI = "sys/class/dmi/id"

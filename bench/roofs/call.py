@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numba
 import numpy as np
 from numba import prange
 
-from kernels.compiled import for_all_threads
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from kernels.vector.cache import for_all_threads
 
 KIND = "call"
 UNIT = "s"

@@ -6,16 +6,12 @@ recorded. Not run on a card yet.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
-from kernels import graphs
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from torch import Tensor
+from kernels.gpu import graphs
 
 KIND = "call"
 UNIT = "s"

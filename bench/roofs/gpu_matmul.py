@@ -6,18 +6,14 @@ rise. float32 is measured with and without tf32, which rounds its factors to 10 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from bench.roofs.product import Shape
 from kernels.contract import Unavailable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from torch import Tensor
 
 KIND = "matmul"
 UNIT = "flop/s"
@@ -37,7 +33,7 @@ KINDS = {
 }
 """The operands' dtype, how a float32 product may round its factors, and how many products of rounded terms stand for
 one: three of tf32 make float32's, three of bfloat16 a product of bfloat16 weights with float32 activations, two one of
-int8 weights with them (`kernels/triton_step.py`). They count as one."""
+int8 weights with them (`kernels/gpu/step.py`). They count as one."""
 
 
 def unavailable(kind: str, device: str) -> str | None:

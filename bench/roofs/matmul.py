@@ -1,15 +1,17 @@
 """Arithmetic roof: large products by PyTorch's library, and small ones out of registers and the first cache.
 
 The best counts, per dtype. A library's product must be packed and blocked, and on some processors the library is not at
-home; the step kernels' own inner loop (`kernels/vectors.py`) over a tile of weights that stays in the first cache shows
-what the multipliers give. Its int8 weights meet activations in 2 digits of 8 bits, which count as one activation.
+home; the step kernels' own inner loop (`kernels/vector/llvm.py`) over a tile of weights that stays in the first
+cache shows what the multipliers give. Its int8 weights meet activations in 2 digits of 8 bits, which count as one
+activation.
 
 FLOPs: 2*M*N*K. Bytes: matrices that the caches reuse; no memory is in the way.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -17,13 +19,10 @@ import torch
 from numba import prange, uintp
 
 from bench.roofs.product import Shape
-from kernels.compiled import for_all_threads
-from kernels.inputs import TORCH_DTYPES, Arena
-from kernels.vector_counters import APART, take
-from kernels.vectors import DEPTH, DIGITS, LANES, LINE_BYTES, products, registers, runs
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from kernels.reference.inputs import TORCH_DTYPES, Arena
+from kernels.vector.cache import for_all_threads
+from kernels.vector.counters import APART, take
+from kernels.vector.llvm import DEPTH, DIGITS, LANES, LINE_BYTES, products, registers, runs
 
 KIND = "matmul"
 UNIT = "flop/s"

@@ -9,20 +9,16 @@ walked by its owner alone: two cores that store to the same lines take them from
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numba import prange, uint32, uintp
 
-from bench.roofs.vector import ARRAYS, READ, VARIANTS, walk
-from kernels.compiled import for_all_threads
-from kernels.vector_counters import APART, take
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from bench.roofs.vector import Variant
+from bench.roofs.vector import ARRAYS, READ, VARIANTS, Variant, walk
+from kernels.vector.cache import for_all_threads
+from kernels.vector.counters import APART, take
 
 PIECE_BYTES = 1 << 20
 """About how many bytes a thread moves between two looks at the counters, which cost some nanoseconds each."""
@@ -112,8 +108,9 @@ def prepare(
     after the last pass. Raises ValueError for too small a block.
     """
     if not bytes_per_pass(kind, variant, size, threads):
-        msg = f"{size} bytes are too few for {threads} threads of the {kind} probe's {variant.name}"
-        raise ValueError(msg)
+        raise ValueError(
+            f"{size} bytes are too few for {threads} threads of the {kind} probe's {variant.name}"
+        )
     which = VARIANTS[kind].index(variant)
     counters, sums = np.zeros(APART * threads, np.int64), np.zeros(APART * threads, np.float32)
     call = partial(

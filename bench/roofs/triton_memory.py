@@ -13,16 +13,13 @@ depend on their order, so an answer is right or wrong. Each program walks the bl
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 import triton
 import triton.language as tl
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from torch import Tensor
+from torch import Tensor
 
 KINDS = ("read", "write", "copy", "triad")
 UNIT = "byte/s"
@@ -78,10 +75,9 @@ def prepare(
     """
     each = words_each(kind, variant, memory.numel() * 4)
     if not each:
-        msg = (
+        raise ValueError(
             f"{memory.numel() * 4} bytes are too few for the {kind} probe's variant {variant.name}"
         )
-        raise ValueError(msg)
     programs = min(variant.programs * processors, each // variant.tile)
     sums = torch.zeros(programs, dtype=torch.int32, device=memory.device)
     options: dict[str, Any] = {"TILE": variant.tile, "num_warps": variant.warps, **OPTIONS}

@@ -13,14 +13,12 @@ streams its prefetchers follow, of what it does where a load and an earlier stor
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 FLOAT_BYTES = 4
 LINE_BYTES = 64

@@ -5,22 +5,20 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
+from collections.abc import Callable, Hashable, Sequence
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Protocol, cast
 
-from kernels.contract import Unavailable
+from kernels.contract import Case, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
-    from types import ModuleType
-
     from torch import Tensor
 
-    from kernels.cells import Inputs, Weights
-    from kernels.contract import Case
-    from kernels.inputs import Layout
+    from kernels.reference.cells import Inputs, Weights
+    from kernels.reference.inputs import Layout
 
 
 class Implementation(Protocol):
@@ -75,13 +73,11 @@ def load(name: str) -> Implementation:
     if name in _ADOPTED:
         return _ADOPTED[name][1]
     if name not in names():
-        msg = f"implementation {name!r} is unknown: use one of {', '.join(names())}"
-        raise Unavailable(msg)
+        raise Unavailable(f"implementation {name!r} is unknown: use one of {', '.join(names())}")
     try:
         module = import_module(f"kernels.implementations.{name}")
     except Exception as error:  # whatever a library does on import is why it cannot be had
-        msg = f"implementation {name} cannot be loaded: {_reason(error)}"
-        raise Unavailable(msg) from error
+        raise Unavailable(f"implementation {name} cannot be loaded: {_reason(error)}") from error
     return _checked(module, f"implementation {name}")
 
 
@@ -93,8 +89,9 @@ def named(given: str) -> str:
     if given.endswith(".py"):
         return adopt(given)
     if given not in names():
-        msg = f"implementation {given!r} is unknown: use one of {', '.join(names())}, or a .py file"
-        raise Unavailable(msg)
+        raise Unavailable(
+            f"implementation {given!r} is unknown: use one of {', '.join(names())}, or a .py file"
+        )
     return given
 
 
@@ -110,11 +107,11 @@ def adopt(path: str) -> str:
     if name in _ADOPTED and _ADOPTED[name][0] == file:
         return name
     if not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII):
-        msg = f"{path}: its name names the points: rename it, letters, digits and underscores alone"
-        raise Unavailable(msg)
+        raise Unavailable(
+            f"{path}: its name names the points: rename it, letters, digits and underscores alone"
+        )
     if name in names() or name in _ADOPTED:
-        msg = f"{path}: another implementation is called {name}: rename the file"
-        raise Unavailable(msg)
+        raise Unavailable(f"{path}: another implementation is called {name}: rename the file")
     _ADOPTED[name] = file, _from_file(file, path)
     return name
 
@@ -145,13 +142,11 @@ def _from_file(file: Path, path: str) -> Implementation:
     """Run the file as a module of its own, leaving nothing beside it."""
     specification = spec_from_file_location(f"kernels.implementations.{file.stem}", file)
     if specification is None or specification.loader is None:
-        msg = f"{path}: an implementation is a .py file"
-        raise Unavailable(msg)
+        raise Unavailable(f"{path}: an implementation is a .py file")
     try:
         digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
     except OSError as error:
-        msg = f"{path}: cannot be read: {error.strerror}"
-        raise Unavailable(msg) from error
+        raise Unavailable(f"{path}: cannot be read: {error.strerror}") from error
     module = module_from_spec(specification)
     before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
@@ -159,8 +154,7 @@ def _from_file(file: Path, path: str) -> Implementation:
         specification.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         sys.modules.pop(specification.name, None)
-        msg = f"{path}: cannot be loaded: {_reason(error)}"
-        raise Unavailable(msg) from error
+        raise Unavailable(f"{path}: cannot be loaded: {_reason(error)}") from error
     finally:
         sys.dont_write_bytecode = before
     implementation = _checked(module, path)
@@ -173,24 +167,22 @@ def _checked(module: ModuleType, where: str) -> Implementation:
     """The module, if it provides what `Implementation` asks for. Raises Unavailable with everything it lacks."""
     wrong = [name for name in ("label", "reads", *FUNCTIONS) if not hasattr(module, name)]
     if wrong:
-        msg = f"{where} lacks {', '.join(wrong)}: see kernels/README.md"
-        raise Unavailable(msg)
+        raise Unavailable(f"{where} lacks {', '.join(wrong)}: see kernels/README.md")
     wrong = [
         name
         for name in (*FUNCTIONS, "packs", "compiled_as")
         if not callable(getattr(module, name, _checked))
     ]
     if wrong:
-        msg = f"{where}: {', '.join(wrong)} must be a function: see kernels/README.md"
-        raise Unavailable(msg)
+        raise Unavailable(f"{where}: {', '.join(wrong)} must be a function: see kernels/README.md")
     if not isinstance(module.label, str) or not module.label:
-        msg = f"{where}: label {module.label!r} is not a few words: see kernels/README.md"
-        raise Unavailable(msg)
+        raise Unavailable(
+            f"{where}: label {module.label!r} is not a few words: see kernels/README.md"
+        )
     reads = module.reads
     told = isinstance(reads, dict) and reads.keys() == {"W", "U"}
     if not told or not all(value in READS for value in reads.values()):
-        msg = f"{where}: reads {reads!r} must give W and U one of {', '.join(READS)}"
-        raise Unavailable(msg)
+        raise Unavailable(f"{where}: reads {reads!r} must give W and U one of {', '.join(READS)}")
     return cast("Implementation", module)
 
 

@@ -8,21 +8,15 @@ Reads and writes as `torch_cell`; the answer lies in the graph's own memory. Not
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 import torch
+from torch import Tensor
 
-from kernels import graphs
-from kernels.contract import Unavailable
+from kernels.contract import Case, Unavailable
+from kernels.gpu import graphs
 from kernels.implementations import torch_cell
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from torch import Tensor
-
-    from kernels.cells import Inputs
-    from kernels.contract import Case
+from kernels.reference.cells import Inputs
 
 label = "PyTorch cell in a CUDA graph"
 reads = torch_cell.reads
@@ -52,8 +46,9 @@ def prepare(
 ) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
     """Record a graph for each pair that is bound. Raises Unavailable for more than MOST_SETS sets of weights."""
     if len(sets) > MOST_SETS:
-        msg = f"streaming takes graphs of {len(sets)} sets of weights, more than {MOST_SETS}: use a larger hidden size"
-        raise Unavailable(msg)
+        raise Unavailable(
+            f"streaming takes graphs of {len(sets)} sets of weights, more than {MOST_SETS}: use a larger hidden size"
+        )
     pool = torch.cuda.graph_pool_handle()
     cell = torch_cell.prepare(case, sets, inputs)
 

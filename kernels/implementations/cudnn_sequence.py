@@ -16,26 +16,20 @@ card yet.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
-from kernels import pytorch_layout
-from kernels.implementations import torch_sequence
-from kernels.inputs import TORCH_DTYPES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from torch import Tensor
-
-    from kernels.cells import Inputs
-    from kernels.contract import Case
+from kernels.contract import Case
+from kernels.implementations import _pytorch_layout, torch_sequence
+from kernels.reference.cells import Inputs
+from kernels.reference.inputs import TORCH_DTYPES
 
 label = "cuDNN sequence"
 reads = {"W": "per_call", "U": "per_call"}
-layout, canonical = pytorch_layout.layout, pytorch_layout.canonical
+layout, canonical = _pytorch_layout.layout, _pytorch_layout.canonical
 
 MODES = {"rnn": 1, "lstm": 2, "gru": 3}
 """cuDNN's numbers: tanh, LSTM, GRU."""

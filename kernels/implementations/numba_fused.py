@@ -1,7 +1,7 @@
 """Our own step: one pass over packed weights, products and gates fused, in numba alone. CPU.
 
 A block is 16 units with all their gates, so that new state follows as soon as its sums are there, and no sum leaves the
-core's cache. Rows of a block lie side by side for each k (`kernels/vectors.py`), first those of W, then those of U;
+core's cache. Rows of a block lie side by side for each k (`kernels/vector/llvm.py`), first those of W, then those of U;
 threads share the blocks. Sums of a few sequences stay in registers while the weights stream by once.
 
     few sequences    all gates of a block side by side, and blocks far apart read as several streams
@@ -14,26 +14,20 @@ NaN goes in. int8 in digits has one unit for all activations of a sequence: an i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numba
 import numpy as np
 import torch
+from torch import Tensor
 
-from kernels.cells import GATES, Weights
-from kernels.inputs import Floats
-from kernels.vector_gates import LARGEST_INT8
-from kernels.vector_step import Shape, compiled
-from kernels.vectors import DEPTH, DIGITS, LANES, LINE_BYTES, MOST_DIGIT_TERMS, registers, runs
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from torch import Tensor
-
-    from kernels.cells import Inputs
-    from kernels.contract import Case
-    from kernels.inputs import Layout
+from kernels.contract import Case
+from kernels.reference.cells import GATES, Inputs, Weights
+from kernels.reference.inputs import Floats, Layout
+from kernels.vector.gates import LARGEST_INT8
+from kernels.vector.llvm import DEPTH, DIGITS, LANES, LINE_BYTES, MOST_DIGIT_TERMS, registers, runs
+from kernels.vector.step import Shape, compiled
 
 label = "fused (numba)"
 reads = {"W": "per_step", "U": "per_step"}

@@ -10,30 +10,23 @@ Reads packed W and U, both biases, x, h (c); writes the products, the gates, and
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx.parser
 import onnxruntime as ort
 import torch
+from torch import Tensor
 
-from kernels import pytorch_layout
-from kernels.cells import GATE_SUMS, GATES, Weights
-from kernels.contract import Unavailable
-from kernels.onnx_sessions import name_weights, session
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from torch import Tensor
-
-    from kernels.cells import Inputs
-    from kernels.contract import Case
+from kernels.contract import Case, Unavailable
+from kernels.implementations import _pytorch_layout
+from kernels.implementations._onnx_sessions import name_weights, session
+from kernels.reference.cells import GATE_SUMS, GATES, Inputs, Weights
 
 label = "ONNX Runtime"
 reads = {"W": "per_step", "U": "per_step"}
-layout, canonical = pytorch_layout.layout, pytorch_layout.canonical
+layout, canonical = _pytorch_layout.layout, _pytorch_layout.canonical
 
 MOST_SETS = 64
 """Sets of weights, and so sessions with threads of their own, for one case."""
@@ -115,10 +108,9 @@ def prepare(
 ) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
     """One session per set of weights, and one binding per pair. Raises Unavailable for more than MOST_SETS."""
     if len(sets) > MOST_SETS:
-        msg = (
+        raise Unavailable(
             f"streaming takes {len(sets)} sessions, more than {MOST_SETS}: use a larger hidden size"
         )
-        raise Unavailable(msg)
     model = _model(case)
     graph = model.graph
     takes = [one.name for one in graph.input]

@@ -13,25 +13,19 @@ Reads packed W and U, both biases, all x, the first h (c); writes every h and th
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx.parser
 import onnxruntime as ort
 import torch
+from torch import Tensor
 
-from kernels.cells import GATES, Weights
-from kernels.onnx_sessions import name_weights, session
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from torch import Tensor
-
-    from kernels.cells import Inputs
-    from kernels.contract import Case
-    from kernels.inputs import Layout
+from kernels.contract import Case
+from kernels.implementations._onnx_sessions import name_weights, session
+from kernels.reference.cells import GATES, Inputs, Weights
+from kernels.reference.inputs import Layout
 
 label = "ONNX Runtime sequence"
 reads = {"W": "per_call", "U": "per_step"}

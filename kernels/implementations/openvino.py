@@ -10,29 +10,23 @@ into tensors used again.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import openvino as ov
 import torch
 from openvino import opset13 as op
+from torch import Tensor
 
-from kernels import pytorch_layout
-from kernels.cells import GATE_SUMS, GATES, Weights
-from kernels.contract import Unavailable
-from kernels.inputs import TORCH_DTYPES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from torch import Tensor
-
-    from kernels.cells import Inputs
-    from kernels.contract import Case
+from kernels.contract import Case, Unavailable
+from kernels.implementations import _pytorch_layout
+from kernels.reference.cells import GATE_SUMS, GATES, Inputs, Weights
+from kernels.reference.inputs import TORCH_DTYPES
 
 label = "OpenVINO"
 reads = {"W": "per_step", "U": "per_step"}
-layout, canonical = pytorch_layout.layout, pytorch_layout.canonical
+layout, canonical = _pytorch_layout.layout, _pytorch_layout.canonical
 
 MOST_SETS = 64
 """Sets of weights, and so compiled models, for one case."""
@@ -72,8 +66,9 @@ def prepare(
 ) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
     """One compiled model per set of weights, and one request per pair. Raises Unavailable for more than MOST_SETS."""
     if len(sets) > MOST_SETS:
-        msg = f"streaming takes {len(sets)} compiled models, more than {MOST_SETS}: use a larger hidden size"
-        raise Unavailable(msg)
+        raise Unavailable(
+            f"streaming takes {len(sets)} compiled models, more than {MOST_SETS}: use a larger hidden size"
+        )
     models = [_compiled(case, Weights(*tensors)) for tensors in sets]
     outputs = [torch.empty(tuple(one.shape), dtype=inputs[0].h.dtype) for one in models[0].outputs]
 

@@ -9,26 +9,20 @@ Reads W, U, both biases, x, h (c); writes new h (and c), which it allocates itse
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 from torch.nn.functional import linear
 
-from kernels import autograd, pytorch_layout
-from kernels.cells import Weights
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from torch import Tensor
-
-    from kernels.cells import Inputs
-    from kernels.contract import Case
+from kernels.contract import Case
+from kernels.implementations import _autograd, _pytorch_layout
+from kernels.reference.cells import Inputs, Weights
 
 label = "PyTorch cell"
 reads = {"W": "per_step", "U": "per_step"}
-layout, canonical = pytorch_layout.layout, pytorch_layout.canonical
+layout, canonical = _pytorch_layout.layout, _pytorch_layout.canonical
 
 
 def version() -> str:
@@ -50,7 +44,7 @@ def prepare(
 ) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
     """Bind one set of weights and one set of inputs to the call; to train, with autograd around the same step."""
     if case.phase == "train":
-        return autograd.prepare(prepare, case, sets, inputs)
+        return _autograd.prepare(prepare, case, sets, inputs)
 
     def bind(w: int, i: int) -> Callable[[], Sequence[Tensor]]:
         weights, given = Weights(*sets[w]), inputs[i]

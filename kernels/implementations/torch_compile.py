@@ -21,31 +21,24 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
 from importlib.util import find_spec
 from inspect import signature
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from kernels import autograd, pytorch_layout
-from kernels.cells import Weights
-from kernels.contract import Unavailable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from torch import Tensor
-
-    from kernels.cells import Inputs
-    from kernels.contract import Case
+from kernels.contract import Case, Unavailable
+from kernels.implementations import _autograd, _pytorch_layout
+from kernels.reference.cells import Inputs, Weights
 
 label = "torch.compile"
 reads = {"W": "per_step", "U": "per_step"}
-layout, canonical = pytorch_layout.layout, pytorch_layout.canonical
+layout, canonical = _pytorch_layout.layout, _pytorch_layout.canonical
 
 MOST_SETS = 16
 """Sets of weights that are compiled for one case, about a second each."""
@@ -108,8 +101,9 @@ def prepare(
     if not packs(case):
         return _on_gpu(case, sets, inputs)
     if len(sets) > MOST_SETS:
-        msg = f"streaming takes {len(sets)} compiled modules, more than {MOST_SETS}: use a larger hidden size"
-        raise Unavailable(msg)
+        raise Unavailable(
+            f"streaming takes {len(sets)} compiled modules, more than {MOST_SETS}: use a larger hidden size"
+        )
     steps = []
     for tensors in sets:
         frozen = torch.compile(_Frozen(case, Weights(*tensors)), **ONCE)
@@ -153,7 +147,7 @@ def _training(
     ) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
         return lambda w, i: partial(step, Weights(*leaves[w]), *given[i][:4])
 
-    bind = autograd.prepare(prepare, case, sets, inputs)
+    bind = _autograd.prepare(prepare, case, sets, inputs)
     with _compiling(freezing=False):
         bind(0, 0)()
     return bind

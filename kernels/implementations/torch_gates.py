@@ -9,23 +9,17 @@ Reads [x, h] once per gate, each gate's [W_g | U_g] and bias; writes the joined 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 from torch.nn.functional import linear
 
-from kernels import autograd
-from kernels.cells import Weights
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from torch import Tensor
-
-    from kernels.cells import Inputs
-    from kernels.contract import Case
-    from kernels.inputs import Layout
+from kernels.contract import Case
+from kernels.implementations import _autograd
+from kernels.reference.cells import Inputs, Weights
+from kernels.reference.inputs import Layout
 
 label = "one layer per gate"
 reads = {"W": "per_step", "U": "per_step"}
@@ -79,7 +73,7 @@ def prepare(
 ) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
     """Bind one set of weights and one set of inputs to the call; to train, with autograd around the same step."""
     if case.phase == "train":
-        return autograd.prepare(prepare, case, sets, inputs)
+        return _autograd.prepare(prepare, case, sets, inputs)
     step = _STEPS[case.cell]
 
     def bind(w: int, i: int) -> Callable[[], Sequence[Tensor]]:

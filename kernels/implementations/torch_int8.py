@@ -10,23 +10,17 @@ Reads packed W and U, their scales and both biases, x, h (c); writes rounded x a
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from torch import Tensor
 
-from kernels.cells import GATES, Weights
-from kernels.inputs import Floats
-from kernels.vector_gates import LARGEST_INT8
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from torch import Tensor
-
-    from kernels.cells import Inputs
-    from kernels.contract import Case
-    from kernels.inputs import Layout
+from kernels.contract import Case
+from kernels.reference.cells import GATES, Inputs, Weights
+from kernels.reference.inputs import Floats, Layout
+from kernels.vector.gates import LARGEST_INT8
 
 label = "PyTorch int8"
 reads = {"W": "per_step", "U": "per_step"}

@@ -13,21 +13,15 @@ Reads W, U, both biases, all x, the first h (c); writes every h and the last c, 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
-from kernels.cells import GATES, Weights
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from torch import Tensor
-
-    from kernels.cells import Inputs
-    from kernels.contract import Case
-    from kernels.inputs import Layout
+from kernels.contract import Case
+from kernels.reference.cells import GATES, Inputs, Weights
+from kernels.reference.inputs import Layout
 
 label = "PyTorch sequence"
 reads = {"W": "per_call", "U": "per_step"}

@@ -1,4 +1,4 @@
-"""Our own step on a GPU: products with W and U, and the gates, in one Triton kernel (`kernels/triton_step.py`).
+"""Our own step on a GPU: products with W and U, and the gates, in one Triton kernel (`kernels/gpu/step.py`).
 
 Where the blocks of units are too few for the processors, programs share a block's columns, and the last one adds up.
 Weights lie in PyTorch's convention; int8 has a scale per row of W and of U, with float32 biases.
@@ -9,23 +9,16 @@ go through the second-level cache where a block is shared. Not run on a card yet
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 import torch
 import triton
+from torch import Tensor
 
-from kernels import triton_step
-from kernels.cells import GATE_SUMS, GATES, Weights
-from kernels.inputs import Floats
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from torch import Tensor
-
-    from kernels.cells import Inputs
-    from kernels.contract import Case
-    from kernels.inputs import Layout
+from kernels.contract import Case
+from kernels.gpu import step as triton_step
+from kernels.reference.cells import GATE_SUMS, GATES, Inputs, Weights
+from kernels.reference.inputs import Floats, Layout
 
 label = "fused (Triton)"
 reads = {"W": "per_step", "U": "per_step"}

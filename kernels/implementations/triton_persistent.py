@@ -1,4 +1,4 @@
-"""Our own sequence on a GPU: all steps in one launch, with U kept on chip (`kernels/triton_sequence.py`).
+"""Our own sequence on a GPU: all steps in one launch, with U kept on chip (`kernels/gpu/persistent.py`).
 
 The products of all inputs with W come first, as one large product by PyTorch's library. Then one kernel runs all steps,
 each program with its rows of U in registers from first to last, and a barrier of all programs after each step.
@@ -9,25 +9,20 @@ writes the products with W, every h, and the last c, to memory that is used agai
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 import torch
 import triton
+from torch import Tensor
 
-from kernels import pytorch_layout, triton_sequence
-from kernels.cells import GATES, Weights
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from torch import Tensor
-
-    from kernels.cells import Inputs
-    from kernels.contract import Case
+from kernels.contract import Case
+from kernels.gpu import persistent
+from kernels.implementations import _pytorch_layout
+from kernels.reference.cells import GATES, Inputs, Weights
 
 label = "persistent (Triton)"
 reads = {"W": "per_call", "U": "per_call"}
-layout, canonical = pytorch_layout.layout, pytorch_layout.canonical
+layout, canonical = _pytorch_layout.layout, _pytorch_layout.canonical
 
 CAPABILITY = (8, 0)
 """The oldest GPUs that multiply bfloat16 in tensor cores."""
@@ -50,7 +45,7 @@ def unavailable(case: Case) -> str | None:
         if torch.cuda.get_device_capability() < CAPABILITY:
             found = ".".join(map(str, torch.cuda.get_device_capability()))
             return f"a GPU of compute capability 8.0 or newer is needed, and this is {found}"
-        return triton_sequence.too_large(case, processors(torch.device(case.device)))
+        return persistent.too_large(case, processors(torch.device(case.device)))
     return None
 
 
@@ -73,7 +68,7 @@ def prepare(
 
         def sequence() -> Sequence[Tensor]:
             torch.mm(x, across, out=from_x)
-            triton_sequence.run(case, weights, from_x, given.h, c, out, c_new, arrived, count)
+            persistent.run(case, weights, from_x, given.h, c, out, c_new, arrived, count)
             return answer
 
         return sequence
@@ -83,4 +78,4 @@ def prepare(
 
 def processors(device: torch.device) -> int:
     """Streaming multiprocessors of a GPU; 1 where Triton's interpreter stands in for one."""
-    return triton_sequence.processors_of(device) if device.type == "cuda" else 1
+    return persistent.processors_of(device) if device.type == "cuda" else 1

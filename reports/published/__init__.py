@@ -15,10 +15,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bench.stats import Estimate
-from reports.limits import Roofs
-from reports.profiles import BadInput
-from reports.subject import ALL, Entry, Subject, Work
+from bench.profile.stats import Estimate
+from reports.compare.limits import Roofs
+from reports.compare.system import ALL, Entry, Subject, Work
+from reports.locate import BadInput
 
 HERE = Path(__file__).resolve().parent
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
@@ -205,8 +205,9 @@ def _read(path: Path) -> PublishedSet:
             results=tuple(_result(line) for line in lines),
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        msg = f"{path.name}: not a published set ({type(error).__name__}: {error}): see deepbench.toml"
-        raise BadSet(msg) from error
+        raise BadSet(
+            f"{path.name}: not a published set ({type(error).__name__}: {error}): see deepbench.toml"
+        ) from error
 
 
 def _device(one: dict[str, Any]) -> dict[str, Any]:
@@ -214,8 +215,7 @@ def _device(one: dict[str, Any]) -> dict[str, Any]:
     for key, kind in (("bytes_per_s", float), ("flop_per_s", float), ("last_level_bytes", int)):
         checked[key] = kind(one[key])
         if checked[key] <= 0:
-            msg = f"{key} of {one.get('name')} is not above 0"
-            raise ValueError(msg)
+            raise ValueError(f"{key} of {one.get('name')} is not above 0")
     return checked
 
 
@@ -236,6 +236,7 @@ def _result(line: dict[str, Any]) -> Result:
     )
     known = made.cell in GATES and made.dtype in ELEMENT_BYTES
     if not known or min(made.hidden, made.batch, made.steps) < 1 or made.forward_ms <= 0:
-        msg = f"{line} is no result: a known cell and dtype, sizes from 1, times above 0"
-        raise ValueError(msg)
+        raise ValueError(
+            f"{line} is no result: a known cell and dtype, sizes from 1, times above 0"
+        )
     return made

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bench import machine, survey
-from bench.records import Roof
+from bench.device import cpu_sweep
+from bench.profile.records import Roof
+from bench.telemetry import memory as machine_memory
 
 RATE = 1e11
 
@@ -20,16 +21,16 @@ def roof(kind, size=None, unit="byte/s", sample=RATE, count=1):
 
 def make(patch):
     """Have every probe of the machine answer at once, and caches reported as small ones."""
-    patch.setattr(machine, "last_level_bytes", lambda: 256 << 10)
-    patch.setattr(survey, "read_curve", curve)
-    patch.setattr(survey, "LEAST_MEMORY", 1 << 20)
-    patch.setattr(survey, "fastest", lambda *_: [])
-    patch.setattr(survey, "memory", memory)
-    patch.setattr(survey, "writing", lambda *_: [roof("write", 1 << 16)])
-    patch.setattr(survey, "arithmetic", lambda *_: [])
-    patch.setattr(survey, "fastest_products", lambda *_: [])
-    patch.setattr(survey, "calls", lambda *_: [roof("call", unit="s", sample=1e-6)])
-    patch.setattr(survey, "sentinel", lambda *_: roof("read", 1 << 20))
+    patch.setattr(machine_memory, "last_level_bytes", lambda: 256 << 10)
+    patch.setattr(cpu_sweep, "read_curve", curve)
+    patch.setattr(cpu_sweep, "LEAST_MEMORY", 1 << 20)
+    patch.setattr(cpu_sweep, "fastest", lambda *_: [])
+    patch.setattr(cpu_sweep, "memory", memory)
+    patch.setattr(cpu_sweep, "writing", lambda *_: [roof("write", 1 << 16)])
+    patch.setattr(cpu_sweep, "arithmetic", lambda *_: [])
+    patch.setattr(cpu_sweep, "fastest_products", lambda *_: [])
+    patch.setattr(cpu_sweep, "calls", lambda *_: [roof("call", unit="s", sample=1e-6)])
+    patch.setattr(cpu_sweep, "sentinel", lambda *_: roof("read", 1 << 20))
 
 
 def memory(arena, sizes, _page_bytes, count, _fast, _rounds, sweep, _limit):

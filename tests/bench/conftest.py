@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from bench import beside, clock, cpu, inflight, lock, threads
-from kernels.inputs import Arena
+from bench.device import cpu, threads
+from bench.measure import probes
+from bench.session import crash_record, lock
+from bench.timing import clock
+from kernels.reference.inputs import Arena
 from tests.bench import cheap_roofs
 
 
@@ -22,7 +25,7 @@ def short_runs(tmp_path, monkeypatch):
     cheap_roofs.make(monkeypatch)
     monkeypatch.setattr(clock, "SAMPLE_SECONDS", 0.0005)
     monkeypatch.setattr(lock, "PATH", tmp_path / "lock")
-    monkeypatch.setattr(inflight, "MOST_DEATHS", inflight.MOST_DEATHS)
+    monkeypatch.setattr(crash_record, "MOST_DEATHS", crash_record.MOST_DEATHS)
 
 
 @pytest.fixture
@@ -33,7 +36,7 @@ def bench(monkeypatch):
     before = torch.get_num_threads()
     monkeypatch.setattr(clock, "SAMPLE_SECONDS", 0.0005)
     threads.use(1)
-    yield beside.Bench(
+    yield probes.Bench(
         instruments=cpu.Cpu(),
         arena=Arena(8 << 20, "cpu", seed=0),
         page_bytes=4096,

@@ -7,8 +7,9 @@ import time
 import pytest
 import torch
 
-from bench import bounded, measure, survey, survey_cuda
+from bench.device import cpu_sweep, cuda_sweep
 from bench.roofs import gpu_matmul, matmul, read, write
+from bench.timing import bounded, rounds
 from tests.fake_cuda import FakeCuda
 
 
@@ -24,8 +25,8 @@ def slow_bfloat16(monkeypatch):
 
         return run
 
-    monkeypatch.setattr(survey.threads, "use", lambda _count: None)
-    monkeypatch.setattr(survey, "SAMPLE_SECONDS", 1e-6)
+    monkeypatch.setattr(cpu_sweep.threads, "use", lambda _count: None)
+    monkeypatch.setattr(cpu_sweep, "SAMPLE_SECONDS", 1e-6)
     monkeypatch.setattr(matmul, "variants", lambda dtype, _: matmul.SHAPES * (dtype != "int8"))
     monkeypatch.setattr(matmul, "prepare", prepare)
     return called
@@ -33,26 +34,26 @@ def slow_bfloat16(monkeypatch):
 
 def test_a_product_that_takes_too_long_is_left_out_unseen_and_told(slow_bfloat16):
     limit = bounded.Limit()
-    roofs = list(survey.arithmetic("cpu", [2], thorough=False, limit=limit))
+    roofs = list(cpu_sweep.arithmetic("cpu", [2], thorough=False, limit=limit))
     assert {(roof.dtype, roof.implementation) for roof in roofs} == {
         ("float32", shape.name) for shape in matmul.SHAPES
     }
     assert set(matmul.SHAPES) <= slow_bfloat16["float32"]
     assert not slow_bfloat16["bfloat16"] & set(matmul.SHAPES)
     assert all(64 * shape.flops <= 2 * 1024**3 for shape in slow_bfloat16["bfloat16"])
-    (doubt,) = limit.doubts()
-    assert (doubt.code, doubt.about) == (bounded.LEFT_OUT, "run")
-    assert all(shape.name in doubt.message for shape in matmul.SHAPES)
-    assert "bfloat16" in doubt.message
-    assert "float32" not in doubt.message
+    (warning,) = limit.warnings()
+    assert (warning.code, warning.about) == (bounded.LEFT_OUT, "run")
+    assert all(shape.name in warning.message for shape in matmul.SHAPES)
+    assert "bfloat16" in warning.message
+    assert "float32" not in warning.message
 
 
 def test_the_first_call_of_a_small_product_prepares_and_does_not_count():
     took = iter([0.9, 1e-4])
     limit = bounded.Limit()
-    limit.tried("product", 1.0, lambda _count: time.sleep(next(took) / 100), measure.cpu_clock)
+    limit.tried("product", 1.0, lambda _count: time.sleep(next(took) / 100), rounds.cpu_clock)
     assert limit.allows("product", 64.0, "products", "large")
-    assert limit.doubts() == []
+    assert limit.warnings() == []
 
 
 def test_memory_that_takes_too_long_is_walked_as_far_as_it_does_not(monkeypatch):
@@ -66,22 +67,24 @@ def test_memory_that_takes_too_long_is_walked_as_far_as_it_does_not(monkeypatch)
 
         return prepare
 
-    monkeypatch.setattr(survey.threads, "use", lambda _count: None)
+    monkeypatch.setattr(cpu_sweep.threads, "use", lambda _count: None)
     for probe in (read, write):
         monkeypatch.setattr(probe, "prepare", prepared(probe.KIND))
-    monkeypatch.setattr(survey, "copy", write)
-    monkeypatch.setattr(survey, "triad", write)
-    monkeypatch.setattr(measure, "best", lambda contender, *_: [contender.run / 1e6] * 2)
-    monkeypatch.setattr(measure, "glance", lambda size, _: size / 1e6)
+    monkeypatch.setattr(cpu_sweep, "copy", write)
+    monkeypatch.setattr(cpu_sweep, "triad", write)
+    monkeypatch.setattr(rounds, "best", lambda contender, *_: [contender.run / 1e6] * 2)
+    monkeypatch.setattr(rounds, "glance", lambda size, _: size / 1e6)
     limit = bounded.Limit()
-    curve = list(survey.read_curve(0, 8 << 20, 4096, [1, 2], 0.0, thorough=False, limit=limit))
-    assert {roof.working_set_bytes for roof in curve} == set(survey.sizes(1 << 19, thorough=False))
+    curve = list(cpu_sweep.read_curve(0, 8 << 20, 4096, [1, 2], 0.0, thorough=False, limit=limit))
+    assert {roof.working_set_bytes for roof in curve} == set(
+        cpu_sweep.sizes(1 << 19, thorough=False)
+    )
     assert {roof.threads for roof in curve} == {1, 2}
-    roofs = list(survey.writing(0, [1 << 16, 1 << 19, 1 << 22], 4096, [1], False, limit))
+    roofs = list(cpu_sweep.writing(0, [1 << 16, 1 << 19, 1 << 22], 4096, [1], False, limit))
     assert {roof.working_set_bytes for roof in roofs} == {1 << 16, 1 << 19}
     assert max(size for _kind, size, _count in walked) == 1 << 19
-    (doubt,) = limit.doubts()
-    assert "4 MiB" in doubt.message
+    (warning,) = limit.warnings()
+    assert "4 MiB" in warning.message
 
 
 def test_a_gpus_products_are_bounded_alike(monkeypatch):
@@ -99,10 +102,10 @@ def test_a_gpus_products_are_bounded_alike(monkeypatch):
 
     monkeypatch.setattr(gpu_matmul, "prepare", prepare)
     limit = bounded.Limit()
-    roofs = list(survey_cuda.arithmetic("cuda", lambda: (), limit))
+    roofs = list(cuda_sweep.arithmetic("cuda", lambda: (), limit))
     assert {roof.dtype for roof in roofs} == set(gpu_matmul.KINDS) - {"float8", "bfloat16"}
     assert not called & {("bfloat16", shape) for shape in gpu_matmul.SHAPES}
-    assert "bfloat16 products" in limit.doubts()[0].message
+    assert "bfloat16 products" in limit.warnings()[0].message
 
 
 def test_one_variant_that_was_held_up_costs_no_roof():
@@ -114,10 +117,10 @@ def test_one_variant_that_was_held_up_costs_no_roof():
     limit.took("write", 1 << 28, 10.0)
     assert limit.allows("write", 1 << 28, "write", "256 MiB"), "the others of this size have turns"
     assert not limit.allows("write", 1 << 29, "write", "512 MiB")
-    assert limit.doubts()
+    assert limit.warnings()
 
 
 def test_a_glance_does_not_time_the_call_that_compiles():
     took = iter([0.2, 1e-4, 1e-4])
-    each = measure.glance(lambda _count: time.sleep(next(took, 1e-4)), 1e-5)
+    each = rounds.glance(lambda _count: time.sleep(next(took, 1e-4)), 1e-5)
     assert each < 0.1

@@ -7,7 +7,8 @@ import re
 import pytest
 import torch
 
-from bench import points, threads
+from bench.device import threads
+from bench.measure import point
 from kernels import implementations
 from kernels.contract import Case
 from tests import cheats
@@ -20,7 +21,7 @@ def case(cheat):
 @pytest.mark.parametrize("name", cheats.names())
 def test_a_cheat_is_a_failed_point_with_its_reason(bench, name):
     cheat = cheats.load(name)
-    found = points.point(bench, case(cheat), name, cheat, order=0)
+    found = point.point(bench, case(cheat), name, cheat, order=0)
     assert found.status == "failed"
     assert re.search(cheat.caught, found.reason), found.reason
     assert "\n" not in found.reason
@@ -34,11 +35,11 @@ def test_the_honest_point_after_a_cheat_is_good_and_has_the_same_weights(bench, 
     cheat = cheats.load(name)
     (bits,) = bench.arena.sets(((bench.arena.size_bytes // 4,),), "float32", 1)[0]
     before = bits.view(torch.int32).clone()
-    points.point(bench, case(cheat), name, cheat, order=0)
+    point.point(bench, case(cheat), name, cheat, order=0)
     assert torch.equal(bits.view(torch.int32), before)
     name = "torch_cell" if cheat.steps == 1 else "torch_sequence"
     threads.use(1)  # as a run does before every point
-    found = points.point(bench, case(cheat), name, implementations.load(name), order=1)
+    found = point.point(bench, case(cheat), name, implementations.load(name), order=1)
     assert (found.status, found.reason) == ("ok", None)
 
 
@@ -59,10 +60,10 @@ def test_a_cheat_is_never_timed(bench, monkeypatch, name, residency):
     def timed(*_arguments, **_named):
         raise AssertionError("timed")
 
-    monkeypatch.setattr(points.measure, "rounds", timed)
+    monkeypatch.setattr(point.measure, "rounds", timed)
     cheat = cheats.load(name)
     cheat.residency = residency
-    found = points.point(bench, case(cheat), name, cheat, order=0)
+    found = point.point(bench, case(cheat), name, cheat, order=0)
     assert re.search(cheat.caught, found.reason), found.reason
 
 
@@ -70,7 +71,7 @@ def test_a_cheat_is_never_timed(bench, monkeypatch, name, residency):
 def test_a_file_that_lacks_a_name_of_the_contract_is_a_failed_point(bench, name):
     lacking = cheats.load("raises")
     delattr(lacking, name)
-    found = points.point(bench, case(lacking), "lacking", lacking, order=0)
+    found = point.point(bench, case(lacking), "lacking", lacking, order=0)
     assert found.status == "failed"
 
 
@@ -80,6 +81,6 @@ def test_a_file_that_lacks_a_name_of_the_contract_is_a_failed_point(bench, name)
 def test_a_file_that_lacks_another_name_is_a_failed_point_or_none_the_worse(bench, name):
     lacking = cheats.load("raises_while_timed")
     delattr(lacking, name)
-    found = points.point(bench, case(lacking), "lacking", lacking, order=0)
+    found = point.point(bench, case(lacking), "lacking", lacking, order=0)
     assert found.status == "failed"
     assert "\n" not in found.reason

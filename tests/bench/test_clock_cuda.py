@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench import clock_cuda
-from bench.clock_cuda import Sample
-from kernels import graphs
+from bench.timing import cuda_clock
+from bench.timing.cuda_clock import Sample
+from kernels.gpu import graphs
 from tests.fake_cuda import FakeCuda
 
 KERNEL = 4e-6
@@ -34,22 +34,22 @@ def block(gpu, seconds=KERNEL):
 @pytest.mark.parametrize("launch_seconds", [1e-7, 3e-6, 5e-6, 20e-6])
 def test_it_times_the_kernels_however_slowly_they_are_launched(gpu, launch_seconds):
     cuda = gpu(launch_seconds)
-    found = clock_cuda.seconds_each(block(cuda), 100)
+    found = cuda_clock.seconds_each(block(cuda), 100)
     assert found.seconds == pytest.approx(KERNEL)
     assert not found.launch_bound
 
 
 def test_the_wait_grows_until_everything_is_enqueued(gpu):
     cuda = gpu(20e-6)
-    assert clock_cuda.seconds_each(block(cuda), 1000).cycles == cuda.sleeps[-1]
-    assert cuda.sleeps == [clock_cuda.WAIT_CYCLES * 4**n for n in range(len(cuda.sleeps))]
+    assert cuda_clock.seconds_each(block(cuda), 1000).cycles == cuda.sleeps[-1]
+    assert cuda.sleeps == [cuda_clock.WAIT_CYCLES * 4**n for n in range(len(cuda.sleeps))]
     assert cuda.sleeps[-1] / 2e9 > 1000 * 20e-6 > cuda.sleeps[-2] / 2e9
 
 
 @pytest.mark.parametrize(("launch_seconds", "count"), [(1e-3, 1000), (1e-6, 1100)])
 def test_a_block_that_cannot_be_enqueued_in_time_says_so(gpu, launch_seconds, count):
     """Too slowly launched for the longest wait, or more than the queue holds."""
-    found = clock_cuda.seconds_each(block(gpu(launch_seconds)), count)
+    found = cuda_clock.seconds_each(block(gpu(launch_seconds)), count)
     assert found.launch_bound
 
 
@@ -59,14 +59,14 @@ def test_a_block_is_cut_down_to_what_the_queue_holds_and_then_times_the_kernels(
 ):
     cuda = gpu(launch_seconds)
     work = block(cuda, seconds=1e-6)
-    count = clock_cuda.calls_for(work, 0.010)
+    count = cuda_clock.calls_for(work, 0.010)
     assert 512 <= count < 1024
-    assert clock_cuda.Clock().seconds_each(work, count) == pytest.approx(1e-6)
+    assert cuda_clock.Clock().seconds_each(work, count) == pytest.approx(1e-6)
 
 
 def test_a_clock_begins_near_the_wait_that_the_sample_before_needed(gpu):
     cuda = gpu(20e-6)
-    clock = clock_cuda.Clock()
+    clock = cuda_clock.Clock()
     for _ in range(2):
         clock.seconds_each(block(cuda), 1000)
         tried, cuda.sleeps = cuda.sleeps, []
@@ -76,7 +76,7 @@ def test_a_clock_begins_near_the_wait_that_the_sample_before_needed(gpu):
 def test_a_clock_takes_throttled_samples_again_and_keeps_what_it_could_not_avoid(gpu):
     cuda = gpu(1e-6)
     answers = iter([(), ("heat",), (), (), *[("power cap",)] * 20])
-    clock = clock_cuda.Clock(lambda: next(answers))
+    clock = cuda_clock.Clock(lambda: next(answers))
     clock.seconds_each(block(cuda), 10)
     assert (len(cuda.sleeps), clock.causes) == (3, set())
     clock.seconds_each(block(cuda), 10)
@@ -86,7 +86,7 @@ def test_a_clock_takes_throttled_samples_again_and_keeps_what_it_could_not_avoid
 def test_work_from_before_is_not_timed(gpu):
     cuda = gpu(1e-6)
     cuda.work(1.0)
-    assert clock_cuda.seconds_each(block(cuda), 10).seconds == pytest.approx(KERNEL)
+    assert cuda_clock.seconds_each(block(cuda), 10).seconds == pytest.approx(KERNEL)
 
 
 def test_a_graph_is_one_launch_of_all_its_calls(gpu):
@@ -97,14 +97,14 @@ def test_a_graph_is_one_launch_of_all_its_calls(gpu):
         for _ in range(count):
             replay()
 
-    assert clock_cuda.seconds_each(run, 10).seconds == pytest.approx(50 * KERNEL)
+    assert cuda_clock.seconds_each(run, 10).seconds == pytest.approx(50 * KERNEL)
 
 
 @pytest.mark.parametrize("seconds", [KERNEL, 0.3])
 def test_a_block_is_as_long_as_asked_and_less_than_twice_that_or_one_call(gpu, seconds):
     cuda = gpu(1e-6)
     cuda.queue = 1 << 20
-    count = clock_cuda.calls_for(block(cuda, seconds), 0.010)
+    count = cuda_clock.calls_for(block(cuda, seconds), 0.010)
     assert count * seconds >= 0.010
     assert count == 1 or count * seconds < 0.020
 
@@ -121,19 +121,19 @@ def numbered():
 
 def test_a_throttled_sample_is_taken_again():
     heat, power = ("heat",), ("power cap",)
-    sample, discarded = clock_cuda.unthrottled(numbered(), readings((), heat, power, (), ()))
+    sample, discarded = cuda_clock.unthrottled(numbered(), readings((), heat, power, (), ()))
     # the second began while heat still held it, the third while power did
     assert (sample.seconds, sample.throttle, discarded) == (3.0, (), 3)
 
 
 def test_where_all_are_throttled_the_last_counts_and_says_by_what():
-    sample, discarded = clock_cuda.unthrottled(numbered(), lambda: ("heat",))
-    assert discarded == clock_cuda.MOST_REPEATS
-    assert (sample.seconds, sample.throttle) == (float(clock_cuda.MOST_REPEATS), ("heat",))
+    sample, discarded = cuda_clock.unthrottled(numbered(), lambda: ("heat",))
+    assert discarded == cuda_clock.MOST_REPEATS
+    assert (sample.seconds, sample.throttle) == (float(cuda_clock.MOST_REPEATS), ("heat",))
 
 
 def test_an_unthrottled_sample_is_taken_once():
-    assert clock_cuda.unthrottled(numbered(), lambda: ()) == (Sample(0.0), 0)
+    assert cuda_clock.unthrottled(numbered(), lambda: ()) == (Sample(0.0), 0)
 
 
 @pytest.mark.gpu
@@ -147,6 +147,6 @@ def test_on_a_card_it_agrees_with_tritons_own_timing(card):
         return (out,)
 
     replay, _ = graphs.captured(call, times=10)
-    ours = clock_cuda.seconds_each(lambda count: [replay() for _ in range(count)], 20).seconds / 10
+    ours = cuda_clock.seconds_each(lambda count: [replay() for _ in range(count)], 20).seconds / 10
     theirs = testing.do_bench_cudagraph(call) / 1e3
     assert ours == pytest.approx(theirs, rel=0.02)

@@ -1,4 +1,5 @@
-"""Every doubt that is observed while measuring, provoked: by a real neighbour, limit or page where one can be made."""
+"""Every warning that is observed while measuring, provoked: by a real neighbour, limit or page where one can be
+made."""
 
 from __future__ import annotations
 
@@ -18,32 +19,24 @@ import numpy as np
 import psutil
 import pytest
 
-from bench import (
-    clock,
-    doctor,
-    doubts,
-    lock,
-    machine,
-    nvml,
-    points,
-    pulse,
-    survey,
-    threads,
-    watch,
-)
-from bench.machine import cgroups
+from bench.device import cpu_sweep, threads
+from bench.machine import cgroups, describe, nvml
 from bench.machine import system as machine_system
-from bench.records import Point, Roof
+from bench.measure import point as points
+from bench.profile.records import Point, Roof
 from bench.roofs import call, read
+from bench.session import doctor, lock, warnings
+from bench.telemetry import core_frequency, memory, state, watch
+from bench.timing import clock
 from kernels.contract import Case
 from kernels.implementations import torch_cell
-from kernels.inputs import HUGE_PAGE
+from kernels.reference.inputs import HUGE_PAGE
 
 CASE = Case("lstm", hidden=64, input=32, batch=4)
 
 
 def codes(found):
-    return [doubt.code for doubt in found]
+    return [warning.code for warning in found]
 
 
 def point(case=CASE, **fields):
@@ -95,18 +88,18 @@ def system(tmp_path, monkeypatch):
 def test_a_busy_neighbour_is_told_beside_the_points_it_ran_beside(bench, neighbour):  # noqa: ARG001
     bench.precision, bench.budget_seconds = 1e-9, 0.3
     found = points.point(bench, replace(CASE, hidden=256), "torch_cell", torch_cell, order=0)
-    assert found.state["load"] >= doubts.BUSY_CORES
-    assert "load" in codes(doubts.of_points([found], precision=1.0, bench=bench))
+    assert found.state["load"] >= warnings.BUSY_CORES
+    assert "load" in codes(warnings.of_points([found], precision=1.0, bench=bench))
     quiet = replace(found, state={**found.state, "load": 0.0})
-    assert "load" not in codes(doubts.of_points([quiet], precision=1.0, bench=bench))
+    assert "load" not in codes(warnings.of_points([quiet], precision=1.0, bench=bench))
 
 
 def test_a_busy_neighbour_is_told_of_the_run(neighbour):  # noqa: ARG001
-    load = machine.Load()
+    load = state.Load()
     psutil.Process().children()[0].cpu_percent(interval=0.5)
-    assert codes(doubts.of_load(load.cores_taken_by_others())) == ["load"]
-    assert not doubts.of_load(0.05)
-    assert not doubts.of_load(None)
+    assert codes(warnings.of_load(load.cores_taken_by_others())) == ["load"]
+    assert not warnings.of_load(0.05)
+    assert not warnings.of_load(None)
 
 
 def test_own_work_is_no_neighbour(monkeypatch):
@@ -124,7 +117,7 @@ def test_own_work_is_no_neighbour(monkeypatch):
     )
     clock = iter([100.0, 102.0])
     monkeypatch.setattr("time.monotonic", lambda: next(clock))
-    assert machine.Load().cores_taken_by_others() == pytest.approx((4 - 3) / 2)
+    assert state.Load().cores_taken_by_others() == pytest.approx((4 - 3) / 2)
 
 
 NEW, OLD = ("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")
@@ -160,7 +153,7 @@ def test_the_least_memory_that_a_group_and_those_above_it_leave_counts(system, g
         system(path, text)
     assert cgroups.memory_left(machine_system.THIS) == left
     if left is not None:
-        assert machine.memory_available() == left
+        assert memory.memory_available() == left
 
 
 @pytest.mark.parametrize(
@@ -195,10 +188,10 @@ def test_the_least_quota_of_a_group_and_those_above_it_counts(system, files, gra
     for path, text in files.items():
         system(path, text)
     assert cgroups.cpus(machine_system.THIS) == granted
-    assert bool(doubts.of_quota(granted, 2)) == (granted is not None)
+    assert bool(warnings.of_quota(granted, 2)) == (granted is not None)
     if granted:
         assert threads.available() == 1
-        assert not doubts.of_quota(granted + 2, 2)
+        assert not warnings.of_quota(granted + 2, 2)
 
 
 def test_processors_slowed_down_are_told_beside_the_point_and_of_the_run(bench, system):
@@ -209,24 +202,26 @@ def test_processors_slowed_down_are_told_beside_the_point_and_of_the_run(bench, 
     before, watching = watch.throttled(), watch.Watch()
     assert before == {"heat": 3, "quota": 4}
     assert watching.seen()["throttle"] == []
-    assert not doubts.of_throttling(before, watch.throttled())
+    assert not warnings.of_throttling(before, watch.throttled())
     system(count, "5\n")
     assert watching.seen()["throttle"] == ["heat"]
     system(stat, "nr_periods 10\nnr_throttled 5\nthrottled_usec 2000\n")
     slowed = point(state=watching.seen())
     assert slowed.state["throttle"] == ["heat", "quota"]
-    of_run = doubts.of_throttling(before, watch.throttled())
+    of_run = warnings.of_throttling(before, watch.throttled())
     assert codes(of_run) == ["throttled", "throttled"]
     assert "2 times" in of_run[0].message
-    of_point = doubts.of_points([slowed, point()], precision=1.0, bench=bench)
-    assert [(doubt.code, doubt.about) for doubt in of_point] == [("throttled", slowed.key)] * 2
+    of_point = warnings.of_points([slowed, point()], precision=1.0, bench=bench)
+    assert [(warning.code, warning.about) for warning in of_point] == [
+        ("throttled", slowed.key)
+    ] * 2
 
 
 def test_a_clock_that_changed_is_told_with_both_speeds():
     slow = point(state={"clock_hz": 3.0e9})
-    assert not doubts.of_clock([slow, point(state={"clock_hz": 3.1e9})])
-    assert not doubts.of_clock([slow, point(state={"clock_hz": None}), point(state=None)])
-    (found,) = doubts.of_clock([slow, point(state={"clock_hz": 3.7e9})])
+    assert not warnings.of_clock([slow, point(state={"clock_hz": 3.1e9})])
+    assert not warnings.of_clock([slow, point(state={"clock_hz": None}), point(state=None)])
+    (found,) = warnings.of_clock([slow, point(state={"clock_hz": 3.7e9})])
     assert found.code == "clock changed"
     assert "3.00 to 3.70 GHz" in found.message
 
@@ -238,14 +233,14 @@ def test_the_chain_that_shows_the_clock_is_run_to_its_end():
         x ^= x << 13 & (1 << 64) - 1
         x ^= x >> 7
         x ^= x << 17 & (1 << 64) - 1
-    assert pulse.chain(1000, 88172645463325252) == x
-    assert pulse.clock_hz() > 0
+    assert core_frequency.chain(1000, 88172645463325252) == x
+    assert core_frequency.clock_hz() > 0
 
 
 def test_threads_that_do_not_come_are_counted():
     """OpenMP's own limit is not asked by torch or numba, which go on saying two."""
     program = (
-        "from bench import threads; threads.settle(); pools = threads.start()\n"
+        "from bench.device import threads; threads.settle(); pools = threads.start()\n"
         "print(pools.layer, pools.workers)"
     )
 
@@ -262,8 +257,8 @@ def test_threads_that_do_not_come_are_counted():
         pytest.skip("numba has no OpenMP here, and another layer knows no limit of OpenMP's")
     assert done.stdout.split() == ["omp", "1"], done.stderr
     assert call.workers(numba.config.NUMBA_NUM_THREADS) == numba.config.NUMBA_NUM_THREADS
-    assert codes(doubts.of_threads(2, 1)) == ["fewer threads"]
-    assert not doubts.of_threads(2, 2)
+    assert codes(warnings.of_threads(2, 1)) == ["fewer threads"]
+    assert not warnings.of_threads(2, 2)
 
 
 @pytest.mark.skipif(not hasattr(mmap, "MADV_NOHUGEPAGE"), reason="no way to ask for small pages")
@@ -272,19 +267,19 @@ def test_small_pages_are_told_and_large_ones_are_not():
     small.madvise(mmap.MADV_NOHUGEPAGE)
     small.write(b"\1" * (8 << 20))
     view = c_char.from_buffer(small)
-    size = machine.page_bytes(addressof(view))
+    size = memory.page_bytes(addressof(view))
     del view
     assert size == os.sysconf("SC_PAGE_SIZE")
-    assert codes(doubts.of_machine({}, {}, size)) == ["small pages"]
-    assert not doubts.of_machine({}, {}, HUGE_PAGE)
+    assert codes(warnings.of_machine({}, {}, size)) == ["small pages"]
+    assert not warnings.of_machine({}, {}, HUGE_PAGE)
 
 
 @pytest.mark.parametrize(("governor", "told"), [("powersave", True), ("performance", False)])
 def test_a_governor_that_saves_power_is_told(system, governor, told):
-    assert not doubts.of_machine({"governors": machine.governors()}, {}, None)
+    assert not warnings.of_machine({"governors": state.governors()}, {}, None)
     system("sys/devices/system/cpu/online", "0-1\n")
     system("sys/devices/system/cpu/cpu1/cpufreq/scaling_governor", governor + "\n")
-    found = doubts.of_machine({"governors": machine.governors()}, {}, None)
+    found = warnings.of_machine({"governors": state.governors()}, {}, None)
     assert codes(found) == (["clock governor"] if told else [])
 
 
@@ -301,7 +296,7 @@ def test_a_battery_that_is_drawn_on_is_told(system, status, mains, told):
     if status:
         system("sys/class/power_supply/BAT0/type", "Battery\n")
         system("sys/class/power_supply/BAT0/status", f"{status}\n")
-    assert codes(doubts.of_battery(machine.on_battery())) == (["battery"] if told else [])
+    assert codes(warnings.of_battery(state.on_battery())) == (["battery"] if told else [])
 
 
 @pytest.mark.parametrize("name", ["cpu_times", "swap_memory", "Process", "virtual_memory"])
@@ -310,18 +305,18 @@ def test_what_psutil_cannot_read_is_none(monkeypatch, name):
         raise FileNotFoundError(2, "No such file or directory", "/proc/stat")
 
     monkeypatch.setattr(psutil, name, fails)
-    load, swapped = machine.Load(), machine.swapped_bytes()
+    load, swapped = state.Load(), state.swapped_bytes()
     assert (load.cores_taken_by_others() is None) or name in ("swap_memory", "virtual_memory")
     assert (swapped is None) == (name == "swap_memory")
-    assert not doubts.of_swap(swapped, None)
-    assert machine.memory_available() > 0
+    assert not warnings.of_swap(swapped, None)
+    assert memory.memory_available() > 0
 
 
 def test_a_virtual_machine_is_told():
-    (found,) = doubts.of_machine({"virtualization": "KVM"}, {}, None)
+    (found,) = warnings.of_machine({"virtualization": "KVM"}, {}, None)
     assert found.code == "virtual machine"
     assert "KVM" in found.message
-    assert not doubts.of_machine({"virtualization": None}, {}, None)
+    assert not warnings.of_machine({"virtualization": None}, {}, None)
 
 
 def test_swapping_is_told_with_its_bytes(monkeypatch):
@@ -331,38 +326,38 @@ def test_swapping_is_told_with_its_bytes(monkeypatch):
         "swap_memory",
         lambda: SimpleNamespace(**dict(zip(("sin", "sout"), next(now), strict=True))),
     )
-    before = machine.swapped_bytes()
-    (found,) = doubts.of_swap(before, machine.swapped_bytes())
+    before = state.swapped_bytes()
+    (found,) = warnings.of_swap(before, state.swapped_bytes())
     assert found.code == "swap"
     assert "4096 bytes" in found.message
-    assert not doubts.of_swap(7, 7)
+    assert not warnings.of_swap(7, 7)
 
 
 def test_a_roof_that_slows_down_during_the_run_is_drift():
-    assert codes(doubts.of_sentinel(roof(1e9), roof(0.9e9))) == ["drift"]
-    assert codes(doubts.of_sentinel(roof(1e9), roof(1.1e9))) == ["drift"]
-    assert not doubts.of_sentinel(roof(1e9), roof(0.96e9))
+    assert codes(warnings.of_sentinel(roof(1e9), roof(0.9e9))) == ["drift"]
+    assert codes(warnings.of_sentinel(roof(1e9), roof(1.1e9))) == ["drift"]
+    assert not warnings.of_sentinel(roof(1e9), roof(0.96e9))
 
 
 def test_a_roof_that_moves_beside_streamed_points_is_told():
     streamed = replace(CASE, residency="streamed")
     fast, slow = point(streamed), point(streamed, roof_bytes_per_s=(1.5e9,) * 10)
-    assert codes(doubts.of_paired_roofs([fast, slow])) == ["moving roof"]
-    assert not doubts.of_paired_roofs([fast, point(roof_bytes_per_s=(1.5e9,) * 10)])
+    assert codes(warnings.of_paired_roofs([fast, slow])) == ["moving roof"]
+    assert not warnings.of_paired_roofs([fast, point(roof_bytes_per_s=(1.5e9,) * 10)])
 
 
 def test_a_planted_slow_roof_is_drift(bench, monkeypatch):
     """The probe itself, which reads everything twice from some moment on."""
-    monkeypatch.setattr(survey, "SAMPLE_SECONDS", 0.002)
+    monkeypatch.setattr(cpu_sweep, "SAMPLE_SECONDS", 0.002)
     address, size = bench.arena.address, 1 << 20
-    start, prepare = survey.sentinel(address, size, None, 1), read.prepare
+    start, prepare = cpu_sweep.sentinel(address, size, None, 1), read.prepare
 
     def slow(*arguments):
         once = prepare(*arguments)
         return lambda passes: once(4 * passes)
 
     monkeypatch.setattr(read, "prepare", slow)
-    (found,) = doubts.of_sentinel(start, survey.sentinel(address, size, None, 1))
+    (found,) = warnings.of_sentinel(start, cpu_sweep.sentinel(address, size, None, 1))
     assert found.code == "drift"
     assert re.search(r"ran -\d\d% at the end", found.message)
 
@@ -370,29 +365,29 @@ def test_a_planted_slow_roof_is_drift(bench, monkeypatch):
 def test_few_or_scattered_samples_are_noisy_and_steady_ones_are_not(bench):
     rng = np.random.default_rng(0)
     scattered = point(seconds=tuple(1e-3 * rng.uniform(0.5, 1.5, 10)))
-    found = doubts.of_points([scattered, point(CASE, seconds=(2e-3,) * 10)], 0.02, bench)
-    assert [(doubt.code, doubt.about) for doubt in found] == [("noisy", scattered.key)]
+    found = warnings.of_points([scattered, point(CASE, seconds=(2e-3,) * 10)], 0.02, bench)
+    assert [(warning.code, warning.about) for warning in found] == [("noisy", scattered.key)]
 
 
 def test_samples_much_shorter_than_asked_are_told(bench, monkeypatch):
     monkeypatch.setattr(clock, "SAMPLE_SECONDS", 0.010)
     short, long = point(steps_per_sample=4), point(steps_per_sample=6)
-    assert codes(doubts.of_points([short], 1.0, bench)) == ["short sample"]
-    assert not doubts.of_points([long], 1.0, bench)
+    assert codes(warnings.of_points([short], 1.0, bench)) == ["short sample"]
+    assert not warnings.of_points([long], 1.0, bench)
 
 
 def test_streamed_weights_that_may_lie_in_a_cache_are_told():
     streamed = point(replace(CASE, residency="streamed"), working_set_bytes=100)
-    assert codes(doubts.of_streaming([streamed], 101)) == ["not streamed for sure"]
-    assert not doubts.of_streaming([streamed], 100)
-    assert not doubts.of_streaming([point(working_set_bytes=1)], 100)
+    assert codes(warnings.of_streaming([streamed], 101)) == ["not streamed for sure"]
+    assert not warnings.of_streaming([streamed], 100)
+    assert not warnings.of_streaming([point(working_set_bytes=1)], 100)
 
 
 def test_a_failed_point_is_no_witness(bench):
     failed = Point(CASE, "torch_cell", "failed", reason="wrong")
-    assert not doubts.of_points([failed], 0.1, bench)
-    assert not doubts.of_clock([failed])
-    assert not doubts.of_streaming([failed], 1)
+    assert not warnings.of_points([failed], 0.1, bench)
+    assert not warnings.of_clock([failed])
+    assert not warnings.of_streaming([failed], 1)
 
 
 def cores_of_other_threads():
@@ -415,9 +410,9 @@ def test_threads_that_may_meet_on_a_core_are_told_and_a_runs_own_are_not(monkeyp
         threads.restore(pools)
     assert every == len(theirs | {mine})
     assert fewer == len(theirs)
-    assert codes(doubts.of_binding(1, 2)) == ["threads not bound"]
-    assert not doubts.of_binding(every, every)
-    assert not doubts.of_binding(None, 8)
+    assert codes(warnings.of_binding(1, 2)) == ["threads not bound"]
+    assert not warnings.of_binding(every, every)
+    assert not warnings.of_binding(None, 8)
 
 
 def sensor(system, number, driver, celsius, **limits):
@@ -448,7 +443,7 @@ def test_heat_is_a_processors_own_sensor_near_its_critical_limit(
 ):
     sensor(system, 0, driver, celsius, **limits)
     sensor(system, 1, "coretemp", 40, crit=100)
-    assert codes(doubts.of_heat(machine.hottest())) == (["hot"] if told else [])
+    assert codes(warnings.of_heat(state.hottest())) == (["hot"] if told else [])
 
 
 def test_without_a_sensors_driver_a_processors_thermal_zone_is_read(system):
@@ -459,12 +454,12 @@ def test_without_a_sensors_driver_a_processors_thermal_zone_is_read(system):
         system(f"{zone}/temp", f"{celsius}000")
         system(f"{zone}/trip_point_0_type", trip)
         system(f"{zone}/trip_point_0_temp", "100000")
-    assert machine.hottest() == (96.0, 100.0)
+    assert state.hottest() == (96.0, 100.0)
 
 
 def test_a_system_without_sensors_or_batteries_is_neither_hot_nor_drawn_on(system):  # noqa: ARG001
-    assert machine.hottest() is None
-    assert machine.on_battery() is None
+    assert state.hottest() is None
+    assert state.on_battery() is None
 
 
 @pytest.mark.parametrize("broken", ["raise ImportError", "x = undefined", "def nvmlInit(): 1 / 0"])
@@ -488,7 +483,7 @@ def test_other_processes_on_a_gpu_are_told(monkeypatch):
         ],
     }
     monkeypatch.setitem(sys.modules, "pynvml", SimpleNamespace(**told))
-    (found,) = doubts.of_gpu_processes(nvml.processes_of_others())
+    (found,) = warnings.of_gpu_processes(nvml.processes_of_others())
     assert found.code == "gpu in use"
     assert found.message.startswith("2 other processes")
 
@@ -498,5 +493,5 @@ def test_the_doctor_names_another_measurement_and_says_what_to_do(monkeypatch):
     monkeypatch.setattr(lock, "held_by", lambda: "process 7 since then, into there")
     found = doctor.examine()
     assert found[0].message == "process 7 since then, into there measures on this machine"
-    assert all(doubt.advice for doubt in found)
-    assert set(codes(found)) >= set(codes(doubts.of_machine(machine.describe(), {}, None)))
+    assert all(warning.advice for warning in found)
+    assert set(codes(found)) >= set(codes(warnings.of_machine(describe.describe(), {}, None)))

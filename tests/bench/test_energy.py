@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench import energy
 from bench.machine import system
+from bench.telemetry import energy
 from kernels.contract import Unavailable
 
 

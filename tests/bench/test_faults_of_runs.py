@@ -18,11 +18,16 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from bench import folder as folders
-from bench import inflight, lock, machine, records, rehearsal, signals, threads
-from bench.folder import BadOutput
-from bench.run import Run
-from bench.suite import Planned, Suite
+from bench.device import threads
+from bench.machine import gpus
+from bench.profile import records
+from bench.profile.suite import Planned, Suite
+from bench.session import crash_record, lock, trial
+from bench.session import folder as folders
+from bench.session.folder import BadOutput
+from bench.session.run import Run
+from bench.telemetry import state
+from bench.timing import interrupts
 from kernels import implementations
 from kernels.contract import Case
 from tests.bench import faulty
@@ -46,7 +51,7 @@ PLAN = Suite(
 @pytest.fixture(autouse=True)
 def unasked(monkeypatch):
     """A signal of one test asks nothing of the next."""
-    monkeypatch.setattr(signals._State, "asked", None)
+    monkeypatch.setattr(interrupts._State, "asked", None)
 
 
 @pytest.fixture
@@ -96,16 +101,16 @@ def test_a_run_that_is_resumed_has_the_points_of_one_that_was_not_disturbed(begi
 
 
 LOOKS = {
-    "the battery of": (machine, "on_battery"),
-    "the load on": (machine.Load, "cores_taken_by_others"),
-    "swap space of": (machine, "swapped_bytes"),
-    "the GPU of": (machine, "no_cuda_reason"),
+    "the battery of": (state, "on_battery"),
+    "the load on": (state.Load, "cores_taken_by_others"),
+    "swap space of": (state, "swapped_bytes"),
+    "the GPU of": (gpus, "no_cuda_reason"),
 }
 
 
 @pytest.mark.parametrize("error", [FileNotFoundError(2, "gone"), ValueError("half a line")])
 @pytest.mark.parametrize("what", LOOKS)
-def test_a_machine_that_cannot_be_looked_at_costs_a_doubt_and_no_profile(
+def test_a_machine_that_cannot_be_looked_at_costs_a_warning_and_no_profile(
     begin, monkeypatch, what, error
 ):
     """As in a container whose /sys lacks a folder: what was measured is worth more than what was not seen."""
@@ -120,14 +125,14 @@ def test_a_machine_that_cannot_be_looked_at_costs_a_doubt_and_no_profile(
     profile = run.finish(POINTS)
     assert profile.complete
     assert keys(profile) == KEYS
-    assert "not looked at" in {doubt.code for doubt in profile.doubts}
+    assert "not looked at" in {warning.code for warning in profile.warnings}
 
 
-def test_a_machine_that_can_be_looked_at_leaves_no_such_doubt(begin):
+def test_a_machine_that_can_be_looked_at_leaves_no_such_warning(begin):
     run = begin()
     for order, planned in enumerate(POINTS):
         run.measure(planned, order)
-    assert "not looked at" not in {doubt.code for doubt in run.finish(POINTS).doubts}
+    assert "not looked at" not in {warning.code for warning in run.finish(POINTS).warnings}
 
 
 def mounted(path, *options):
@@ -233,17 +238,17 @@ def test_a_signal_while_a_point_is_measured_costs_that_point(begin, monkeypatch,
     run = begin()
     first = run.measure(POINTS[0], 0)
     stopped = faulty.instead_of_a_call(lambda: os.kill(os.getpid(), number))
-    with signals.listening():
+    with interrupts.listening():
         with monkeypatch.context() as patch:
             patch.setattr(implementations, "load", lambda _name: stopped)
             with pytest.raises(KeyboardInterrupt):
                 run.measure(POINTS[1], 1)
-        assert signals.asked() == number.name
+        assert interrupts.asked() == number.name
         profile = run.finish(POINTS)
     assert profile.points == (first,)
     assert not profile.complete
     assert profile == records.load(run.folder / "profile.json")
-    assert not (run.folder / inflight.FILE).exists()
+    assert not (run.folder / crash_record.FILE).exists()
     assert keys(go_on(begin, run.folder)) == KEYS
 
 
@@ -255,7 +260,7 @@ def test_a_signal_while_a_point_is_written_lets_that_be_finished(begin, monkeypa
         real(descriptor)
         synced.append(descriptor)
 
-    with signals.listening():
+    with interrupts.listening():
         with monkeypatch.context() as patch:
             patch.setattr(os, "fsync", interrupted)
             with pytest.raises(KeyboardInterrupt):
@@ -266,8 +271,8 @@ def test_a_signal_while_a_point_is_written_lets_that_be_finished(begin, monkeypa
 
 LISTENING = """
 import os, signal, sys, time
-from bench import signals
-with signals.listening(), signals.held():
+from bench.timing import interrupts
+with interrupts.listening(), interrupts.held():
     os.kill(os.getpid(), signal.SIGTERM)
     print("still here", flush=True)
     if sys.argv[1] == "twice":
@@ -296,7 +301,7 @@ def test_what_listened_before_listens_again_and_nohup_holds():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         own = signal.getsignal(signal.SIGTERM)
-        with signals.listening():
+        with interrupts.listening():
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
             assert signal.getsignal(signal.SIGTERM) is not own
         assert signal.getsignal(signal.SIGTERM) is own
@@ -307,7 +312,7 @@ def test_what_listened_before_listens_again_and_nohup_holds():
 HOLDING = """
 import sys, time
 from pathlib import Path
-from bench import lock
+from bench.session import lock
 lock.PATH = Path(sys.argv[1])
 kept = lock.hold(Path("its-folder"))
 print("held", flush=True)
@@ -340,10 +345,10 @@ def test_a_point_that_ended_one_process_is_tried_apart_and_one_that_ended_two_is
 ):
     run = begin()
     run._machine.release()
-    (run.folder / inflight.FILE).write_text(f"{KEYS[0]}\n{KEYS[1]}\n{KEYS[1]}\n")
+    (run.folder / crash_record.FILE).write_text(f"{KEYS[0]}\n{KEYS[1]}\n{KEYS[1]}\n")
     asked = []
     monkeypatch.setattr(
-        rehearsal, "rehearse", lambda planned: asked.extend(planned) or {KEYS[0]: "it crashed"}
+        trial, "rehearse", lambda planned: asked.extend(planned) or {KEYS[0]: "it crashed"}
     )
     profile = go_on(begin, run.folder)
     assert asked == [POINTS[0]]
@@ -357,7 +362,7 @@ def test_a_point_that_ended_one_process_is_tried_apart_and_one_that_ended_two_is
         KEYS[2]: ("ok", None),
     }
     assert profile.complete
-    assert not (run.folder / inflight.FILE).exists()
+    assert not (run.folder / crash_record.FILE).exists()
 
 
 @pytest.mark.parametrize(
@@ -407,7 +412,7 @@ def test_a_journal_whose_points_its_suite_does_not_plan_is_refused_and_left_alon
 def test_a_note_of_the_point_in_flight_that_cannot_be_read_is_refused_in_one_line(begin):
     run = begin()
     run._machine.release()
-    (run.folder / inflight.FILE).mkdir()
+    (run.folder / crash_record.FILE).mkdir()
     with pytest.raises(BadOutput, match="cannot be written: Is a directory"):
         begin(resume=True)
 
@@ -452,7 +457,12 @@ class Backwards(datetime):
 def test_a_clock_set_back_changes_stamps_and_nothing_else(begin, monkeypatch, tmp_path):
     run = begin()
     run.measure(POINTS[0], 0)
-    for module in ("bench.points", "bench.folder", "bench.run", "bench.lock"):
+    for module in (
+        "bench.measure.point",
+        "bench.session.folder",
+        "bench.session.run",
+        "bench.session.lock",
+    ):
         monkeypatch.setattr(f"{module}.datetime", Backwards)
     monkeypatch.setattr("time.time", lambda: Backwards.now(UTC).timestamp())
     run.measure(POINTS[1], 1)

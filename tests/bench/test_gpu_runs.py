@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import points, records
-from bench.run import Run
-from bench.suite import Planned, Suite
+from bench.measure import point as points
+from bench.profile import records
+from bench.profile.suite import Planned, Suite
+from bench.session.run import Run
 from kernels import implementations
 from kernels.contract import Case
-from kernels.inputs import Arena
-from reports import build, roofs
+from kernels.reference.inputs import Arena
+from reports.analysis import roofs
+from reports.page import build
 from tests import fake_gpu
 from tests.bench import faulty
 from tests.fake_nvml import NVMLError
@@ -104,7 +106,7 @@ def test_a_profile_holds_both_devices_each_with_its_roofs_levels_and_points(gpu,
         assert point.state["clock_hz"] == 1.98e9
     assert profile.environment["energy"]["cuda"] == "counted"
     assert profile.machine["gpus"][0]["name"] == "NVIDIA H200"
-    assert {"cpu only", "gpu unwatched", "gpu lost"}.isdisjoint(d.code for d in profile.doubts)
+    assert {"cpu only", "gpu unwatched", "gpu lost"}.isdisjoint(d.code for d in profile.warnings)
     built = build.build(profile, tmp_path / "report")
     assert "cuda" in (built.folder / "report.md").read_text()
 
@@ -233,7 +235,7 @@ def test_after_a_lost_context_the_cpus_points_stand_and_a_resumed_run_measures_t
     assert culprit.reason == f"RuntimeError: {fake_gpu.LOST}"
     assert [point.reason for point in rest] == [f"{points.LOST}: {fake_gpu.LOST}"] * 2
     assert not profile.complete
-    assert "gpu lost" in {doubt.code for doubt in profile.doubts}
+    assert "gpu lost" in {warning.code for warning in profile.warnings}
 
     cuda.lost = False  # another process
     again = measure(*planned, resume=True)
@@ -250,7 +252,7 @@ def test_a_gpu_without_triton_costs_its_own_points_alone(gpu, measure, monkeypat
     profile = measure(CPU, *GPU)
     assert [point.status for point in profile.points] == ["ok", *["skipped"] * 3]
     assert all("need Triton" in point.reason for point in profile.points[1:])
-    assert [d.about for d in profile.doubts if d.code == "gpu" and "need Triton" in d.message]
+    assert [d.about for d in profile.warnings if d.code == "gpu" and "need Triton" in d.message]
 
 
 @pytest.mark.parametrize(
@@ -303,7 +305,7 @@ def test_a_point_too_large_for_the_gpu_is_skipped_with_both_figures(gpu, measure
 def test_two_gpus_a_slice_and_a_silent_driver_are_stated(gpu, measure):
     cuda = gpu(nvmlDeviceGetMigMode=(1, 1))
     cuda.count = 2
-    said = " ".join(doubt.message for doubt in measure(GPU[0]).doubts)
+    said = " ".join(warning.message for warning in measure(GPU[0]).warnings)
     assert "2 GPUs are visible and the first is measured" in said
     assert "one slice" in said
 
@@ -314,4 +316,4 @@ def test_without_nvml_power_and_energy_are_unknown_for_a_reason(gpu, measure):
     (point,) = profile.points
     assert (point.status, point.joules, point.state["power_w"]) == ("ok", None, None)
     assert profile.environment["energy"]["cuda"] == "NVML cannot be asked"
-    assert "gpu unwatched" in {doubt.code for doubt in profile.doubts}
+    assert "gpu unwatched" in {warning.code for warning in profile.warnings}

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from bench import records
-from bench.records import BadProfile, Journal
-from tests.bench.test_records import DOUBT, LEVEL, POINT, PROFILE, ROOF
+from bench.profile import records
+from bench.profile.records import BadProfile, Journal
+from tests.bench.test_records import LEVEL, POINT, PROFILE, ROOF, WARNING
 
 HEADER = replace(PROFILE, complete=False)
 SECOND = replace(POINT, case=replace(POINT.case, batch=8))
@@ -35,11 +35,11 @@ def write(tmp_path):
 
 
 def empty():
-    return replace(HEADER, roofs=(), levels=(), points=(), doubts=())
+    return replace(HEADER, roofs=(), levels=(), points=(), warnings=())
 
 
 def test_a_journal_tells_header_and_findings_in_order(write, tmp_path):
-    journal = write(ROOF, LEVEL, POINT, SECOND, DOUBT)
+    journal = write(ROOF, LEVEL, POINT, SECOND, WARNING)
     journal.complete()
     journal.close()
     told = records.from_journal(tmp_path)
@@ -49,7 +49,7 @@ def test_a_journal_tells_header_and_findings_in_order(write, tmp_path):
         roofs=(ROOF,),
         levels=(LEVEL,),
         points=(POINT, SECOND),
-        doubts=(DOUBT,),
+        warnings=(WARNING,),
     )
 
 
@@ -70,7 +70,7 @@ def test_a_header_brings_no_findings_of_its_own(write, tmp_path):
     write()
     header = json.loads((tmp_path / "journal.jsonl").read_text())["profile"]
     assert PROFILE.points
-    assert header["points"] == header["roofs"] == header["levels"] == header["doubts"] == []
+    assert header["points"] == header["roofs"] == header["levels"] == header["warnings"] == []
     assert records.from_journal(tmp_path).points == ()
 
 
@@ -87,12 +87,12 @@ def test_a_later_point_replaces_an_earlier_one_of_the_same_case_and_implementati
     assert records.from_journal(tmp_path).points == (again, SECOND)
 
 
-def test_levels_and_doubts_are_replaced_and_roofs_are_all_kept(write, tmp_path):
-    level, doubt = replace(LEVEL, bytes_per_s=1.0), replace(DOUBT, message="now worse")
-    write(ROOF, LEVEL, DOUBT, ROOF, level, doubt)
+def test_levels_and_warnings_are_replaced_and_roofs_are_all_kept(write, tmp_path):
+    level, warning = replace(LEVEL, bytes_per_s=1.0), replace(WARNING, message="now worse")
+    write(ROOF, LEVEL, WARNING, ROOF, level, warning)
     told = records.from_journal(tmp_path)
     assert told.levels == (level,)
-    assert told.doubts == (doubt,)
+    assert told.warnings == (warning,)
     assert told.roofs == (ROOF, ROOF)
 
 

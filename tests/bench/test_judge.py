@@ -7,11 +7,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from bench import points
-from kernels import check, implementations
-from kernels.cells import Weights
+from bench.measure import point
+from kernels import implementations
 from kernels.contract import CELLS, Case
 from kernels.implementations import torch_cell
+from kernels.reference import check
+from kernels.reference.cells import Weights
 
 CASE = Case("lstm", hidden=64, input=32, batch=4)
 
@@ -39,11 +40,11 @@ def rounds_coarser(share, with_changed_weights):
 
 def test_an_answer_to_larger_weights_may_be_off_by_more_and_yet_follows(bench):
     """The judge's weights are fifty times as large as those the tolerance is for, and so are sums of few units."""
-    found = points.point(bench, CASE, "coarse", rounds_coarser(1.5, True), order=0)
+    found = point.point(bench, CASE, "coarse", rounds_coarser(1.5, True), order=0)
     assert (found.status, found.reason) == ("ok", None)
-    found = points.point(bench, CASE, "coarse", rounds_coarser(1.5, False), order=0)
+    found = point.point(bench, CASE, "coarse", rounds_coarser(1.5, False), order=0)
     assert "wrong answer" in found.reason
-    found = points.point(bench, CASE, "coarse", rounds_coarser(3.0, True), order=0)
+    found = point.point(bench, CASE, "coarse", rounds_coarser(3.0, True), order=0)
     assert "does not follow its weights" in found.reason
 
 
@@ -54,7 +55,7 @@ def test_training_whose_changed_weights_saturate_every_gate_is_right(bench, cell
     for seed in range(4):
         bench.seed = seed
         case = Case(cell, 1, 300, 1, phase="train", dtype=dtype, activations=dtype)
-        found = points.point(bench, case, "torch_cell", torch_cell, order=0)
+        found = point.point(bench, case, "torch_cell", torch_cell, order=0)
         assert (found.status, found.reason) == ("ok", None)
 
 
@@ -69,7 +70,7 @@ def test_a_step_of_65536_inputs_is_right(bench, name, dtype):
         sizes = {"hidden": 4, "input": 65_536, "batch": batch, "part": part}
         case = Case("rnn", **sizes, dtype=dtype, activations="float32")
         if not implementation.unavailable(case):
-            found = points.point(bench, case, name, implementation, order=0)
+            found = point.point(bench, case, name, implementation, order=0)
             assert (found.status, found.reason) == ("ok", None)
 
 
@@ -81,7 +82,7 @@ def test_a_layout_of_mostly_padding_is_not_said_to_read_fewer_weights(bench, hid
     for seed in range(5):
         bench.seed = seed
         case = Case("gru", hidden, 1, 1, dtype=dtype)
-        found = points.point(bench, case, "numba_fused", implementation, order=0)
+        found = point.point(bench, case, "numba_fused", implementation, order=0)
         assert (found.status, found.reason) == ("ok", None)
 
 
@@ -93,7 +94,7 @@ def test_of_mostly_padding_too_weights_that_are_not_read_are_found_out(bench, hi
         "prepare": zeros,
     }
     cheat = SimpleNamespace(**{**vars(fused), **of_zeros})
-    judged = points.point(bench, Case("rnn", hidden, 60, 1), "cheat", cheat, order=0)
+    judged = point.point(bench, Case("rnn", hidden, 60, 1), "cheat", cheat, order=0)
     assert "it reads fewer" in judged.reason
 
 

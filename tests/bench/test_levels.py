@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import levels
+from bench.device import levels
 
 KIB, MIB = 1 << 10, 1 << 20
 SIZES = [size for power in range(14) for size in (32 * KIB << power, 48 * KIB << power)][:-1]

@@ -7,8 +7,8 @@ import stat
 
 import pytest
 
-from bench import checks, likwid, verify
 from bench.machine import system
+from bench.verify import checks, command, likwid
 from kernels.contract import Unavailable
 
 PRINTED = """\
@@ -127,7 +127,7 @@ def test_it_has_every_core_though_the_thread_that_runs_it_is_bound_to_one(stands
 def test_a_machine_without_it_is_told_and_not_wrong(monkeypatch):
     monkeypatch.setenv("PATH", os.devnull)
     run = type("Run", (), {"plateau_middles": lambda _: {"L1": 1 << 15, "DRAM": 1 << 30}})()
-    found = list(verify.against_likwid(run, thorough=False))
+    found = list(command.against_likwid(run, thorough=False))
     assert found
     assert all(one.good and one.margin is None for one in found)
     assert all("no likwid-bench" in line for line in checks.table(found))

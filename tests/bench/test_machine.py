@@ -11,13 +11,15 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from bench import machine, threads
+from bench.device import threads
+from bench.machine import describe, gpus
+from bench.session import environment
 from tests.fake_nvml import UUID, NVMLError, library
 
 
 @pytest.fixture(scope="module")
 def described():
-    return {**machine.describe(), "environment": machine.environment(1, "omp")}
+    return {**describe.describe(), "environment": environment.environment(1, "omp")}
 
 
 def test_no_host_name_home_or_path_is_in_it(described):
@@ -29,7 +31,7 @@ def test_no_host_name_home_or_path_is_in_it(described):
 
 
 def test_the_same_machine_has_the_same_id(described):
-    assert machine.describe()["id"] == described["id"]
+    assert describe.describe()["id"] == described["id"]
     assert int(described["id"], 16) >= 0
 
 
@@ -43,14 +45,14 @@ def test_it_is_json_with_what_it_found(described):
 def test_only_variables_that_steer_threads_are_told(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     monkeypatch.setenv("MY_SECRET", "hunter2")
-    variables = machine.environment(1, "omp")["variables"]
+    variables = environment.environment(1, "omp")["variables"]
     assert variables["OMP_NUM_THREADS"] == "2"
-    assert variables.keys() <= set(machine.VARIABLES)
+    assert variables.keys() <= set(environment.VARIABLES)
 
 
 def test_no_variable_that_may_hold_a_path_is_told():
-    assert "MALLOC_CONF" not in machine.VARIABLES
-    assert not any("PATH" in name or "DIR" in name for name in machine.VARIABLES)
+    assert "MALLOC_CONF" not in environment.VARIABLES
+    assert not any("PATH" in name or "DIR" in name for name in environment.VARIABLES)
 
 
 def test_there_is_a_thread_to_measure_with_and_no_more_than_cores():
@@ -69,7 +71,7 @@ def test_a_users_own_settings_win(monkeypatch):
 
 
 def test_no_cuda_is_a_reason_not_an_error():
-    reason = machine.no_cuda_reason()
+    reason = gpus.no_cuda_reason()
     assert reason
     assert "\n" not in reason
 
@@ -90,7 +92,7 @@ def with_a_gpu(monkeypatch):
 
     def describe(**answers):
         monkeypatch.setitem(sys.modules, "pynvml", library(**answers))
-        return machine.describe()
+        return describe.describe()
 
     return describe
 
@@ -106,7 +108,7 @@ def test_a_gpu_is_described_by_torch_and_nvml_and_its_uuid_is_not_told(with_a_gp
 def test_without_nvml_a_gpu_is_described_by_torch_alone(with_a_gpu):
     (gpu,) = with_a_gpu(nvmlInit=NVMLError("Driver Not Loaded"))["gpus"]
     assert gpu["name"] == "NVIDIA H200"
-    assert {gpu[name] for name in machine.BY_NVML} == {None}
+    assert {gpu[name] for name in gpus.BY_NVML} == {None}
 
 
 def test_another_driver_or_power_limit_is_the_same_machine(with_a_gpu):

@@ -6,8 +6,8 @@ import gc
 
 import pytest
 
-from bench import clock, measure
-from bench.measure import Contender
+from bench.timing import clock, rounds
+from bench.timing.rounds import Contender
 
 
 class Time:
@@ -51,7 +51,7 @@ class Time:
 def time(monkeypatch):
     time = Time()
     monkeypatch.setattr(clock, "perf_counter_ns", time.nanoseconds)
-    monkeypatch.setattr(measure, "perf_counter", time.seconds)
+    monkeypatch.setattr(rounds, "perf_counter", time.seconds)
     return time
 
 
@@ -65,7 +65,7 @@ def always(rows):
 
 
 def run(contenders, figure=always, precision=0.01, budget=0.0, settle=0.002, **more):
-    return measure.rounds(contenders, figure, precision, budget, settle, **more)
+    return rounds.rounds(contenders, figure, precision, budget, settle, **more)
 
 
 def test_a_block_is_timed_per_call(time):
@@ -117,15 +117,15 @@ def test_samples_pair_by_index_whatever_their_order(time):
 def test_what_comes_between_rounds_comes_before_every_one_outside_the_clock(time):
     run([time.contender("a", 0.010)], between=lambda: time.events.append(("round", 0)))
     calls = list(time.calls())
-    assert calls.count(("round", 0, False)) == measure.LEAST_ROUNDS
+    assert calls.count(("round", 0, False)) == rounds.LEAST_ROUNDS
     assert ("round", 0, True) not in calls
     after = calls[calls.index(("round", 0, False)) :]
     order = [name for name, _, timed in after if timed or name == "round"]
-    assert order == ["round", "a"] * measure.LEAST_ROUNDS
+    assert order == ["round", "a"] * rounds.LEAST_ROUNDS
 
 
 def test_ten_rounds_are_run_however_precise_or_late(time):
-    assert measure.LEAST_ROUNDS == 10
+    assert rounds.LEAST_ROUNDS == 10
     assert len(run([time.contender("a", 1.0)], budget=0.0).seconds[0]) == 10
     assert len(run([time.contender("a", 1e-6)], budget=1e9).seconds[0]) == 10
 
@@ -149,7 +149,7 @@ def test_it_goes_on_until_the_interval_of_the_figure_is_precise(time):
 
 def test_it_ends_after_400_rounds(time):
     samples = run([time.contender("a", 0.010)], never, budget=1e9)
-    assert len(samples.seconds[0]) == measure.MOST_ROUNDS == 400
+    assert len(samples.seconds[0]) == rounds.MOST_ROUNDS == 400
 
 
 def test_the_figure_is_given_a_row_of_seconds_per_contender(time):
@@ -180,7 +180,7 @@ def test_before_every_block_its_own_contender_runs_untimed_over_all_its_data_for
         assert len(own) * cost >= settle - 1e-9
         untimed = []
         blocks += 1
-    assert blocks == 2 * measure.LEAST_ROUNDS
+    assert blocks == 2 * rounds.LEAST_ROUNDS
 
 
 def test_the_collector_of_garbage_rests_while_measuring_and_only_then(time):
@@ -214,14 +214,14 @@ def test_a_collector_that_was_off_stays_off(time):
 
 def test_the_best_of_a_roof_are_so_many_samples_each_long_enough(time):
     costs = iter([0.001] * 1000)
-    each = measure.best(time.contender("a", lambda: next(costs)), 3, 0.010, 0.0)
+    each = rounds.best(time.contender("a", lambda: next(costs)), 3, 0.010, 0.0)
     assert each == pytest.approx([0.001] * 3)
     assert [calls for _, calls in time.timed()[-3:]] == [10, 10, 10]
 
 
 def test_single_calls_are_timed_one_by_one_and_at_least_twenty(time):
     numbers = iter([0.0, *range(1, 1002)])
-    found = measure.single_calls(
+    found = rounds.single_calls(
         time.contender("a", lambda: float(next(numbers))), budget_seconds=0.0
     )
     assert all(calls == 1 for _, calls in time.timed())
@@ -235,5 +235,5 @@ def test_single_calls_are_timed_one_by_one_and_at_least_twenty(time):
 
 
 def test_single_calls_are_at_most_a_thousand(time):
-    measure.single_calls(time.contender("a", 1e-6), budget_seconds=1e9)
+    rounds.single_calls(time.contender("a", 1e-6), budget_seconds=1e9)
     assert len(time.timed()) == 1000

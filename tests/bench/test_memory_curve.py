@@ -8,8 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench import bounded, doubts, levels, measure, memory_curve, survey
+from bench.device import cpu_sweep, levels, memory_curve
 from bench.roofs import read
+from bench.session import warnings
+from bench.timing import bounded, rounds
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 L1, L2 = 64 * KIB, 2 * MIB
@@ -32,7 +34,7 @@ class Memory:
 @pytest.fixture
 def swept(monkeypatch):
     """Sweep a machine whose bandwidth at each size is given, with so much noise; what is read off, and the arena."""
-    monkeypatch.setattr(survey.threads, "use", lambda _count: None)
+    monkeypatch.setattr(cpu_sweep.threads, "use", lambda _count: None)
 
     def sweep(rate, most=FREE, noise=0.01, reported=REPORTED, thorough=True, seed=0, counts=(1, 2)):
         chance = random.Random(seed)
@@ -47,11 +49,11 @@ def swept(monkeypatch):
 
         monkeypatch.setattr(read, "prepare", prepare)
         monkeypatch.setattr(
-            measure,
+            rounds,
             "best",
             lambda contender, repeats, *_: [seconds(contender) for _ in range(repeats)],
         )
-        monkeypatch.setattr(measure, "once", lambda contender, _seconds: seconds(contender))
+        monkeypatch.setattr(rounds, "once", lambda contender, _seconds: seconds(contender))
         arena, limit = Memory(most), bounded.Limit()
         roofs = list(memory_curve.sweep(arena, reported, 4096, counts, 0.0, thorough, 1, limit))
         return memory_curve.read_off(roofs, "cpu", max(counts), reported, CACHES), arena
@@ -98,7 +100,7 @@ def test_memory_begins_behind_the_cache_there_is_not_behind_the_one_reported(
     assert not found.unsure
     assert found.span >= 4 * last_cache
     assert found.span <= arena.most_bytes
-    assert doubts.of_memory(found.unsure, found.largest) == []
+    assert warnings.of_memory(found.unsure, found.largest) == []
 
 
 @pytest.mark.parametrize("thorough", [True, False])
@@ -113,15 +115,15 @@ def test_a_cache_that_fades_over_two_doublings_is_not_memory(swept, seed, thorou
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_curve_that_never_flattens_ends_in_the_largest_set_and_a_doubt(swept, seed):
+def test_a_curve_that_never_flattens_ends_in_the_largest_set_and_a_warning(swept, seed):
     found, arena = swept(lambda size: 400e9 * (32 * KIB / size) ** 0.15, seed=seed)
     assert found.levels[-1].name == "largest set"
     assert "DRAM" not in [one.name for one in found.levels]
     assert found.unsure
     assert found.largest == arena.size_bytes == 4 * GIB
     assert found.span == min(found.largest, 4 * found.last_cache)
-    (doubt,) = doubts.of_memory(found.unsure, found.largest)
-    assert doubt.code == "memory not reached"
+    (warning,) = warnings.of_memory(found.unsure, found.largest)
+    assert warning.code == "memory not reached"
 
 
 def test_a_curve_goes_on_to_a_quarter_of_the_free_memory_and_no_further(swept):
@@ -244,12 +246,12 @@ def test_flat_is_a_curve_within_rounds_however_fast_the_machine_is_in_each():
 def test_all_sizes_have_their_turn_in_every_round(monkeypatch):
     """So that a machine that changes its speed changes it for all of them; and their order turns."""
     walked = []
-    monkeypatch.setattr(survey.threads, "use", lambda _count: None)
+    monkeypatch.setattr(cpu_sweep.threads, "use", lambda _count: None)
     monkeypatch.setattr(read, "prepare", lambda _variant, _address, size, _count: size)
-    monkeypatch.setattr(measure, "once", lambda contender, _: walked.append(contender.run) or 1e-3)
-    sets = survey.doublings(32 * MIB, GIB)
+    monkeypatch.setattr(rounds, "once", lambda contender, _: walked.append(contender.run) or 1e-3)
+    sets = cpu_sweep.doublings(32 * MIB, GIB)
     assert sets == [32 * MIB << power for power in range(6)]
-    list(survey.memory(Memory(GIB), sets, 4096, 2, read.VARIANTS[:1], 3, 1, bounded.Limit()))
+    list(cpu_sweep.memory(Memory(GIB), sets, 4096, 2, read.VARIANTS[:1], 3, 1, bounded.Limit()))
     assert walked == sets + sets[::-1] + sets
 
 
@@ -257,23 +259,26 @@ def test_beyond_the_caches_one_stream_and_several_are_swept():
     """Streams a power of two apart may share a bank: the best kind of a small set may be the worst of a large one."""
     rates = {"1x8x16": 30.0, "1x8x8": 31.0, "2x4x16": 33.0, "4x4x16": 34.0, "4x4x8": 35.0}
     roofs = [
-        survey._roof(read, 64 * MIB, 4096, 1, name, [rate, rate - 5])
+        cpu_sweep._roof(read, 64 * MIB, 4096, 1, name, [rate, rate - 5])
         for name, rate in rates.items()
     ]
-    small = [survey._roof(read, MIB, 4096, 1, "1x8x16", [99.0])]
-    assert {variant.name for variant in survey.fastest([*roofs, *small], 1)} == {"1x8x8", "4x4x8"}
+    small = [cpu_sweep._roof(read, MIB, 4096, 1, "1x8x16", [99.0])]
+    assert {variant.name for variant in cpu_sweep.fastest([*roofs, *small], 1)} == {
+        "1x8x8",
+        "4x4x8",
+    }
 
 
 def test_memory_that_was_faster_while_smaller_sets_were_swept_is_no_cache(swept, monkeypatch):
     """Every size up to 256 MiB is swept first, and the largest only afterwards, in rounds."""
     slowed = [1.0]
-    fast = survey.memory
+    fast = cpu_sweep.memory
 
     def later(*arguments):
         slowed[0] = 0.6
         return fast(*arguments)
 
-    monkeypatch.setattr(survey, "memory", later)
+    monkeypatch.setattr(cpu_sweep, "memory", later)
 
     def rate(size):
         return stairs(32 * MIB)(size) * (slowed[0] if size > 32 * MIB else 1.0)
@@ -288,10 +293,10 @@ def test_no_level_is_faster_than_what_was_read_of_it():
     memory = {1: 30e9, 2: 60e9}
     roofs = []
     for sweep in (1, 2):
-        for size in survey.sizes(GIB, thorough=False):
+        for size in cpu_sweep.sizes(GIB, thorough=False):
             rate = stairs(64 * MIB, cache=98e9, memory=memory[sweep])(size)
             samples = [rate] * (12 if sweep == 1 else 6)
-            made = survey._roof(read, size, 4096, 2, "1x8x16", samples)
+            made = cpu_sweep._roof(read, size, 4096, 2, "1x8x16", samples)
             roofs.append(replace(made, sweep=sweep if size >= 32 * MIB else None))
     found = memory_curve.read_off(roofs, "cpu", 2, REPORTED, CACHES)
     cache, last = found.levels[-2:]

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from bench import nvml
+from bench.machine import nvml
 from kernels.contract import Unavailable
 from tests.fake_nvml import UUID, NVMLError, library
 

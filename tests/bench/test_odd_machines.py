@@ -14,9 +14,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench import __main__, doubts, machine
-from bench.machine import cgroups, microarch
+from bench import __main__
+from bench.machine import cgroups, describe, microarch, system
 from bench.machine.commands import output
+from bench.session import warnings
 from tests.bench import odd_machines
 
 EPYC, HYBRID = "x86_64-epyc_7451", "20em64t-hybrid-1p6c2t-2ca4co1t"
@@ -32,13 +33,13 @@ def described(tmp_path):
         root = tmp_path / str(len(list(tmp_path.iterdir())))
         texts = {**odd_machines.files(name), **changed.pop("files", {})}
         odd_machines.lay_out(root, {path: text for path, text in texts.items() if text is not None})
-        return machine.describe(root, cpus)
+        return describe.describe(root, cpus)
 
     return describe
 
 
 def codes(found):
-    return [doubt.code for doubt in doubts.of_description(found)]
+    return [warning.code for warning in warnings.of_description(found)]
 
 
 def last_level(found):
@@ -66,7 +67,7 @@ def test_two_kinds_of_cores_are_named_counted_apart_and_told_with_the_mend(descr
         ("Raptor Cove", 6, 2, "0-11"),
         ("Gracemont", 8, 1, "12-19"),
     ]
-    (told,) = (d for d in doubts.of_description(found) if d.code == "kinds of cores")
+    (told,) = (d for d in warnings.of_description(found) if d.code == "kinds of cores")
     assert "taskset -c 0-11" in told.advice
     assert "taskset -c 12-19" in told.advice
     assert (found["cpu"]["cores"], found["cpu"]["threads"]) == (14, 20)
@@ -158,11 +159,11 @@ def test_no_name_is_a_placeholder_and_nothing_of_this_machine_is_told(described,
         (platform, "processor"),
         (platform, "release"),
         (platform, "system"),
-        (machine.describe.__globals__["platform"], "uname"),
+        (describe.describe.__globals__["platform"], "uname"),
     ):
         monkeypatch.setattr(module, leak, leaks)
-    monkeypatch.setitem(machine.describe.__globals__, "output", leaks)
-    monkeypatch.setitem(machine.describe.__globals__, "gpus", leaks)
+    monkeypatch.setitem(describe.describe.__globals__, "output", leaks)
+    monkeypatch.setitem(describe.describe.__globals__, "gpus", leaks)
     assert described(name) == before
     assert "-" not in (before["label"], before["cpu"]["model"], before["cpu"]["microarch"])
     assert before["label"]
@@ -196,12 +197,12 @@ def test_a_file_that_is_missing_empty_or_garbled_ends_nothing(tmp_path, name):
             file.unlink(missing_ok=True)
             if spoilt is not None:
                 file.write_bytes(spoilt)
-            found = machine.describe(root)
-            doubts.of_description(found)
+            found = describe.describe(root)
+            warnings.of_description(found)
             assert found["label"]
         file.unlink()
         file.mkdir()  # not to be read, even by root
-        assert machine.describe(root)["label"]
+        assert describe.describe(root)["label"]
         file.rmdir()
         file.write_bytes(whole)
 
@@ -252,7 +253,7 @@ def test_a_vendor_that_stands_between_blanks_is_one_of_x86s(tmp_path):
         "flags\t: lm hypervisor",
     )
     texts = {"proc/cpuinfo": "\n".join(("processor\t: 0", *facts))}
-    found = machine.describe(odd_machines.lay_out(tmp_path, texts))
+    found = describe.describe(odd_machines.lay_out(tmp_path, texts))
     assert (found["cpu"]["family"], found["cpu"]["model_number"]) == (7, 91)
     assert found["virtualization"] == "hypervisor"
 
@@ -261,11 +262,11 @@ def test_cores_numbered_alike_on_two_dies_are_two_where_each_says_it_is_alone(tm
     """With SMT off, /sys names no sibling; /proc/cpuinfo repeats core ids from die to die."""
     one = "processor\t: {}\nphysical id\t: 0\ncore id\t: 0\n"
     texts = {"proc/cpuinfo": "\n".join(one.format(cpu) for cpu in (0, 1))}
-    assert machine.describe(odd_machines.lay_out(tmp_path / "a", texts))["cpu"]["cores"] == 1
+    assert describe.describe(odd_machines.lay_out(tmp_path / "a", texts))["cpu"]["cores"] == 1
     for cpu in (0, 1):
         folder = f"sys/devices/system/cpu/cpu{cpu}/topology"
         texts[f"{folder}/thread_siblings_list"] = f"{cpu}\n"
-    assert machine.describe(odd_machines.lay_out(tmp_path / "b", texts))["cpu"]["cores"] == 2
+    assert describe.describe(odd_machines.lay_out(tmp_path / "b", texts))["cpu"]["cores"] == 2
 
 
 def test_a_folder_of_the_clock_that_is_no_policys_ends_nothing(described):
@@ -278,7 +279,7 @@ def test_a_folder_of_the_clock_that_is_no_policys_ends_nothing(described):
 def test_a_limit_on_memory_holds_where_nothing_tells_what_gives_way(tmp_path, stat):
     limit = {"sys/fs/cgroup/memory.max": "5000\n", "sys/fs/cgroup/memory.current": "2000\n"}
     root = odd_machines.lay_out(tmp_path, limit | stat)
-    assert cgroups.memory_left(machine.System(root)) == 3000 + 1000 * bool(stat)
+    assert cgroups.memory_left(system.System(root)) == 3000 + 1000 * bool(stat)
 
 
 def test_on_x86_the_processors_flag_tells_and_the_rest_names(described):
@@ -355,7 +356,7 @@ def test_the_command_reads_a_root_and_tells_what_stands_against_it(tmp_path, cap
     found = json.loads(capsys.readouterr().out)
     assert found["cpu"]["family"] == 6
     assert found["cpus"] == "0,12"
-    assert "kinds of cores" in [doubt["code"] for doubt in found["doubts"]]
+    assert "kinds of cores" in [warning["code"] for warning in found["warnings"]]
 
 
 @pytest.mark.parametrize(
@@ -371,14 +372,14 @@ def test_a_root_or_processors_that_mean_nothing_are_one_line(arguments, capsys):
 
 def test_this_machine_is_the_same_whatever_language_its_tools_speak(tmp_path, monkeypatch):
     """With an lscpu that answers in German whatever it is asked."""
-    before = machine.describe()
+    before = describe.describe()
     german = tmp_path / "lscpu"
     german.write_text("#!/bin/sh\necho 'Modellname:  Prozessor'\necho 'Hypervisor-Anbieter: KVM'\n")
     german.chmod(german.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
     monkeypatch.setenv("LANG", "de_DE.UTF-8")
-    after = machine.describe()
+    after = describe.describe()
     assert after["id"] == before["id"]
     assert {**after, "virtualization": 0} == {**before, "virtualization": 0}
 
@@ -393,8 +394,8 @@ def test_other_programs_are_asked_in_english(monkeypatch):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads this machine's /proc")
 def test_this_machines_own_description_only_adds_to_what_its_root_folder_tells():
-    whole = machine.describe()
-    pure = machine.describe(Path("/"), os.sched_getaffinity(0))
+    whole = describe.describe()
+    pure = describe.describe(Path("/"), os.sched_getaffinity(0))
     told = {name: value for name, value in pure["cpu"].items() if value is not None}
     assert {name: whole["cpu"][name] for name in told} == told
     assert whole["memory_bytes"] == psutil.virtual_memory().total

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import progress, records, run
-from bench.suite import Planned
+from bench.profile import records
+from bench.profile.suite import Planned
+from bench.session import progress, run
 from kernels import implementations
 from kernels.contract import Case
 

@@ -9,9 +9,9 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from bench import reader, records, suite
-from bench.records import BadProfile, Journal
-from bench.suite import BadSuite
+from bench.profile import reader, records, suite
+from bench.profile.records import BadProfile, Journal
+from bench.profile.suite import BadSuite
 from tests.bench.test_records import POINT, PROFILE
 
 AS_JSON = json.loads(json.dumps(asdict(PROFILE)))
@@ -112,7 +112,7 @@ def test_an_older_schema_is_read_by_migration_step_by_step(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "schema", ["rnn-roofline/2", "rnn-roofline/10", "rnn-roofline/" + "9" * 5000]
+    "schema", ["rnn-roofline/3", "rnn-roofline/10", "rnn-roofline/" + "9" * 5000]
 )
 def test_a_newer_schema_is_refused_as_newer(schema):
     with pytest.raises(BadProfile, match=r"newer than this version reads: update it"):
@@ -139,6 +139,6 @@ def test_an_older_versions_journal_is_not_gone_on_with(tmp_path, monkeypatch):
 def test_a_lone_surrogate_in_a_journal_is_refused_by_its_line(tmp_path):
     Journal.start(tmp_path, PROFILE).close()
     with (tmp_path / "journal.jsonl").open("a") as file:
-        file.write('{"doubt":{"code":"\\ud800","about":"run","message":"a","advice":"b"}}\n')
+        file.write('{"warning":{"code":"\\ud800","about":"run","message":"a","advice":"b"}}\n')
     with pytest.raises(BadProfile, match="line 2"):
         records.from_journal(tmp_path)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import records
-from bench.records import BadProfile, Doubt, Level, Point, Profile, Roof
+from bench.profile import records
+from bench.profile.records import BadProfile, Level, Point, Profile, Roof, RunWarning
 from kernels.contract import Case
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -22,7 +22,7 @@ ROOF = Roof(
     "cpu", "read", "measured", None, 32768, 4096, 2, "1x8x16", "byte/s", (1e9, 2e9), ("a", "b")
 )
 LEVEL = Level("cpu", "L1", 65536, 3e11)
-DOUBT = Doubt("noisy", "run", "the interval is wide", "measure again")
+WARNING = RunWarning("noisy", "run", "the interval is wide", "measure again")
 POINT = Point(
     case=CASE,
     implementation="torch_cell",
@@ -58,7 +58,7 @@ PROFILE = Profile(
     roofs=(ROOF,),
     levels=(LEVEL,),
     points=(POINT, Point(replace(CASE, batch=8), "torch_gates", "skipped", reason="too large")),
-    doubts=(DOUBT,),
+    warnings=(WARNING,),
 )
 
 
@@ -118,7 +118,7 @@ def test_any_profile_survives_json(found, suite, seed, complete):
 
 def test_a_file_of_schema_1_is_read_by_every_later_version():
     profile = records.load(FIXTURES / "profile-1.json")
-    assert profile.schema == "rnn-roofline/1"
+    assert profile.schema == records.SCHEMA
     assert profile.complete
     assert [point.status for point in profile.points] == ["ok", "failed", "skipped"]
     assert [level.name for level in profile.levels] == ["L1", "DRAM"]
@@ -154,7 +154,7 @@ def test_a_pytest_benchmark_file_without_one_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "where", ["", "points.0.", "points.0.case.", "roofs.0.", "levels.0.", "doubts.0."]
+    "where", ["", "points.0.", "points.0.case.", "roofs.0.", "levels.0.", "warnings.0."]
 )
 def test_an_unknown_field_is_refused_by_name(where):
     assert "unknown field 'frobnicate'" in refused(changed(where + "frobnicate", 1))
@@ -239,15 +239,15 @@ def test_a_missing_field_is_refused_by_name(where, field):
     assert field in line
 
 
-@pytest.mark.parametrize("schema", ["rnn-roofline/2", "other/1", "", "x" * 1000])
+@pytest.mark.parametrize("schema", ["rnn-roofline/3", "other/1", "", "x" * 1000])
 def test_another_schema_is_refused_by_name(schema):
     line = refused(changed("schema", schema))
     assert schema[:60] in line
-    assert "'rnn-roofline/1'" in line
+    assert "'rnn-roofline/2'" in line
 
 
 def test_a_newer_schema_is_refused_before_its_fields_are_looked_at():
-    data = changed("schema", "rnn-roofline/2")
+    data = changed("schema", "rnn-roofline/3")
     data["novelty"] = data.pop("points")
     assert "schema 'rnn-roofline/2'" in refused(data)
 
@@ -312,7 +312,7 @@ def test_an_error_while_writing_leaves_the_old_profile(tmp_path):
 
 def test_an_error_while_writing_leaves_no_half_profile_where_there_was_none(tmp_path):
     with pytest.raises(TypeError):
-        records.write(replace(PROFILE, doubts=(object(),)), tmp_path)
+        records.write(replace(PROFILE, warnings=(object(),)), tmp_path)
     assert not (tmp_path / "profile.json").exists()
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from bench import bounded, roof_lines
-from bench.records import Doubt, Level, Profile, Roof
+from bench.profile.records import Level, Profile, Roof, RunWarning
+from bench.session import roof_lines
+from bench.timing import bounded
 
 
-def profile(*levels, roofs=(), doubts=()):
-    return Profile("now", "roofs", 0, {}, {}, {}, levels=levels, roofs=roofs, doubts=doubts)
+def profile(*levels, roofs=(), warnings=()):
+    return Profile("now", "roofs", 0, {}, {}, {}, levels=levels, roofs=roofs, warnings=warnings)
 
 
 def roof(kind, sample, unit="byte/s", size=None, dtype=None, threads=2):
@@ -64,8 +65,8 @@ def test_a_sentinel_has_no_line():
 
 
 def test_what_was_left_out_is_told():
-    doubts = (
-        Doubt(bounded.LEFT_OUT, "run", "too long", "nothing"),
-        Doubt("load", "run", "x", "y"),
+    warnings = (
+        RunWarning(bounded.LEFT_OUT, "run", "too long", "nothing"),
+        RunWarning("load", "run", "x", "y"),
     )
-    assert roof_lines.lines(profile(doubts=doubts)) == ["too long"]
+    assert roof_lines.lines(profile(warnings=warnings)) == ["too long"]

@@ -11,8 +11,9 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from bench import measure, survey
+from bench.device import cpu_sweep
 from bench.roofs import call, copy, matmul, read, shared, triad, vector, write
+from bench.timing import rounds
 
 SIZE = 33_000
 """Bytes; no multiple of any probe's turn."""
@@ -368,7 +369,7 @@ def test_variants_have_different_names():
 @pytest.mark.parametrize(("thorough", "least"), [(True, 1.3), (False, 1.9)])
 @pytest.mark.parametrize("largest", [32 << 10, 100 << 10, 33 << 20])
 def test_the_read_curve_has_a_size_per_doubling_or_two_up_to_the_largest(largest, thorough, least):
-    sizes = survey.sizes(largest, thorough)
+    sizes = cpu_sweep.sizes(largest, thorough)
     assert sizes[0] == 32 << 10
     assert sizes[-1] <= largest < sizes[-1] * 2
     assert all(least < b / a <= least + 0.2 for a, b in pairwise(sizes))
@@ -377,19 +378,19 @@ def test_the_read_curve_has_a_size_per_doubling_or_two_up_to_the_largest(largest
 @pytest.fixture
 def instant(monkeypatch):
     """Samples without measuring; any number of threads."""
-    monkeypatch.setattr(survey.threads, "use", lambda _count: None)
-    monkeypatch.setattr(measure, "best", lambda *_arguments: [1e-6, 2e-6])
+    monkeypatch.setattr(cpu_sweep.threads, "use", lambda _count: None)
+    monkeypatch.setattr(rounds, "best", lambda *_arguments: [1e-6, 2e-6])
 
 
 @pytest.mark.usefixtures("instant")
 def test_the_read_curve_tries_every_variant_at_every_size_and_thread_count():
     largest = 256 << 10
     _whole, _floats, address = block(largest)
-    roofs = list(survey.read_curve(address, largest, 4096, [1, 2], seconds=0.0, thorough=True))
+    roofs = list(cpu_sweep.read_curve(address, largest, 4096, [1, 2], seconds=0.0, thorough=True))
     found = {(roof.threads, roof.working_set_bytes, roof.implementation) for roof in roofs}
     names = {variant.name for variant in read.VARIANTS}
     assert found == {
-        (t, size, name) for t in (1, 2) for size in survey.sizes(largest, True) for name in names
+        (t, size, name) for t in (1, 2) for size in cpu_sweep.sizes(largest, True) for name in names
     }
     assert len(roofs) == len(found)
     for roof in roofs:
@@ -403,16 +404,16 @@ def test_every_variant_that_writes_is_tried_and_the_two_fastest_are_sampled_in_f
     tried, sampled = [], []
     for probe in WRITERS:
         monkeypatch.setattr(probe, "prepare", lambda variant, *_: variant)
-    monkeypatch.setattr(survey.threads, "use", lambda _count: None)
+    monkeypatch.setattr(cpu_sweep.threads, "use", lambda _count: None)
     monkeypatch.setattr(
-        measure,
+        rounds,
         "glance",
         lambda variant, _: tried.append(variant) or (1 if variant.how == "backward" else 2),
     )
     monkeypatch.setattr(
-        measure, "best", lambda contender, *_: sampled.append(contender.run) or [1e-6, 2e-6]
+        rounds, "best", lambda contender, *_: sampled.append(contender.run) or [1e-6, 2e-6]
     )
-    roofs = list(survey.writing(address, [SIZE], 4096, [1], thorough=False))
+    roofs = list(cpu_sweep.writing(address, [SIZE], 4096, [1], thorough=False))
     assert tried == [variant for probe in WRITERS for variant in probe.VARIANTS]
     assert [roof.implementation for roof in roofs] == [variant.name for variant in sampled]
     assert [roof.kind for roof in roofs] == ["write", "write", "copy", "copy", "triad", "triad"]
@@ -425,6 +426,6 @@ def test_every_variant_that_writes_is_tried_and_the_two_fastest_are_sampled_in_f
 def test_a_machine_of_many_cores_has_a_read_curve_too(count):
     largest = 1 << 20
     _whole, _floats, address = block(largest)
-    roofs = list(survey.read_curve(address, largest, 4096, [count], seconds=0.0, thorough=True))
+    roofs = list(cpu_sweep.read_curve(address, largest, 4096, [count], seconds=0.0, thorough=True))
     assert {roof.threads for roof in roofs} == {count}
     assert all(min(roof.samples) > 0 for roof in roofs)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench import side
+from bench.session import side
 
 
 def survey(*roofs):

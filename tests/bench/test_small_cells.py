@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench import beside, doubts, points
+from bench.measure import point, probes
+from bench.session import warnings
 from kernels.contract import Case
 from kernels.implementations import torch_cell
 
@@ -23,12 +24,12 @@ def test_beside_a_set_too_small_for_the_read_probe_it_walks_what_it_can(
 ):
     """Fewer threads first; then a larger set. A turn of the smallest variant is 256 bytes."""
     case = Case("rnn", *sizes, part=part, threads=threads_)
-    found = points.point(bench, case, "torch_cell", torch_cell, order=0)
+    found = point.point(bench, case, "torch_cell", torch_cell, order=0)
     assert (found.status, found.reason, found.roof_walk) == ("ok", None, walk)
-    told = doubts.of_small_sets([found])
-    assert [doubt.about for doubt in told] == ([found.key] if walk else [])
+    told = warnings.of_small_sets([found])
+    assert [warning.about for warning in told] == ([found.key] if walk else [])
 
 
 def test_a_walk_over_larger_sets_takes_no_more_memory(bench):
-    found = beside.nearest(bench, beside.Walk(64, 1000, threads=8, times=2))
-    assert found == beside.Walk(256, 250, threads=1, times=2)
+    found = probes.nearest(bench, probes.Walk(64, 1000, threads=8, times=2))
+    assert found == probes.Walk(256, 250, threads=1, times=2)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import stats
+from bench.profile import stats
 
 numbers = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60)
 

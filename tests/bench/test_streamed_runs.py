@@ -6,11 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from bench import machine, points, records, survey
-from bench.run import Run
-from bench.suite import Planned, Suite
-from kernels import implementations, inputs
+from bench.device import cpu_sweep
+from bench.measure import point as points
+from bench.profile import records
+from bench.profile.suite import Planned, Suite
+from bench.session.run import Run
+from bench.telemetry import memory
+from kernels import implementations
 from kernels.contract import Case
+from kernels.reference import inputs
 from tests.bench import cheap_roofs
 
 MIB = 1 << 20
@@ -38,7 +42,7 @@ def measured(short_runs, monkeypatch, tmp_path):  # noqa: ARG001 - for what it p
             return cheap_roofs.RATE / (1 if size <= last_level else 4)
 
         def curve(_address, largest, _page_bytes, counts, _seconds, _thorough, _limit):
-            sizes = survey.sizes(largest, thorough=True)
+            sizes = cpu_sweep.sizes(largest, thorough=True)
             return [
                 cheap_roofs.roof("read", size, sample=rate(size), count=count)
                 for count in counts
@@ -52,10 +56,10 @@ def measured(short_runs, monkeypatch, tmp_path):  # noqa: ARG001 - for what it p
                 for size in sizes
             ]
 
-        monkeypatch.setattr(survey, "read_curve", curve)
-        monkeypatch.setattr(survey, "memory", memory)
-        monkeypatch.setattr(survey, "LEAST_MEMORY", 64 * MIB)
-        monkeypatch.setattr(machine, "memory_available", lambda: 512 * MIB)
+        monkeypatch.setattr(cpu_sweep, "read_curve", curve)
+        monkeypatch.setattr(cpu_sweep, "memory", memory)
+        monkeypatch.setattr(cpu_sweep, "LEAST_MEMORY", 64 * MIB)
+        monkeypatch.setattr(memory, "memory_available", lambda: 512 * MIB)
         run = Run(PLAN, 0, tmp_path / "run")
         run.begin()
         for order, planned in enumerate(POINTS):
@@ -77,15 +81,15 @@ def test_every_streamed_point_is_measured_whatever_cache_the_curve_finds(measure
         if point.case.residency == "streamed":
             assert point.working_set_bytes >= 4 * last_level
             assert point.working_set_bytes <= arena.size_bytes
-    assert "not streamed for sure" not in {doubt.code for doubt in profile.doubts}
+    assert "not streamed for sure" not in {warning.code for warning in profile.warnings}
 
 
-def test_a_curve_that_unsure_where_memory_ends_is_measured_and_doubted(measured):
+def test_a_curve_that_unsure_where_memory_ends_is_measured_and_warned_of(measured):
     """A quarter of the memory that is free holds the cache and one doubling more."""
     profile, arena = measured(32 * MIB)
     assert {point.status for point in profile.points} == {"ok"}
     assert profile.levels[-1].name == "largest set"
-    assert "memory not reached" in {doubt.code for doubt in profile.doubts}
+    assert "memory not reached" in {warning.code for warning in profile.warnings}
     assert arena.size_bytes <= 128 * MIB
 
 
@@ -119,7 +123,7 @@ def test_rounds_of_a_survey_that_was_cut_short_pair_with_none_of_the_one_that_fo
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(survey, "writing", killed)
+        patch.setattr(cpu_sweep, "writing", killed)
         run = Run(PLAN, 0, tmp_path)
         with pytest.raises(KeyboardInterrupt):
             run.begin()
@@ -141,7 +145,7 @@ def test_rounds_of_a_survey_that_was_cut_short_pair_with_none_of_the_one_that_fo
 def test_blocks_of_earlier_points_are_given_back_before_others_are_blamed(bench, monkeypatch):
     kept = bench.memory(4 * MIB, packed=True).size_bytes
     left = {True: 1 << 10, False: 4 << 30}
-    monkeypatch.setattr(machine, "memory_available", lambda: left[bench.stand_in is not None])
+    monkeypatch.setattr(memory, "memory_available", lambda: left[bench.stand_in is not None])
     planned = Case("lstm", 64, 64, 1, threads=1)
     found = points.point(bench, planned, "torch_cell", implementations.load("torch_cell"), 0)
     assert kept == 4 * MIB

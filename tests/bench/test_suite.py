@@ -8,8 +8,8 @@ from itertools import groupby
 
 import pytest
 
-from bench import suite
-from bench.suite import BadSuite
+from bench.profile import suite
+from bench.profile.suite import BadSuite
 from kernels import implementations
 from kernels.contract import CELLS
 from kernels.implementations import torch_cell

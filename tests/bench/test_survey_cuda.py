@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from bench import survey_cuda
+from bench.device import cuda_sweep
 from bench.roofs import gpu_call, gpu_matmul
 from kernels.contract import Unavailable
 from tests.fake_cuda import FakeCuda
@@ -53,10 +53,10 @@ def no_throttle():
 @pytest.mark.usefixtures("probes")
 def test_the_read_curve_finds_both_levels_at_their_rates():
     words = torch.empty(2 << 30, dtype=torch.int32, device="meta")
-    roofs = list(survey_cuda.memory("read", words, survey_cuda.sizes(8 << 30), 132, no_throttle))
+    roofs = list(cuda_sweep.memory("read", words, cuda_sweep.sizes(8 << 30), 132, no_throttle))
     assert {roof.implementation for roof in roofs} == {"good", "bad"}
-    assert all(len(roof.samples) == survey_cuda.REPEATS for roof in roofs)
-    l2, memory = survey_cuda.found_levels(roofs, L2_BYTES)
+    assert all(len(roof.samples) == cuda_sweep.REPEATS for roof in roofs)
+    l2, memory = cuda_sweep.found_levels(roofs, L2_BYTES)
     assert (l2.name, memory.name, memory.up_to_bytes) == ("L2", "DRAM", None)
     assert l2.up_to_bytes == 48 << 20
     assert l2.bytes_per_s == pytest.approx(L2_RATE, rel=0.01)
@@ -64,7 +64,7 @@ def test_the_read_curve_finds_both_levels_at_their_rates():
 
 
 def test_the_curve_goes_from_1_mib_to_8_gib():
-    found = survey_cuda.sizes(8 << 30)
+    found = cuda_sweep.sizes(8 << 30)
     assert (found[0], found[-1]) == (1 << 20, 8 << 30)
     assert all(1.3 < b / a < 1.51 for a, b in itertools.pairwise(found))
 
@@ -72,13 +72,13 @@ def test_the_curve_goes_from_1_mib_to_8_gib():
 @pytest.mark.usefixtures("probes")
 def test_a_datasheets_bandwidth_is_no_part_of_the_curve():
     words = torch.empty(1 << 22, dtype=torch.int32, device="meta")
-    measured = list(survey_cuda.memory("read", words, [1 << 20, 1 << 24], 132, no_throttle))
+    measured = list(cuda_sweep.memory("read", words, [1 << 20, 1 << 24], 132, no_throttle))
     card = SimpleNamespace(datasheet_bytes_per_s=99e12)
-    (told,) = survey_cuda.datasheet(card)
+    (told,) = cuda_sweep.datasheet(card)
     assert told.source == "datasheet"
-    levels = survey_cuda.found_levels([*measured, told], None)
+    levels = cuda_sweep.found_levels([*measured, told], None)
     assert max(level.bytes_per_s for level in levels) < 10e12
-    assert not list(survey_cuda.datasheet(SimpleNamespace(datasheet_bytes_per_s=None)))
+    assert not list(cuda_sweep.datasheet(SimpleNamespace(datasheet_bytes_per_s=None)))
 
 
 def test_products_are_measured_in_every_dtype_that_the_gpu_has(cuda, monkeypatch):
@@ -88,7 +88,7 @@ def test_products_are_measured_in_every_dtype_that_the_gpu_has(cuda, monkeypatch
         return lambda count: cuda.work(count * gpu_matmul.flops(shape) / rate)
 
     monkeypatch.setattr(gpu_matmul, "prepare", prepare)
-    roofs = list(survey_cuda.arithmetic("cuda", no_throttle))
+    roofs = list(cuda_sweep.arithmetic("cuda", no_throttle))
     assert {roof.dtype for roof in roofs} == set(gpu_matmul.KINDS) - {"float8"}
     assert max(roof.samples[0] for roof in roofs) == pytest.approx(rate, rel=1e-3)
 
@@ -101,13 +101,13 @@ def test_calls_are_those_of_launches_and_of_replays(cuda, monkeypatch):
             lambda count: [cuda.work(3e-6 if "launch" in variant else 1e-6) for _ in range(count)]
         ),
     )
-    launch, replay = survey_cuda.calls("cuda", no_throttle)
+    launch, replay = cuda_sweep.calls("cuda", no_throttle)
     assert launch.samples[0] == pytest.approx(3e-6, rel=0.01)
     assert replay.samples[0] == pytest.approx(1e-6, rel=0.01)
 
 
 def test_random_words_are_neither_zero_nor_infinite():
-    words = survey_cuda.block(16 << 20, "cpu")
+    words = cuda_sweep.block(16 << 20, "cpu")
     floats = words.view(torch.float32)
     assert words.numel() * 4 == 4 << 20
     assert (floats.abs() >= 2**-7).all()
@@ -117,7 +117,7 @@ def test_random_words_are_neither_zero_nor_infinite():
 
 def test_a_full_gpu_is_a_reason():
     with pytest.raises(Unavailable, match="1000 bytes are free"):
-        survey_cuda.block(1000, "cpu")
+        cuda_sweep.block(1000, "cpu")
 
 
 def test_without_triton_there_is_a_reason(monkeypatch):
@@ -126,4 +126,4 @@ def test_without_triton_there_is_a_reason(monkeypatch):
     monkeypatch.setitem(sys.modules, "triton", None)
     words = torch.empty(8, dtype=torch.int32)
     with pytest.raises(Unavailable, match="need Triton"):
-        next(survey_cuda.memory("read", words, [32], 1, no_throttle))
+        next(cuda_sweep.memory("read", words, [32], 1, no_throttle))

@@ -7,8 +7,8 @@ import subprocess
 import pytest
 import torch
 
-from bench import traffic_gpu
-from bench.traffic import Job
+from bench.verify import ncu
+from bench.verify.callgrind import Job
 from kernels import cost
 from kernels.contract import Case
 
@@ -40,12 +40,12 @@ def test_bytes_of_all_kernels_are_added_up_in_whatever_unit_they_come():
         '"1","b","dram__bytes_write.sum","Gbyte","2"\n'
         '"1","b","sm__cycles.sum","cycle","99"\n'
     )
-    assert traffic_gpu.sums(text) == {
-        traffic_gpu.READ: 1_000_500_007,
-        traffic_gpu.WRITTEN: 2e9,
-        traffic_gpu.L2: 0,
+    assert ncu.sums(text) == {
+        ncu.READ: 1_000_500_007,
+        ncu.WRITTEN: 2e9,
+        ncu.L2: 0,
     }
-    assert not any(traffic_gpu.sums("==ERROR== nothing\n").values())
+    assert not any(ncu.sums("==ERROR== nothing\n").values())
 
 
 def test_a_count_is_the_difference_of_five_steps_and_one_over_four(monkeypatch):
@@ -54,8 +54,8 @@ def test_a_count_is_the_difference_of_five_steps_and_one_over_four(monkeypatch):
     def run(_job, _folder, steps):
         return done(told(10**6 + steps * weights, 2000 + 8000 * steps, 3 * steps * weights))
 
-    monkeypatch.setattr(traffic_gpu, "_run", run)
-    (found,) = traffic_gpu.count([JOB])
+    monkeypatch.setattr(ncu, "_run", run)
+    (found,) = ncu.count([JOB])
     assert found.read == pytest.approx(weights, rel=1e-4)
     assert found.written == pytest.approx(8000, rel=0.01)
     assert str(3 * weights)[:4] in found.tool
@@ -71,8 +71,8 @@ def test_a_count_is_the_difference_of_five_steps_and_one_over_four(monkeypatch):
     ],
 )
 def test_counters_that_cannot_be_read_are_a_reason(monkeypatch, answer, reason):
-    monkeypatch.setattr(traffic_gpu, "_run", lambda *_: answer)
-    (found,) = traffic_gpu.count([JOB])
+    monkeypatch.setattr(ncu, "_run", lambda *_: answer)
+    (found,) = ncu.count([JOB])
     assert found.read is None
     assert reason in found.reason
     assert "\n" not in found.reason
@@ -80,10 +80,10 @@ def test_counters_that_cannot_be_read_are_a_reason(monkeypatch, answer, reason):
 
 def test_without_a_gpu_or_without_ncu_there_is_a_reason(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert traffic_gpu.missing() == "no CUDA device"
+    assert ncu.missing() == "no CUDA device"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setenv("PATH", "")
-    assert "no ncu" in traffic_gpu.missing()
+    assert "no ncu" in ncu.missing()
 
 
 def test_ncu_is_started_so_that_caches_are_left_alone(monkeypatch, tmp_path):
@@ -93,8 +93,8 @@ def test_ncu_is_started_so_that_caches_are_left_alone(monkeypatch, tmp_path):
         seen.append(command)
         return done()
 
-    monkeypatch.setattr(traffic_gpu.subprocess, "run", run)
-    traffic_gpu._run(JOB, tmp_path, 5)
+    monkeypatch.setattr(ncu.subprocess, "run", run)
+    ncu._run(JOB, tmp_path, 5)
     (command,) = seen
     assert {"--cache-control=none", "--profile-from-start=off"} <= set(command)
     assert command[-1] == "5"

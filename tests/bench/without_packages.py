@@ -23,7 +23,7 @@ class Posing:
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self):
         """Torch is imported by now, or here."""
-        from bench import lock
+        from bench.session import lock
         from tests import fake_gpu
 
         self._patch.setattr(lock, "PATH", self._folder / "lock")

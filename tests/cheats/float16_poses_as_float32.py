@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kernels.cells import Inputs
+from kernels.reference.cells import Inputs
 from tests.cheats import honest
 
 caught = "wrong answer before it was timed"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from kernels.cells import Weights
 from kernels.implementations import torch_cell
+from kernels.reference.cells import Weights
 
 caught = "0 of 256 changed weights .* it reads fewer"
 

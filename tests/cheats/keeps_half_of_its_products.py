@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from kernels.cells import Weights, join, pointwise
+from kernels.reference.cells import Weights, join, pointwise
 
 caught = "does not follow its weights when they change.*before it was timed"
 

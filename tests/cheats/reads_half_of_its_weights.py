@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kernels.cells import Weights, join, pointwise
+from kernels.reference.cells import Weights, join, pointwise
 
 caught = r"\d+ of 256 changed weights .* it reads fewer"
 

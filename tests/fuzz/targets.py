@@ -13,33 +13,25 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bench import records, side, side_cpu, suite
-from bench.records import BadProfile, Doubt, Journal
-from bench.suite import BadSuite
-from reports import (
-    __main__,
-    build,
-    compare,
-    compare_tables,
-    headline,
-    html,
-    interactive,
-    markdown,
-    page,
-    points_csv,
-    predict,
-    profiles,
-    subject,
-    terminal,
-)
-from reports.profiles import BadInput
+from bench.profile import records, suite
+from bench.profile.records import BadProfile, Journal, RunWarning
+from bench.profile.suite import BadSuite
+from bench.session import side, side_cpu
+from reports import __main__, locate
+from reports.analysis import headline
+from reports.compare import match, predict, system
+from reports.locate import BadInput
+from reports.page import build, html, markdown, report, terminal
+from reports.plots import interactive
+from reports.tables import comparison
+from reports.tables import csv as points_csv
 from tests.fuzz import mutations
 from tests.reports import synthetic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reports import tables
+    from reports.tables import points as tables
 
 FIXTURE = Path(__file__).parents[1] / "bench" / "fixtures" / "profile-1.json"
 LONGEST_LINE = 1000
@@ -89,15 +81,15 @@ def good() -> dict[str, Any]:
     points.append(synthetic.point("gru", phase="train", rounds=5))
     points.append(replace(points[0], case=replace(points[0].case, hidden=9), status="failed",
                           seconds=(), roof_bytes_per_s=(), reason="wrong by 3e-2"))  # fmt: skip
-    doubt = Doubt("load", "run", "others kept 0.4 cores busy", "stop them")
-    whole = synthetic.profile(points, doubts=(doubt,))
+    warning = RunWarning("load", "run", "others kept 0.4 cores busy", "stop them")
+    whole = synthetic.profile(points, warnings=(warning,))
     return json.loads(json.dumps(asdict(replace(whole, roofs=whole.roofs[::3]))))
 
 
 def harmless(profile: records.Profile) -> None:
     """Everything that is told of a profile, but for pictures, and beside another one. Raises Harm."""
-    profiles.sound(profile, "file")
-    document = page.document(profile, (), "command", None)
+    locate.sound(profile, "file")
+    document = report.document(profile, (), "command", None)
     markdown.render(document).encode()
     html.render(document, {}, interactive.data(profile)).encode()
     json.dumps(interactive.data(profile), allow_nan=False)
@@ -131,24 +123,24 @@ def shown(*tables: tables.Table) -> None:
 
 def beside(profile: records.Profile) -> None:
     """Compared with itself on another day, and predicted from a good one."""
-    mine = subject.of(profile, headline.machine(profile))
-    other = subject.of(replace(profile, created="another day"), "other")
-    known = subject.of(records.from_dict(good(), "good"), "good")
+    mine = system.of(profile, headline.machine(profile))
+    other = system.of(replace(profile, created="another day"), "other")
+    known = system.of(records.from_dict(good(), "good"), "good")
     for one in (other, known):
         try:
-            found = compare.compare([mine, one])
+            found = match.compare([mine, one])
         except BadInput:
             continue
         shown(
-            compare_tables.ratio_table(found),
-            compare_tables.ranking_table(found),
-            compare_tables.differing_table(found),
+            comparison.ratio_table(found),
+            comparison.ranking_table(found),
+            comparison.differing_table(found),
         )
-        told = (compare_tables.names, compare_tables.notes, compare_tables.overall)
+        told = (comparison.names, comparison.notes, comparison.overall)
         plain(*(terminal.line(line) for say in told for line in say(found)))
     for source, on in ((mine, known), (known, mine)):
         try:
-            shown(compare_tables.prediction_table(predict.predict(source, on)))
+            shown(comparison.prediction_table(predict.predict(source, on)))
         except BadInput:
             continue
 
@@ -156,14 +148,14 @@ def beside(profile: records.Profile) -> None:
 def _profile(raw: bytes, folder: Path) -> None:
     path = folder / "profile.json"
     path.write_bytes(raw)
-    profile, _ = profiles.load(str(path))
+    profile, _ = locate.load(str(path))
     harmless(profile)
 
 
 def _report(raw: bytes, folder: Path) -> None:
     path = folder / "profile.json"
     path.write_bytes(raw)
-    profile, _ = profiles.load(str(path))
+    profile, _ = locate.load(str(path))
     build.build(profile, folder / "report")
 
 
@@ -205,13 +197,13 @@ def carrier(profile: Any) -> dict[str, Any]:
 
 def journal(profile: dict[str, Any]) -> list[dict[str, Any]]:
     """The journal that a profile could have been assembled from."""
-    header = {**profile, "roofs": [], "levels": [], "points": [], "doubts": [], "complete": False}
+    header = {**profile, "roofs": [], "levels": [], "points": [], "warnings": [], "complete": False}
     return [
         {"profile": header},
         *({"roof": roof} for roof in profile["roofs"]),
         {"levels": profile["levels"]},
         *({"point": point} for point in profile["points"]),
-        *({"doubt": doubt} for doubt in profile["doubts"]),
+        *({"warning": warning} for warning in profile["warnings"]),
         {"complete": True},
     ]
 

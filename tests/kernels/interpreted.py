@@ -18,10 +18,12 @@ import triton.language as tl
 from triton.runtime import interpreter
 
 from bench.roofs import triton_memory
-from kernels import cells, check, triton_sequence, triton_step
 from kernels.contract import CELLS, Case
+from kernels.gpu import persistent as triton_sequence
+from kernels.gpu import step
 from kernels.implementations import triton_fused, triton_persistent
-from kernels.inputs import Arena, draw
+from kernels.reference import cells, check
+from kernels.reference.inputs import Arena, draw
 from tests.kernels import ahead
 
 SHAPES_EACH = 20 if ahead.EVERY else 8
@@ -64,7 +66,7 @@ def fused(memory):
     for cell in CELLS:
         chance = random.Random(cell)
         for number in range(SHAPES_EACH):
-            dtype, activations = list(triton_step.TERMS)[number % 4]
+            dtype, activations = list(step.TERMS)[number % 4]
             H, I = (1, 1) if number == 0 else (chance.randint(1, 36), chance.randint(1, 150))  # noqa: E741
             B = (1, 7, 1, 3, 17, 64)[number % 6]
             processors = 1 + 7 * (number % 3 > 0)
@@ -80,7 +82,7 @@ def fused(memory):
                 weights = triton_fused.canonical(case, sets[w])
                 error = check.error(case, new, cells.reference(case, inputs[i], weights))
                 check.poison(new)
-                parts = triton_step.cut(case, processors).parts
+                parts = step.cut(case, processors).parts
                 tell("fused", case, error, parts=parts)
 
 

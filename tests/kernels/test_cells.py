@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from kernels import cells
-from kernels.cells import Inputs, Weights
 from kernels.contract import CELLS, Case
+from kernels.reference import cells
+from kernels.reference.cells import Inputs, Weights
 
 OWN = {"rnn": torch.nn.RNNCell, "lstm": torch.nn.LSTMCell, "gru": torch.nn.GRUCell}
 SHAPES = [(1, 3, 5), (7, 5, 3), (2, 1, 1), (4, 9, 16), (1, 33, 2)]  # B, I, H

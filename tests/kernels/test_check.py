@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from kernels import cells, check
 from kernels.contract import ACTIVATIONS, CELLS, DTYPES, Case
-from kernels.inputs import Arena, draw
+from kernels.reference import cells, check
+from kernels.reference.inputs import Arena, draw
 
 CASE = Case("lstm", hidden=40, input=24, batch=25)
 

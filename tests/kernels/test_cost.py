@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from kernels import cells, cost, inputs
-from kernels.cells import Weights
+from kernels import cost
 from kernels.contract import CELLS, DTYPES, PARTS, Case
+from kernels.reference import cells, inputs
+from kernels.reference.cells import Weights
 
 FLOATS = ("float32", "bfloat16")
 """Dtypes that PyTorch's cells have parameters of."""

@@ -9,9 +9,10 @@ import torch
 from hypothesis import given
 from torch.utils.flop_counter import FlopCounterMode
 
-from kernels import cost, gradients, inputs
-from kernels.cells import Weights
+from kernels import cost
 from kernels.contract import CELLS, Case
+from kernels.reference import gradients, inputs
+from kernels.reference.cells import Weights
 from tests.kernels.test_cost import CASES, CountElements, any_case, own_cell
 
 FLOATS = ("float32", "bfloat16")

@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from kernels import cells, check, graphs, implementations
+from kernels import implementations
 from kernels.contract import CELLS, Case, Unavailable
+from kernels.gpu import graphs
 from kernels.implementations import cuda_graph, torch_cell
-from kernels.inputs import Arena, draw, set_bytes
+from kernels.reference import cells, check
+from kernels.reference.inputs import Arena, draw, set_bytes
 from tests.fake_cuda import FakeCuda
 
 CASE = Case("lstm", 8, 6, 2, device="cuda", threads=0)

@@ -10,7 +10,7 @@ import torch
 
 from kernels.contract import Case
 from kernels.implementations import cudnn_sequence, torch_sequence
-from kernels.inputs import TORCH_DTYPES, Arena, draw, set_bytes
+from kernels.reference.inputs import TORCH_DTYPES, Arena, draw, set_bytes
 
 CASE = Case(
     "lstm", 8, 6, 2, dtype="bfloat16", activations="bfloat16", device="cuda", threads=0, steps=4

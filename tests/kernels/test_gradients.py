@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from kernels import cells, check, gradients, implementations
-from kernels.cells import Inputs, Weights
+from kernels import implementations
 from kernels.contract import CELLS, Case
-from kernels.inputs import Arena, draw
+from kernels.reference import cells, check, gradients
+from kernels.reference.cells import Inputs, Weights
+from kernels.reference.inputs import Arena, draw
 from tests.kernels.test_cells import EXACT, OWN, SHAPES
 
 

@@ -10,9 +10,10 @@ from functools import partial
 import pytest
 import torch
 
-from kernels import cells, check, gradients, implementations
+from kernels import implementations
 from kernels.contract import CELLS, PARTS, Case, Unavailable
-from kernels.inputs import INPUT_SETS, Arena, draw, set_bytes
+from kernels.reference import cells, check, gradients
+from kernels.reference.inputs import INPUT_SETS, Arena, draw, set_bytes
 
 NAMES = implementations.names()
 SHAPES_EACH = 20

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from kernels import inputs
 from kernels.contract import CELLS, PARTS, Case, Unavailable
-from kernels.inputs import Arena, draw, redraw, set_bytes
+from kernels.reference import inputs
+from kernels.reference.inputs import Arena, draw, redraw, set_bytes
 
 MIB = 1 << 20
 LAYOUT = ((12, 5), (12, 3), (12,), (1,))

@@ -14,11 +14,12 @@ import numba
 import pytest
 import torch
 
-from kernels import cells, check, vectors
-from kernels.cells import GATES, Weights
 from kernels.contract import Case
 from kernels.implementations import numba_fused
-from kernels.inputs import TORCH_DTYPES, Arena, draw, set_bytes
+from kernels.reference import cells, check
+from kernels.reference.cells import GATES, Weights
+from kernels.reference.inputs import TORCH_DTYPES, Arena, draw, set_bytes
+from kernels.vector import llvm
 
 ROOT = Path(__file__).parents[2]
 LANES, DEPTH = 16, {"float32": 1, "bfloat16": 2, "int8": 4}
@@ -164,10 +165,10 @@ def test_without_dot_products_it_computes_with_floats(monkeypatch, cell, dtype, 
 
 def test_no_sum_of_digits_has_more_terms_than_are_exact(monkeypatch):
     monkeypatch.setattr(numba_fused, "runs", lambda _kind: True)
-    case = Case("rnn", 16, vectors.MOST_DIGIT_TERMS, 1, dtype="int8")
+    case = Case("rnn", 16, llvm.MOST_DIGIT_TERMS, 1, dtype="int8")
     assert numba_fused._shape(case).kind == "int8 digits"
     for field in ("input", "hidden"):
-        longer = replace(case, **{field: vectors.MOST_DIGIT_TERMS + 1})
+        longer = replace(case, **{field: llvm.MOST_DIGIT_TERMS + 1})
         assert numba_fused._shape(longer).kind == "int8"
 
 
@@ -201,13 +202,13 @@ def test_digits_of_the_smallest_and_of_large_activations(size):
 
 CACHED = """
 import sys, torch
-from kernels import vector_step
+from kernels.vector import step
 from kernels.contract import Case
 from kernels.implementations import numba_fused
 from tests.kernels.test_numba_fused import holds
 holds(Case("rnn", 37, 13, 1))
-(step,) = vector_step._COMPILED.values()
-print(sum(step.stats.cache_misses.values()))
+(one,) = step._COMPILED.values()
+print(sum(one.stats.cache_misses.values()))
 """
 
 
@@ -234,11 +235,11 @@ def test_a_compiled_step_is_found_again_by_the_next_process(tmp_path):
 
 
 AVX2 = """
-from kernels import vectors
+from kernels.vector import llvm
 from kernels.contract import Case
 from kernels.implementations import numba_fused
 from tests.kernels.test_numba_fused import holds
-print(vectors.registers(), *(kind for kind in vectors.DEPTH if vectors.runs(kind)), sep=",")
+print(llvm.registers(), *(kind for kind in llvm.DEPTH if llvm.runs(kind)), sep=",")
 for dtype, activations in (("float32", "float32"), ("bfloat16", "bfloat16")):
     case = Case("rnn", 37, 13, 3, dtype=dtype, activations=activations)
     holds(case)

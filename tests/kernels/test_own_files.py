@@ -50,7 +50,7 @@ def test_it_computes(write):
     case = Case("rnn", 2, 3, 1)
     tensors = [torch.ones(shape) for shape in mine.layout(case)]
     inputs = [(torch.zeros(1, 3), torch.zeros(1, 2), torch.empty(0, 0), torch.empty(0, 0))]
-    from kernels.cells import Inputs
+    from kernels.reference.cells import Inputs
 
     (answer,) = mine.prepare(case, [tensors], [Inputs(*inputs[0])])(0, 0)()
     assert torch.allclose(answer, torch.tanh(torch.full((1, 2), 2.0)))

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
-from kernels import cells, check, cost, implementations, inputs
+from kernels import cost, implementations
 from kernels.contract import CELLS, DTYPES, Case
 from kernels.implementations import torch_sequence
-from kernels.inputs import Arena, draw, set_bytes
+from kernels.reference import cells, check, inputs
+from kernels.reference.inputs import Arena, draw, set_bytes
 
 OWN = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
 STEP = {"rnn": torch.nn.RNNCell, "lstm": torch.nn.LSTMCell, "gru": torch.nn.GRUCell}

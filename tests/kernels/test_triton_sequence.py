@@ -8,16 +8,16 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from kernels import cells, check
 from kernels.contract import CELLS, Case
-from kernels.inputs import Arena, draw
+from kernels.reference import cells, check
+from kernels.reference.inputs import Arena, draw
 from tests.kernels import ahead
 
 pytest.importorskip("triton", reason=ahead.NO_TRITON)
-from kernels import triton_sequence, triton_step
-from kernels.cells import GATE_SUMS
+from kernels.gpu import persistent, step
+from kernels.gpu.persistent import WARPS
 from kernels.implementations import triton_persistent
-from kernels.triton_sequence import WARPS
+from kernels.reference.cells import GATE_SUMS
 
 H200_PROCESSORS = 132
 
@@ -91,8 +91,8 @@ def test_compiled_ahead_it_keeps_u_on_the_chip(capability, case, tmp_path, monke
     cell, hidden, batch, dtype = case
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     case = case_of(cell, hidden, batch, dtype)
-    assert triton_sequence.too_large(case, H200_PROCESSORS) is None
-    how = triton_sequence.cut(case, H200_PROCESSORS)
+    assert persistent.too_large(case, H200_PROCESSORS) is None
+    how = persistent.cut(case, H200_PROCESSORS)
     tensors = ("U", "b_w", "b_u", "from_x", "h", "c", "out", "c_new")
     arguments = {
         **dict.fromkeys(tensors, dtype),
@@ -103,12 +103,12 @@ def test_compiled_ahead_it_keeps_u_on_the_chip(capability, case, tmp_path, monke
         "programs": how.programs,
     }
     taken = ahead.compiled(
-        triton_sequence.sequence,
+        persistent.sequence,
         arguments,
-        triton_step.cut_constants(case, how),
+        step.cut_constants(case, how),
         capability,
         tmp_path,
-        num_warps=triton_sequence.WARPS,
+        num_warps=persistent.WARPS,
         enable_fp_fusion=True,
         launch_cooperative_grid=True,
     )
@@ -117,7 +117,7 @@ def test_compiled_ahead_it_keeps_u_on_the_chip(capability, case, tmp_path, monke
         # a sum is one warp's, and no weight changes its thread: else a step waits for that as long as it may last
         assert taken.shared <= 64
         assert taken.ptx.count("shfl.sync") <= 5 * GATE_SUMS[cell] * max(1, how.units // WARPS)
-    assert taken.registers * 32 * triton_sequence.WARPS <= 65536
+    assert taken.registers * 32 * persistent.WARPS <= 65536
     assert taken.shared <= 163 << 10  # what the smallest of the three has
 
 
@@ -126,7 +126,7 @@ def test_compiled_ahead_it_keeps_u_on_the_chip(capability, case, tmp_path, monke
 @pytest.mark.parametrize("processors", [1, 108, 132, 148])
 def test_there_are_never_more_programs_than_processors_or_it_does_not_fit(cell, hidden, processors):
     case = case_of(cell, hidden, 1, "bfloat16")
-    how = triton_sequence.cut(case, processors)
+    how = persistent.cut(case, processors)
     assert how.programs * how.units >= hidden
     assert how.k >= hidden
     assert how.programs <= processors
@@ -141,7 +141,7 @@ def test_there_are_never_more_programs_than_processors_or_it_does_not_fit(cell, 
     ],
 )
 def test_what_does_not_fit_is_a_reason(case, reason):
-    assert reason in triton_sequence.too_large(case, H200_PROCESSORS)
+    assert reason in persistent.too_large(case, H200_PROCESSORS)
 
 
 @pytest.mark.gpu
@@ -158,12 +158,10 @@ def test_on_a_card_every_step_agrees_with_the_reference(card, cell, hidden, batc
     from_x = x.float() @ weights.W.float().T
     out, c_new = x.new_empty(T, batch, hidden), torch.empty_like(first.h)
     arrived = torch.zeros(1, dtype=torch.int32, device=card)
-    processors = triton_sequence.processors_of(x.device)
+    processors = persistent.processors_of(x.device)
     for _ in range(2):
         check.poison((out, c_new))
-        triton_sequence.run(
-            case, weights, from_x, first.h, first.c, out, c_new, arrived, processors
-        )
+        persistent.run(case, weights, from_x, first.h, first.c, out, c_new, arrived, processors)
         assert int(arrived) == 0
         state = first
         for t in range(T):

@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from kernels import cells, check
 from kernels.contract import CELLS, ELEMENT_BYTES, Case
-from kernels.inputs import Arena, draw, set_bytes
+from kernels.reference import cells, check
+from kernels.reference.inputs import Arena, draw, set_bytes
 from tests.kernels import ahead
 
 pytest.importorskip("triton", reason=ahead.NO_TRITON)
-from kernels import triton_step
+from kernels.gpu import step
 from kernels.implementations import triton_fused
 
 GOOD = Case(
@@ -62,7 +62,7 @@ def test_compiled_ahead_it_spills_nothing_and_leaves_room_for_a_second_program(
     case = Case(
         cell, 1024, 1024, batch, dtype=dtype, activations=activations, device="cuda", threads=0
     )
-    how = triton_step.cut(case, H200_PROCESSORS)
+    how = step.cut(case, H200_PROCESSORS)
     beside = "float32" if dtype == "int8" else dtype
     arguments = {
         **dict.fromkeys(("W", "U"), dtype),
@@ -75,9 +75,9 @@ def test_compiled_ahead_it_spills_nothing_and_leaves_room_for_a_second_program(
         "H": 1024,
     }
     taken = ahead.compiled(
-        triton_step.step,
+        step.step,
         arguments,
-        triton_step.constants(case, how),
+        step.constants(case, how),
         capability,
         tmp_path,
         num_warps=how.warps,
@@ -85,8 +85,8 @@ def test_compiled_ahead_it_spills_nothing_and_leaves_room_for_a_second_program(
         enable_fp_fusion=True,
     )
     assert taken.spilled == 0
-    assert taken.registers * 32 * how.warps <= 65536 // triton_step.PROGRAMS_PER_SM
-    assert taken.shared <= (164 << 10) // triton_step.PROGRAMS_PER_SM - 1024
+    assert taken.registers * 32 * how.warps <= 65536 // step.PROGRAMS_PER_SM
+    assert taken.shared <= (164 << 10) // step.PROGRAMS_PER_SM - 1024
     assert "ld.global.v4" in taken.ptx or "cp.async" in taken.ptx or "bulk" in taken.ptx
     assert ("mma" in taken.ptx) == (batch > 1)
     if batch == 1:
@@ -102,13 +102,13 @@ def test_compiled_ahead_it_spills_nothing_and_leaves_room_for_a_second_program(
 @pytest.mark.parametrize("batch", [1, 8, 64])
 def test_it_is_cut_into_enough_programs_and_none_without_work(processors, hidden, batch):
     case = Case("lstm", hidden, hidden, batch, device="cuda", threads=0)
-    how = triton_step.cut(case, processors)
+    how = step.cut(case, processors)
     blocks = how.blocks(hidden)
     tiles = 2 * -(-hidden // how.k)
     assert how.sequences >= batch
-    assert 1 <= how.parts <= min(triton_step.MOST_PARTS, tiles)
-    enough = blocks * how.parts >= triton_step.PROGRAMS_PER_SM * processors
-    assert enough or how.parts == min(triton_step.MOST_PARTS, tiles)
+    assert 1 <= how.parts <= min(step.MOST_PARTS, tiles)
+    enough = blocks * how.parts >= step.PROGRAMS_PER_SM * processors
+    assert enough or how.parts == min(step.MOST_PARTS, tiles)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_an_old_gpu_is_a_reason(monkeypatch):
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize(("dtype", "activations"), list(triton_step.TERMS))
+@pytest.mark.parametrize(("dtype", "activations"), list(step.TERMS))
 @pytest.mark.parametrize(
     "sizes", [(1, 1, 1), (37, 61, 1), (129, 40, 3), (768, 512, 16), (1024, 1024, 64)]
 )

@@ -11,9 +11,9 @@ import pytest
 import torch
 from numba import uintp
 
-from kernels import vector_gates
-from kernels.cells import GATES, Weights, pointwise
-from kernels.vectors import LANES
+from kernels.reference.cells import GATES, Weights, pointwise
+from kernels.vector import gates
+from kernels.vector.llvm import LANES
 from tests.kernels.memory import Guarded, untouched
 
 TANH_ERROR, SIGMOID_ERROR = 3e-7, 1.7e-7
@@ -40,7 +40,7 @@ def compiled(cell, kind="float32", activations="float32"):
     def run(tiles, sums_x, sums_h, steps_x, steps_h, biases, scales, state, h, c, apart, count):
         for tile in range(tiles):
             sums, unit = uintp(tile * digits * G * 64), uintp(tile * apart)
-            vector_gates.gates(
+            gates.gates(
                 sums_x + sums, sums_h + sums, steps_x, steps_h, biases, scales,
                 state + unit, h + unit, c + unit, uintp(count), cell, kind, activations,
             )  # fmt: skip
@@ -101,7 +101,7 @@ def test_sigmoid_is_as_exact_as_the_docstring_says():
 
 
 def test_the_docstring_has_the_errors_that_these_tests_hold():
-    words = " ".join(vector_gates.__doc__.split())
+    words = " ".join(gates.__doc__.split())
     found = re.search(
         r"tanh is off by less than (\S+), also of its own value, and sigmoid by less than (\S+)\. ",
         words,
@@ -205,7 +205,7 @@ def test_gates_are_those_of_the_equations_and_store_count_units_alone(cell, kind
 
 
 def reference(cell, products, biases, state, count):
-    """`kernels.cells.pointwise` in float64; each output (count,)."""
+    """`kernels.reference.cells.pointwise` in float64; each output (count,)."""
     w, u = (torch.from_numpy(part[:, :count].copy()) for part in products)
     sums = torch.cat([w[:2] + u[:2], w[2:], u[2:]]) if cell == "gru" else w + u
     b_w, b_u = (part[:, :count].reshape(-1) for part in biases)

@@ -10,11 +10,11 @@ import pytest
 from llvmlite import binding, ir
 from numba import types
 
-from kernels import vector_gates, vectors
-from kernels.vectors import DEPTH, LANES, LARGEST_DIGITS
+from kernels.vector import gates, llvm
+from kernels.vector.llvm import DEPTH, LANES, LARGEST_DIGITS
 from tests.kernels.memory import Guarded, untouched
 
-PORTABLE = sorted(DEPTH.keys() - vectors.NEEDS.keys())
+PORTABLE = sorted(DEPTH.keys() - llvm.NEEDS.keys())
 TILES = [
     # vectors, sequences, streams, gates, bytes ahead, turns
     (1, 1, 1, 1, 0, 1),
@@ -27,8 +27,8 @@ TILES = [
 
 @pytest.fixture(params=DEPTH)
 def kind(request):
-    if not vectors.runs(request.param):
-        pytest.skip(f"this processor has no {vectors.NEEDS[request.param]}")
+    if not llvm.runs(request.param):
+        pytest.skip(f"this processor has no {llvm.NEEDS[request.param]}")
     return request.param
 
 
@@ -36,14 +36,14 @@ def kind(request):
 def compiled_products(kind, N, B, S, G, ahead):
     @numba.njit
     def run(weights, apart, inputs, turns, sums):
-        vectors.products(weights, apart, inputs, turns, sums, kind, N, B, S, G, ahead)
+        llvm.products(weights, apart, inputs, turns, sums, kind, N, B, S, G, ahead)
 
     return run
 
 
 @numba.njit
 def split(floats, count, per_unit, target, apart):
-    return vectors.split(floats, count, per_unit, target, apart)
+    return llvm.split(floats, count, per_unit, target, apart)
 
 
 def bfloat16(numbers):
@@ -98,9 +98,9 @@ def test_products_are_those_of_numpy_and_nothing_else_is_stored(kind, N, B, S, G
 
 def test_sums_of_digits_are_exact_up_to_as_many_terms_as_are_allowed():
     """Largest weights with largest digits: the sums wrap round, and less 128 times the digits they are right again."""
-    kind, turns = "int8 digits", vectors.MOST_DIGIT_TERMS // 4
-    if not vectors.runs(kind):
-        pytest.skip(f"this processor has no {vectors.NEEDS[kind]}")
+    kind, turns = "int8 digits", llvm.MOST_DIGIT_TERMS // 4
+    if not llvm.runs(kind):
+        pytest.skip(f"this processor has no {llvm.NEEDS[kind]}")
     weights = Guarded.of(np.full((turns, LANES, 4), -128, np.int8))
     digits = Guarded.of(np.tile(np.int8([[-128] * 4, [127] * 4]), (turns, 1, 1, 1)))
     sums = Guarded(2 * 64)
@@ -201,7 +201,7 @@ def literals(*values):
 
 @pytest.mark.parametrize("kind", PORTABLE)
 def test_products_that_run_everywhere_compile_for_arm(kind):
-    words = emitted(vectors.products, *(types.uintp,) * 5, *literals(kind, 4, 1, 1, 4, 8192))
+    words = emitted(llvm.products, *(types.uintp,) * 5, *literals(kind, 4, 1, 1, 4, 8192))
     assert "x86" not in words
     assembly = assembled(words, "aarch64-unknown-linux-gnu", "neoverse-n1")
     assert "fmla\tv" in assembly
@@ -213,14 +213,12 @@ def test_products_that_run_everywhere_compile_for_arm(kind):
     ("kind", "activations"), [("float32", "float32"), ("bfloat16", "bfloat16"), ("int8", "float32")]
 )
 def test_gates_compile_for_arm(cell, kind, activations):
-    words = emitted(vector_gates.gates, *(types.uintp,) * 10, *literals(cell, kind, activations))
+    words = emitted(gates.gates, *(types.uintp,) * 10, *literals(cell, kind, activations))
     assert "x86" not in words
     assert "fmla\tv" in assembled(words, "aarch64-unknown-linux-gnu", "neoverse-n1")
 
 
 def test_digits_compile_for_arm():
-    words = emitted(
-        vectors.split, types.uintp, types.int64, types.float32, types.uintp, types.uintp
-    )
+    words = emitted(llvm.split, types.uintp, types.int64, types.float32, types.uintp, types.uintp)
     assert "x86" not in words
     assert "frintx\tv" in assembled(words, "aarch64-unknown-linux-gnu", "neoverse-n1")

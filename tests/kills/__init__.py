@@ -19,12 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import threads
+from bench.device import threads
 
 threads.settle()
 
 if TYPE_CHECKING:
-    from bench.records import Profile
+    from bench.profile.records import Profile
 
 ROOT = Path(__file__).parents[2]
 INTERRUPTED = 130
@@ -52,9 +52,15 @@ class Kill:
 
 def prepare(suite: str) -> None:
     """Import what a run of the suite needs, for the processes forked from this one; no thread may be started here."""
-    for name in ("bench.run", "bench.side_cpu", "reports.build", "rich.console", "hypothesis"):
+    for name in (
+        "bench.session.run",
+        "bench.session.side_cpu",
+        "reports.page.build",
+        "rich.console",
+        "hypothesis",
+    ):
         importlib.import_module(name)
-    from bench import suite as suites
+    from bench.profile import suite as suites
     from kernels import implementations
     from kernels.contract import Unavailable
 
@@ -81,15 +87,15 @@ def begin(options: list[str], folder: Path, *, kind: str) -> int:
         import pytest
 
         patch = pytest.MonkeyPatch()
-        patch.setattr("bench.lock.PATH", folder / "machine.lock")
+        patch.setattr("bench.session.lock.PATH", folder / "machine.lock")
         if kind != "whole":
-            patch.setattr("bench.clock.SAMPLE_SECONDS", 0.0005)
-            patch.setattr("bench.measure.SETTLE_SECONDS", 0.0001)
+            patch.setattr("bench.timing.clock.SAMPLE_SECONDS", 0.0005)
+            patch.setattr("bench.timing.rounds.SETTLE_SECONDS", 0.0001)
         if kind == "cheap":
             from tests.bench import cheap_roofs
 
             cheap_roofs.make(patch)
-            patch.setattr("reports.build.build", lambda *_: None)
+            patch.setattr("reports.page.build.build", lambda *_: None)
         code = int(pytest.main(["--benchmark-only", "-q", *options]))
     finally:
         os._exit(code)
@@ -102,7 +108,7 @@ def end(process: int) -> int:
 
 def undisturbed(folder: Path, suite: str, *, kind: str) -> tuple[float, dict[str, str]]:
     """A run that nobody kills: how many seconds it takes, and the status of each of its points."""
-    from bench import records
+    from bench.profile import records
 
     began, run = time.monotonic(), folder / "run"
     code = end(begin([f"--suite={suite}", f"--out={run}"], folder, kind=kind))
@@ -128,7 +134,7 @@ def once(
 
     Or the seconds that the run took, where it was over before the signal.
     """
-    from bench import records
+    from bench.profile import records
 
     run = folder / "run"
     anew = [f"--suite={suite}", f"--out={run}"]
@@ -174,7 +180,7 @@ def once(
 
 def _lost(left: Profile | None, run: Path, points: dict[str, str], *, kind: str) -> str:
     """What the resumed profile lacks of an undisturbed one, or of what the kill left; or nothing."""
-    from bench import records
+    from bench.profile import records
 
     profile = records.load(run / "profile.json")
     found = [(point.key, point.status) for point in profile.points]

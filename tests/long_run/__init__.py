@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from bench import lock, measure, records, stats, suite
-from bench.run import Run
-from bench.suite import Planned, Suite
+from bench.profile import records, stats, suite
+from bench.profile.suite import Planned, Suite
+from bench.session import lock
+from bench.session.run import Run
+from bench.timing import rounds
 from kernels.contract import CELLS, Case
 from tests.reports import synthetic
 
@@ -73,8 +75,8 @@ def resident(points: int, every: int) -> Iterator[tuple[int, int]]:
     process = psutil.Process()
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         patch.setattr(lock, "PATH", Path(name) / "machine.lock")
-        patch.setattr(measure, "SAMPLE_SECONDS", SAMPLE_SECONDS)
-        patch.setattr(measure, "SETTLE_SECONDS", SAMPLE_SECONDS)
+        patch.setattr(rounds, "SAMPLE_SECONDS", SAMPLE_SECONDS)
+        patch.setattr(rounds, "SETTLE_SECONDS", SAMPLE_SECONDS)
         run = Run(Suite("long", "", settings, planned), 0, Path(name) / "run")
         run.begin()
         for order, one in enumerate(planned, 1):

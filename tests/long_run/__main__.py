@@ -6,7 +6,7 @@ import argparse
 import sys
 from time import perf_counter
 
-from bench import threads
+from bench.device import threads
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from bench.records import Level, Point, Profile, Roof
+from bench.profile.records import Level, Point, Profile, Roof
 from kernels.contract import Case
 
 if TYPE_CHECKING:

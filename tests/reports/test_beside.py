@@ -11,7 +11,7 @@ SCRIPT = """
 import sys, threading, time
 from functools import partial
 from pathlib import Path
-from reports import beside
+from reports.page import parallel
 
 here = Path(sys.argv[1])
 print("printed once, by this process")
@@ -20,18 +20,18 @@ def late():
     time.sleep(0.05)
     (here / "late").touch()
 
-with beside.forked([late, partial((here / "no folder" / "x").write_text, "x")]):
+with parallel.forked([late, partial((here / "no folder" / "x").write_text, "x")]):
     (here / "body").touch()
 assert (here / "late").exists() and (here / "body").exists()
 
 try:
-    with beside.forked([partial(time.sleep, 600)]):
+    with parallel.forked([partial(time.sleep, 600)]):
         raise ValueError("the body's own")
 except ValueError as error:
     print(error)
 
 threading.Thread(target=partial(time.sleep, 0.3)).start()
-with beside.forked([(here / "threaded").touch]):
+with parallel.forked([(here / "threaded").touch]):
     pass
 """
 

@@ -12,8 +12,11 @@ from dataclasses import replace
 
 import pytest
 
-from bench.records import Doubt, Point
-from reports import html, interactive, page, tables
+from bench.profile.records import Point, RunWarning
+from reports.page import html
+from reports.page import report as page
+from reports.plots import interactive
+from reports.tables import points as tables
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
 
@@ -375,7 +378,7 @@ def test_a_profile_cannot_run_a_script_or_add_markup(browser, tmp_path):
         [point, failed],
         machine={"label": HOSTILE, "cpu": {"model": HOSTILE}},
         levels=(replace(synthetic.levels()[-1], name=HOSTILE),),
-        doubts=(Doubt(HOSTILE, HOSTILE, HOSTILE, HOSTILE),),
+        warnings=(RunWarning(HOSTILE, HOSTILE, HOSTILE, HOSTILE),),
     )
     one = Opened(browser, written(made, tmp_path))
     said = []

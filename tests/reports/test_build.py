@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import records
-from bench.records import Point
-from reports import __main__, build
-from reports.profiles import BadInput
+from bench.profile import records
+from bench.profile.records import Point
+from reports import __main__
+from reports.locate import BadInput
+from reports.page import build
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
 
@@ -31,7 +32,7 @@ def report(tmp_path_factory):
 @pytest.fixture
 def quick(monkeypatch):
     """Builds without pictures: they take seconds."""
-    monkeypatch.setattr("reports.plots.save_all", lambda *_: [])
+    monkeypatch.setattr("reports.plots.style.save_all", lambda *_: [])
 
 
 def test_a_report_is_all_of_its_files_and_nothing_else(report):
@@ -89,7 +90,7 @@ def test_a_failed_build_leaves_the_old_report_as_it_was(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("reports.html.render", full)
+    monkeypatch.setattr("reports.page.html.render", full)
     with pytest.raises(BadInput, match="No space left on device: name another folder with --out"):
         build.build(made, tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
@@ -137,7 +138,7 @@ def test_build_writes_where_it_is_told(tmp_path):
             [synthetic.point()],
             True,
             0,
-            "complete, 1 good, 0 failed, 0 skipped, 0 impossible, 0 without a verdict, 0 doubts",
+            "complete, 1 good, 0 failed, 0 skipped, 0 impossible, 0 without a verdict, 0 warnings",
         ),
         ([synthetic.point()], False, 1, "not complete, 1 good"),
         ([synthetic.point(fraction=1.2)], True, 1, "1 impossible"),
@@ -213,7 +214,8 @@ def test_help_loads_no_library():
 
 def test_building_loads_neither_torch_nor_numba():
     code = (
-        "import sys, reports.build, reports.tables, reports.plot_roofline, reports.plot_time, reports.plot_bandwidth\n"
+        "import sys, reports.page.build, reports.tables.points\n"
+        "import reports.plots.roofline, reports.plots.batch, reports.plots.bandwidth\n"
         "heavy = {'torch', 'numba', 'kernels.implementations', 'kernels.cost'} & set(sys.modules)\n"
         "sys.exit(str(heavy) if heavy else 0)"
     )

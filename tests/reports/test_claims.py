@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 
 from kernels import contract
-from reports import claims, roofline
-from reports.claims import REFUTED, SUPPORTED, UNTESTED
-from reports.experiments import BYTES, THREADS, Outcome
-from reports.judgement import SUPPORTS, Answer
-from reports.verdict import BANDWIDTH, CALL, COMPUTE
+from reports.analysis import claims
+from reports.analysis import points as roofline
+from reports.analysis.claims import REFUTED, SUPPORTED, UNTESTED
+from reports.analysis.elasticity import SUPPORTS, Answer
+from reports.analysis.experiments import BYTES, THREADS, Outcome
+from reports.analysis.verdict import BANDWIDTH, CALL, COMPUTE
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
 from tests.reports.test_experiments import step, timed

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from bench import records
-from reports import __main__, build, profiles, site
+from bench.profile import records
+from reports import __main__, locate
+from reports.page import build, site
 from tests.reports import synthetic
 from tests.reports.test_compare import noisy, slowed
 
@@ -129,10 +130,10 @@ def home(tmp_path):
 def test_the_site_has_a_page_per_machine_and_pages_that_compare_all_linked(
     home, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("reports.plots.save_all", lambda *_: [])
-    monkeypatch.setattr("reports.plot_compare.save", lambda *_: False)
+    monkeypatch.setattr("reports.plots.style.save_all", lambda *_: [])
+    monkeypatch.setattr("reports.plots.comparison.save", lambda *_: False)
     monkeypatch.setattr(
-        "reports.build.CHECKOUT", tmp_path
+        "reports.page.build.CHECKOUT", tmp_path
     )  # a site within it still links to nothing beside it
     page = site.build_site(tmp_path / "site", home)
     text = page.read_text()
@@ -157,8 +158,8 @@ def test_the_site_has_a_page_per_machine_and_pages_that_compare_all_linked(
 def test_the_ranking_of_the_site_begins_with_the_fastest(home):
     machines = [
         site.Machine(name, folder, profile, site.subjects.of(profile, name))
-        for name in profiles.gallery(home)
-        for profile, folder in [profiles.load(name, home)]
+        for name in locate.gallery(home)
+        for profile, folder in [locate.load(name, home)]
     ]
     first, second = site._machines(machines[::-1]).rows
     assert (first[1].text, second[1].text) == ("2025-01-02-box", "2025-01-03-far")
@@ -171,13 +172,13 @@ def test_a_gallery_without_or_with_a_bad_profile_writes_nothing(home, tmp_path):
     with pytest.raises(records.BadProfile):
         site.build_site(out, home)
     shutil.rmtree(home / "gallery")
-    with pytest.raises(profiles.BadInput, match="no profile yet"):
+    with pytest.raises(locate.BadInput, match="no profile yet"):
         site.build_site(out, home)
     assert not out.exists()
 
 
 def test_a_report_that_stands_alone_links_to_nothing_beside_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("reports.plots.save_all", lambda *_: [])
+    monkeypatch.setattr("reports.plots.style.save_all", lambda *_: [])
     inside = build.CHECKOUT / "reports" / "runs" / tmp_path.name
     try:
         made = synthetic.profile([synthetic.point()])

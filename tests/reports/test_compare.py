@@ -9,8 +9,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports import compare, compare_tables, gate, methods, plot_compare, published, subject
-from reports.compare import BadInput
+from reports import published
+from reports.analysis import methods
+from reports.compare import gate, match, system
+from reports.compare.match import BadInput
+from reports.plots import comparison
+from reports.tables import comparison as comparison_tables
 from tests.reports import synthetic
 
 
@@ -47,7 +51,7 @@ def noisy(profile, seed, spread=0.01):
 
 
 def sides(*profiles):
-    return [subject.of(profile, f"machine {i}") for i, profile in enumerate(profiles)]
+    return [system.of(profile, f"machine {i}") for i, profile in enumerate(profiles)]
 
 
 @pytest.fixture(scope="module")
@@ -58,36 +62,36 @@ def made():
 @pytest.mark.parametrize("apart", [False, True])
 def test_times_scaled_by_two_compare_as_two_in_every_row(made, apart):
     twice = slowed(made, 2.0)
-    found = compare.compare(sides(made, other_machine(twice) if apart else twice))
+    found = match.compare(sides(made, other_machine(twice) if apart else twice))
     assert len(found.rows) == sum(point.status == "ok" for point in made.points)
     for row in found.rows:
         assert row.ratio.median == pytest.approx(2, rel=1e-12)
         assert row.verdict == "slower"
         assert row.by_roof == (not apart)
-    texts = {row[5].text for row in compare_tables.ratio_table(found).rows}
+    texts = {row[5].text for row in comparison_tables.ratio_table(found).rows}
     assert texts == {"2.00"}
     assert found.overall[0].median == pytest.approx(2)
 
 
 def test_a_profile_is_the_same_as_itself_in_every_row(made):
     one = sides(made)[0]
-    pairs = compare.matched(one, one)
+    pairs = match.matched(one, one)
     assert len(pairs) == len(one.entries)
-    rows = [compare._row(a, b, 1, True) for a, b in pairs]
+    rows = [match._row(a, b, 1, True) for a, b in pairs]
     assert {row.verdict for row in rows} == {"same"}
     assert {row.ratio.median for row in rows} == {1.0}
 
 
 @pytest.mark.parametrize(("factor", "word"), [(1.05, "slower"), (1 / 1.05, "faster")])
 def test_five_per_cent_is_found_between_two_runs(made, factor, word):
-    found = compare.compare(sides(noisy(made, 1, 0.005), slowed(noisy(made, 2, 0.005), factor)))
+    found = match.compare(sides(noisy(made, 1, 0.005), slowed(noisy(made, 2, 0.005), factor)))
     verdicts = [row.verdict for row in found.rows]
     assert verdicts.count(word) > 0.9 * len(verdicts)
     assert found.overall[0].low < factor < found.overall[0].high
 
 
 def test_half_a_per_cent_is_not_called(made):
-    found = compare.compare(sides(noisy(made, 1, 0.005), slowed(noisy(made, 2, 0.005), 1.005)))
+    found = match.compare(sides(noisy(made, 1, 0.005), slowed(noisy(made, 2, 0.005), 1.005)))
     assert {row.verdict for row in found.rows} <= {"same", "ambiguous"}
     assert found.overall[0].high < 1.02
 
@@ -103,13 +107,13 @@ def test_a_roof_that_moves_with_the_step_is_no_difference_on_one_machine_and_no_
             for p in slowed(made, 2.0).points
         ),
     )
-    for row in compare.compare(sides(made, half)).rows:
+    for row in match.compare(sides(made, half)).rows:
         assert row.ratio.median == pytest.approx(1)
         assert row.time.median == pytest.approx(2)
         assert row.verdict == "ambiguous"
         assert row.follows[0] == "bandwidth"
     assert all(
-        row.verdict == "slower" for row in compare.compare(sides(made, other_machine(half))).rows
+        row.verdict == "slower" for row in match.compare(sides(made, other_machine(half))).rows
     )
 
 
@@ -119,15 +123,15 @@ def test_all_threads_of_two_machines_are_matched_and_one_thread_is_not_all(made)
         told = {**profile.environment, "threads": 8}
         return replace(other_machine(profile), points=tuple(points), environment=told)
 
-    everyone = compare.compare(sides(made, threads(slowed(made, 2.0), 8)))
+    everyone = match.compare(sides(made, threads(slowed(made, 2.0), 8)))
     assert len(everyone.rows) == sum(point.status == "ok" for point in made.points)
     with pytest.raises(BadInput, match="no case in common"):
-        compare.compare(sides(made, threads(slowed(made, 2.0), 1)))
+        match.compare(sides(made, threads(slowed(made, 2.0), 1)))
 
 
 def test_the_ranking_puts_the_fastest_first_per_cell(made):
     faster = other_machine(slowed(slowed(made, 2.0), 0.2, only="lstm"))
-    places = compare.compare(sides(made, faster)).ranking
+    places = match.compare(sides(made, faster)).ranking
     by_cell = {
         cell: [place.subject for place in places if place.cell == cell]
         for cell in ("rnn", "lstm", "gru")
@@ -139,7 +143,7 @@ def test_the_ranking_puts_the_fastest_first_per_cell(made):
 def test_what_differs_is_named_and_what_does_not_is_not(made):
     told = {**made.environment, "packages": {"torch": "2.10.0"}}
     other = replace(slowed(made, 2.0), environment=told, suite="full")
-    found = dict(compare.compare(sides(made, other)).differing)
+    found = dict(match.compare(sides(made, other)).differing)
     assert found == {"torch": ("2.9.1", "2.10.0"), "suite": (made.suite, "full")}
 
 
@@ -157,18 +161,18 @@ def test_what_differs_is_named_and_what_does_not_is_not(made):
 )
 def test_what_is_no_comparison_is_refused_in_one_line(made, pick, message):
     with pytest.raises(BadInput, match=message) as caught:
-        compare.compare(sides(*pick(made)))
+        match.compare(sides(*pick(made)))
     assert "\n" not in str(caught.value)
 
 
 def test_a_profile_of_two_runs_is_not_the_same_run_for_one_point_that_agrees(made):
     other = replace(slowed(made, 2.0), points=(made.points[0], *slowed(made, 2.0).points[1:]))
-    assert compare.compare(sides(made, other)).rows[0].verdict == "same"
+    assert match.compare(sides(made, other)).rows[0].verdict == "same"
 
 
 def test_the_csv_has_every_row_and_its_figures(made):
-    found = compare.compare(sides(made, slowed(made, 2.0)))
-    lines = list(csv.DictReader(io.StringIO(compare_tables.ratios_csv(found))))
+    found = match.compare(sides(made, slowed(made, 2.0)))
+    lines = list(csv.DictReader(io.StringIO(comparison_tables.ratios_csv(found))))
     assert len(lines) == len(found.rows)
     assert {round(float(line["ratio_median"]), 9) for line in lines} == {2.0}
     ratio = float(lines[0]["second_seconds"]) / float(lines[0]["first_seconds"])
@@ -204,7 +208,7 @@ def test_the_gate_asks_for_two_runs_a_side_of_one_machine(made):
     for few in (good[:2], good[:3]):
         with pytest.raises(BadInput, match="at least 2 runs a side"):
             gate.gate(few, 5)
-    far = subject.of(other_machine(slowed(made, 3.0)), "far")
+    far = system.of(other_machine(slowed(made, 3.0)), "far")
     with pytest.raises(BadInput, match="far is another machine"):
         gate.gate([*good[:3], far], 5)
     with pytest.raises(BadInput, match="above 0"):
@@ -226,9 +230,9 @@ def test_students_t_is_that_of_the_tables(probability, freedom, value):
 
 
 def test_a_published_step_is_held_against_the_work_both_have(made):
-    mine = subject.of(made, "mine")
+    mine = system.of(made, "mine")
     p100 = published.find("nvidia p100")
-    found = compare.compare([mine, p100])
+    found = match.compare([mine, p100])
     assert found.rows
     for row in found.rows:
         assert row.first.work.residency == "resident"
@@ -239,7 +243,7 @@ def test_a_published_step_is_held_against_the_work_both_have(made):
         assert row.unequal
         assert row.ratio.median == pytest.approx(2 * row.second.time / row.first.time)
         assert row.ratio.low <= row.second.time / row.first.time <= row.ratio.high
-    told = " ".join(compare_tables.notes(found))
+    told = " ".join(comparison_tables.notes(found))
     for defect in published.sets()[0].defects:
         assert defect in told
     assert "datasheet" in told
@@ -248,8 +252,8 @@ def test_a_published_step_is_held_against_the_work_both_have(made):
 def test_the_picture_has_every_machine_its_roofs_and_dashes_for_a_datasheet(made):
     import matplotlib.pyplot as plt
 
-    found = compare.compare([subject.of(made, "mine"), published.find("NVIDIA P100")])
-    axes = plot_compare.rooflines(found)
+    found = match.compare([system.of(made, "mine"), published.find("NVIDIA P100")])
+    axes = comparison.rooflines(found)
     legend = axes.flat[0].figure.legends[0]
     told = [text.get_text() for text in legend.get_texts()]
     assert told[0].startswith("A: mine, 52 GB/s, 180 GFLOP/s")
@@ -266,9 +270,9 @@ def test_the_picture_has_every_machine_its_roofs_and_dashes_for_a_datasheet(made
 
 def test_a_picture_is_of_one_phase():
     """Both boards published forward passes and training steps; their FLOP/s do not belong under one title."""
-    found = compare.compare([published.find("NVIDIA P100"), published.find("NVIDIA TitanXp")])
+    found = match.compare([published.find("NVIDIA P100"), published.find("NVIDIA TitanXp")])
     assert {row.first.work.phase for row in found.rows} == {"forward", "train"}
-    points, phase = plot_compare.shown(found)
+    points, phase = comparison.shown(found)
     assert phase == "step"
     assert {entry.work.phase for entries in points.values() for entry in entries} == {"forward"}
 
@@ -278,9 +282,9 @@ def test_energy_is_compared_where_both_counted_it():
         return slowed(synthetic.profile([replace(synthetic.point(), joules=joules)]), factor)
 
     more, silent = (other_machine(side(joules, 1.5)) for joules in (3.0, None))
-    table = compare_tables.ratio_table(compare.compare(sides(side(2.0, 1.0), more)))
+    table = comparison_tables.ratio_table(match.compare(sides(side(2.0, 1.0), more)))
     assert (table.header[-1], table.rows[0][-1].text) == ("energy", "1.50")
-    table = compare_tables.ratio_table(compare.compare(sides(side(2.0, 1.0), silent)))
+    table = comparison_tables.ratio_table(match.compare(sides(side(2.0, 1.0), silent)))
     assert "energy" not in table.header
 
 
@@ -292,19 +296,19 @@ def test_a_gpus_roofs_are_its_own_beside_a_cpus():
         if roof.threads == 2
     ]
     made = synthetic.profile([synthetic.point(), synthetic.point(**on_gpu)])
-    found = subject.of(replace(made, roofs=(*made.roofs, *gpu)), "both")
+    found = system.of(replace(made, roofs=(*made.roofs, *gpu)), "both")
     assert {entry.work.threads for entry in found.entries} == {"all", "cuda"}
     assert found.roofs["cuda"].read[-1][1] == 9 * found.roofs["all"].read[-1][1]
 
 
 def test_profiles_of_two_methods_are_compared_with_what_changed_and_gated_never(made):
     old, later = replace(made, method=1), replace(slowed(made, 2.0), method=2)
-    found = compare.compare(sides(old, later))
-    said = " ".join(compare_tables.notes(found))
+    found = match.compare(sides(old, later))
+    said = " ".join(comparison_tables.notes(found))
     assert all(change in said for change in methods.changed(1, 2))
     assert dict(found.differing)["method"] == ("1", "2")
     assert not set(methods.changed(1, 2)) & set(
-        compare_tables.notes(compare.compare(sides(made, slowed(made, 2.0))))
+        comparison_tables.notes(match.compare(sides(made, slowed(made, 2.0))))
     )
     good = runs(old, 1.0)
     with pytest.raises(BadInput, match="methods 1 and 2"):

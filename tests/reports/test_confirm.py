@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from reports import confirm, roofline, verdict
+from reports.analysis import confirm, verdict
+from reports.analysis import points as roofline
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
 from tests.reports.test_experiments import resident, step, threaded, timed

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from reports import compare, compare_tables, cycles, machine, predict, subject
+from reports.analysis import cycles
+from reports.compare import match, predict, system
+from reports.tables import comparison, machine
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
 
@@ -52,7 +54,7 @@ def test_the_class_of_a_processor_is_told_or_said_to_be_not_told_never_derived()
 def sides(*made):
     """Unlike machines of one label, each with another microarchitecture or id."""
     return [
-        subject.of(
+        system.of(
             replace(
                 one,
                 machine={**one.machine, "id": f"{index:x}0123456789abcde"},
@@ -72,14 +74,14 @@ def test_unlike_machines_of_one_label_are_told_apart_in_every_table():
     alike = sides(clocked(1e9, microarch="Zen 4"), clocked(1e9, microarch="Zen 4"))
     old = sides(clocked(1e9), clocked(1e9))
     for given in (zens, alike, old):
-        found = compare.compare(given)
+        found = match.compare(given)
         names = {one.name for one in found.subjects}
         assert len(names) == 2
-        assert len({cell.text for cell in compare_tables.machine_table(found).rows[0][1:]}) == 2
-        assert len({row[2].text for row in compare_tables.ranking_table(found).rows}) == 2
+        assert len({cell.text for cell in comparison.machine_table(found).rows[0][1:]}) == 2
+        assert len({row[2].text for row in comparison.ranking_table(found).rows}) == 2
         predicted = predict.predict(*given)
         assert {predicted.source.name, predicted.target.name} == names
-    assert {one.name for one in compare.compare(zens).subjects} == {
+    assert {one.name for one in match.compare(zens).subjects} == {
         "AMD EPYC, 2 cores (Zen 4)",
         "AMD EPYC, 2 cores (Zen 5)",
     }
@@ -88,13 +90,13 @@ def test_unlike_machines_of_one_label_are_told_apart_in_every_table():
 def test_two_runs_of_one_machine_keep_its_name():
     one, other = sides(clocked(1e9), clocked(1e9))
     other = replace(other, machine=one.machine)
-    assert {s.name for s in compare.compare([one, other]).subjects} == {"AMD EPYC, 2 cores"}
+    assert {s.name for s in match.compare([one, other]).subjects} == {"AMD EPYC, 2 cores"}
 
 
 def test_a_comparison_states_what_each_machine_does_in_a_cycle():
     slow, quick = clocked(2e9, microarch="Zen 4"), clocked(4e9, microarch="Zen 5")
-    found = compare.compare(sides(slow, quick))
-    rows = {row[0].text: row[1:] for row in compare_tables.machine_table(found).rows}
+    found = match.compare(sides(slow, quick))
+    rows = {row[0].text: row[1:] for row in comparison.machine_table(found).rows}
     assert [cell.text for cell in rows["microarchitecture"]] == ["Zen 4", "Zen 5"]
     assert [cell.value for cell in rows["float32, FLOP/cycle"]] == pytest.approx([45.0, 22.5])
     assert [cell.value for cell in rows["byte/cycle"]] == pytest.approx([13.0, 6.5])

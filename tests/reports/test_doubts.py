@@ -1,4 +1,4 @@
-"""Doubts that only reading reveals: impossible points, missing cases, levels that end elsewhere than caches."""
+"""Warnings that only reading reveals: impossible points, missing cases, levels that end elsewhere than caches."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ from dataclasses import replace
 
 import pytest
 
-from bench import records
-from bench.records import Doubt, Level, Point
-from reports import doubts, methods, roofs
+from bench.profile import records
+from bench.profile.records import Level, Point, RunWarning
+from reports.analysis import methods, roofs, warnings
 from tests.reports import synthetic
 from tests.reports.synthetic import KIB, MIB, profile
 
 
 def codes(made):
-    """The codes of a profile's doubts, in order."""
-    return [doubt.code for doubt in doubts.of(made)]
+    """The codes of a profile's warnings, in order."""
+    return [warning.code for warning in warnings.of(made)]
 
 
-def test_a_sound_profile_is_not_doubted():
+def test_a_sound_profile_is_not_warned_of():
     assert codes(profile([synthetic.point(fraction=0.9)])) == []
 
 
 def test_impossible_points_come_first():
-    stored = Doubt("noisy", "run", "interval of 9 %", "measure longer")
+    stored = RunWarning("noisy", "run", "interval of 9 %", "measure longer")
     made = profile(
         [synthetic.point(), synthetic.point(fraction=1.2, batch=2)],
-        doubts=(stored,),
+        warned=(stored,),
         complete=False,
     )
     assert codes(made) == ["impossible", "incomplete", "noisy"]
-    first = doubts.of(made)[0]
+    first = warnings.of(made)[0]
     assert first.about == made.points[1].key
     assert "119\N{EN DASH}121 %" in first.message
 
@@ -38,24 +38,24 @@ def test_impossible_points_come_first():
 def test_a_roof_measured_too_slow_makes_a_good_point_impossible():
     sound = synthetic.point(fraction=0.9)
     slow = replace(sound, roof_bytes_per_s=tuple(r * 0.8 for r in sound.roof_bytes_per_s))
-    (doubt,) = doubts.of(profile([slow, synthetic.point(fraction=0.9, batch=2)]))
-    assert (doubt.code, doubt.about) == ("impossible", slow.key)
+    (warning,) = warnings.of(profile([slow, synthetic.point(fraction=0.9, batch=2)]))
+    assert (warning.code, warning.about) == ("impossible", slow.key)
 
 
-def test_pages_of_another_size_than_the_roofs_are_doubted():
+def test_pages_of_another_size_than_the_roofs_are_warned_of():
     other = replace(synthetic.point(fraction=0.9), page_bytes=2 * MIB)
     unknown = replace(synthetic.point(fraction=0.9, batch=4), page_bytes=None)
-    (doubt,) = doubts.of(profile([other, synthetic.point(fraction=0.9, batch=2), unknown]))
-    assert (doubt.code, doubt.about) == ("page sizes differ", other.key)
-    assert "pages of 2 MiB, the read roof of 4 KiB" in doubt.message
+    (warning,) = warnings.of(profile([other, synthetic.point(fraction=0.9, batch=2), unknown]))
+    assert (warning.code, warning.about) == ("page sizes differ", other.key)
+    assert "pages of 2 MiB, the read roof of 4 KiB" in warning.message
 
 
-def test_one_implementation_in_two_versions_is_doubted_and_two_implementations_are_not():
+def test_one_implementation_in_two_versions_is_warned_of_and_two_implementations_are_not():
     points = [synthetic.point(fraction=0.9), synthetic.point(fraction=0.9, batch=2)]
     newer = replace(points[1], version="torch 3.0")
-    (doubt,) = doubts.of(profile([points[0], newer]))
-    assert (doubt.code, doubt.about) == ("unequal versions", "run")
-    assert "torch 2.9.1, torch 3.0" in doubt.message
+    (warning,) = warnings.of(profile([points[0], newer]))
+    assert (warning.code, warning.about) == ("unequal versions", "run")
+    assert "torch 2.9.1, torch 3.0" in warning.message
     assert codes(profile([points[0], replace(newer, implementation="other")])) == []
 
 
@@ -67,25 +67,25 @@ def test_failed_and_skipped_cases_are_listed_with_their_reasons():
         Point(replace(case, batch=4), "a", "skipped", reason="no such dtype"),
         Point(replace(case, batch=8), "a", "skipped"),
     ])  # fmt: skip
-    failed, together, silent = doubts.of(made)
+    failed, together, silent = warnings.of(made)
     assert (failed.code, failed.message) == ("missing case", "failed: wrong by 3e-2")
     assert (together.code, together.message) == ("skipped", "no such dtype")
-    assert together.about.split(doubts.BETWEEN) == [point.key for point in made.points[1:3]]
+    assert together.about.split(warnings.BETWEEN) == [point.key for point in made.points[1:3]]
     assert silent.message == "no reason was recorded"
 
 
-def test_points_that_no_roof_holds_are_doubted_together():
+def test_points_that_no_roof_holds_are_warned_of_together():
     points = [replace(synthetic.point(batch=b), roof_bytes_per_s=()) for b in (1, 2)]
-    (doubt,) = doubts.of(profile(points))
-    assert (doubt.code, doubt.about.split(doubts.BETWEEN)) == (
+    (warning,) = warnings.of(profile(points))
+    assert (warning.code, warning.about.split(warnings.BETWEEN)) == (
         "no verdict",
         [p.key for p in points],
     )
-    assert "no read roof" in doubt.message
+    assert "no read roof" in warning.message
 
 
 @pytest.mark.parametrize(
-    ("name", "end", "doubted"),
+    ("name", "end", "warned of"),
     [
         ("L3", 32 * MIB, False),
         ("L3", 16 * MIB, False),
@@ -98,26 +98,26 @@ def test_points_that_no_roof_holds_are_doubted_together():
         ("cache 2", 32 * KIB, False),
     ],
 )
-def test_a_plateau_agrees_with_its_cache_within_a_factor_of_two(name, end, doubted):
+def test_a_plateau_agrees_with_its_cache_within_a_factor_of_two(name, end, warned_of):
     made = profile(levels=(Level("cpu", name, end, 1e11), Level("cpu", "DRAM", None, 5e10)))
-    assert codes(made) == (["level disagrees"] if doubted else [])
+    assert codes(made) == (["level disagrees"] if warned_of else [])
 
 
 @pytest.mark.parametrize(
-    ("rates", "doubted"),
+    ("rates", "warned of"),
     [((3e11, 2e11, 1.9e11), True), ((3e11, 1.49e11, 1e11), True), ((3e11, 1.5e11, 1e11), False), ((3e11,), True)],
 )  # fmt: skip
-def test_a_curve_that_ends_as_fast_as_a_cache_may_not_have_reached_memory(rates, doubted):
+def test_a_curve_that_ends_as_fast_as_a_cache_may_not_have_reached_memory(rates, warned_of):
     named = [*zip(("L1", "L2"), (64 * KIB, 2 * MIB), strict=True)][: len(rates) - 1]
     plateaus = zip([*named, ("DRAM", None)], rates, strict=True)
     made = profile(levels=tuple(Level("cpu", *at, rate) for at, rate in plateaus))
-    assert codes(made) == (["memory unsure"] if doubted else [])
+    assert codes(made) == (["memory unsure"] if warned_of else [])
 
 
-def test_a_curve_that_did_not_come_to_its_end_is_doubted_once():
-    said = Doubt("memory not reached", "run", "it still fell", "free memory")
+def test_a_curve_that_did_not_come_to_its_end_is_warned_of_once():
+    said = RunWarning("memory not reached", "run", "it still fell", "free memory")
     plateaus = (Level("cpu", "L1", 64 * KIB, 2e11), Level("cpu", "largest set", 512 * MIB, 1.9e11))
-    made = profile(levels=plateaus, doubts=(said,))
+    made = profile(levels=plateaus, warnings=(said,))
     assert codes(made) == ["memory not reached"]
     assert (
         roofs.level_by_size(made, replace(synthetic.point(), working_set_bytes=1024 * MIB))
@@ -125,22 +125,22 @@ def test_a_curve_that_did_not_come_to_its_end_is_doubted_once():
     )
 
 
-def test_a_profile_of_an_older_method_is_doubted_with_what_changed_since(monkeypatch):
+def test_a_profile_of_an_older_method_is_warned_of_with_what_changed_since(monkeypatch):
     monkeypatch.setattr(records, "METHOD", 2)
-    (doubt,) = doubts.of(profile(method=1))
-    assert (doubt.code, doubt.about) == ("older method", "run")
-    assert all(change in doubt.message for change in methods.changed(1, 2))
+    (warning,) = warnings.of(profile(method=1))
+    assert (warning.code, warning.about) == ("older method", "run")
+    assert all(change in warning.message for change in methods.changed(1, 2))
     assert codes(profile(method=2)) == []
 
 
-def test_a_point_beside_a_roof_of_another_level_is_doubted():
+def test_a_point_beside_a_roof_of_another_level_is_warned_of():
     fast = replace(synthetic.point(fraction=0.9), roof_bytes_per_s=(150e9,) * 11)
-    (doubt,) = doubts.of(profile([fast, synthetic.point(batch=2)]))
-    assert (doubt.code, doubt.about) == ("level unclear", fast.key)
+    (warning,) = warnings.of(profile([fast, synthetic.point(batch=2)]))
+    assert (warning.code, warning.about) == ("level unclear", fast.key)
 
 
 def test_caches_are_counted_with_all_instances_and_without_instructions():
-    assert doubts.system_caches(profile()) == {1: 64 * KIB, 2: 2 * MIB, 3: 32 * MIB}
+    assert warnings.system_caches(profile()) == {1: 64 * KIB, 2: 2 * MIB, 3: 32 * MIB}
 
 
 @pytest.mark.parametrize(
@@ -152,5 +152,5 @@ def test_caches_are_counted_with_all_instances_and_without_instructions():
         {"caches": ["L1", {"level": "1"}, {"level": 1, "size_bytes": None}]},
     ],
 )
-def test_a_machine_that_reports_no_caches_is_not_doubted(cpu):
+def test_a_machine_that_reports_no_caches_is_not_warned_of(cpu):
     assert codes(profile(machine={"cpu": cpu})) == []

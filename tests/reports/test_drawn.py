@@ -8,17 +8,20 @@ from math import exp, isnan, log
 
 import pytest
 
-from bench.stats import median
-from reports import compare, drawn, interactive, plots, profiles, published, roofline, subject
-from reports.plot_compare import rooflines, shown
-from reports.plot_roofline import roofline as draw_roofline
-from reports.plot_roofline import whole_steps
-from reports.plot_time import time_against_batch
-from reports.plot_time_roofline import time_roofline
+from bench.profile.stats import median
+from reports import locate, published
+from reports.analysis import points as roofline
+from reports.compare import match, system
+from reports.plots import chart_data, interactive, style
+from reports.plots.batch import time_against_batch
+from reports.plots.comparison import rooflines, shown
+from reports.plots.roofline import roofline as draw_roofline
+from reports.plots.roofline import whole_steps
+from reports.plots.time_roofline import time_roofline
 from tests.reports import synthetic
 from tests.reports.synthetic import moving, profile
 
-NAMES = [*profiles.gallery(), "moving", "largest set", "counted", "one thread"]
+NAMES = [*locate.gallery(), "moving", "largest set", "counted", "one thread"]
 CLOSE = 1e-9
 SHORT = 3 * 1e-4
 """How near ratios of figures of five digits come, of which up to three are rounded."""
@@ -51,7 +54,7 @@ def made(request):
         write = synthetic.roof("write", [40e9], working_set_bytes=65536, threads=1)
         products = synthetic.roof("matmul", [90e9], dtype="float32", threads=1)
         return replace(made, roofs=(*made.roofs, write, products))
-    return profiles.load(request.param)[0]
+    return locate.load(request.param)[0]
 
 
 def marks(ax, muted=False):
@@ -59,9 +62,9 @@ def marks(ax, muted=False):
     return [
         (float(x), float(y))
         for line in ax.lines
-        if line.get_marker() in plots.MARKERS
+        if line.get_marker() in style.MARKERS
         and line.get_linestyle() == "None"
-        and (line.get_color() == plots.MUTED) == muted
+        and (line.get_color() == style.MUTED) == muted
         for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)
     ]
 
@@ -154,7 +157,7 @@ def test_the_band_of_a_roof_holds_the_line_and_every_roof_beside_the_points(made
                 or median(row.point.roof_bytes_per_s) <= 2 * level.bytes_per_s
             )
         ]
-        band = drawn.bands(made, rows, {level.name: level.bytes_per_s}).get(level.name)
+        band = chart_data.bands(made, rows, {level.name: level.bytes_per_s}).get(level.name)
         assert (band is None) == (not beside)
         if band:
             assert band == (
@@ -203,20 +206,18 @@ def test_a_time_against_batch_is_what_the_drawn_roofs_allow_over_the_fraction(ma
 
 def test_the_steps_of_a_comparison_stand_under_the_lines_of_their_own_machines(made):
     subjects = [
-        subject.of(made, "A"),
-        subject.of(
-            replace(made, machine={**made.machine, "id": "other"}, points=slower(made)), "B"
-        ),
+        system.of(made, "A"),
+        system.of(replace(made, machine={**made.machine, "id": "other"}, points=slower(made)), "B"),
         published.find("NVIDIA P100"),
     ]
     try:
-        found = compare.compare(subjects)
-    except compare.BadInput:
-        found = compare.compare(subjects[:2])
+        found = match.compare(subjects)
+    except match.BadInput:
+        found = match.compare(subjects[:2])
     axes, (points, _) = rooflines(found), shown(found)
     for index, one in enumerate(found.subjects):
         own = [
-            Drawn([line for line in ax.lines if line.get_color() == plots.PALETTE[index]])
+            Drawn([line for line in ax.lines if line.get_color() == style.PALETTE[index]])
             for ax in axes.flat
         ]
         assert points[index]

@@ -7,8 +7,8 @@ from math import log
 
 import pytest
 
-from reports import experiments
-from reports.judgement import CONTRADICTS, SILENT, SUPPORTS
+from reports.analysis import experiments
+from reports.analysis.elasticity import CONTRADICTS, SILENT, SUPPORTS
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from bench.records import Doubt, Point
+from bench.profile.records import Point, RunWarning
 from kernels import contract
-from reports import doubts
-from reports.headline import headline, machine
+from reports.analysis import warnings
+from reports.analysis.headline import headline, machine
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
 
@@ -75,13 +75,13 @@ def test_a_run_that_ends_with_the_plan_says_so_and_one_batch_is_no_run():
 
 
 def test_a_busy_machine_is_told_before_any_figure():
-    busy = Doubt("load", "run", "others kept 0.58 cores busy", "stop them")
+    busy = RunWarning("load", "run", "others kept 0.58 cores busy", "stop them")
     quiet = profile([synthetic.point()])
-    loud = replace(quiet, doubts=(Doubt("drift", "run", "it ran +20%", "-"), busy))
+    loud = replace(quiet, warnings=(RunWarning("drift", "run", "it ran +20%", "-"), busy))
     words = headline(loud)
     assert words == f"Others kept 0.58 cores busy: trust no single figure. {headline(quiet)}"
-    assert [doubt.code for doubt in doubts.of(loud)][:1] == ["load"]
-    of_a_point = replace(quiet, doubts=(replace(busy, about="one"),))
+    assert [warning.code for warning in warnings.of(loud)][:1] == ["load"]
+    of_a_point = replace(quiet, warnings=(replace(busy, about="one"),))
     assert headline(of_a_point) == headline(quiet)
 
 

@@ -7,9 +7,11 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from bench import records
-from bench.records import Doubt
-from reports import __main__, html, interactive, profiles
+from bench.profile import records
+from bench.profile.records import RunWarning
+from reports import __main__, locate
+from reports.page import html
+from reports.plots import interactive
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
 
@@ -38,7 +40,7 @@ def test_no_text_of_a_profile_becomes_markup_or_a_path(tmp_path, capsys, made, t
     made["machine"] |= {"label": text, "id": text, "os": text}
     made["suite"] = text
     made["points"][0] |= {"implementation": text, "version": text}
-    made["doubts"] = [asdict(Doubt(text, text, text, text))]
+    made["warnings"] = [asdict(RunWarning(text, text, text, text))]
     made["levels"][0]["name"] = text
     code, errors, files = built(tmp_path, capsys, made)
     assert (code, errors) == (0, [])
@@ -60,7 +62,7 @@ def test_a_text_of_ten_million_characters_is_one_line(tmp_path, capsys, made, pl
     elif place == "key":
         made["machine"][long] = 1
     elif place == "message":
-        made["doubts"] = [asdict(Doubt("a", "b", long, "c"))]
+        made["warnings"] = [asdict(RunWarning("a", "b", long, "c"))]
     else:
         made["points"][0][place] = long
     code, errors, files = built(tmp_path, capsys, made)
@@ -96,9 +98,9 @@ def test_more_records_than_a_journal_may_have_are_refused(tmp_path, monkeypatch)
     monkeypatch.setattr(records, "MOST_RECORDS", 3)
     journal = records.Journal.start(tmp_path, profile())
     for index in range(4):
-        journal.append(Doubt(str(index), "b", "c", "d"))
+        journal.append(RunWarning(str(index), "b", "c", "d"))
     journal.close()
-    with pytest.raises(records.BadProfile, match="more than 3 doubts"):
+    with pytest.raises(records.BadProfile, match="more than 3 warnings"):
         records.from_journal(tmp_path)
 
 
@@ -118,12 +120,12 @@ def test_more_records_than_a_journal_may_have_are_refused(tmp_path, monkeypatch)
 )
 def test_names_and_levels_that_no_plot_could_hold_are_refused(harm, words):
     with pytest.raises(records.BadProfile, match=words):
-        profiles.sound(harm(profile([synthetic.point()])), "here")
+        locate.sound(harm(profile([synthetic.point()])), "here")
 
 
 def test_the_longest_names_still_make_pictures(tmp_path, capsys, made):
-    made["points"][0]["implementation"] = "W" * profiles.LONGEST_NAME
-    made["levels"][0]["name"] = "W" * profiles.LONGEST_NAME
+    made["points"][0]["implementation"] = "W" * locate.LONGEST_NAME
+    made["levels"][0]["name"] = "W" * locate.LONGEST_NAME
     assert built(tmp_path, capsys, made)[:2] == (0, [])
 
 

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from reports import interactive, roofline, tables
+from reports.analysis import points as roofline
+from reports.plots import interactive
+from reports.tables import points as tables
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
 

@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from reports import doubts, on_chip, page, roofline, tables, verdict
-from reports.markdown import render
+from reports.analysis import points, verdict, warnings
+from reports.page import report
+from reports.page.markdown import render
+from reports.tables import persistent
+from reports.tables import points as point_table
 from tests.reports.synthetic import MIB, profile
 from tests.reports.test_sequences import HOISTED, sequence
 
@@ -25,7 +28,7 @@ def kept(seconds, **fields):
 
 
 def row_of(point):
-    (row,) = roofline.rows(profile([point]))
+    (row,) = points.rows(profile([point]))
     return row
 
 
@@ -35,14 +38,14 @@ def test_a_step_past_the_streaming_roof_is_marked_and_not_impossible():
     found = verdict.of(row_of(point))
     assert found.marked == "latency (weights on chip)"
     assert found.bound is None
-    assert not doubts.impossible(profile([point]))
+    assert not warnings.impossible(profile([point]))
 
 
 def test_a_sequence_that_fetches_u_is_not_marked():
     point = sequence(reads=HOISTED, seconds=1e-3)
     assert not point.on_chip
     assert verdict.of(row_of(point)).name == verdict.CODE
-    assert not on_chip.table(profile([point])).rows
+    assert not persistent.table(profile([point])).rows
 
 
 def test_one_that_is_faster_than_its_own_bytes_is_impossible_all_the_same():
@@ -50,8 +53,8 @@ def test_one_that_is_faster_than_its_own_bytes_is_impossible_all_the_same():
 
 
 def test_the_table_tells_how_many_times_as_fast_as_fetching_u_it_is():
-    (line,) = on_chip.table(profile([kept(STREAMED_SECONDS / 10)])).rows
-    by_name = dict(zip(on_chip.table(profile([kept(1.0)])).header, line, strict=False))
+    (line,) = persistent.table(profile([kept(STREAMED_SECONDS / 10)])).rows
+    by_name = dict(zip(persistent.table(profile([kept(1.0)])).header, line, strict=False))
     assert by_name["U, MB"].value == pytest.approx(U_BYTES)
     assert by_name["from memory, us"].value == pytest.approx(STREAMED_SECONDS)
     assert line[9].value == pytest.approx(10)
@@ -61,25 +64,25 @@ def test_the_table_tells_how_many_times_as_fast_as_fetching_u_it_is():
 
 
 def test_the_report_shows_it_under_its_own_title():
-    text = render(page.document(profile([kept(STREAMED_SECONDS / 2)]), (), "command", None))
+    text = render(report.document(profile([kept(STREAMED_SECONDS / 2)]), (), "command", None))
     assert "Sequences with weights on chip" in text
     assert "latency (weights on chip)" in text
-    assert "weights on chip" not in render(page.document(profile([sequence()]), (), "c", None))
+    assert "weights on chip" not in render(report.document(profile([sequence()]), (), "c", None))
 
 
 def test_u_is_what_its_products_multiply():
-    assert on_chip.recurrent_bytes(kept(1.0)) == U_BYTES == 16 * MIB
-    assert on_chip.recurrent_bytes(kept(1.0, batch=4)) == U_BYTES
+    assert persistent.recurrent_bytes(kept(1.0)) == U_BYTES == 16 * MIB
+    assert persistent.recurrent_bytes(kept(1.0, batch=4)) == U_BYTES
 
 
 def test_energy_is_a_column_where_it_was_counted_and_a_reason_where_not():
     with_energy = replace(sequence(), joules=0.0125)
-    found = tables.points(profile([with_energy]))
+    found = point_table.points(profile([with_energy]))
     assert found.rows[0][found.header.index("mJ")].text == "12.5"
-    assert "mJ" not in tables.points(profile([sequence()])).header
+    assert "mJ" not in point_table.points(profile([sequence()])).header
     made = profile([sequence()])
     told = {"cpu": "kept to administrators", "cuda": "counted"}
     made = replace(made, environment={**made.environment, "energy": told})
-    text = render(page.document(made, (), "command", None))
+    text = render(report.document(made, (), "command", None))
     assert "Energy of a step was not measured on cpu: kept to administrators." in text
-    assert "was not measured" not in render(page.document(profile([sequence()]), (), "c", None))
+    assert "was not measured" not in render(report.document(profile([sequence()]), (), "c", None))

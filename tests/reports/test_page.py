@@ -11,8 +11,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from bench.records import Doubt, Point
-from reports import confirm, headline, html, markdown, page, tables
+from bench.profile.records import Point, RunWarning
+from reports.analysis import confirm, headline
+from reports.page import html, markdown, report
+from reports.tables import points as tables
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
 
@@ -22,7 +24,7 @@ HOSTILE = "<script>alert(1)</script>|[x](javascript:alert(1))`\n# no"
 def document(made, **fields):
     """The document of a profile without pictures."""
     known = {"pictures": (), "command": "python -m reports build x", "methodology": None} | fields
-    return page.document(made, **known)
+    return report.document(made, **known)
 
 
 class Tags(HTMLParser):
@@ -60,7 +62,7 @@ def hostile():
             "cpu": {"model": HOSTILE, "caches": [{"type": HOSTILE}]},
         },
         environment={"packages": {HOSTILE: HOSTILE}, "variables": {HOSTILE: HOSTILE}},
-        doubts=(Doubt(HOSTILE, HOSTILE, HOSTILE, HOSTILE),),
+        warnings=(RunWarning(HOSTILE, HOSTILE, HOSTILE, HOSTILE),),
     )
 
 
@@ -71,7 +73,7 @@ def test_sections_stand_in_the_designs_order():
         for section in document(profile([synthetic.point(), part]), pictures=("roofline",)).sections
     ]
     assert names == [
-        "doubts",
+        "warnings",
         "pictures",
         "verdicts",
         "linear",
@@ -83,7 +85,7 @@ def test_sections_stand_in_the_designs_order():
     ]
 
 
-def test_the_headline_opens_the_report_and_doubts_precede_every_figure():
+def test_the_headline_opens_the_report_and_warnings_precede_every_figure():
     made = profile([synthetic.point(fraction=1.2)])
     text = markdown.render(document(made, pictures=("roofline",)))
     assert (
@@ -91,9 +93,9 @@ def test_the_headline_opens_the_report_and_doubts_precede_every_figure():
     )
 
 
-def test_a_doubt_about_many_points_names_a_few_and_says_how_many_more():
-    doubt = Doubt("noisy", ", ".join("abcde"), "5 points were noisy", "measure longer")
-    text = markdown.render(document(profile(doubts=(doubt,))))
+def test_a_warning_about_many_points_names_a_few_and_says_how_many_more():
+    warning = RunWarning("noisy", ", ".join("abcde"), "5 points were noisy", "measure longer")
+    text = markdown.render(document(profile(warnings=(warning,))))
     assert "- a, b, c and 2 more, named at each point: 5 points were noisy" in text
 
 
@@ -121,12 +123,12 @@ def test_the_command_and_the_method_are_in_it():
     text = markdown.render(document(profile(), methodology="../../bench/METHODOLOGY.md"))
     assert "    python -m reports build x" in text
     assert "[METHODOLOGY.md](<../../bench/METHODOLOGY.md>)" in text
-    assert len(page.METHOD) == 10
+    assert len(report.METHOD) == 10
     assert "METHODOLOGY.md" in markdown.render(document(profile()))
 
 
 def test_every_picture_says_how_to_read_it_and_what_its_marks_are():
-    for _, caption in page.CAPTIONS.values():
+    for _, caption in report.CAPTIONS.values():
         assert "best-of-N" in caption
         assert "medians with" in " ".join(caption.split())
 

@@ -7,13 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from reports import markdown, page, plots, profiles
-from reports import roofline as model
-from reports.plot_bandwidth import bandwidth_against_working_set
-from reports.plot_roofline import roofline
-from reports.plot_time import time_against_batch
-from reports.plot_time_roofline import time_roofline
-from reports.units import time_unit
+from reports import locate
+from reports.analysis import points as model
+from reports.analysis.units import time_unit
+from reports.page import markdown, report
+from reports.plots import style
+from reports.plots.bandwidth import bandwidth_against_working_set
+from reports.plots.batch import time_against_batch
+from reports.plots.roofline import roofline
+from reports.plots.time_roofline import time_roofline
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
 
@@ -117,9 +119,9 @@ def test_labels_of_one_panel_do_not_overlap(made):
             assert not any(one.overlaps(other) for other in boxes[i + 1 :])
 
 
-@pytest.mark.parametrize("name", profiles.gallery())
+@pytest.mark.parametrize("name", locate.gallery())
 def test_labels_of_the_gallerys_rooflines_do_not_overlap(name):
-    axes = roofline(profiles.load(name)[0])
+    axes = roofline(locate.load(name)[0])
     axes.flat[0].figure.canvas.draw()
     for ax in axes.flat:
         boxes = [text.get_window_extent() for text in ax.texts if not text.get_rotation()]
@@ -168,14 +170,14 @@ def test_a_mark_is_filled_where_its_bytes_were_counted_and_stands_there():
 
 
 def test_very_many_marks_are_one_image_each_of_them_drawn(made, tmp_path, monkeypatch):
-    plots.save_all(made, tmp_path)
+    style.save_all(made, tmp_path)
     assert "<image" not in (tmp_path / "roofline.svg").read_text()
-    monkeypatch.setattr("reports.marks.MANY", 3)
+    monkeypatch.setattr("reports.plots.markers.MANY", 3)
     axes = roofline(made)
     assert sum(len(ln.get_xdata()) for ln in axes[0, 0].lines if ln.get_marker() == "o") == 6
     many = tmp_path / "many"
     many.mkdir()
-    plots.save_all(made, many)
+    style.save_all(made, many)
     for name in ("roofline", "time_roofline", "time_against_batch"):
         text = (many / f"{name}.svg").read_text()
         assert "<image" in text
@@ -183,15 +185,15 @@ def test_very_many_marks_are_one_image_each_of_them_drawn(made, tmp_path, monkey
 
 
 def test_a_long_key_says_how_many_it_leaves_out(made, monkeypatch):
-    monkeypatch.setattr(plots, "MOST_ENTRIES", 2)
-    figure = plots.figure_of(roofline(made))
+    monkeypatch.setattr(style, "MOST_ENTRIES", 2)
+    figure = style.figure_of(roofline(made))
     assert [text.get_text() for text in figure.legends[0].get_texts()][2] == "and 2 more"
 
 
 def test_time_has_a_limit_line_beneath_every_measured_one(made):
     ax = time_against_batch(made)[0, 0]
     dotted = [line for line in ax.lines if line.get_marker() == "o"]
-    limits = [line for line in dotted if line.get_color() == plots.MUTED]
+    limits = [line for line in dotted if line.get_color() == style.MUTED]
     measured = [line for line in dotted if line not in limits and len(line.get_xdata()) == 3]
     assert len(limits) == 1
     assert len(measured) == 2
@@ -214,7 +216,7 @@ def test_the_bandwidth_plot_has_a_curve_per_thread_count_and_the_systems_caches(
 
 
 def test_a_picture_without_data_is_not_drawn(tmp_path):
-    assert plots.save_all(profile(roofs=(), levels=()), tmp_path) == []
+    assert style.save_all(profile(roofs=(), levels=()), tmp_path) == []
     assert list(tmp_path.iterdir()) == []
 
 
@@ -225,13 +227,13 @@ def test_pictures_do_without_what_a_profile_lacks(made, lacking):
         # Without roofs there are no fractions, and nothing to draw points at.
         assert (drawn is None) == ("roofs" in lacking)
         if drawn is not None:
-            plots.figure_of(drawn).canvas.draw()
+            style.figure_of(drawn).canvas.draw()
     assert (bandwidth_against_working_set(bare) is None) == ("roofs" in lacking)
 
 
 def test_files_are_reproducible_and_their_text_is_text(made, tmp_path):
     small = replace(made, points=(replace(made.points[0], implementation="<script>$x^2$_"),))
-    names = plots.save_all(small, tmp_path)
+    names = style.save_all(small, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         f"{name}.{kind}" for name in names for kind in ("svg", "png", "pdf")
     )
@@ -241,13 +243,13 @@ def test_files_are_reproducible_and_their_text_is_text(made, tmp_path):
     assert not re.search(r"<dc:date>", first)
     again = tmp_path / "again"
     again.mkdir()
-    for piece in plots.pieces(small, again):
+    for piece in style.pieces(small, again):
         piece()
     for name in names:
         assert (again / f"{name}.svg").read_text() == (tmp_path / f"{name}.svg").read_text()
     (again / "roofline.svg").write_text("there already")
     (again / "time_roofline.svg").unlink()
-    assert plots.save_all(small, again) == names
+    assert style.save_all(small, again) == names
     assert (again / "roofline.svg").read_text() == "there already"
     assert (again / "time_roofline.svg").is_file()
 
@@ -255,7 +257,7 @@ def test_files_are_reproducible_and_their_text_is_text(made, tmp_path):
 def test_an_implementation_keeps_its_colour(made):
     alone = replace(made, points=made.points[:1])
     assert (
-        plots.colours(alone)["torch_cell"] == plots.colours(made)["torch_cell"] == plots.PALETTE[0]
+        style.colours(alone)["torch_cell"] == style.colours(made)["torch_cell"] == style.PALETTE[0]
     )
 
 
@@ -273,16 +275,16 @@ def test_each_device_has_its_pictures_and_the_page_says_of_which(made, tmp_path)
         roofs=(*made.roofs, *roofs),
         levels=(*made.levels, *levels),
     )
-    assert plots.devices(both) == ["cpu", "cuda"]
-    names = plots.save_all(both, tmp_path)
+    assert style.devices(both) == ["cpu", "cuda"]
+    names = style.save_all(both, tmp_path)
     assert {"roofline", "roofline_cuda", "bandwidth_against_working_set_cuda"} <= set(names)
     first, second = (
         (tmp_path / f"{name}.svg").read_text() for name in ("roofline", "roofline_cuda")
     )
     assert (">mine<" in first, ">theirs<" in first) == (True, False)
     assert (">mine<" in second, ">theirs<" in second) == (False, True)
-    text = markdown.render(page.document(both, names, "command", None))
+    text = markdown.render(report.document(both, names, "command", None))
     assert "### Roofline, cpu" in text
     assert "### Roofline, cuda" in text
     assert "roofline_cuda.svg" in text
-    assert set(plots.names(made)) == set(plots.NAMES)
+    assert set(style.names(made)) == set(style.NAMES)

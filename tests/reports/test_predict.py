@@ -7,9 +7,12 @@ from random import Random
 
 import pytest
 
-from bench.records import Point
-from bench.stats import median
-from reports import limits, predict, published, roofline, roofs, subject
+from bench.profile.records import Point
+from bench.profile.stats import median
+from reports import published
+from reports.analysis import points as roofline
+from reports.analysis import roofs
+from reports.compare import limits, predict, system
 from tests.reports import synthetic
 from tests.reports.synthetic import MIB, READ, profile, roof
 
@@ -44,7 +47,7 @@ def twice_as_fast(made):
 
 def test_steps_that_keep_their_share_are_predicted_on_a_machine_of_twice_the_roofs():
     made = multiplied(synthetic.suite())
-    found = predict.predict(subject.of(made, "a"), subject.of(twice_as_fast(made), "b"))
+    found = predict.predict(system.of(made, "a"), system.of(twice_as_fast(made), "b"))
     good = sum(point.status == "ok" for point in made.points)
     assert len(found.rows) + found.without == good
     assert len(found.rows) >= good - 2
@@ -66,7 +69,7 @@ def test_a_streamed_step_reads_at_the_memory_of_the_other_whatever_its_sets_span
             roof("read", [DRAM_BYTES_PER_S / 4], working_set_bytes=4096 * MIB),
         ),
     )
-    (row,) = predict.predict(subject.of(made, "a"), subject.of(big, "b")).rows
+    (row,) = predict.predict(system.of(made, "a"), system.of(big, "b")).rows
     moved = made.points[0].bytes
     needed = moved["read"] / (DRAM_BYTES_PER_S / 4) + moved["written"] / 40e9
     assert row.predicted.median == pytest.approx(needed / 0.5, rel=1e-3)
@@ -84,7 +87,7 @@ def test_training_that_finds_its_weights_in_a_cache_makes_no_step_quicker():
         for batch in (1, 2, 4)
     ]
     made = profile([*steps, *training])
-    found = predict.predict(subject.of(made, "a"), subject.of(twice_as_fast(made), "b"))
+    found = predict.predict(system.of(made, "a"), system.of(twice_as_fast(made), "b"))
     assert {row.entry.work.phase for row in found.rows} == {"step", "train"}
     for row in found.rows:
         assert row.error == pytest.approx(0, abs=1e-6)
@@ -106,15 +109,15 @@ def test_what_was_sampled_of_writing_beside_a_step_is_what_it_writes_at_there():
     fast = twice_as_fast(made)
     (there,) = fast.points
     quick = replace(there, roof_write_bytes_per_s=tuple(2 * each for each in slow))
-    other = subject.of(replace(fast, points=(quick,)), "b")
-    (row,) = predict.predict(subject.of(made, "a"), other).rows
+    other = system.of(replace(fast, points=(quick,)), "b")
+    (row,) = predict.predict(system.of(made, "a"), other).rows
     assert row.error == pytest.approx(0, abs=1e-3)
 
 
 def test_a_step_that_the_call_bounds_is_marked():
     made = profile([synthetic.point(fraction=0.3, floor=1.0)])
     other = twice_as_fast(made)
-    (row,) = predict.predict(subject.of(made, "a"), subject.of(other, "b")).rows
+    (row,) = predict.predict(system.of(made, "a"), system.of(other, "b")).rows
     assert row.call_bound
 
 
@@ -130,7 +133,7 @@ def test_a_published_machine_is_predicted_in_its_own_work():
     """The recurrent product alone, at the datasheet's bandwidth, over the share reached here."""
     made = synthetic.suite()
     target = published.find("NVIDIA P100")
-    found = predict.predict(subject.of(made, "a"), target)
+    found = predict.predict(system.of(made, "a"), target)
     for row in found.rows:
         assert row.work.work.part == "recurrent"
         needed = max((row.work.read + row.work.written) / 732e9, row.work.flops / 9.3e12)
@@ -189,7 +192,7 @@ def drifting(scale, seed):
 @pytest.mark.parametrize("scale", [1.0, 1.7])
 def test_a_memory_that_moved_is_predicted_by_what_it_is_as_a_rule_and_the_interval_holds(scale):
     source, target = drifting(1.0, 1), drifting(scale, 2)
-    found = predict.predict(subject.of(source, "a"), subject.of(target, "b"))
+    found = predict.predict(system.of(source, "a"), system.of(target, "b"))
     assert found.errors[0] < 0.1
     assert len(found.rows) == 60
     assert found.covered >= 0.95 * len(found.rows)
@@ -202,12 +205,12 @@ def test_the_call_is_the_other_machines_own_and_only_the_rest_follows_the_roofs(
     taken, floor = median(made.points[0].seconds), 3e-6
     later = replace(made.points[0], seconds=tuple(1.5 * s for s in made.points[0].seconds))
     dear = machine(replace(made, points=(replace(later, floor_seconds=30e-6),)))
-    (row,) = predict.predict(subject.of(made, "a"), subject.of(dear, "b")).rows
+    (row,) = predict.predict(system.of(made, "a"), system.of(dear, "b")).rows
     assert row.predicted.median == pytest.approx(30e-6 + taken - floor, rel=1e-3)
     # By the emptiest calls, where its own was not measured there.
     calls = [replace(made, roofs=(*made.roofs, roof("call", [one]))) for one in (2e-6, 8e-6)]
     none = replace(calls[1], points=(replace(later, floor_seconds=None),))
-    (row,) = predict.predict(subject.of(calls[0], "a"), subject.of(machine(none), "b")).rows
+    (row,) = predict.predict(system.of(calls[0], "a"), system.of(machine(none), "b")).rows
     assert row.predicted.median == pytest.approx(4 * floor + taken - floor, rel=1e-3)
 
 
@@ -222,8 +225,8 @@ def test_both_stages_of_a_hoisted_sequence_have_their_limit():
     )
     made = multiplied(profile([hoisted]))
     (row,) = roofline.rows(made)
-    (entry,) = subject.of(made, "a").entries
-    (known,) = subject.of(made, "a").roofs.values()
+    (entry,) = system.of(made, "a").entries
+    (known,) = system.of(made, "a").roofs.values()
     assert limits.limit(entry, known) == pytest.approx(row.limit.median, rel=1e-3)
     assert row.limit.median > 1.1 * max(row.t_bytes.median, row.t_flops.median)
 
@@ -238,11 +241,11 @@ def test_an_interval_is_as_wide_as_the_other_predictions_went_wrong():
     ]
     made = profile(points)
     slow = [replace(p, seconds=tuple(1.5 * s for s in p.seconds)) for p in points]
-    found = predict.predict(subject.of(made, "a"), subject.of(machine(profile(slow)), "b"))
+    found = predict.predict(system.of(made, "a"), system.of(machine(profile(slow)), "b"))
     assert all(
         row.predicted.high == pytest.approx(1.5 * row.predicted.median, rel=0.01)
         for row in found.rows
     )
     few = replace(made, points=tuple(points[:4]))
-    short = predict.predict(subject.of(few, "a"), subject.of(machine(profile(slow)), "b"))
+    short = predict.predict(system.of(few, "a"), system.of(machine(profile(slow)), "b"))
     assert all(row.predicted.high < 1.1 * row.predicted.median for row in short.rows)

@@ -7,10 +7,10 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from bench import records
-from bench.records import BadProfile, Journal
-from reports import profiles
-from reports.profiles import BadInput
+from bench.profile import records
+from bench.profile.records import BadProfile, Journal
+from reports import locate
+from reports.locate import BadInput
 from tests.reports import synthetic
 from tests.reports.synthetic import profile, roof
 
@@ -28,7 +28,7 @@ def home(tmp_path):
 def test_a_file_a_folder_and_a_gallery_name_are_profiles(home):
     run = home / "runs" / "first"
     for argument in (str(run / "profile.json"), str(run), "2025-01-02-box"):
-        made, folder = profiles.load(argument, home)
+        made, folder = locate.load(argument, home)
         assert made == profile([synthetic.point()])
         assert folder.is_dir()
 
@@ -40,7 +40,7 @@ def test_latest_follows_a_link_or_a_file_with_a_name(home, link):
         latest.symlink_to("first")
     else:
         latest.write_text("first\n")
-    assert profiles.load("latest", home)[1].name == "first"
+    assert locate.load("latest", home)[1].name == "first"
 
 
 @pytest.mark.parametrize("text", ["", "gone\n", None])
@@ -48,7 +48,7 @@ def test_latest_without_a_run_says_how_to_measure_one(home, text):
     if text is not None:
         (home / "runs" / "latest").write_text(text)
     with pytest.raises(BadInput, match=r"no run in .* yet: measure one with `make report`"):
-        profiles.load("latest", home)
+        locate.load("latest", home)
 
 
 def test_a_journal_stands_in_for_a_profile_that_was_not_written(tmp_path):
@@ -56,7 +56,7 @@ def test_a_journal_stands_in_for_a_profile_that_was_not_written(tmp_path):
     journal = Journal.start(tmp_path, header)
     journal.append(synthetic.point())
     journal.close()
-    made, _ = profiles.load(str(tmp_path))
+    made, _ = locate.load(str(tmp_path))
     assert made.points == (synthetic.point(),)
     assert not made.complete
 
@@ -64,15 +64,15 @@ def test_a_journal_stands_in_for_a_profile_that_was_not_written(tmp_path):
 def test_the_pytest_benchmark_file_carries_a_profile_too(tmp_path):
     path = tmp_path / "benchmark.json"
     path.write_text(json.dumps({"benchmarks": [], "roofline": asdict(profile())}))
-    assert profiles.load(str(path))[0] == profile()
+    assert locate.load(str(path))[0] == profile()
 
 
 def test_what_names_nothing_is_told_what_there_is(home):
     with pytest.raises(BadInput, match=r"nothing: no such .* gallery names are 2025-01-02-box"):
-        profiles.load("nothing", home)
+        locate.load("nothing", home)
     (home / "empty").mkdir()
     with pytest.raises(BadInput, match=r"holds no profile.json"):
-        profiles.load(str(home / "empty"), home)
+        locate.load(str(home / "empty"), home)
 
 
 @pytest.mark.parametrize(
@@ -96,14 +96,14 @@ def test_what_names_nothing_is_told_what_there_is(home):
 def test_figures_that_cannot_be_are_refused_by_name(tmp_path, change, message):
     records.write(profile([replace(synthetic.point(), **change)]), tmp_path)
     with pytest.raises(BadProfile, match=message) as caught:
-        profiles.load(str(tmp_path))
+        locate.load(str(tmp_path))
     assert "\n" not in str(caught.value)
 
 
 def test_a_roof_of_nothing_and_a_point_that_is_there_twice_are_refused(tmp_path):
     records.write(profile(roofs=(roof("read", [0.0]),)), tmp_path)
     with pytest.raises(BadProfile, match=r"roofs\[0\].samples\[0\]"):
-        profiles.load(str(tmp_path))
+        locate.load(str(tmp_path))
     records.write(profile([synthetic.point(), synthetic.point()]), tmp_path)
     with pytest.raises(BadProfile, match="is there twice"):
-        profiles.load(str(tmp_path))
+        locate.load(str(tmp_path))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from reports import predict, published
-from reports.profiles import BadInput
+from reports import published
+from reports.compare import predict
+from reports.locate import BadInput
 from reports.published import BadSet
 
 

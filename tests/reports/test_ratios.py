@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.stats import Estimate
-from reports import ratios
+from bench.profile.stats import Estimate
+from reports.compare import ratios
 
 
 def noisy(middle, spread, count, seed):

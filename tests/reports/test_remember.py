@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reports import remember
-from reports.remember import remembered
+from reports.analysis import remember
+from reports.analysis.remember import remembered
 from tests.reports.synthetic import profile
 
 

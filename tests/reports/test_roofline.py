@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from bench.records import Level
-from reports import roofline, roofs
+from bench.profile.records import Level
+from reports.analysis import points as roofline
+from reports.analysis import roofs
 from tests.reports import synthetic
 from tests.reports.synthetic import KIB, MIB, profile, roof
 

@@ -7,19 +7,13 @@ from dataclasses import replace
 import pytest
 
 from kernels.contract import Case
-from reports import (
-    claims,
-    deepbench_table,
-    experiments,
-    headline,
-    interactive,
-    page,
-    plot_time,
-    roofline,
-    series,
-    tables,
-)
-from reports.markdown import render
+from reports.analysis import claims, experiments, headline, points, series
+from reports.page import report
+from reports.page.markdown import render
+from reports.plots import batch as plot_time
+from reports.plots import interactive
+from reports.tables import deepbench
+from reports.tables import points as point_table
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
 
@@ -56,7 +50,7 @@ def planted(projection):
 
 def test_the_limits_of_a_sequences_two_stages_are_added_up():
     # first 300 bytes, 6 ns, and 3600 FLOPs, 20 ns; then 14 + 2.5 ns and 2.2 ns
-    (row,) = roofline.rows(profile([planted({"linear": 3600, "read": 300})]))
+    (row,) = points.rows(profile([planted({"linear": 3600, "read": 300})]))
     assert row.limit.median == pytest.approx(36.5e-9)
     assert row.fraction.median == pytest.approx(0.5)
     assert row.explained.median == pytest.approx(0.6)
@@ -65,7 +59,7 @@ def test_the_limits_of_a_sequences_two_stages_are_added_up():
 
 
 def test_without_a_stage_of_its_own_the_larger_of_bytes_and_flops_is_the_limit():
-    (row,) = roofline.rows(profile([planted(None)]))
+    (row,) = points.rows(profile([planted(None)]))
     assert row.limit.median == pytest.approx(22.5e-9)
     assert row.balance.median == pytest.approx(4000 / 180e9 / 22.5e-9)
 
@@ -74,29 +68,29 @@ def test_what_bounds_the_longer_stage_bounds_the_sequence():
     # first 980 bytes, 19.6 ns, and 360 FLOPs, 2 ns; then 0.4 + 0.5 ns and 20.2 ns
     point = planted({"linear": 360, "read": 980})
     point = replace(point, bytes=point.bytes | {"activations": 120, "written": 20})
-    (row,) = roofline.rows(profile([point]))
+    (row,) = points.rows(profile([point]))
     assert row.limit.median == pytest.approx((19.6 + 3640 / 180) * 1e-9)
     assert row.balance.median == pytest.approx(3640 / 180 / 0.9)
 
 
 def test_a_sequence_that_hoists_is_marked_wherever_its_implementation_is_named():
     made = profile([sequence(), synthetic.point(residency="resident")])
-    assert tables.contender(made.points[0]) == f"torch_sequence {tables.HOISTED}"
-    assert tables.contender(made.points[1]) == "torch_cell"
-    text = render(page.document(made, (), "command", None))
+    assert point_table.contender(made.points[0]) == f"torch_sequence {point_table.HOISTED}"
+    assert point_table.contender(made.points[1]) == "torch_cell"
+    text = render(report.document(made, (), "command", None))
     assert (
-        text.count(f"torch_sequence {tables.HOISTED}") == 4
+        text.count(f"torch_sequence {point_table.HOISTED}") == 4
     )  # series, evidence, points, sequences
-    assert tables.HOISTED_LEGEND in text
+    assert point_table.HOISTED_LEGEND in text
     assert "25 steps a call" in text
 
 
 @pytest.mark.parametrize(("steps", "reads"), [(1, HOISTED), (25, PER_STEP), (25, None)])
 def test_what_fetches_all_weights_at_each_step_is_not_marked(steps, reads):
     made = profile([sequence(steps, reads)])
-    assert tables.contender(made.points[0]) == "torch_sequence"
-    assert tables.HOISTED not in tables.legend(made)
-    assert tables.HOISTED not in render(page.document(made, (), "command", None))
+    assert point_table.contender(made.points[0]) == "torch_sequence"
+    assert point_table.HOISTED not in point_table.legend(made)
+    assert point_table.HOISTED not in render(report.document(made, (), "command", None))
 
 
 def test_a_headline_is_about_single_steps_where_there_are_any():
@@ -142,7 +136,7 @@ def test_rates_are_deepbenchs_own(cell, hidden, batch, steps, milliseconds, rate
     each = milliseconds / 1e3 / steps
     ours = {"vanilla": "rnn"}.get(cell, cell)
     made = profile([sequence(steps, seconds=each, cell=ours, hidden=hidden, batch=batch)])
-    ((*words, time, found),) = deepbench_table.table(made).rows
+    ((*words, time, found),) = deepbench.table(made).rows
     assert [word.text for word in words[:4]] == [cell, str(hidden), str(batch), str(steps)]
     assert time.value == pytest.approx(milliseconds / 1e3)
     assert found.value / 1e12 == pytest.approx(rate, rel=0.01)
@@ -150,17 +144,17 @@ def test_rates_are_deepbenchs_own(cell, hidden, batch, steps, milliseconds, rate
 
 def test_a_vanilla_step_has_a_flop_more_per_unit():
     case = Case("rnn", hidden=10, input=10, batch=3, steps=50)
-    assert deepbench_table.flops(case, 2 * 3 * 10 * 10) == 630
-    assert deepbench_table.flops(replace(case, cell="gru"), 1800) == 1800
+    assert deepbench.flops(case, 2 * 3 * 10 * 10) == 630
+    assert deepbench.flops(replace(case, cell="gru"), 1800) == 1800
 
 
 def test_single_steps_are_deepbenchs_in_its_own_suite_alone():
     made = profile([synthetic.point("gru", hidden=512, residency="resident")])
-    assert not deepbench_table.table(made).rows
-    assert len(deepbench_table.table(replace(made, suite="deepbench")).rows) == 1
+    assert not deepbench.table(made).rows
+    assert len(deepbench.table(replace(made, suite="deepbench")).rows) == 1
     part = Case("gru", 512, 512, 1, part="linear", threads=2)
     parts = profile([replace(synthetic.point("gru"), case=part)], suite="deepbench")
-    assert not deepbench_table.table(parts).rows
+    assert not deepbench.table(parts).rows
 
 
 def test_a_claim_about_a_step_is_not_tested_on_sequences():

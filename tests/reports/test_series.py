@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from bench.records import Point
-from reports import roofline, series
+from bench.profile.records import Point
+from reports.analysis import points as roofline
+from reports.analysis import series
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
 

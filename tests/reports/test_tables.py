@@ -8,10 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from bench.records import Doubt, Point
-from bench.stats import Estimate
-from reports import tables, units, verdict_tables
-from reports.points_csv import points_csv
+from bench.profile.records import Point, RunWarning
+from bench.profile.stats import Estimate
+from reports.analysis import units
+from reports.tables import points as tables
+from reports.tables import verdicts
+from reports.tables.csv import points_csv
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
 
@@ -100,11 +102,13 @@ def test_the_closing_table_shows_figures_verdicts_and_reasons():
     assert "unconfirmed" in text
 
 
-def test_the_points_table_sorts_by_numbers_and_names_doubts():
+def test_the_points_table_sorts_by_numbers_and_names_warnings():
     point = synthetic.point()
-    doubt = Doubt("noisy", f"{point.key}, another-point", "interval of 9 %", "measure longer")
+    warning = RunWarning(
+        "noisy", f"{point.key}, another-point", "interval of 9 %", "measure longer"
+    )
     failed = Point(replace(point.case, batch=2), "torch_cell", "failed")
-    table = tables.points(profile([point, failed], doubts=(doubt,)))
+    table = tables.points(profile([point, failed], warnings=(warning,)))
     by_name = dict(zip(table.header, table.numeric, strict=True))
     assert by_name["GB/s"]
     assert by_name["H"]
@@ -120,7 +124,7 @@ def test_verdicts_of_a_series_are_told_in_runs():
         synthetic.point(fraction=f, batch=b)
         for f, b in ((0.9, 1), (0.9, 2), (0.5, 4), (0.4, 8), (0.9, 16))
     ]
-    (row,) = verdict_tables.by_series(profile(points)).rows
+    (row,) = verdicts.by_series(profile(points)).rows
     dash, mark, by = "\N{EN DASH}", "\N{DAGGER}", "\N{MULTIPLICATION SIGN}"
     assert row[2].text == (
         f"B 1{dash}2: bandwidth (DRAM) {mark}; "
@@ -129,7 +133,7 @@ def test_verdicts_of_a_series_are_told_in_runs():
 
 
 def test_evidence_shows_what_a_verdict_rests_on():
-    table = verdict_tables.evidence(profile([synthetic.point(fraction=0.5)]))
+    table = verdicts.evidence(profile([synthetic.point(fraction=0.5)]))
     row = dict(zip(table.header, table.rows[0], strict=True))
     assert row["t_bytes"].value > row["t_flops"].value
     assert row["t_floor"].value == 1e-6

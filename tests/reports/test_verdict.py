@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from reports import roofline, verdict
+from reports.analysis import points, verdict
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
 
 
 def of(point, **fields):
     """The verdict of a profile's one point."""
-    (row,) = roofline.rows(profile([point], **fields))
+    (row,) = points.rows(profile([point], **fields))
     return verdict.of(row)
 
 
@@ -86,7 +86,7 @@ def test_what_another_run_may_find_on_the_other_side_of_a_threshold_is_mixed():
 
 def test_a_point_at_the_ridge_is_mixed():
     point = synthetic.point(fraction=0.9, batch=7)
-    (row,) = roofline.rows(profile([point]))
+    (row,) = points.rows(profile([point]))
     balance = row.balance.median
     # The paired roof swings by 5 % about the value at which bytes and FLOPs take as long.
     swing = [1 + 0.05 * (2 * i / 10 - 1) for i in range(11)]

@@ -1,0 +1,304 @@
+"""The machine's roofs: runs every probe over its sizes and thread counts, and yields a record for each.
+
+A roof is the best of all its samples. The read curve is swept more than once, so that a neighbour's burst at one moment
+does not become the roof of one size.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Any
+
+from bench.device import threads
+from bench.profile.records import Roof
+from bench.roofs import call, copy, matmul, read, triad, write
+from bench.roofs.product import Shape
+from bench.timing import bounded, clock
+from bench.timing import rounds as measure
+from kernels.reference.inputs import Arena
+
+SMALLEST = 32 << 10
+LEAST_MEMORY = 1 << 30
+"""The curve goes on to so many bytes at least, where there is memory for it: caches of hundreds of MiB are built, and a
+virtual machine may report a few."""
+SWEPT = 256 << 20
+"""Up to so many bytes every variant is swept; beyond, only the best of them."""
+MEMORY_ROUNDS = 9
+MEMORY_ROUNDS_IN_HASTE = 5
+CURVE_SAMPLE_SECONDS = 0.002
+SAMPLE_SECONDS = 0.010
+REPEATS = 3
+GLANCE_SECONDS = 0.0005
+"""For a sample that only tells which variants are worth more of them."""
+FINALISTS = 2
+"""So many of the variants that looked fastest are sampled in full."""
+MATMUL_DTYPES = ("float32", "bfloat16", "int8")
+
+
+def sizes(largest: int, thorough: bool) -> list[int]:
+    """Working sets of the read curve: 32 KiB and its doublings, midway too if `thorough`, to `largest` bytes."""
+    found: list[int] = []
+    for power in itertools.count():
+        for size in (SMALLEST << power, 3 * (SMALLEST << power) // 2):
+            if size > largest:
+                return found
+            if thorough or size == SMALLEST << power:
+                found.append(size)
+    raise AssertionError
+
+
+def read_curve(
+    address: int,
+    largest: int,
+    page_bytes: int | None,
+    counts: Sequence[int],
+    seconds: float,
+    thorough: bool,
+    limit: bounded.Limit | None = None,
+) -> Iterator[Roof]:
+    """Read bandwidth of every variant over the working set; swept until `seconds` are spent, and once at least.
+
+    Sizes of which a pass would take too long are left out, which `limit` then tells.
+    """
+    limit = limit or bounded.Limit()
+    samples: dict[tuple[int, int, read.Variant], tuple[list[float], list[str]]] = {}
+    start = perf_counter()
+    for sweep in itertools.count():
+        for count in counts:
+            threads.use(count)
+            for size in sizes(largest, thorough):
+                if sweep and perf_counter() - start > seconds:
+                    break
+                for variant in read.VARIANTS:
+                    moved = read.bytes_per_pass(variant, size, count)
+                    if not moved or not _allowed(limit, read, count, size):
+                        continue  # many threads share out few bytes, or it takes too long
+                    contender = measure.Contender(read.prepare(variant, address, size, count))
+                    each = measure.best(contender, 2, CURVE_SAMPLE_SECONDS, 0.0)
+                    limit.took((read.KIND, count), size, min(each))
+                    rates, at = samples.setdefault((count, size, variant), ([], []))
+                    rates += [moved / s for s in each]
+                    at += [_now()] * len(each)
+        if perf_counter() - start > seconds:
+            break
+    for (count, size, variant), (rates, at) in samples.items():
+        yield _roof(read, size, page_bytes, count, variant.name, rates, at=tuple(at))
+
+
+def doublings(first: int, largest: int) -> list[int]:
+    """Working sets of 32 KiB times a power of two, from the least that holds `first` bytes to `largest` at the most."""
+    whole = (size for size in sizes(largest, thorough=False) if size >= first)
+    return list(whole)
+
+
+def memory(
+    arena: Arena,
+    working_sets: Sequence[int],
+    page_bytes: int | None,
+    count: int,
+    fast: Sequence[read.Variant],
+    rounds: int,
+    sweep: int,
+    limit: bounded.Limit,
+) -> Iterator[Roof]:
+    """Read bandwidth of large sets, by the variants that were `fast` before: in each round every size has its turn.
+
+    So within a round the sizes met the same state of a machine that drifts, and may be compared. The arena grows to the
+    largest. The order turns round by round, and each set is walked once before it is timed. Sets of which a pass would
+    take too long are left out, which `limit` then tells.
+    """
+    threads.use(count)
+    arena.grow(max(working_sets))
+    turns = [(size, variant) for size in working_sets for variant in fast]
+    samples: dict[tuple[int, read.Variant], tuple[list[float], list[str]]] = {}
+    for number in range(rounds):
+        for size, variant in list(turns):
+            if not number and not _allowed(limit, read, count, size):
+                turns.remove((size, variant))
+                continue
+            moved = read.bytes_per_pass(variant, size, count)
+            contender = measure.Contender(read.prepare(variant, arena.address, size, count))
+            seconds = measure.once(contender, CURVE_SAMPLE_SECONDS)
+            limit.took((read.KIND, count), size, seconds)
+            rates, at = samples.setdefault((size, variant), ([], []))
+            rates.append(moved / seconds)
+            at.append(_now())
+        turns.reverse()
+    for (size, variant), (rates, at) in samples.items():
+        swept = _roof(read, size, page_bytes, count, variant.name, rates, at=tuple(at))
+        yield replace(swept, sweep=sweep)
+
+
+def fastest(found: Sequence[Roof], count: int) -> list[read.Variant]:
+    """The fastest variant of one stream and that of several, over the largest set that all of them walked.
+
+    Streams that lie a power of two apart may meet in one bank of memory: of 1 GiB four streams read 18 GB/s where one
+    read 31, and of 192 MiB both were alike. So either may be the better one.
+    """
+    known = {variant.name: variant for variant in read.VARIANTS}
+    walked: dict[int, dict[read.Variant, float]] = {}
+    for roof in found:
+        if roof.kind == read.KIND and roof.threads == count and roof.working_set_bytes:
+            rates = walked.setdefault(roof.working_set_bytes, {})
+            variant = known[roof.implementation]
+            rates[variant] = max(rates.get(variant, 0.0), *roof.samples)
+    most = max(len(rates) for rates in walked.values())
+    rates = walked[max(size for size, rates in walked.items() if len(rates) == most)]
+    of_kind: dict[bool, read.Variant] = {}
+    for variant in sorted(rates, key=lambda variant: rates[variant]):
+        of_kind[variant.streams == 1] = variant
+    return list(of_kind.values())
+
+
+def sentinel(address: int, size: int, page_bytes: int | None, count: int) -> Roof:
+    """The best variant's samples at one size, taken at the start and at the end of a run to see whether it drifted."""
+    threads.use(count)
+    found = []
+    for variant in read.VARIANTS:
+        moved = read.bytes_per_pass(variant, size, count)
+        contender = measure.Contender(read.prepare(variant, address, size, count))
+        rates = [moved / s for s in measure.best(contender, REPEATS, SAMPLE_SECONDS, 0.0)]
+        found.append(_roof(read, size, page_bytes, count, variant.name, rates))
+    return max(found, key=lambda roof: max(roof.samples))
+
+
+def writing(
+    address: int,
+    working_sets: Sequence[int],
+    page_bytes: int | None,
+    counts: Sequence[int],
+    thorough: bool,
+    limit: bounded.Limit | None = None,
+) -> Iterator[Roof]:
+    """Write, copy and triad bandwidth, one working set per level, swept twice if `thorough`; overwrites the memory.
+
+    In each sweep every variant has one short sample; the FINALISTS fastest of them are sampled in full and yielded.
+    So a dozen variants cost little more than two. Working sets ascend; those of which a pass would take too long are
+    left out, which `limit` then tells.
+    """
+    limit = limit or bounded.Limit()
+    probes: tuple[Any, ...] = (write, copy, triad)
+    for _sweep, count, probe, size in itertools.product(
+        range(1 + thorough), counts, probes, working_sets
+    ):
+        threads.use(count)
+        for variant in ranked(probe, address, size, count, limit=limit)[:FINALISTS]:
+            moved = probe.bytes_per_pass(variant, size, count)
+            contender = measure.Contender(probe.prepare(variant, address, size, count))
+            each = measure.best(contender, REPEATS, CURVE_SAMPLE_SECONDS, 0.0)
+            rates = [moved / s for s in each]
+            yield _roof(probe, size, page_bytes, count, variant.name, rates)
+
+
+def ranked(
+    probe: Any,
+    address: int,
+    size: int,
+    count: int,
+    turns: int = 1,
+    limit: bounded.Limit | None = None,
+) -> list[Any]:
+    """The probe's variants, the fastest over this memory first, by the best of `turns` short samples in turns.
+
+    Without those for which `count` threads cannot share out so small a block, and of which a pass would take too long.
+    """
+    limit = limit or bounded.Limit()
+    rates: dict[Any, float] = {}
+    for variant in tuple(probe.VARIANTS) * turns:
+        moved = probe.bytes_per_pass(variant, size, count)
+        if moved and _allowed(limit, probe, count, size):
+            seconds = measure.glance(probe.prepare(variant, address, size, count), GLANCE_SECONDS)
+            limit.took((probe.KIND, count), size, seconds)
+            rates[variant] = max(moved / seconds, rates.get(variant, 0.0))
+    return sorted(rates, key=lambda variant: -rates[variant])
+
+
+def _allowed(limit: bounded.Limit, probe: Any, count: int, size: int) -> bool:
+    """Whether a pass over so many bytes may be made, as far as a smaller one told."""
+    where = f"{probe.KIND}, {threads.named(count)}"
+    return limit.allows((probe.KIND, count), size, where, f"{size / 2**20:.4g} MiB")
+
+
+def arithmetic(
+    device: str, counts: Sequence[int], thorough: bool, limit: bounded.Limit | None = None
+) -> Iterator[Roof]:
+    """Matrix products of every dtype and shape, swept twice if `thorough`.
+
+    A library's whose call would take too long are left out, which `limit` then tells.
+    """
+    limit = limit or bounded.Limit()
+    for _sweep, count, dtype in itertools.product(range(1 + thorough), counts, MATMUL_DTYPES):
+        threads.use(count)
+        for variant in matmul.variants(dtype, device):
+            if _ends_in_time(limit, variant, dtype, device, count):
+                yield _product(variant, dtype, device, count)
+
+
+def _ends_in_time(
+    limit: bounded.Limit, variant: Shape | matmul.Tile, dtype: str, device: str, count: int
+) -> bool:
+    """Whether a product may be called, as far as a smaller one tells. Our own of a tile is small."""
+    if not isinstance(variant, Shape):
+        return True
+    kind, small = (matmul.KIND, dtype, count), variant.smaller(bounded.TRIED)
+    limit.tried(kind, small.flops, matmul.prepare(small, dtype, device), clock)
+    return limit.allows(
+        kind, variant.flops, f"{dtype} products, {threads.named(count)}", variant.name
+    )
+
+
+def fastest_products(
+    known: Mapping[tuple[str, int], tuple[float, Shape | matmul.Tile]], device: str
+) -> Iterator[Roof]:
+    """The fastest product of each dtype and number of threads once more."""
+    for (dtype, count), (_rate, variant) in known.items():
+        threads.use(count)
+        yield _product(variant, dtype, device, count)
+
+
+def _product(variant: Shape | matmul.Tile, dtype: str, device: str, count: int) -> Roof:
+    contender = measure.Contender(matmul.prepare(variant, dtype, device))
+    flops = matmul.flops(variant, dtype, count)
+    rates = [flops / s for s in measure.best(contender, REPEATS, SAMPLE_SECONDS, 0.0)]
+    return _roof(matmul, None, None, count, variant.name, rates, dtype=dtype)
+
+
+def calls(counts: Sequence[int]) -> Iterator[Roof]:
+    """Seconds of an empty parallel region."""
+    for count in counts:
+        threads.use(count)
+        each = measure.best(measure.Contender(call.prepare(count)), REPEATS, SAMPLE_SECONDS, 0.0)
+        yield _roof(call, None, None, count, "empty parallel region", each)
+
+
+def _roof(
+    probe: Any,
+    size: int | None,
+    page_bytes: int | None,
+    count: int,
+    name: str,
+    samples: Sequence[float],
+    dtype: str | None = None,
+    at: tuple[str, ...] = (),
+) -> Roof:
+    return Roof(
+        device="cpu",
+        kind=probe.KIND,
+        source="measured",
+        dtype=dtype,
+        working_set_bytes=size,
+        page_bytes=page_bytes,
+        threads=count,
+        implementation=name,
+        unit=probe.UNIT,
+        samples=tuple(samples),
+        at=at or (_now(),) * len(samples),
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,171 @@
+"""The CPU's read curve, from the first cache to where memory begins, and what is read off it.
+
+It goes on past every cache that the system reports, for a virtual machine may report less than there is, until it is
+flat or a share of the free memory is walked (METHODOLOGY, section 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from time import perf_counter
+from typing import NamedTuple
+
+from bench.device import cpu_sweep, levels
+from bench.measure import point
+from bench.profile.records import LARGEST_SET, MEMORY, Level, Roof
+from bench.profile.stats import median
+from bench.timing import bounded
+from kernels.reference.inputs import Arena
+
+MOST_SWEEP_SECONDS = 30.0
+"""A sweep that took longer is not begun again with a set twice as large."""
+
+BEYOND = 16
+"""A curve that ends before LEAST_MEMORY is believed to have reached memory from so many times the reported cache on: a
+larger cache than reported is flat too."""
+
+ROUNDS_OF_FEWER_THREADS = 3
+"""For their curve; where memory begins is told by all threads."""
+
+
+class Found(NamedTuple):
+    """What the curve of all threads says.
+
+    `last_cache` is up to where weights may lie in a cache, `span` what streamed weights span at least, `unsure`
+    whether the curve was not flat at its end; `nearly_flat` the least size that is nearly as slow as the `largest`.
+    """
+
+    levels: tuple[Level, ...]
+    last_cache: int
+    span: int
+    unsure: bool
+    nearly_flat: int
+    largest: int
+
+
+NOTHING = Found((), 0, 0, unsure=False, nearly_flat=0, largest=0)
+"""Before the curve is swept."""
+
+
+def sweep(
+    arena: Arena,
+    reported: int,
+    page_bytes: int | None,
+    counts: Sequence[int],
+    seconds: float,
+    thorough: bool,
+    number: int,
+    limit: bounded.Limit,
+) -> Iterator[Roof]:
+    """Every variant up to some caches' size, swept for `seconds`; then the fastest over doublings until these are flat.
+
+    `reported` is the last cache level as the system tells it. The arena grows to the largest size, at most as far as it
+    may: then the curve ends where it still falls. It is the run's sweep of that `number`.
+    """
+    everyone = max(counts)
+    reported = max(reported, cpu_sweep.SMALLEST * everyone)  # of less, not every variant has a turn
+    swept = min(point.STREAM_FACTOR * reported, cpu_sweep.SWEPT, arena.most_bytes)
+    arena.grow(swept)
+    seen: list[Roof] = []
+    for roof in cpu_sweep.read_curve(
+        arena.address, swept, page_bytes, counts, seconds, thorough, limit
+    ):
+        seen.append(roof)
+        yield roof
+    enough = max(point.STREAM_FACTOR * reported, cpu_sweep.LEAST_MEMORY)
+    # where memory is less than the caches, its largest set alone: a cache may hold all that is walked
+    sets = cpu_sweep.doublings(
+        min(reported, arena.most_bytes) // 2 + 1, min(enough, arena.most_bytes)
+    )
+    rounds = cpu_sweep.MEMORY_ROUNDS if thorough else cpu_sweep.MEMORY_ROUNDS_IN_HASTE
+    fast = cpu_sweep.fastest(seen, everyone)
+    twice = False
+    while True:
+        began = perf_counter()
+        found = list(
+            cpu_sweep.memory(arena, sets, page_bytes, everyone, fast, rounds, number, limit)
+        )
+        if levels.flat_from(_rounds(found, everyone)):
+            break
+        walked = {roof.working_set_bytes for roof in found}
+        if not twice:  # a burst of a neighbour's must not make a curve fall
+            twice, rounds = True, 2 * rounds
+        elif 2 * sets[-1] > arena.most_bytes or sets[-1] not in walked:
+            break  # no memory for more, or a pass takes too long
+        elif perf_counter() - began > MOST_SWEEP_SECONDS:
+            break
+        else:
+            sets.append(2 * sets[-1])
+    yield from found
+    for count in counts:
+        if count != everyone:
+            few = cpu_sweep.memory(
+                arena,
+                sets,
+                page_bytes,
+                count,
+                cpu_sweep.fastest(seen, count),
+                ROUNDS_OF_FEWER_THREADS,
+                number,
+                limit,
+            )
+            yield from few
+
+
+def read_off(
+    roofs: Iterable[Roof], device: str, threads: int, reported: int, caches: list[tuple[int, int]]
+) -> Found:
+    """Levels and sizes from the read roofs of so many threads. `caches` are (level, bytes), as the system reports."""
+    mine = [one for one in roofs if one.kind == "read" and one.threads == threads]
+    rounds = _rounds(mine, threads)
+    best = _curve(mine, rounds)
+    far = max(best) >= min(cpu_sweep.LEAST_MEMORY, BEYOND * reported)
+    flat = levels.flat_from(rounds) if far else None
+    plateaus = levels.plateaus(best, flat)
+    names = levels.name(plateaus, caches, MEMORY if flat else LARGEST_SET)
+    last = levels.last_level(levels.last_cache_bytes(plateaus), reported)
+    untold = min(max(best), max(cpu_sweep.LEAST_MEMORY, point.STREAM_FACTOR * last))
+    return Found(
+        levels=tuple(
+            Level(device, name, end if number < len(names) else None, rate)
+            for number, (name, (end, rate)) in enumerate(zip(names, plateaus, strict=True), 1)
+        ),
+        last_cache=last,
+        span=max(flat, point.STREAM_FACTOR * last) if flat else untold,
+        unsure=flat is None,
+        nearly_flat=levels.within(rounds, levels.NEARLY_FLAT) or max(best),
+        largest=max(best),
+    )
+
+
+def _curve(roofs: Iterable[Roof], rounds: Sequence[Mapping[int, float]]) -> dict[int, float]:
+    """The best rate of each size; of those that had turns in rounds, the largest one's times the median ratio if less.
+
+    The best of a size that was sampled minutes before another would show a machine that drifts as a cache.
+    """
+    best: dict[int, float] = {}
+    for roof in roofs:
+        if roof.working_set_bytes:
+            size = roof.working_set_bytes
+            best[size] = max(best.get(size, 0.0), *roof.samples)
+    ratios = levels.to_largest(rounds)
+    if not ratios:
+        return best
+    first, largest = min(ratios), max(ratios)
+    in_rounds = {
+        size: min(best[size], best[largest] * median(each)) for size, each in ratios.items()
+    }
+    outside = {size: rate for size, rate in best.items() if not first <= size <= largest}
+    return outside | in_rounds
+
+
+def _rounds(roofs: Iterable[Roof], threads: int) -> list[dict[int, float]]:
+    """Round by round of every sweep, the rate of each size by its best variant."""
+    found: dict[tuple[int, int], dict[int, float]] = {}
+    for roof in roofs:
+        if roof.kind == "read" and roof.threads == threads and roof.sweep is not None:
+            assert roof.working_set_bytes is not None
+            for index, rate in enumerate(roof.samples):
+                one = found.setdefault((roof.sweep, index), {})
+                one[roof.working_set_bytes] = max(rate, one.get(roof.working_set_bytes, 0.0))
+    return list(found.values())

@@ -1,0 +1,180 @@
+"""How many threads measure, and on which cores: explicit, one thread per core, stated in the profile.
+
+`settle` must run before torch or numba are imported, because their OpenMP library reads its settings once. Threads that
+are not bound share a core now and then, which halves a sample; OpenMP binds the threads it makes itself, so a pool that
+shrinks and grows again stays bound.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+from bench.machine import cgroups, system, topology
+from bench.telemetry.state import told
+from kernels.contract import Unavailable
+
+_ORIGINAL_CORES: list[int] = list(system.THIS.allowed or ())
+
+
+def cores() -> list[int]:
+    """One logical processor per physical core this process may use, then their siblings; empty where unknown."""
+    return topology.places(system.THIS)
+
+
+def available() -> int:
+    """Threads worth using: one per physical core this process may use, and at least 1.
+
+    At most a container's CPU quota, and at most what OMP_NUM_THREADS or NUMBA_NUM_THREADS ask for.
+    """
+    mine = topology.physical_cores(system.THIS) or told(lambda: psutil.cpu_count(logical=False))
+    limits = [mine or os.cpu_count() or 1]
+    granted = cgroups.cpus(system.THIS)
+    if granted:
+        limits.append(int(granted))
+    asked = (os.environ.get(name, "") for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"))
+    limits += [int(text) for text in asked if text.isdigit() and int(text) > 0]
+    return max(1, min(limits))
+
+
+def settle() -> None:
+    """Tell OpenMP and numba how many threads there are and where they go. A user's own settings win."""
+    count = available()
+    os.environ.setdefault("NUMBA_NUM_THREADS", str(count))
+    os.environ.setdefault("NUMBA_THREADING_LAYER_PRIORITY", "omp tbb workqueue")
+    os.environ.setdefault("OMP_NUM_THREADS", str(count))
+    if (
+        sys.platform == "linux"
+        and not {"OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY"} & os.environ.keys()
+    ):
+        os.environ["OMP_PROC_BIND"] = "close"
+        os.environ["OMP_PLACES"] = ",".join(f"{{{core}}}" for core in cores()[:count])
+
+
+def libraries(device: str | None = None) -> None:
+    """Import what nothing is measured without: on a GPU alone no numba. Raises Unavailable naming what is missing."""
+    for name in ("numpy", "torch") if device == "cuda" else ("numpy", "numba", "torch"):
+        try:
+            import_module(name)
+        except Exception as error:  # a broken library raises whatever it likes
+            why = str(error).strip().split("\n", 1)[0] or type(error).__name__
+            raise Unavailable(
+                f"{name} cannot be imported ({why}): make venv installs what is needed"
+            ) from error
+
+
+def named(count: int | str | None) -> str:
+    """So many threads, or "all", in words."""
+    return "1 thread" if count == 1 else f"{count} threads"
+
+
+def use(count: int) -> None:
+    """Run torch and numba with `count` threads from here on. Raises ValueError for more than `settle` prepared."""
+    import numba
+    import torch
+
+    most = numba.config.NUMBA_NUM_THREADS
+    if not 1 <= count <= most:
+        raise ValueError(f"threads {count} is out of range: this process may use 1 to {most}")
+    torch.set_num_threads(count)
+    numba.set_num_threads(count)
+
+
+def used() -> int:
+    """The most threads that torch or numba run with now; numba where it was loaded."""
+    import torch
+
+    numba = sys.modules.get("numba")
+    return max(torch.get_num_threads(), numba.get_num_threads() if numba else 1)
+
+
+class Pools(NamedTuple):
+    """numba's threading layer, whether torch and numba share one OpenMP library's pool, and its threads as counted.
+
+    `before`: how many threads torch and numba used until then, for `restore`.
+    """
+
+    layer: str
+    shared: bool
+    workers: int
+    before: tuple[int, int]
+
+
+def start() -> Pools:
+    """Import both libraries and start their pools on all cores."""
+    import torch
+
+    if _ORIGINAL_CORES:
+        # torch's OpenMP has bound this thread to the first core; a second library would take that for all there is.
+        os.sched_setaffinity(0, _ORIGINAL_CORES)
+    import numba
+
+    from bench.roofs import call
+
+    region = call.prepare(numba.config.NUMBA_NUM_THREADS)
+    torch.zeros(1 << 20).add_(1)
+    count = told(lambda: psutil.Process().num_threads())
+    region(1)
+    shared = count is not None and told(lambda: psutil.Process().num_threads()) == count
+    workers = call.workers(numba.config.NUMBA_NUM_THREADS)
+    if _ORIGINAL_CORES and "OMP_PLACES" in os.environ:
+        os.sched_setaffinity(0, cores()[:1])
+    before = torch.get_num_threads(), numba.get_num_threads()
+    return Pools(str(numba.threading_layer()), shared, workers, before)
+
+
+def restore(pools: Pools) -> None:
+    """As many threads as before `start`, and every core again."""
+    import numba
+    import torch
+
+    torch.set_num_threads(pools.before[0])
+    numba.set_num_threads(pools.before[1])
+    release()
+
+
+def bound() -> int | None:
+    """To how many different cores threads of this process are bound, each to one alone; None where nothing tells."""
+    if not _ORIGINAL_CORES:
+        return None
+    alone = set()
+    tasks: list[Path] = []
+    with suppress(OSError):
+        tasks = list(Path("/proc/self/task").iterdir())
+    for task in tasks:
+        with suppress(OSError):  # a thread that ended meanwhile
+            allowed = os.sched_getaffinity(int(task.name))
+            if len(allowed) == 1:
+                alone |= allowed
+    return len(alone) if tasks else None
+
+
+@contextmanager
+def unbound() -> Iterator[None]:
+    """Let this thread run on every core for a while: threads that a library makes meanwhile inherit that.
+
+    OpenMP binds the threads that it makes itself. Those of other libraries would share the one core of their maker:
+    ONNX Runtime's step took 1.7 times as long so.
+    """
+    if not _ORIGINAL_CORES:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    release()
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def release() -> None:
+    """Let this thread run on every core again, as before `start`: for child processes, and when done."""
+    if _ORIGINAL_CORES:
+        os.sched_setaffinity(0, _ORIGINAL_CORES)

@@ -1,0 +1,4 @@
+"""One point: built, checked, timed beside the probes of its roofs, checked again.
+
+No run and no files. Imports `device` and what lies below it.
+"""

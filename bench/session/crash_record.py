@@ -1,0 +1,50 @@
+"""Which point was being measured when a process ended without a word: killed, crashed, out of memory.
+
+A point that ends in any other way leaves nothing. So a point that takes its process with it is known when the run is
+resumed, and cannot block it for ever.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+FILE = "in_flight.txt"
+MOST_DEATHS = 2
+"""After so many processes have ended at the same point it is recorded as failed."""
+
+
+class InFlight:
+    """`in_flight.txt` beside a run's journal: a key a line, for each process that ended at that point."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read what earlier processes left."""
+        self._path = folder / FILE
+        try:
+            left = self._path.read_text(encoding="utf-8", errors="replace").splitlines()
+        except FileNotFoundError:
+            left = []
+        self._deaths = Counter(left)
+
+    def deaths(self, key: str) -> int:
+        """How many processes ended while this point was measured."""
+        return self._deaths[key]
+
+    @contextmanager
+    def during(self, key: str) -> Iterator[None]:
+        """Noted while inside, however it ends, but for the end of the process. Raises OSError."""
+        with self._path.open("ab", buffering=0) as file:
+            before = file.tell()
+            file.write(key.encode() + b"\n")
+            try:
+                yield
+            finally:
+                file.truncate(before)
+                if not before:
+                    self._path.unlink(missing_ok=True)
+
+    def forget(self) -> None:
+        """Every point has its record: what was noted means nothing any more."""
+        self._path.unlink(missing_ok=True)

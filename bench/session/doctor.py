@@ -1,0 +1,81 @@
+"""What will spoil a measurement on this machine, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import sleep
+from typing import Any
+
+from bench.device import cpu_sweep, threads
+from bench.machine import describe, nvml
+from bench.measure import point
+from bench.profile.records import RunWarning
+from bench.session import environment, lock, warnings
+from bench.telemetry import memory, state
+
+LOOK_SECONDS = 2.0
+ARENA_BYTES = 64 << 20
+
+
+def examine() -> list[RunWarning]:
+    """Look at the machine for some seconds. Returns what was found, what others do to it first."""
+    from kernels.reference.inputs import Arena
+
+    load, swapped = state.Load(), state.swapped_bytes()
+    sleep(LOOK_SECONDS)
+    busy = warnings.of_load(load.cores_taken_by_others())
+    swapping = warnings.of_swap(swapped, state.swapped_bytes())
+    pools = threads.start()
+    arena = Arena(ARENA_BYTES, "cpu", 0)
+    page_bytes = memory.page_bytes(arena.address)
+    stands_on = environment.environment(threads.available(), pools.layer)
+    found = [
+        *_another(lock.held_by()),
+        *busy,
+        *swapping,
+        *standing(describe.describe(), stands_on, page_bytes, pools),
+        *_memory(),
+    ]
+    threads.restore(pools)
+    return found
+
+
+def standing(
+    described: dict[str, Any],
+    environment: dict[str, Any],
+    page_bytes: int | None,
+    pools: threads.Pools,
+) -> list[RunWarning]:
+    """What is against this machine whatever is measured: the doctor's findings, and warnings of every run."""
+    return [
+        *warnings.of_machine(described, environment, page_bytes),
+        *warnings.of_quota(described["quota"], len(threads.cores())),
+        *warnings.of_threads(threads.available(), pools.workers),
+        *warnings.of_binding(threads.bound(), threads.available()),
+        *warnings.of_battery(state.on_battery()),
+        *warnings.of_heat(state.hottest()),
+        *warnings.of_gpu_processes(nvml.processes_of_others()),
+    ]
+
+
+def _another(holder: str | None) -> Sequence[RunWarning]:
+    if holder is None:
+        return ()
+    message = f"{holder} measures on this machine"
+    return (
+        RunWarning(
+            "another measurement", "run", message, "wait for it: a run is refused meanwhile"
+        ),
+    )
+
+
+def _memory() -> Sequence[RunWarning]:
+    reported = memory.last_level_bytes() or 0
+    needed = 4 * max(point.STREAM_FACTOR * reported, cpu_sweep.LEAST_MEMORY)
+    there = memory.memory_available()
+    if there >= needed:
+        return ()
+    message = (
+        f"{there} bytes of memory are free, and the read curve wants {needed} to leave the caches"
+    )
+    return (RunWarning("little memory", "run", message, "free some, or take a machine with more"),)

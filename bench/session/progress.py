@@ -1,0 +1,129 @@
+"""How long the rest of a run will take, from what its points took so far. Pure.
+
+Three things make a point long, and each is known of the points left: every point takes samples until a budget is spent;
+a streamed one walks all its sets besides; and a large one is checked against a reference that computes with all its
+weights in float64. How long each takes here is read off the points done. Preparing, which is packing and compiling, is
+told by each point apart: as much is expected of points of the same implementation whose compiled code is as new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.profile.stats import median
+from bench.profile.suite import Planned
+from kernels import cost
+from kernels.contract import ELEMENT_BYTES
+
+STANDS_OUT = 2.0
+"""A point that takes a median point's time more than so many times what is expected of it is no ordinary one."""
+
+FLOPS_PER_WEIGHT = 100
+"""So many linear FLOPs of a point take as long as a weight that it has (METHODOLOGY, section 7)."""
+
+TURNS, NEAR = 15, 0.1
+"""Turns of least squares, and the share of a median point's time within which all points count alike."""
+
+LEAST_POINTS = 6
+"""Until so many are done, all are expected to take the same."""
+
+
+class Spent(NamedTuple):
+    """A point done: how long it took, and how much of that it was prepared."""
+
+    planned: Planned
+    seconds: float
+    prepare_seconds: float
+
+
+def compiled_as(planned: Planned) -> Hashable:
+    """What is compiled for a point, where its implementation does not tell: a kind of case."""
+    case = planned.case
+    return case.cell, case.part, case.phase, case.dtype, case.batch
+
+
+def seconds_left(
+    spent: Sequence[Spent],
+    left: Sequence[Planned],
+    otherwise: float,
+    compiled_as: Callable[[Planned], Hashable] = compiled_as,
+) -> float:
+    """An estimate of what the points left will take; `otherwise` each, as long as none is done.
+
+    `compiled_as` is what an implementation compiles for a point: once, if that is the same for others.
+    """
+    if not spent:
+        return otherwise * len(left)
+    causes = np.array([_causes(one.planned) for one in spent])
+    if len(spent) < LEAST_POINTS:
+        causes[:, 1:] = 0.0
+    took = np.array([one.seconds - one.prepare_seconds for one in spent])
+    each = _read_off(causes, took)
+    met: set[tuple[str, Hashable]] = set()
+
+    def novelty(planned: Planned) -> tuple[str, bool]:
+        """Its implementation, and whether that compiles this for the first time; it is met from then on."""
+        compiled = planned.implementation, compiled_as(planned)
+        new = compiled not in met
+        met.add(compiled)
+        return planned.implementation, new
+
+    prepared: dict[tuple[str, bool], list[float]] = {}
+    for one in spent:
+        prepared.setdefault(novelty(one.planned), []).append(one.prepare_seconds)
+    total = 0.0
+    for planned in left:
+        known = prepared.get(novelty(planned), [])
+        # as if one more had taken no time
+        total += float(np.dot(_causes(planned), each)) + sum(known) / (len(known) + 1)
+    return total
+
+
+def told(seconds: float) -> str:
+    """A length of time as progress tells it: `45 s`, `12 min`, `2 h 5 min`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _causes(planned: Planned) -> tuple[float, float, float]:
+    """What makes a point long: that it is one; that it is streamed; its size, in ten million weights."""
+    case = planned.case
+    one = cost.of(replace(case, steps=1))
+    weights = one.weight_bytes / ELEMENT_BYTES[case.dtype]
+    size = weights + one.linear_flops * case.steps / FLOPS_PER_WEIGHT
+    return 1.0, float(case.residency == "streamed"), size * 1e-7
+
+
+def _read_off(causes: NDArray[np.float64], took: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Seconds that each cause takes, by least squares over ordinary points.
+
+    Ordinary is what does not stand out of the least sum of distances, which a few long points move little: least
+    squares in turns, each point counted the less, the farther away it was.
+    """
+    usual = median(took.tolist())
+    counted = np.ones(len(took))
+    for _ in range(TURNS):
+        each = _none_negative(causes * counted[:, None], took * counted)
+        away = np.abs(took - causes @ each)
+        counted = 1.0 / np.sqrt(np.maximum(away, NEAR * usual) + 1e-9)
+    ordinary = took <= STANDS_OUT * (causes @ each) + usual
+    return _none_negative(causes[ordinary], took[ordinary])
+
+
+def _none_negative(causes: NDArray[np.float64], took: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Least squares over those causes of which none comes out as saving time."""
+    each = np.zeros(causes.shape[1])
+    among = np.arange(causes.shape[1])
+    while True:
+        each[:] = 0.0
+        each[among] = np.linalg.lstsq(causes[:, among], took, rcond=None)[0]
+        if (each >= 0.0).all():
+            return each
+        among = among[each[among] > 0.0]

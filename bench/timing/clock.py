@@ -1,0 +1,49 @@
+"""The clock: how long a block of calls takes, and how many calls make a block worth timing."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import perf_counter_ns
+
+SAMPLE_SECONDS = 0.010
+"""Least length of a timed block, or one call."""
+
+
+def seconds_each(block: Callable[[int], object], count: int) -> float:
+    """Seconds per call of a block of `count` calls. Nothing but the block stands between the two readings."""
+    start = perf_counter_ns()
+    block(count)
+    return (perf_counter_ns() - start) / count / 1e9
+
+
+def calls_for(block: Callable[[int], object], seconds: float, first: int = 1) -> int:
+    """How many calls last at least `seconds`: doubled until they nearly do, then in proportion. At least 1."""
+    count = first
+    while True:
+        each = seconds_each(block, count)
+        if each * count >= seconds / 2:
+            return max(1, -(-int(seconds * 1e9) // max(1, int(each * 1e9))))
+        count *= 2
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """No garbage collection in between; on again afterwards if it was on.
+
+    It does not collect first: with torch and numba loaded that takes 0.1 s. `quieten` makes it cheap, once per run.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def quieten() -> None:
+    """Collect once, then take everything that lives now (the libraries) out of the collector's sight."""
+    gc.collect()
+    gc.freeze()

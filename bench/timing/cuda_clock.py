@@ -1,0 +1,127 @@
+"""The clock of a GPU: events around a block of calls that are all enqueued before the first one runs.
+
+A call returns before its work is done, so the CPU's clock sees launches. Two events on the stream see the work, and the
+gaps between kernels where the CPU does not keep up. So a kernel that only waits goes first, and the calls are enqueued
+behind it; if the first event has passed before the last call is enqueued, the sample is made again behind a longer
+wait, and if the longest does not suffice it says that it is bound by its launches. A GPU's queue holds some thousand
+launches: a block that does not fit there is cut down to one that does. What launching costs the CPU is told apart.
+
+Tested with a stand-in for torch.cuda; not run on a card yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import NamedTuple
+
+import torch
+
+Throttle = Callable[[], tuple[str, ...]]
+
+SAMPLE_SECONDS = 0.002
+"""Least length of a timed block, or one call, or as many as can be enqueued: events tell half a microsecond."""
+
+WAIT_CYCLES = 2_000_000
+"""Of the first blocking kernel: about a millisecond."""
+MOST_WAIT_CYCLES = 512_000_000
+WAIT_GROWS = 4
+LAUNCH_SAMPLES = 20
+MOST_REPEATS = 5
+"""Of a sample that was taken while the GPU was throttled."""
+
+
+class Sample(NamedTuple):
+    """Seconds per call of a block; whether the CPU could not enqueue it in time; what throttled the GPU meanwhile.
+
+    `cycles`: of the wait before it.
+    """
+
+    seconds: float
+    launch_bound: bool = False
+    throttle: tuple[str, ...] = ()
+    cycles: int = WAIT_CYCLES
+
+
+class Clock:
+    """As `bench.timing.rounds` asks for one; samples that were throttled are taken again, and their causes kept."""
+
+    SAMPLE_SECONDS = SAMPLE_SECONDS
+
+    def __init__(self, throttle: Throttle = lambda: ()) -> None:
+        """`throttle` tells what holds the GPU's clock down at that moment."""
+        self._throttle = throttle
+        self._cycles = WAIT_CYCLES
+        self.causes: set[str] = set()
+
+    def seconds_each(self, block: Callable[[int], object], count: int) -> float:
+        """Seconds per call of a block of `count` calls, on the GPU."""
+        first = max(WAIT_CYCLES, self._cycles // WAIT_GROWS)
+        found, _ = unthrottled(lambda: seconds_each(block, count, first), self._throttle)
+        self._cycles = found.cycles
+        self.causes |= set(found.throttle)
+        return found.seconds
+
+    def calls_for(self, block: Callable[[int], object], seconds: float) -> int:
+        """How many calls last at least `seconds`, as far as so many can be enqueued in time."""
+        return calls_for(block, seconds)
+
+    def launch_seconds(self, block: Callable[[int], object]) -> float:
+        """Seconds that enqueuing a call takes the CPU: the least of some, each behind an empty queue."""
+        found = []
+        for _ in range(LAUNCH_SAMPLES):
+            torch.cuda.synchronize()
+            start = perf_counter()
+            block(1)
+            found.append(perf_counter() - start)
+        torch.cuda.synchronize()
+        return min(found)
+
+
+def seconds_each(block: Callable[[int], object], count: int, cycles: int = WAIT_CYCLES) -> Sample:
+    """Of a block of `count` calls, by events on the current stream. Nothing but the block lies between them."""
+    while True:
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        torch.cuda.synchronize()
+        torch.cuda._sleep(cycles)
+        start.record()
+        block(count)
+        end.record()
+        late = start.query()
+        end.synchronize()
+        if not late or cycles >= MOST_WAIT_CYCLES:
+            return Sample(start.elapsed_time(end) / 1e3 / count, late, cycles=cycles)
+        cycles *= WAIT_GROWS
+
+
+def unthrottled(
+    sample: Callable[[], Sample], throttle: Callable[[], tuple[str, ...]]
+) -> tuple[Sample, int]:
+    """A sample during which nothing throttled the GPU, and how many were thrown away for it.
+
+    `throttle` tells what does at that moment; it is asked after each sample, and before the first. Where all of
+    MOST_REPEATS more are throttled too, the last one counts and says by what, so that no table stays empty.
+    """
+    before = throttle()
+    for discarded in range(MOST_REPEATS + 1):
+        found, after = sample(), throttle()
+        held = tuple(dict.fromkeys((*before, *after)))
+        if not held or discarded == MOST_REPEATS:
+            return found._replace(throttle=held), discarded
+        before = after
+    raise AssertionError
+
+
+def calls_for(block: Callable[[int], object], seconds: float) -> int:
+    """How many calls last at least `seconds` on the GPU: a power of two, less than twice as many as are needed.
+
+    Fewer where so many cannot be enqueued in time: the most that can.
+    """
+    count, cycles = 1, WAIT_CYCLES
+    while True:
+        found = seconds_each(block, count, cycles)
+        if found.launch_bound:
+            return max(1, count // 2)
+        if found.seconds * count >= seconds:
+            return count
+        count, cycles = 2 * count, found.cycles

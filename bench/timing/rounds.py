@@ -1,0 +1,163 @@
+"""The measuring loop: rounds in which a step and the probes of its roofs take turns. No I/O.
+
+The machine's speed drifts, so only samples taken side by side are compared. A round times one block of every contender,
+in alternating order; each block is preceded by untimed calls over its own data, until the caches hold what that
+contender leaves there and the other side's thread pool has stopped spinning.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil
+from time import perf_counter
+from typing import Protocol
+
+from bench.profile import stats
+from bench.timing import clock as cpu_clock
+from bench.timing.clock import undisturbed
+
+SPARE = 1.25
+"""How much longer a block is planned, so that it is not too short when the machine speeds up a little."""
+
+SETTLE_SECONDS = 0.002
+"""Least length of the untimed calls before it, where torch and numba share one thread pool."""
+
+SETTLE_SECONDS_TWO_POOLS = 0.020
+"""The same where each has its own: GNU OpenMP's workers spin for 300,000 pauses, up to 15 ms, before they sleep."""
+
+LEAST_ROUNDS = 10
+MOST_ROUNDS = 400
+
+
+class Clock(Protocol):
+    """What a device's time is told by: `bench.timing.clock` is a CPU's, `bench.timing.cuda_clock.Clock` a GPU's."""
+
+    @property
+    def SAMPLE_SECONDS(self) -> float:  # noqa: N802 - a module's constant satisfies it
+        """Least length of a timed block, or one call."""
+        ...
+
+    def seconds_each(self, block: Callable[[int], object], count: int) -> float:
+        """Seconds per call of a block of `count` calls."""
+        ...
+
+    def calls_for(self, block: Callable[[int], object], seconds: float) -> int:
+        """How many calls last at least `seconds`, as far as this clock can time so many."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """Something to be timed: `run(count)` makes so many calls; `pass_calls` of them touch all of its data once."""
+
+    run: Callable[[int], object]
+    pass_calls: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Seconds per call, a row per contender; rows pair by index. `calls` is how many calls a sample of each holds."""
+
+    seconds: tuple[tuple[float, ...], ...]
+    calls: tuple[int, ...]
+
+
+def rounds(
+    contenders: Sequence[Contender],
+    figure: Callable[[Sequence[Sequence[float]]], Sequence[float]],
+    precision: float,
+    budget_seconds: float,
+    settle_seconds: float,
+    between: Callable[[], None] = lambda: None,
+    clock: Clock = cpu_clock,
+) -> Samples:
+    """Alternate blocks of all contenders until the interval of the median of `figure` is within +- `precision`.
+
+    `figure` makes one number per round of the rows of seconds. At least LEAST_ROUNDS are run, and no new one is begun
+    once `budget_seconds` have passed. `between` runs before every round, outside the clock.
+    """
+    with undisturbed():
+        calls = [_calibrate(contender, settle_seconds, clock) for contender in contenders]
+        rows: list[list[float]] = [[] for _ in contenders]
+        order = list(range(len(contenders)))
+        start = perf_counter()
+        for number in itertools.count(1):
+            between()
+            for index in order:
+                _settle(contenders[index], calls[index], settle_seconds)
+                rows[index].append(clock.seconds_each(contenders[index].run, calls[index]))
+            order.reverse()
+            if number >= LEAST_ROUNDS:
+                precise = stats.estimate(figure(rows)).half_width <= precision
+                if precise or perf_counter() - start >= budget_seconds or number == MOST_ROUNDS:
+                    break
+    return Samples(tuple(map(tuple, rows)), tuple(calls))
+
+
+def best(
+    contender: Contender,
+    repeats: int,
+    sample_seconds: float,
+    settle_seconds: float,
+    clock: Clock = cpu_clock,
+) -> list[float]:
+    """Seconds per call of `repeats` samples of one contender alone, each of at least `sample_seconds`; for roofs."""
+    with undisturbed():
+        _settle(contender, contender.pass_calls, settle_seconds)
+        calls = clock.calls_for(contender.run, sample_seconds)
+        return [clock.seconds_each(contender.run, calls) for _ in range(repeats)]
+
+
+def once(contender: Contender, sample_seconds: float, clock: Clock = cpu_clock) -> float:
+    """Seconds per call of one sample of at least `sample_seconds`, after one untimed pass over the contender's data."""
+    with undisturbed():
+        before = clock.seconds_each(contender.run, contender.pass_calls)
+        return clock.seconds_each(contender.run, max(1, ceil(sample_seconds / before)))
+
+
+def glance(run: Callable[[int], object], least_seconds: float) -> float:
+    """Seconds per call of one short sample of at least `least_seconds`: one call alone where that is as long.
+
+    After a call that is not timed, for it may compile.
+    """
+    run(1)
+    with undisturbed():
+        each = cpu_clock.seconds_each(run, 1)
+        if each >= least_seconds:
+            return each
+        return cpu_clock.seconds_each(run, cpu_clock.calls_for(run, least_seconds))
+
+
+def single_calls(
+    contender: Contender, budget_seconds: float, clock: Clock = cpu_clock
+) -> dict[str, float]:
+    """Minimum, median, 90th and 99th percentile of calls timed one by one; at least 20 of them, at most 1000."""
+    with undisturbed():
+        _settle(contender, contender.pass_calls, 0.0)
+        seconds, start = [], perf_counter()
+        for number in range(1000):
+            seconds.append(clock.seconds_each(contender.run, 1))
+            if number >= 19 and perf_counter() - start > budget_seconds:
+                break
+    percentiles = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
+    return {
+        "min": min(seconds),
+        **{name: stats.quantile(seconds, q) for name, q in percentiles.items()},
+    }
+
+
+def _calibrate(contender: Contender, settle_seconds: float, clock: Clock) -> int:
+    _settle(contender, contender.pass_calls, settle_seconds)
+    return clock.calls_for(contender.run, SPARE * clock.SAMPLE_SECONDS)
+
+
+def _settle(contender: Contender, calls: int, settle_seconds: float) -> None:
+    """Untimed calls: at least one pass over the contender's data, and at least `settle_seconds` long."""
+    start, done = perf_counter(), 0
+    while done < contender.pass_calls or perf_counter() - start < settle_seconds:
+        # in small steps, so that a short settling time is not outrun by a long block
+        count = max(1, min(calls // 8, contender.pass_calls))
+        contender.run(count)
+        done += count

@@ -1,0 +1,215 @@
+"""Verify the instrument: planted steps of known truth through the whole path of a point, roofs against probes in C and
+likwid-bench, and counted against modelled bytes (METHODOLOGY.md). Each yields checks; by default so many that it takes
+less than three minutes on two cores, `thorough` all of them, for longer.
+
+What comes out wrong is measured once more, for longer and after all others, and counts as it comes out then: a
+neighbour who takes a core or the memory's bandwidth for some seconds is no error of the instrument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from bench.device import cpu_sweep, threads
+from bench.machine import gpus
+from bench.measure import point, probes
+from bench.profile import fractions, records, stats
+from bench.roofs import read
+from bench.session.folder import claim
+from bench.timing import rounds
+from bench.verify import byte_check, c_probe, callgrind, known_answers, likwid, ncu
+from bench.verify.checks import Check, told, within
+from kernels.contract import Unavailable
+from kernels.reference.inputs import Arena, set_bytes
+
+if TYPE_CHECKING:
+    from bench.session.run import Run
+
+PARTS = ("planted", "probes", "counted")
+PRECISION = 0.005
+BUDGET_SECONDS = 3.0
+QUICK_PRECISION = 0.01
+QUICK_BUDGET_SECONDS = 1.5
+"""Of every check by default; of those that came out wrong, and of all with `--all`, the two above."""
+GLANCE_SECONDS = 0.2
+"""For a step that must be impossible: a factor of a thousand needs no precision."""
+LEAST_OF_LIKWID = 0.90
+"""Our read probe over likwid-bench, beyond the caches. C's probe bounds it from above, and goes more ways."""
+PAIRS, QUICK_PAIRS = 10, 5
+"""Of ours and likwid-bench, in turns."""
+
+
+def settled(
+    attempts: Iterable[Callable[[bool], Check | None]], *, thorough: bool, twice: bool = True
+) -> Iterator[Check]:
+    """Every attempt's check, if it makes one; if `twice`, those that came out wrong once more, after all others.
+
+    The second time is a thorough one. It counts where it tells anything.
+    """
+    wrong = []
+    for attempt in attempts:
+        first = attempt(thorough)
+        if first is None:
+            continue
+        if first.good or not twice:
+            yield first
+        else:
+            wrong.append((attempt, first))
+    for attempt, first in wrong:
+        again = attempt(True)
+        told_anew = again is not None and again.margin is not None
+        yield replace(again, what=f"{again.what}, again") if again and told_anew else first
+
+
+def plant(run: Run, times: int, *, thorough: bool) -> Iterator[Check]:
+    """Known truths, `times` in a row: every step of `planted.TRUTHS` everywhere it can be planted.
+
+    More than once, to see how often they are hit, none has a second chance.
+    """
+    bench = run.bench
+    places = known_answers.places(run.private_bytes, bench.last_level_bytes, threads.available())
+    attempts = [
+        partial(_planted, bench, place, truth, f"{name}: {truth}", number)
+        for number in range(1, times + 1)
+        for name, place in places.items()
+        for truth in place.truths
+    ]
+    yield from settled(attempts, thorough=thorough, twice=times == 1)
+
+
+def _planted(
+    bench: probes.Bench,
+    place: known_answers.Place,
+    truth: str,
+    what: str,
+    number: int,
+    thorough: bool,
+) -> Check:
+    threads.use(place.case.threads)
+    what += f", time {number}" if number > 1 else ""
+    try:
+        return Check("planted", what, *_score(bench, place, truth, thorough=thorough))
+    except Unavailable as reason:
+        return Check("planted", what, str(reason))
+
+
+def _score(
+    bench: probes.Bench, place: known_answers.Place, truth: str, *, thorough: bool
+) -> tuple[str, str, float]:
+    """What a planted step scored, what it should have, and the margin. Raises Unavailable where memory is short."""
+    one_set = set_bytes(known_answers.layout(place, place.case), place.case.dtype)
+    count = point.weight_sets(place.case, one_set, bench.span_bytes, bench.arena.most_bytes)
+    bench.variants.clear()
+    bench.arena.grow(count * one_set)
+    variant = probes.best_variant(bench, probes.Walk(one_set, count, place.case.threads))
+    step = known_answers.implementation(truth, place, variant)
+    band = known_answers.TRUTHS[truth]
+    bench.precision = PRECISION if thorough else QUICK_PRECISION
+    budget = BUDGET_SECONDS if thorough else QUICK_BUDGET_SECONDS
+    bench.budget_seconds = budget if band else GLANCE_SECONDS
+    found = point.point(bench, place.case, truth, step, 0, known_answers.TrustingJudge)
+    wanted = f"{band[0]:.2f} to {band[1]:.2f}" if band else "above 1.03: impossible"
+    if found.status == "skipped":
+        raise Unavailable(found.reason)
+    if found.status != "ok":
+        return str(found.reason), wanted, -1.0
+    score = stats.estimate(fractions.of(found, written_seconds=0.0))
+    margin = within(score.median, *band) if band else within(score.low, point.IMPOSSIBLE, None)
+    return told(score), wanted, margin
+
+
+def against_c(run: Run, *, thorough: bool) -> Iterator[Check]:
+    """Every bandwidth roof against C, or why not."""
+    sizes = run.plateau_middles()
+    with TemporaryDirectory() as folder:
+        try:
+            library = c_probe.build(Path(folder))
+            scratch = Arena(max(sizes.values()), "cpu", 0)
+        except Unavailable as reason:
+            yield Check("probes", "the roofs against C", str(reason))
+            return
+        attempts = c_probe.comparisons(run.bench, library, scratch.address, sizes)
+        yield from settled(attempts, thorough=thorough)
+
+
+def against_likwid(run: Run, *, thorough: bool) -> Iterator[Check]:
+    """Reads of the last level by one stream of our probe and by likwid-bench, at 1 and all threads, or why not."""
+    place, size = list(run.plateau_middles().items())[-1]
+    counts = sorted({1, threads.available()})
+    attempts = [partial(_likwid, run, place, size, count) for count in counts]
+    yield from settled(attempts, thorough=thorough)
+
+
+def _likwid(run: Run, place: str, size: int, count: int, thorough: bool) -> Check:
+    what = f"read, {place} ({size / 2**20:.3g} MiB), {threads.named(count)}, one stream over likwid-bench"
+    try:
+        kernel = likwid.kernel(size, count)
+        pairs = PAIRS if thorough else QUICK_PAIRS
+        ratio, rate = _over_likwid(run.bench, kernel, size, count, pairs)
+    except Unavailable as reason:
+        return Check("probes", what, str(reason))
+    found = f"{told(ratio)} of {kernel}, {rate / 1e9:.1f} GB/s"
+    wanted = f"{LEAST_OF_LIKWID:.2f} or more"
+    return Check("probes", what, found, wanted, within(ratio.median, LEAST_OF_LIKWID, None))
+
+
+def _over_likwid(
+    bench: probes.Bench, kernel: str, size: int, count: int, pairs: int
+) -> tuple[stats.Estimate, float]:
+    """Our bandwidth over likwid-bench's, pair by pair, and ours.
+
+    Like for like: on pages such as a library's memory has, and with one stream. More streams read up to twice as fast
+    there, for prefetchers end with a page.
+    """
+    threads.use(count)
+    address = bench.memory(size, packed=True).address
+    seconds: dict[read.Variant, float] = {}
+    for variant in [one for one in read.VARIANTS if one.streams == 1] * c_probe.TURNS:
+        each = rounds.glance(read.prepare(variant, address, size, count), cpu_sweep.GLANCE_SECONDS)
+        seconds[variant] = min(each, seconds.get(variant, each))
+    best = min(seconds, key=lambda variant: seconds[variant])
+    moved = read.bytes_per_pass(best, size, count)
+    times = likwid.iterations(size, moved / seconds[best])
+    contender = rounds.Contender(read.prepare(best, address, size, count))
+    ours, theirs = [], []
+    for _pair in range(pairs):
+        theirs.append(likwid.bytes_per_s(kernel, size, count, times))
+        (each,) = rounds.best(contender, 1, likwid.SECONDS, 0.0)
+        ours.append(moved / each)
+    return stats.estimate([a / b for a, b in zip(ours, theirs, strict=True)]), stats.median(ours)
+
+
+def bytes_counted(names: Sequence[str], *, thorough: bool) -> Iterator[Check]:
+    """Every cell by each of these implementations, counted where it can be, or why not."""
+    try:
+        yield from byte_check.checks(callgrind.count(byte_check.jobs(names, thorough=thorough)))
+    except Unavailable as reason:
+        yield Check("counted", "bytes", str(reason))
+    reason_of_gpu = ncu.missing()
+    if reason_of_gpu:
+        yield Check("counted", "a GPU's bytes", reason_of_gpu)
+        return
+    last_level = max(gpu["l2_bytes"] or byte_check.FAR for gpu in gpus.gpus())
+    yield from byte_check.checks(ncu.count(byte_check.jobs_on_gpu(names, last_level)))
+
+
+def profile(path: Path, folder: Path) -> list[Check]:
+    """Count the steps of the profile at `path`, a file or a run's folder, and write it with its counts to `folder`.
+
+    Raises records.BadProfile, bench.session.folder.BadOutput, and Unavailable where nothing can be counted.
+    """
+    given = path / "profile.json" if path.is_dir() else path
+    measured = records.load(given)
+    reason = callgrind.missing()
+    if reason:
+        raise Unavailable(reason)
+    claim(folder)
+    wanted, refused = byte_check.of_points(measured.points)
+    counts = [*refused, *callgrind.count(wanted)]
+    records.write(byte_check.into(measured, counts), folder)
+    return byte_check.checks(counts)

@@ -1,0 +1,117 @@
+"""Bytes counted on a GPU: Nsight Compute's counters of real steps, where it is installed and may read them.
+
+`ncu` runs the same program (bench/verify/counted_steps.py) once with 1 and once with 5 steps between
+cudaProfilerStart and Stop; the difference over 4 is a step. dram__bytes_read.sum and dram__bytes_write.sum are bytes
+to and from the device's memory, lts__t_bytes.sum those through its second-level cache. Caches and clocks are left as
+they are: what a rotation leaves in the second level must be there.
+
+Not run yet: no machine with a GPU has been at hand. What can be tested without one is.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.verify.callgrind import ROOT, Count, Job
+from bench.verify.counted_steps import FEW, MANY
+
+READ, WRITTEN, L2 = "dram__bytes_read.sum", "dram__bytes_write.sum", "lts__t_bytes.sum"
+SCALES = {"byte": 1, "kbyte": 10**3, "mbyte": 10**6, "gbyte": 10**9}
+SECONDS = 600
+
+
+def missing() -> str | None:
+    """Why nothing can be counted here, or None; whether the driver lets ncu read is known when it is run."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return "no CUDA device"
+    if shutil.which("ncu") is None:
+        return "no ncu: install NVIDIA Nsight Compute to count a GPU's bytes"
+    return None
+
+
+def count(jobs: Sequence[Job]) -> Iterator[Count]:
+    """Every job's count, or the reason why it has none."""
+    for job in jobs:
+        totals = []
+        for steps in (FEW, MANY):
+            with TemporaryDirectory() as folder:
+                done = _run(job, Path(folder), steps)
+            reason = refusal(done)
+            if reason:
+                yield Count(job, "ncu", reason=reason)
+                break
+            totals.append(sums(done.stdout))
+        else:
+            one, many = totals
+            read, written = ((many[name] - one[name]) / (MANY - FEW) for name in (READ, WRITTEN))
+            through = (many[L2] - one[L2]) / (MANY - FEW)
+            tool = f"ncu, {round(through)} bytes through the second-level cache"
+            yield Count(job, tool, max(0, round(read)), max(0, round(written)))
+
+
+def refusal(done: subprocess.CompletedProcess[str]) -> str | None:
+    """Why a run of ncu has no counts, in one line, or None."""
+    said = done.stdout + done.stderr
+    if "ERR_NVGPUCTRPERM" in said:
+        return "the driver keeps its counters to administrators (ERR_NVGPUCTRPERM): see NVIDIA's page of that name"
+    if done.returncode:
+        last = said.strip().splitlines() or ["it said nothing"]
+        return f"ncu ended with exit code {done.returncode}: {last[-1][:200]}"
+    if not sums(done.stdout)[READ]:
+        return f"ncu gave no {READ}: this GPU may not have it"
+    return None
+
+
+def sums(text: str) -> dict[str, float]:
+    """Bytes over all kernels, by metric, from ncu's --csv output, which begins after what the program itself says."""
+    found = dict.fromkeys((READ, WRITTEN, L2), 0.0)
+    lines = text.splitlines()
+    start = next((n for n, line in enumerate(lines) if line.startswith('"ID"')), len(lines))
+    for row in csv.DictReader(lines[start:]):
+        name, unit = row.get("Metric Name"), (row.get("Metric Unit") or "").lower()
+        if name in found and unit in SCALES:
+            found[name] += float((row.get("Metric Value") or "0").replace(",", "")) * SCALES[unit]
+    return found
+
+
+def _run(job: Job, folder: Path, steps: int) -> subprocess.CompletedProcess[str]:
+    given = [{"case": job.case.to_dict(), "implementation": job.implementation, "sets": job.sets}]
+    (folder / "jobs.json").write_text(json.dumps(given), encoding="utf-8")
+    command = [
+        "ncu",
+        "--csv",
+        "--metrics",
+        f"{READ},{WRITTEN},{L2}",
+        "--cache-control=none",
+        "--clock-control=none",
+        "--profile-from-start=off",
+        "--target-processes=all",
+        sys.executable,
+        "-m",
+        "bench.verify.counted_steps",
+        str(folder / "jobs.json"),
+        str(folder / "progress"),
+        str(steps),
+    ]
+    try:
+        return subprocess.run(
+            command,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 124, "", f"longer than {SECONDS} s")

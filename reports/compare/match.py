@@ -1,0 +1,290 @@
+"""Two to twenty profiles side by side: which is faster at what, and which limit of the machine the difference follows.
+
+Pure: subjects in, rows out. Every other subject is held against the first. Points are matched by case and
+implementation, threads by their number or by being all there are. A ratio of times above 1 means slower than the first.
+
+On one kind of machine (the same id) the roofs have moved between two runs, so times x paired roofs are compared; but a
+step that does not wait for memory does not follow a roof that moves, so a verdict is given only where bare times agree.
+A measured step against a published one is no equal work: the published one leaves the input's products out. Two
+readings bound it: the measured step's whole time, and the share of it that its recurrent FLOPs have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp, log
+
+from bench.profile.stats import Estimate
+from reports.compare import ratios
+from reports.compare.system import ALL, Entry, Subject, Work, told_apart
+from reports.locate import BadInput
+
+LEAST, MOST = 2, 20
+"""Profiles that a comparison takes."""
+LETTERS = "ABCDEFGHIJKLMNOPQRST"
+WHOLE = ("cell", "recurrent")
+"""Parts that are a whole step, to its source."""
+LIMITS = ("bandwidth", "arithmetic", "call")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A point of the first subject, and the same work of another.
+
+    other       index of the other subject
+    ratio       what is judged: of times x paired roofs on one machine, else of times
+    time        of bare times
+    limits      the ratio of times that each limit alone would give: bandwidth, arithmetic, the empty call
+    follows     those of them that the bare ratio meets, the nearest first
+    verdict     slower, faster, same or ambiguous
+    by_roof     whether `ratio` is of times x paired roofs
+    unequal     whether the two do not do the same work, and `ratio` spans two readings
+    spread      whether both sides have samples to form an interval of
+    """
+
+    first: Entry
+    second: Entry
+    other: int
+    ratio: Estimate
+    time: Estimate
+    limits: dict[str, float | None]
+    follows: tuple[str, ...]
+    verdict: str
+    by_roof: bool
+    unequal: bool
+    spread: bool
+
+    @property
+    def implementation(self) -> str:
+        """Who computed: one name, or both where they differ."""
+        names = dict.fromkeys((self.first.implementation, self.second.implementation))
+        return " / ".join(names)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A subject's place for one cell and phase: the geometric mean of its time ratios over the work all have."""
+
+    cell: str
+    phase: str
+    place: int
+    subject: int
+    ratio: Estimate
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Subjects, the first being what the others are held against, and what was found."""
+
+    subjects: tuple[Subject, ...]
+    rows: tuple[Row, ...]
+    overall: tuple[Estimate, ...]
+    ranking: tuple[Place, ...]
+    differing: tuple[tuple[str, tuple[str | None, ...]], ...]
+
+    def one_machine(self, other: int) -> bool:
+        """Whether a subject was measured on the same kind of machine as the first."""
+        return alike(self.subjects[0], self.subjects[other])
+
+
+def compare(subjects: Sequence[Subject]) -> Comparison:
+    """Hold every subject against the first. Raises BadInput where that is no comparison."""
+    refuse(subjects)
+    subjects = told_apart(subjects)
+    first = subjects[0]
+    rows: list[Row] = []
+    overall = []
+    for other in range(1, len(subjects)):
+        found = [
+            _row(a, b, other, alike(first, subjects[other]))
+            for a, b in matched(first, subjects[other])
+        ]
+        if not found:
+            raise BadInput(
+                f"{first.name} and {subjects[other].name}: no case in common: compare runs of one suite"
+            )
+        rows += found
+        overall.append(_overall(found))
+    return Comparison(
+        tuple(subjects), tuple(rows), tuple(overall), _ranking(subjects, rows), _differing(subjects)
+    )
+
+
+def refuse(subjects: Sequence[Subject]) -> None:
+    """Raise BadInput for too few or many, for one run given twice, and for measured profiles of unlike schema."""
+    if not LEAST <= len(subjects) <= MOST:
+        raise BadInput(f"{len(subjects)} profiles: give {LEAST} to {MOST}")
+    for index, one in enumerate(subjects):
+        for other in subjects[:index]:
+            if _twice(one, other):
+                raise BadInput(f"{one.name}: the same run is given twice: name another profile")
+            if one.measured and other.measured and one.schema != other.schema:
+                raise BadInput(
+                    f"{other.name} has {other.schema}, and {one.name} {one.schema}: measure both with one version"
+                )
+
+
+def alike(one: Subject, other: Subject) -> bool:
+    """Whether both were measured on the same kind of machine."""
+    return one.machine is not None and one.machine == other.machine
+
+
+def matched(first: Subject, other: Subject) -> list[tuple[Entry, Entry]]:
+    """The points of both that are about the same: case and implementation; of unlike sources, the work they share."""
+    if first.measured and other.measured:
+        known = {(entry.work, entry.implementation): entry for entry in other.entries}
+        return [
+            (entry, known[entry.work, entry.implementation])
+            for entry in first.entries
+            if (entry.work, entry.implementation) in known
+        ]
+    mixed = first.measured != other.measured
+    by_key: dict[object, list[Entry]] = {}
+    for entry in other.entries:
+        if (key := _shared(entry.work) if mixed else entry.work) is not None:
+            by_key.setdefault(key, []).append(entry)
+    pairs = []
+    for entry in first.entries:
+        key = _shared(entry.work) if mixed else entry.work
+        pairs += [(entry, second) for second in by_key.get(key, ())] if key is not None else []
+    return pairs
+
+
+def _shared(work: Work) -> tuple[object, ...] | None:
+    """What a measured and a published step have to agree in; None for work that no published one can be."""
+    if work.part not in WHOLE or work.residency != "resident" or work.threads != ALL:
+        return None
+    return (work.cell, forward(work.phase), work.hidden, work.batch, work.dtype, work.activations)
+
+
+def forward(phase: str) -> str:
+    """The phase, the forward pass of a training run being a step like that of inference."""
+    return "step" if phase == "forward" else phase
+
+
+def _twice(one: Subject, other: Subject) -> bool:
+    """Whether all that two subjects have in common is number by number the same: one run, whatever its file."""
+    if one.measured != other.measured:
+        return False
+    pairs = matched(one, other)
+    return bool(pairs) and all(a.seconds == b.seconds for a, b in pairs)
+
+
+def _row(a: Entry, b: Entry, other: int, one_machine: bool) -> Row:
+    unequal = (a.work.part == "recurrent") != (b.work.part == "recurrent")
+    time = ratios.ratio(a.seconds, b.seconds)
+    by_roof = one_machine and bool(a.paired) and bool(b.paired)
+    ratio = ratios.ratio(normalised(a), normalised(b)) if by_roof else time
+    if unequal:
+        ratio = _readings(a, b, time)
+    verdict = ratios.judged(ratio)
+    if by_roof and ratios.judged(time) != verdict:
+        verdict = "ambiguous"
+    limits = _limits(a, b)
+    return Row(
+        first=a,
+        second=b,
+        other=other,
+        ratio=ratio,
+        time=time,
+        limits=limits,
+        follows=ratios.followed(ratio.median if unequal else time.median, limits),
+        verdict=verdict,
+        by_roof=by_roof,
+        unequal=unequal,
+        spread=len(a.seconds) > 1 and len(b.seconds) > 1,
+    )
+
+
+def normalised(entry: Entry) -> list[float]:
+    """Time x the read roof beside it, round by round, in bytes."""
+    return [taken * roof for taken, roof in zip(entry.seconds, entry.paired, strict=True)]
+
+
+def _readings(a: Entry, b: Entry, time: Estimate) -> Estimate:
+    """A ratio between both readings of the step that has more work; its middle is by recurrent FLOPs."""
+    share = _recurrent_share(b) / _recurrent_share(a)
+    ends = (time.low, time.high, time.low * share, time.high * share)
+    return Estimate(time.median * share, min(ends), max(ends))
+
+
+def _recurrent_share(entry: Entry) -> float:
+    return entry.recurrent / entry.flops if entry.flops else 1.0
+
+
+def _limits(a: Entry, b: Entry) -> dict[str, float | None]:
+    """Per limit, how much longer the second would take if that limit alone decided."""
+    return dict(
+        zip(
+            LIMITS,
+            (
+                _over(_per(b.t_bytes, b.read + b.written), _per(a.t_bytes, a.read + a.written)),
+                _over(_per(b.t_flops, b.flops), _per(a.t_flops, a.flops)),
+                _over(b.floor, a.floor),
+            ),
+            strict=True,
+        )
+    )
+
+
+def _per(seconds: float | None, amount: float) -> float | None:
+    return seconds / amount if seconds is not None and amount else None
+
+
+def _over(above: float | None, below: float | None) -> float | None:
+    return above / below if above is not None and below else None
+
+
+def _overall(rows: Sequence[Row]) -> Estimate:
+    """The geometric mean of what is judged; of unequal work from the least of its readings to the largest."""
+    if any(row.unequal for row in rows):
+        return Estimate(*map(_mean, zip(*(row.ratio for row in rows), strict=True)))
+    by_roof = all(row.by_roof for row in rows)
+    return ratios.mean(
+        [
+            (normalised(row.first), normalised(row.second))
+            if by_roof
+            else (row.first.seconds, row.second.seconds)
+            for row in rows
+        ]
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    """The geometric mean."""
+    return exp(sum(map(log, values)) / len(values))
+
+
+def _ranking(subjects: Sequence[Subject], rows: Sequence[Row]) -> tuple[Place, ...]:
+    """Per cell and phase the whole steps that every subject has, fastest subject first."""
+    found: dict[int, dict[int, Row]] = {}
+    for row in rows:
+        if row.first.work.part in WHOLE:
+            found.setdefault(id(row.first), {}).setdefault(row.other, row)
+    groups: dict[tuple[str, str], list[dict[int, Row]]] = {}
+    for by_other in found.values():
+        if len(by_other) == len(subjects) - 1:
+            work = by_other[1].first.work
+            groups.setdefault((work.cell, forward(work.phase)), []).append(by_other)
+    places: list[Place] = []
+    for (cell, phase), lines in groups.items():
+        means = [Estimate(1.0, 1.0, 1.0)]
+        means += [_overall([line[other] for line in lines]) for other in range(1, len(subjects))]
+        order = sorted(range(len(subjects)), key=lambda index: means[index].median)
+        places += [
+            Place(cell, phase, place, index, means[index], len(lines))
+            for place, index in enumerate(order, 1)
+        ]
+    return tuple(places)
+
+
+def _differing(subjects: Sequence[Subject]) -> tuple[tuple[str, tuple[str | None, ...]], ...]:
+    """The facts in which the subjects are not all alike; what a published one does not tell makes no difference."""
+    found = []
+    for key in dict.fromkeys(key for subject in subjects for key in subject.facts):
+        told = {one.facts.get(key) for one in subjects if one.measured or key in one.facts}
+        if len(told) > 1:
+            found.append((key, tuple(subject.facts.get(key) for subject in subjects)))
+    return tuple(found)

@@ -1,0 +1,176 @@
+"""What the steps of one machine would take on another's roofs. Pure.
+
+time there = floor there + limit there * (time - floor here) / limit here. A step keeps its factor over the limit of
+the roofs, the cost of the call left aside, which is the other machine's own. Limits are of both stages of a hoisted
+sequence, by the roofs as they are as a rule (`reports.compare.limits`): (time - floor) / limit is (1 - overhead) /
+fraction, and a fraction is formed of roofs sampled beside the step. Where no cost of a call is known there, it is
+carried over in the fraction. A step that the call bounds is marked.
+
+The interval joins that of the fraction and what the roofs there did beside their own steps. Where both machines
+measured enough steps, it is as wide as 19 in 20 of the others went wrong; where they did not, it does not hold that
+an implementation may reach another share there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import exp, log1p
+
+from bench.profile.stats import Estimate, median, quantile
+from reports.analysis.verdict import OVERHEAD
+from reports.compare import limits as limits_of
+from reports.compare import match
+from reports.compare.limits import Roofs, call_of, limit
+from reports.compare.system import Entry, Subject, told_apart
+from reports.locate import BadInput
+
+COVERED = 0.95
+ENOUGH = 20
+"""From so many other steps on their errors tell what 19 in 20 of them stay within."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A step of one subject on another's roofs, in seconds per step.
+
+    entry      whose fraction is taken
+    work       whose work is predicted: the entry's own, or of unlike sources the other's
+    predicted  with its interval
+    measured   what the other machine took, where that is known
+    error      predicted / measured - 1
+    call_bound whether the call, which no roof decides, took most of the time here
+    """
+
+    entry: Entry
+    work: Entry
+    predicted: Estimate
+    measured: float | None
+    error: float | None
+    call_bound: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """All of them, in the order of the entries; `without` counts the steps that could not be predicted."""
+
+    source: Subject
+    target: Subject
+    rows: tuple[Prediction, ...]
+    without: int
+
+    @property
+    def errors(self) -> tuple[float, float] | None:
+        """Median and 90th percentile of the absolute error, where any is known."""
+        known = [abs(row.error) for row in self.rows if row.error is not None]
+        return (median(known), quantile(known, 0.9)) if known else None
+
+    @property
+    def covered(self) -> int:
+        """How many intervals hold what was measured."""
+        return sum(
+            row.predicted.low <= row.measured <= row.predicted.high
+            for row in self.rows
+            if row.measured is not None
+        )
+
+
+def predict(source: Subject, target: Subject) -> Predictions:
+    """Step times of `source`'s cases on `target`'s roofs. Raises BadInput where none can be predicted."""
+    match.refuse((source, target))
+    source, target = told_apart((source, target))
+    met: dict[int, list[Entry]] = {}
+    for entry, other in match.matched(source, target):
+        met.setdefault(id(entry), []).append(other)
+    unlike = source.measured != target.measured
+    rows: list[Prediction] = []
+    asked = 0
+    for entry in source.entries:
+        others = met.get(id(entry), [])
+        pairs: Sequence[tuple[Entry, Entry | None]] = [(other, other) for other in others]
+        if not others or not unlike:
+            pairs = [(entry, others[0] if others else None)]
+        if unlike and not others:
+            continue  # its work and the other's are not of one kind
+        asked += len(pairs)
+        rows += [
+            made
+            for work, known in pairs
+            if (made := _prediction(entry, work, known, source, target)) is not None
+        ]
+    if not rows:
+        raise BadInput(
+            f"{source.name} on {target.name}: no step whose fraction and roofs are both known"
+        )
+    return Predictions(source, target, tuple(_widened(rows)), asked - len(rows))
+
+
+def _prediction(
+    entry: Entry, work: Entry, known: Entry | None, source: Subject, target: Subject
+) -> Prediction | None:
+    limits = target.roofs.get(work.work.threads)
+    cached = known is not None and not target.measured and known.t_bytes is None
+    if entry.fraction is None or limits is None or cached:
+        return None  # of a published machine's caches no bandwidth is known
+    needed, reach = limit(work, limits), limits_of.reach(work, limits)
+    if not needed or not reach:
+        return None
+    floor = _floor(entry, source, limits)
+    # What is neither call nor limit is carried over as a factor of the limit.
+    beyond = 1.0 if floor is None or entry.overhead is None else max(0.0, 1 - entry.overhead)
+    share, paid = entry.fraction, floor or 0.0
+    measured = known.time if known else None
+    predicted = Estimate(
+        paid + needed * beyond / share.median,
+        paid + min(reach) * beyond / share.high,
+        paid + max(reach) * beyond / share.low,
+    )
+    return Prediction(
+        entry=entry,
+        work=work,
+        predicted=predicted,
+        measured=measured,
+        error=predicted.median / measured - 1 if measured else None,
+        call_bound=entry.overhead is not None and entry.overhead >= OVERHEAD,
+    )
+
+
+def _floor(entry: Entry, source: Subject, limits: Roofs) -> float | None:
+    """What the call costs there: as its own calls do, else as the emptiest calls of both compare; None: not known."""
+    own = limits.floors.get(call_of(entry.implementation, entry.work))
+    if own is not None or entry.floor is None:
+        return own
+    here = source.roofs.get(entry.work.threads)
+    if here is None or not here.call or not limits.call:
+        return None
+    return entry.floor * limits.call / here.call
+
+
+def _widened(rows: Sequence[Prediction]) -> list[Prediction]:
+    """Each interval as wide as 19 in 20 of the *other* predictions went wrong, where enough of them are known.
+
+    That an implementation keeps its share on another machine is no law. How far it does not, no sample of one machine
+    tells; where both measured, the other steps do, those of the same implementation if they are enough.
+    """
+    wrong = [
+        (row.entry.implementation, abs(log1p(row.error)) if row.error is not None else None)
+        for row in rows
+    ]
+    found = []
+    for index, row in enumerate(rows):
+        others = [
+            (name, value)
+            for other, (name, value) in enumerate(wrong)
+            if value is not None and other != index
+        ]
+        alike = [value for name, value in others if name == row.entry.implementation]
+        taken = alike if len(alike) >= ENOUGH else [value for _, value in others]
+        if len(taken) >= ENOUGH:
+            factor = exp(quantile(taken, COVERED))
+            middle, low, high = row.predicted
+            row = replace(  # noqa: PLW2901 - the same prediction, wider
+                row,
+                predicted=Estimate(middle, min(low, middle / factor), max(high, middle * factor)),
+            )
+        found.append(row)
+    return found

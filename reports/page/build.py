@@ -1,0 +1,89 @@
+"""A profile's report on disk: report.md, report.html, points.csv and plots/, each file whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.profile.records import Profile
+from reports.analysis import headline, warnings
+from reports.locate import HOME
+from reports.page import atomic_write, html, markdown, parallel, report
+from reports.plots import interactive, style
+from reports.tables import csv
+
+MANY = 2000
+"""Of more points than this the pictures are drawn beside the tables: they take seconds."""
+
+CHECKOUT = HOME.parent
+METHODOLOGY = CHECKOUT / "bench" / "METHODOLOGY.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A report that stands in `folder`; `impossible` where a point lies above its roof."""
+
+    headline: str
+    folder: Path
+    page: Path
+    impossible: bool
+
+
+def build(profile: Profile, out: Path, source: str | None = None, *, alone: bool = False) -> Built:
+    """Write the report on `profile` into `out`, made if missing; an older report there is replaced.
+
+    `source` is the PROFILE argument to print in the command that makes the report again; without it, `out`. A report
+    that is to stand `alone`, away from the checkout, links to nothing beside it. Raises BadInput where `out` cannot be
+    written.
+    """
+    with atomic_write.draft(out, last="report.html") as folder:
+        _write(profile, folder, _command(out, source), None if alone else _methodology(out))
+    return Built(
+        headline.headline(profile),
+        out,
+        out / "report.html",
+        impossible=bool(warnings.impossible(profile)),
+    )
+
+
+def _write(profile: Profile, draft: Path, command: str, methodology: str | None) -> None:
+    pictures = draft / "plots"
+    pictures.mkdir()
+    data = interactive.data(profile)
+    undrawn = style.missing()
+    many = len(profile.points) > MANY and not undrawn
+    with parallel.forked(style.pieces(profile, pictures) if many else ()):
+        text = csv.points_csv(profile)
+        (draft / "points.csv").write_text(text, encoding="utf-8", newline="")
+        document = report.document(
+            profile, tuple(style.names(profile)), command, methodology, undrawn
+        )
+    names = [] if undrawn else style.save_all(profile, pictures)
+    document = report.showing(document, names)
+    (draft / "report.md").write_text(markdown.render(document), encoding="utf-8")
+    drawn = {name: (pictures / f"{name}.svg").read_text(encoding="utf-8") for name in names}
+    (draft / "report.html").write_text(html.render(document, drawn, data), encoding="utf-8")
+
+
+def _command(out: Path, source: str | None) -> str:
+    """What makes the report again, run from the checkout; elsewhere a reader puts in where the folder lies."""
+    return f"python -m reports build {shlex.quote(source or shown(out))}"
+
+
+def shown(path: Path) -> str:
+    """A folder as a page may name it: its path within the checkout; elsewhere its name, what leads there left out."""
+    resolved = path.resolve()
+    return (
+        resolved.relative_to(CHECKOUT).as_posix()
+        if resolved.is_relative_to(CHECKOUT)
+        else f".../{resolved.name}"
+    )
+
+
+def _methodology(out: Path) -> str | None:
+    """A relative link, where the report lies in the checkout; elsewhere it would name this machine's folders."""
+    if not out.resolve().is_relative_to(CHECKOUT) or not METHODOLOGY.is_file():
+        return None
+    return Path(os.path.relpath(METHODOLOGY, out.resolve())).as_posix()

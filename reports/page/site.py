@@ -1,0 +1,170 @@
+"""A static site of every profile in the gallery: a ranking, a page per machine, pages that compare; relative links."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.profile.records import Profile
+from reports import locate, published
+from reports.analysis import headline
+from reports.analysis.units import time_unit
+from reports.compare import match
+from reports.compare import system as subjects
+from reports.compare.match import Comparison
+from reports.compare.system import Entry, Subject
+from reports.locate import HOME, BadInput
+from reports.page import atomic_write, build, comparison, html
+from reports.page.document import Block, Document, Items, Link, Listing, Paragraph, Section
+from reports.tables import comparison as comparison_tables
+from reports.tables.points import Cell, Table, scaled, share
+
+PAGE = "index.html"
+YARDSTICK = ("lstm", "cell", "step", 1024, 1024, 1, "float32", "streamed")
+"""The step by which the machines are listed: cell, part, phase, H, I, B, dtype, weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A profile of the gallery: its name there, its folder, and itself as one side of a comparison."""
+
+    name: str
+    folder: Path
+    profile: Profile
+    subject: Subject
+
+
+def build_site(out: Path, home: Path = HOME) -> Path:
+    """Write the site into `out` and return its first page. Raises BadInput or BadProfile, and then writes nothing."""
+    machines = []
+    for name in locate.gallery(home):
+        profile, folder = locate.load(name, home)
+        called = f"{headline.machine(profile)}"
+        machines.append(Machine(name, folder, profile, subjects.of(profile, called)))
+    apart = subjects.told_apart([one.subject for one in machines])
+    machines = [replace(one, subject=known) for one, known in zip(machines, apart, strict=True)]
+    if not machines:
+        raise BadInput("the gallery has no profile yet: CONTRIBUTING.md says how to add one")
+    with atomic_write.draft(out, last=PAGE) as folder:
+        for one in machines:
+            place = folder / "machines" / one.name
+            build.build(one.profile, place, source=one.name, alone=True)
+            shutil.copyfile(one.folder / "profile.json", place / "profile.json")
+        links = [_pair(folder, *pair) for pair in _pairs(machines)]
+        everyone = _all(machines)
+        page = _document(machines, [link for link in links if link], everyone)
+        (folder / PAGE).write_text(html.render(page, {}), encoding="utf-8")
+        (folder / ".nojekyll").write_text("", encoding="utf-8")
+    return out / PAGE
+
+
+def _pairs(machines: list[Machine]) -> list[tuple[tuple[str, Subject], tuple[str, Subject]]]:
+    """Every two machines, and every machine with every published one."""
+    measured = [(one.name, one.subject) for one in machines]
+    found = [(a, b) for index, a in enumerate(measured) for b in measured[index + 1 :]]
+    for name in published.names():
+        other = published.find(name)
+        found += [(one, (name, other)) for one in measured if other is not None]
+    return found
+
+
+def _pair(folder: Path, one: tuple[str, Subject], other: tuple[str, Subject]) -> Link | None:
+    """Write the page that compares two; None where they have no work in common."""
+    try:
+        found = match.compare([one[1], other[1]])
+    except BadInput:
+        return None
+    name = f"{_slug(one[0])}--{_slug(other[0])}"
+    command = f'python -m reports compare {one[0]} "{other[0]}"'
+    comparison.write(found, folder / "compare" / name, command, kinds=("svg",))
+    count = len(found.rows)
+    text = f"{count} point{'' if count == 1 else 's'} in common:"
+    return Link(text, f"{one[0]} against {other[0]}", f"compare/{name}/{comparison.PAGE}")
+
+
+def _all(machines: list[Machine]) -> Comparison | None:
+    """All machines in one comparison, where they are as many as it takes and have work in common."""
+    try:
+        return match.compare([one.subject for one in machines])
+    except BadInput:
+        return None
+
+
+def _document(machines: list[Machine], links: list[Link], everyone: Comparison | None) -> Document:
+    ranked: tuple[Block, ...] = (Listing("Machines", _machines(machines)),)
+    if everyone is not None and everyone.ranking:
+        ranked = (
+            *ranked,
+            Items(tuple(comparison_tables.names(everyone))),
+            Listing("Ranking per cell", comparison_tables.ranking_table(everyone)),
+        )
+    cell, _, _, hidden, _, batch, dtype, _ = YARDSTICK
+    measure = (
+        f"Listed by the time of one {str(cell).upper()} step of {hidden:,} units at batch {batch}, {dtype} weights "
+        "fetched from memory, by the fastest implementation measured."
+    )
+    pages = tuple(
+        Link(headline.headline(one.profile), one.name, f"machines/{one.name}/report.html")
+        for one in machines
+    )
+    contribute = (
+        "Measure your machine with make report, check it with python -m reports check latest, and send its folder in "
+        "reports/gallery: CONTRIBUTING.md in the repository is the whole session."
+    )
+    sections = (
+        Section("ranking", "Ranking", (Paragraph(measure), *ranked)),
+        Section("machines", "Machines", pages),
+        Section("compare", "Compared", tuple(links) or (Paragraph("Nothing in common yet."),)),
+        Section("contribute", "Add a machine", (Paragraph(contribute),)),
+    )
+    count = len(machines)
+    return Document(
+        "rnn-roofline: gallery",
+        "What one time step of an RNN, LSTM or GRU costs, against roofs measured beside it",
+        f"{count} profile{' with its' if count == 1 else 's, each with its'} raw samples.",
+        sections,
+    )
+
+
+def _machines(machines: list[Machine]) -> Table:
+    """Machines by the yardstick step, its time, its share of the roof, and the two roofs."""
+    lines = [(one, _yardstick(one.subject)) for one in machines]
+    lines.sort(key=lambda line: line[1].time if line[1] else float("inf"))
+    unit, factor = time_unit(step.time for _, step in lines if step)
+    rows = []
+    for one, step in lines:
+        memory = one.subject.levels[-1][1] if one.subject.levels else None
+        peaks = one.subject.roofs.get(subjects.ALL)
+        peak = peaks.peaks.get(("float32", "float32")) if peaks else None
+        rows.append(
+            (
+                Cell(one.subject.name),
+                Cell(one.name),
+                scaled(step.time if step else None, factor),
+                Cell(step.implementation if step else ""),
+                share(step.fraction if step else None),
+                scaled(memory, 1e-9),
+                scaled(peak, 1e-9),
+            )
+        )
+    header = ("machine", "profile", f"step, {unit}", "by", "% of roof", "memory, GB/s")
+    return Table((*header, "float32, GFLOP/s"), tuple(rows))
+
+
+def _yardstick(one: Subject) -> Entry | None:
+    """The fastest entry of the yardstick step, at all threads."""
+    found = [entry for entry in one.entries if _what(entry) == YARDSTICK]
+    everyone = [entry for entry in found if entry.work.threads == subjects.ALL]
+    return min(everyone or found, key=lambda entry: entry.time, default=None)
+
+
+def _what(entry: Entry) -> tuple[object, ...]:
+    work = entry.work
+    sizes = (work.hidden, work.input, work.batch)
+    return (work.cell, work.part, work.phase, *sizes, work.dtype, work.residency)
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", name.casefold()).strip("-")

@@ -1,0 +1,4 @@
+"""Tables: one module per table, each a list of columns over rows.
+
+Decides nothing. Imports `analysis` and `compare`.
+"""
