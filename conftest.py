@@ -133,7 +133,7 @@ class Session:
 
     def __init__(self, config: pytest.Config) -> None:
         """Read the options. Raises pytest.UsageError for what cannot be done."""
-        from kernels.contract import Unavailable
+        from kernels.case import Unavailable
 
         try:
             threads.libraries(config.getoption("--device"))
@@ -160,7 +160,7 @@ class Session:
         from bench.machine import gpus
         from bench.profile import records, suite
         from bench.session.folder import SUITE_FILE, claim, new_folder
-        from kernels.contract import ALL, DEVICES
+        from kernels.case import ALL, DEVICES
         from reports import locate
 
         suite_name, instead, device, seed, out, resume = (
@@ -209,7 +209,7 @@ class Session:
             from bench.session.folder import BadOutput
             from bench.session.lock import Busy
             from bench.session.run import Run
-            from kernels.contract import Unavailable
+            from kernels.case import Unavailable
 
             self._tell(
                 f"measuring the roofs of this machine for suite {self._plan.name} ...", now=True

@@ -16,7 +16,7 @@ from bench.profile.records import Point
 from bench.profile.suite import Planned, Suite
 from bench.timing import interrupts
 from bench.verify.checks import Check
-from kernels.contract import (
+from kernels.case import (
     ACTIVATIONS,
     CELLS,
     DTYPES,
@@ -324,7 +324,7 @@ def _step(given: argparse.Namespace) -> int:
     from bench.machine import gpus
     from bench.profile.suite import Planned
     from kernels import implementations
-    from kernels.contract import Case
+    from kernels.case import Case
 
     on_gpu = given.device == "cuda"
     if on_gpu and (reason := gpus.no_cuda_reason()):

@@ -58,8 +58,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from kernels.contract import ELEMENT_BYTES, Case
-from kernels.reference.cells import GATE_SUMS, GATES
+from kernels.case import ELEMENT_BYTES, GATE_SUMS, GATES, Case
 
 PER_STEP = {"W": "per_step", "U": "per_step"}
 """How a single step reads, and a sequence that is nothing but single steps."""

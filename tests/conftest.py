@@ -9,7 +9,7 @@ import hypothesis
 import pytest
 
 from kernels import implementations
-from kernels.contract import Unavailable
+from kernels.case import Unavailable
 
 hypothesis.settings.register_profile("tests", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("tests")

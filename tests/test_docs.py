@@ -18,7 +18,7 @@ import pytest
 
 from bench import __main__ as bench_command
 from bench.profile import records, suite
-from kernels import contract, implementations
+from kernels import case, implementations
 from reports import __main__ as reports_command
 from reports import locate
 from reports.analysis import headline
@@ -197,7 +197,7 @@ def test_every_make_target_is_in_the_makefile():
         ("Roof", records.Roof),
         ("Level", records.Level),
         ("Point", records.Point),
-        ("Case", contract.Case),
+        ("Case", case.Case),
         ("Warning", records.RunWarning),
     ],
 )
@@ -328,21 +328,21 @@ def test_the_example_of_kernels_passes_the_check_for_every_cell_part_and_dtype(t
     specification.loader.exec_module(example)
 
     checked = 0
-    for cell in contract.CELLS:
-        for part in contract.PARTS:
+    for cell in case.CELLS:
+        for part in case.PARTS:
             for dtype in ("float32", "bfloat16"):
-                case = contract.Case(cell, 24, 40, 3, part=part, dtype=dtype, activations=dtype)
-                assert example.unavailable(case) is None
-                layout = example.layout(case)
+                one = case.Case(cell, 24, 40, 3, part=part, dtype=dtype, activations=dtype)
+                assert example.unavailable(one) is None
+                layout = example.layout(one)
                 arena = Arena(2 * set_bytes(layout, dtype), "cpu", 0)
                 sets = arena.sets(layout, dtype, 2)
-                inputs = draw(case, torch.Generator().manual_seed(0))
+                inputs = draw(one, torch.Generator().manual_seed(0))
                 with torch.inference_mode():
-                    answer = example.prepare(case, sets, inputs)(1, 2)()
-                weights = example.canonical(case, sets[1])
+                    answer = example.prepare(one, sets, inputs)(1, 2)()
+                weights = example.canonical(one, sets[1])
                 assert check.error(
-                    case, answer, cells.reference(case, inputs[2], weights)
-                ) <= check.tolerance(case)
+                    one, answer, cells.reference(one, inputs[2], weights)
+                ) <= check.tolerance(one)
                 checked += 1
     assert checked == 18
 

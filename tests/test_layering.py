@@ -84,7 +84,7 @@ def test_reports_knows_records_their_reader_stats_and_the_contract_alone(path):
         "bench.profile.reader",
         "bench.profile.records",
         "bench.profile.stats",
-        "kernels.contract",
+        "kernels.case",
     )
     foreign = {n for n in ours - {"bench", "kernels"} if not any(reaches({n}, k) for k in known)}
     assert not foreign

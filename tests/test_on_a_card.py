@@ -14,7 +14,7 @@ from bench.profile.suite import Planned, Suite
 from bench.session import lock
 from bench.session.run import Run
 from kernels import implementations
-from kernels.contract import CELLS, Case
+from kernels.case import CELLS, Case
 from kernels.reference import check
 from kernels.reference.inputs import Arena, draw, set_bytes
 from reports.analysis import roofs

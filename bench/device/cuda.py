@@ -17,7 +17,7 @@ from bench.roofs import gpu_matmul
 from bench.roofs.product import Shape
 from bench.telemetry.energy import Meter
 from bench.timing import cuda_clock
-from kernels.contract import Unavailable
+from kernels.case import Unavailable
 from kernels.reference.inputs import Arena
 
 

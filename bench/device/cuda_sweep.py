@@ -20,7 +20,7 @@ from bench.profile.records import MEMORY, Level, Roof
 from bench.roofs import gpu_call, gpu_matmul
 from bench.roofs.product import Shape
 from bench.timing import bounded, cuda_clock
-from kernels.contract import Unavailable
+from kernels.case import Unavailable
 
 Throttle = Callable[[], tuple[str, ...]]
 

@@ -19,7 +19,7 @@ import psutil
 
 from bench.machine import cgroups, system, topology
 from bench.telemetry.state import told
-from kernels.contract import Unavailable
+from kernels.case import Unavailable
 
 _ORIGINAL_CORES: list[int] = list(system.THIS.allowed or ())
 

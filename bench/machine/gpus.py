@@ -6,7 +6,7 @@ import warnings
 from typing import Any
 
 from bench.machine import nvml
-from kernels.contract import Unavailable
+from kernels.case import Unavailable
 
 KIND_OF_GPU = ("name", "sm_count", "l2_bytes", "memory_bytes")
 """What a GPU has in common with all of its kind, whatever its driver and limits."""

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from kernels.contract import Unavailable
+from kernels.case import Unavailable
 
 SLOWED = {
     0x04: "power cap",

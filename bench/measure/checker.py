@@ -12,8 +12,8 @@ from torch import Tensor
 
 from bench.device import threads
 from kernels import implementations
-from kernels.contract import Case
-from kernels.implementations import Implementation
+from kernels.case import Case
+from kernels.contract import Implementation
 from kernels.reference import check, gradients
 from kernels.reference.cells import Inputs, Weights
 from kernels.reference.inputs import INPUT_SETS, Arena

@@ -18,13 +18,10 @@ from bench.profile import stats
 from bench.profile.records import Point
 from bench.telemetry import energy
 from bench.timing import interrupts, rounds, timeout
-from kernels import cost, implementations
-from kernels.contract import ELEMENT_BYTES, Case, Unavailable
-from kernels.implementations import Implementation
+from kernels import cost, implementations, roofline_model
+from kernels.case import ELEMENT_BYTES, Case, Unavailable
+from kernels.contract import Implementation
 from kernels.reference.inputs import INPUT_SETS, draw, redraw, set_bytes
-
-IMPOSSIBLE = 1.03
-"""A median fraction whose whole interval lies above this is measured once more."""
 
 LOST = "the device was lost in this process"
 NO_ROOM = "memory was taken by others"
@@ -135,7 +132,7 @@ class Pairing:
     """How many calls of each probe beside a step make up one step's bytes and FLOPs; 0 for a probe that is not paired.
 
     `written_seconds` is what writing takes at the surveyed roof where its probe is not paired. `projected` are the
-    shares of reading and products that a hoisted sequence does first (`stats.stages`).
+    shares of reading and products that a hoisted sequence does first (`kernels.roofline_model`).
     """
 
     steps: int
@@ -155,7 +152,9 @@ class Pairing:
         for taken, reading, *rest in zip(*rows, strict=True):
             writing = rest.pop(0) * self.write_calls if self.write_calls else self.written_seconds
             products = rest.pop(0) * self.product_calls if self.product_calls else 0.0
-            least = stats.limit(reading * self.read_calls, writing, products, self.projected)
+            least = roofline_model.limit(
+                reading * self.read_calls, writing, products, self.projected
+            )
             found.append(least * self.steps / taken)
         return found
 
@@ -327,7 +326,7 @@ def _rounds(
         writing = probes.write_probe(bench, base.bytes, case.threads)
         calls = base.bytes["read"] / probe.bytes_per_pass
         product = None
-        for reading, flops in stats.stages(
+        for reading, flops in roofline_model.stages(
             calls * probe.seconds_per_pass, 0.0, linear, base.projected
         ):
             product = product or probes.arithmetic_probe(bench, case, flops, reading)
@@ -349,7 +348,7 @@ def _rounds(
             between,
             bench.instruments.clock,
         )
-        if stats.estimate(pairing.fractions(samples.seconds)).low <= IMPOSSIBLE:
+        if stats.estimate(pairing.fractions(samples.seconds)).low <= roofline_model.IMPOSSIBLE:
             break
         bench.variants.pop(probe.walk, None)
     rates = [

@@ -15,8 +15,9 @@ from torch import Tensor
 from bench.device import threads
 from bench.device.protocol import Instruments
 from bench.timing import rounds
-from kernels.contract import ARITHMETIC, Case, Unavailable
-from kernels.implementations import Implementation
+from kernels import roofline_model
+from kernels.case import Case, Unavailable
+from kernels.contract import Implementation
 from kernels.reference.cells import Inputs
 from kernels.reference.inputs import ALIGNMENT, INPUT_SETS, Arena, draw
 
@@ -27,9 +28,6 @@ VARIANT_TURNS = 4
 
 MOST_STEPS = 1 << 16
 """Longest rotation of bound steps: beyond it the list itself would fill the caches."""
-
-WRITTEN_SHARE = 0.1
-"""Of the bytes that a step moves: from there on the write roof is sampled beside it too."""
 
 FLOOR_SIZE = 8
 
@@ -102,11 +100,9 @@ class Bench:
 
     def write_seconds(self, written: int, threads: int) -> float:
         """How long `written` bytes take at the write roof of the working set nearest to them; 0 where there is none."""
-        roofs = self.writes.get(threads)
-        if not roofs:
-            return 0.0
-        nearest = min(roofs, key=lambda size: abs(math.log(size / written)))
-        return written / roofs[nearest]
+        curve = tuple(self.writes.get(threads, {}).items())
+        roof = roofline_model.nearest(curve, written)
+        return written / roof if roof else 0.0
 
     def best(
         self, contender: rounds.Contender, repeats: int, sample_seconds: float, settle: float
@@ -184,13 +180,13 @@ def _walker(bench: Bench, walk: Walk, variant: Any) -> rounds.Contender:
 def write_probe(
     bench: Bench, bytes_moved: dict[str, int], threads: int
 ) -> tuple[rounds.Contender, int] | None:
-    """The write probe to pair with and the bytes of its pass, where more than WRITTEN_SHARE of all bytes are written.
+    """The write probe to pair with and the bytes of its pass, where more than `WRITTEN_SHARE` of all bytes are written.
 
     It fills a block of its own, as large as what a step writes, by the variant that is fastest there. None where the
     device pairs no writing or the block is too small to be shared out, too.
     """
     written = bytes_moved["written"]
-    if written <= WRITTEN_SHARE * (bytes_moved["read"] + written):
+    if written <= roofline_model.WRITTEN_SHARE * (bytes_moved["read"] + written):
         return None
     if bench.written is None or bench.written.size_bytes < written:
         bench.written = None  # before another one is allocated
@@ -217,7 +213,7 @@ def arithmetic_probe(
     """The matrix product to pair with and its FLOPs, where arithmetic takes more than half the `t_bytes` seconds."""
     roofs = [
         (*bench.arithmetic[dtype, case.threads], dtype)
-        for dtype in ARITHMETIC.get((case.dtype, case.activations), ("float32",))
+        for dtype in roofline_model.arithmetic(case.dtype, case.activations)
         if (dtype, case.threads) in bench.arithmetic
     ]
     if not roofs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.profile import stats
 from bench.profile.records import Point
+from kernels import roofline_model
 
 
 def precision_of(point: Point, written_seconds: float) -> float:
@@ -24,6 +25,6 @@ def of(point: Point, written_seconds: float) -> list[float]:
     flop_per_s = point.roof_flop_per_s or (float("inf"),) * count
     rounds = zip(point.seconds, point.roof_bytes_per_s, writing, flop_per_s, strict=True)
     return [
-        stats.limit(read / roof, storing, linear / product, point.projected) / each
+        roofline_model.limit(read / roof, storing, linear / product, point.projected) / each
         for each, roof, storing, product in rounds
     ]

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kernels.contract import InvalidCase
+from kernels.case import InvalidCase
 
 MOST_VALUES = 8_000_000
 """Values in a file, counted by the commas and brackets that part them before any is made: a bare pair of brackets in

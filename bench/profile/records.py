@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bench.profile import reader
-from kernels.contract import Case, InvalidCase
+from kernels.case import Case, InvalidCase
 
 SCHEMA = "rnn-roofline/2"
 METHOD = 2

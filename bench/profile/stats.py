@@ -68,19 +68,3 @@ def _rank(n: int, confidence: float) -> int:
                 break
             k += 1
     return k
-
-
-def stages(
-    reading: float, writing: float, products: float, projected: tuple[float, float]
-) -> tuple[tuple[float, float], tuple[float, float]]:
-    """(bytes time, FLOP time) of what a step does first, and of the rest, from the times of all of it at its roofs.
-
-    `projected` are the shares of reading and of products that come first; the first stage is nothing where they are 0.
-    """
-    first = projected[0] * reading, projected[1] * products
-    return first, (reading - first[0] + writing, products - first[1])
-
-
-def limit(reading: float, writing: float, products: float, projected: tuple[float, float]) -> float:
-    """The least time that the roofs allow: of each stage the longer of its bytes and its products, added up."""
-    return sum(max(times) for times in stages(reading, writing, products, projected))

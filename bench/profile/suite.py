@@ -33,7 +33,7 @@ from bench.profile import reader
 from bench.profile.reader import BadFile, OneLine
 from bench.profile.records import MOST_RECORDS
 from kernels import implementations
-from kernels.contract import (
+from kernels.case import (
     ACTIVATIONS,
     ALL,
     CELLS,

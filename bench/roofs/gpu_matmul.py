@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from bench.roofs.product import Shape
-from kernels.contract import Unavailable
+from kernels.case import Unavailable
 
 KIND = "matmul"
 UNIT = "flop/s"

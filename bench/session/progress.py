@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from bench.profile.stats import median
 from bench.profile.suite import Planned
 from kernels import cost
-from kernels.contract import ELEMENT_BYTES
+from kernels.case import ELEMENT_BYTES
 
 STANDS_OUT = 2.0
 """A point that takes a median point's time more than so many times what is expected of it is no ordinary one."""

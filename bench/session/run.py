@@ -30,7 +30,7 @@ from bench.session.side import Side, is_surveyed
 from bench.telemetry import energy, state
 from bench.timing import clock, interrupts
 from kernels import implementations
-from kernels.contract import ALL, Unavailable
+from kernels.case import ALL, Unavailable
 
 
 class Run:

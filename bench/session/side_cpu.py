@@ -16,7 +16,7 @@ from bench.session import doctor, side, warnings
 from bench.telemetry import memory, watch
 from bench.telemetry.energy import Meter
 from bench.timing import bounded, rounds
-from kernels.contract import Unavailable
+from kernels.case import Unavailable
 from kernels.reference.inputs import Arena
 
 THOROUGH_SECONDS = 1.0

@@ -19,7 +19,7 @@ from bench.session import side, warnings
 from bench.session.folder import BadOutput
 from bench.telemetry.energy import Meter
 from bench.timing import bounded
-from kernels.contract import Unavailable
+from kernels.case import Unavailable
 from kernels.reference.inputs import Arena
 
 MEMORY_SHARE = 2

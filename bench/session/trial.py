@@ -24,7 +24,7 @@ from pathlib import Path
 from bench.device import threads
 from bench.profile.suite import Planned
 from kernels import implementations
-from kernels.contract import Case
+from kernels.case import Case
 
 SECONDS = 120.0
 """For one point: building it and calling every step that it binds once or more; starting the process included."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench.machine import system
 from bench.machine.nvml import Gpu
-from kernels.contract import Unavailable
+from kernels.case import Unavailable
 
 PACKAGES = "sys/class/powercap/intel-rapl:[0-9]*"
 """AMD's processors are found under this name too."""

@@ -17,7 +17,7 @@ from bench.profile.records import Point, Profile
 from bench.verify.callgrind import Count, Job
 from bench.verify.checks import GOOD, Check, within
 from kernels import cost, implementations
-from kernels.contract import ACTIVATIONS, CELLS, DTYPES, ELEMENT_BYTES, Case
+from kernels.case import ACTIVATIONS, CELLS, DTYPES, ELEMENT_BYTES, Case
 from kernels.reference.inputs import set_bytes
 
 FAR = 16 << 20

@@ -21,7 +21,7 @@ from bench.profile import stats
 from bench.roofs import copy, read, triad, write
 from bench.timing import rounds
 from bench.verify.checks import Check, told, within
-from kernels.contract import Unavailable
+from kernels.case import Unavailable
 
 SOURCE = Path(__file__).with_suffix(".c")
 FLAGS = ("-O3", "-march=native", "-fopenmp", "-ffast-math", "-shared", "-fPIC")

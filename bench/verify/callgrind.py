@@ -26,7 +26,7 @@ from typing import Any
 
 from bench.device import threads
 from bench.verify.counted_steps import FEW, MANY, SECONDS_PER_JOB
-from kernels.contract import Case, Unavailable
+from kernels.case import Case, Unavailable
 
 ROOT = Path(__file__).parents[2]
 LINE_BYTES = 64

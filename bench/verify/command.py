@@ -24,7 +24,8 @@ from bench.session.folder import claim
 from bench.timing import rounds
 from bench.verify import byte_check, c_probe, callgrind, known_answers, likwid, ncu
 from bench.verify.checks import Check, told, within
-from kernels.contract import Unavailable
+from kernels import roofline_model
+from kernels.case import Unavailable
 from kernels.reference.inputs import Arena, set_bytes
 
 if TYPE_CHECKING:
@@ -119,7 +120,9 @@ def _score(
     if found.status != "ok":
         return str(found.reason), wanted, -1.0
     score = stats.estimate(fractions.of(found, written_seconds=0.0))
-    margin = within(score.median, *band) if band else within(score.low, point.IMPOSSIBLE, None)
+    margin = (
+        within(score.median, *band) if band else within(score.low, roofline_model.IMPOSSIBLE, None)
+    )
     return told(score), wanted, margin
 
 

@@ -26,7 +26,7 @@ import torch
 
 from bench.timing import clock
 from kernels import implementations
-from kernels.contract import Case, Unavailable
+from kernels.case import Case, Unavailable
 from kernels.reference.inputs import Arena, draw, set_bytes
 
 FEW, MANY = 1, 5

@@ -20,8 +20,8 @@ from torch import Tensor
 from bench.device.threads import named
 from bench.measure.checker import Judge
 from bench.roofs import call, read
-from kernels.contract import Case
-from kernels.implementations import Implementation
+from kernels.case import Case
+from kernels.contract import Implementation
 from kernels.reference.cells import Inputs, Weights
 from kernels.reference.inputs import Layout, set_bytes
 

@@ -9,7 +9,7 @@ from math import ceil
 from pathlib import Path
 
 from bench.device import threads
-from kernels.contract import Unavailable
+from kernels.case import Unavailable
 
 KERNELS = ("load_avx512", "load_avx", "load_sse", "load")
 """Widest first; the first that runs here is taken."""

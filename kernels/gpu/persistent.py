@@ -24,10 +24,10 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from kernels.contract import ELEMENT_BYTES, Case
+from kernels.case import ELEMENT_BYTES, GATE_SUMS, Case
 from kernels.gpu import one_sequence as one
 from kernels.gpu.step import cut_constants, gates, of_rows, sigmoid, tanh
-from kernels.reference.cells import GATE_SUMS, Weights
+from kernels.reference.cells import Weights
 
 WARPS = 8
 MOST_U_BYTES = 96 << 10

@@ -23,9 +23,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import triton
 import triton.language as tl
 
-from kernels.contract import ELEMENT_BYTES, Case
+from kernels.case import ELEMENT_BYTES, GATE_SUMS, GATES, Case
 from kernels.gpu import one_sequence as one
-from kernels.reference.cells import GATE_SUMS, GATES
 
 if TYPE_CHECKING:
     from kernels.gpu.persistent import Cut as SequenceCut

@@ -5,53 +5,15 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import cast
 
-from kernels.contract import Case, Unavailable
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from kernels.reference.cells import Inputs, Weights
-    from kernels.reference.inputs import Layout
-
-
-class Implementation(Protocol):
-    """What a file in this folder provides at module level. See kernels/README.md for how to add one."""
-
-    label: str
-    """A few words for plots."""
-
-    reads: dict[str, str]
-    """Whether W and U are read `per_step` or `per_call`."""
-
-    def version(self) -> str:
-        """Name and version of what computes, as a report prints it."""
-        ...
-
-    def unavailable(self, case: Case) -> str | None:
-        """Why this case cannot be computed here, or None."""
-        ...
-
-    def layout(self, case: Case) -> Layout:
-        """Shapes of the weight tensors it wants, in the order it reads them."""
-        ...
-
-    def canonical(self, case: Case, tensors: Sequence[Tensor]) -> Weights:
-        """The same weights in PyTorch's convention, for the check."""
-        ...
-
-    def prepare(
-        self, case: Case, sets: Sequence[Sequence[Tensor]], inputs: Sequence[Inputs]
-    ) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
-        """Everything that is not the step. Returns `bind(set, input)`, which returns the timed call for that pair."""
-        ...
-
+from kernels.case import Case, Unavailable
+from kernels.contract import Implementation
 
 FUNCTIONS = ("version", "unavailable", "layout", "canonical", "prepare")
 READS = ("per_step", "per_call")

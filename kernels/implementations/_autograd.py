@@ -13,7 +13,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from kernels.contract import Case
+from kernels.case import Case
 from kernels.reference.cells import Inputs
 
 Prepare = Callable[

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import onnx
 import onnxruntime as ort
 
-from kernels.contract import Case
+from kernels.case import Case
 
 if TYPE_CHECKING:
     from torch import Tensor

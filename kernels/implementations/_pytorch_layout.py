@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from kernels.contract import Case
-from kernels.reference.cells import GATES, Weights
+from kernels.case import GATES, Case
+from kernels.reference.cells import Weights
 from kernels.reference.inputs import Layout
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from kernels.contract import Case, Unavailable
+from kernels.case import Case, Unavailable
 from kernels.gpu import graphs
 from kernels.implementations import torch_cell
 from kernels.reference.cells import Inputs

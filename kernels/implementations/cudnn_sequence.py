@@ -22,7 +22,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from kernels.contract import Case
+from kernels.case import Case
 from kernels.implementations import _pytorch_layout, torch_sequence
 from kernels.reference.cells import Inputs
 from kernels.reference.inputs import TORCH_DTYPES

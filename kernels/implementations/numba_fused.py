@@ -22,8 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kernels.contract import Case
-from kernels.reference.cells import GATES, Inputs, Weights
+from kernels.case import GATES, Case
+from kernels.reference.cells import Inputs, Weights
 from kernels.reference.inputs import Floats, Layout
 from kernels.vector.gates import LARGEST_INT8
 from kernels.vector.llvm import DEPTH, DIGITS, LANES, LINE_BYTES, MOST_DIGIT_TERMS, registers, runs

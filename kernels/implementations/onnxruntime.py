@@ -19,10 +19,10 @@ import onnxruntime as ort
 import torch
 from torch import Tensor
 
-from kernels.contract import Case, Unavailable
+from kernels.case import GATE_SUMS, GATES, Case, Unavailable
 from kernels.implementations import _pytorch_layout
 from kernels.implementations._onnx_sessions import name_weights, session
-from kernels.reference.cells import GATE_SUMS, GATES, Inputs, Weights
+from kernels.reference.cells import Inputs, Weights
 
 label = "ONNX Runtime"
 reads = {"W": "per_step", "U": "per_step"}

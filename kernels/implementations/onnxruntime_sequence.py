@@ -22,9 +22,9 @@ import onnxruntime as ort
 import torch
 from torch import Tensor
 
-from kernels.contract import Case
+from kernels.case import GATES, Case
 from kernels.implementations._onnx_sessions import name_weights, session
-from kernels.reference.cells import GATES, Inputs, Weights
+from kernels.reference.cells import Inputs, Weights
 from kernels.reference.inputs import Layout
 
 label = "ONNX Runtime sequence"

@@ -19,9 +19,9 @@ import torch
 from openvino import opset13 as op
 from torch import Tensor
 
-from kernels.contract import Case, Unavailable
+from kernels.case import GATE_SUMS, GATES, Case, Unavailable
 from kernels.implementations import _pytorch_layout
-from kernels.reference.cells import GATE_SUMS, GATES, Inputs, Weights
+from kernels.reference.cells import Inputs, Weights
 from kernels.reference.inputs import TORCH_DTYPES
 
 label = "OpenVINO"

@@ -32,7 +32,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from kernels.contract import Case, Unavailable
+from kernels.case import Case, Unavailable
 from kernels.implementations import _autograd, _pytorch_layout
 from kernels.reference.cells import Inputs, Weights
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from kernels.contract import Case
+from kernels.case import Case
 from kernels.implementations import _autograd
 from kernels.reference.cells import Inputs, Weights
 from kernels.reference.inputs import Layout

@@ -17,8 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kernels.contract import Case
-from kernels.reference.cells import GATES, Inputs, Weights
+from kernels.case import GATES, Case
+from kernels.reference.cells import Inputs, Weights
 from kernels.reference.inputs import Floats, Layout
 from kernels.vector.gates import LARGEST_INT8
 

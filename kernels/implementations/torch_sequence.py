@@ -19,8 +19,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from kernels.contract import Case
-from kernels.reference.cells import GATES, Inputs, Weights
+from kernels.case import GATES, Case
+from kernels.reference.cells import Inputs, Weights
 from kernels.reference.inputs import Layout
 
 label = "PyTorch sequence"

@@ -15,9 +15,9 @@ import torch
 import triton
 from torch import Tensor
 
-from kernels.contract import Case
+from kernels.case import GATE_SUMS, GATES, Case
 from kernels.gpu import step as triton_step
-from kernels.reference.cells import GATE_SUMS, GATES, Inputs, Weights
+from kernels.reference.cells import Inputs, Weights
 from kernels.reference.inputs import Floats, Layout
 
 label = "fused (Triton)"

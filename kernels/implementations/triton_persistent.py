@@ -15,10 +15,10 @@ import torch
 import triton
 from torch import Tensor
 
-from kernels.contract import Case
+from kernels.case import GATES, Case
 from kernels.gpu import persistent
 from kernels.implementations import _pytorch_layout
-from kernels.reference.cells import GATES, Inputs, Weights
+from kernels.reference.cells import Inputs, Weights
 
 label = "persistent (Triton)"
 reads = {"W": "per_call", "U": "per_call"}

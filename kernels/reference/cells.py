@@ -15,14 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from kernels.contract import Case
-
-GATES = {"rnn": 1, "lstm": 4, "gru": 3}
-"""Linear layers a cell runs at each time step: the G of every formula."""
-
-GATE_SUMS = {"rnn": 1, "lstm": 4, "gru": 4}
-"""Sums that the linear part hands to the pointwise part: W x + U h per gate; GRU's candidate keeps its two apart."""
-
+from kernels.case import Case
 
 NONE = torch.empty(0, 0)
 """Stands for a tensor that a case does not read."""

@@ -26,7 +26,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from kernels.contract import Case
+from kernels.case import GATES, Case
 from kernels.reference import cells, gradients
 from kernels.reference.cells import Inputs, Weights
 
@@ -105,7 +105,7 @@ def collect(case: Case, outputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
     exact = tuple(t.detach().to("cpu", torch.float64) for t in outputs)
     if case.part != "linear":
         return tuple(t[0] if t.dim() == 3 and len(t) == 1 else t for t in exact)
-    G = cells.GATES[case.cell]
+    G = GATES[case.cell]
     apart = len(exact) == 2 and all(t.shape == (case.batch, G * case.hidden) for t in exact)
     if not apart:
         return (torch.cat(exact, dim=1),)

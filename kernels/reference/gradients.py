@@ -21,7 +21,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from kernels.contract import Case
+from kernels.case import Case
 from kernels.reference import cells
 from kernels.reference.cells import Inputs, Weights
 
@@ -74,7 +74,7 @@ def keep(cell: str, x: Tensor, h: Tensor, c: Tensor, weights: Weights) -> tuple[
 def pointwise(
     cell: str, kept: tuple[Tensor, ...], h: Tensor, c: Tensor, d_h_new: Tensor, d_c_new: Tensor
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """Gradients of the gate sums (B, S*H, ordered as `cells.GATE_SUMS`), GRU's d_h past the products, LSTM's d_c."""
+    """Gradients of the gate sums (B, S*H, ordered as `GATE_SUMS`), GRU's d_h past the products, LSTM's d_c."""
     if cell == "rnn":
         (n,) = kept
         return d_h_new * (1 - n * n), None, None

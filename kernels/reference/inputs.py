@@ -12,8 +12,8 @@ from math import prod
 import torch
 from torch import Tensor
 
-from kernels.contract import ELEMENT_BYTES, Case, Unavailable
-from kernels.reference.cells import GATE_SUMS, Inputs
+from kernels.case import ELEMENT_BYTES, GATE_SUMS, Case, Unavailable
+from kernels.reference.cells import Inputs
 
 ALIGNMENT = 64
 """Bytes: every weight tensor starts on a cache line."""

@@ -16,7 +16,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from kernels.reference.cells import GATES
+from kernels.case import GATES
 from kernels.vector import llvm
 from kernels.vector.llvm import DIGITS, LANES, LINE_BYTES
 

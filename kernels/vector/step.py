@@ -15,7 +15,7 @@ import numba
 import numpy as np
 from numba import carray, prange, uintp
 
-from kernels.reference.cells import GATES
+from kernels.case import GATES
 from kernels.vector.cache import for_all_threads, named
 from kernels.vector.counters import pointer, take
 from kernels.vector.gates import gates

@@ -14,6 +14,7 @@ from math import log
 
 from bench.profile.records import Profile
 from bench.profile.stats import Estimate, estimate
+from kernels.roofline_model import BANDWIDTH, CALL, CODE, COMPUTE
 from reports.analysis import experiments, headline, roofs, series, three_valued
 from reports.analysis import points as roofline
 from reports.analysis.elasticity import CONTRADICTS, SUPPORTS
@@ -22,7 +23,7 @@ from reports.analysis.points import moved
 from reports.analysis.remember import remembered
 from reports.analysis.series import Series
 from reports.analysis.units import decimal, gain, giga, percent, percent_range
-from reports.analysis.verdict import BANDWIDTH, CALL, CODE, COMPUTE, Verdict
+from reports.analysis.verdict import Verdict
 from reports.tables.points import setting
 
 SUPPORTED, REFUTED, UNTESTED = "supported", "not supported here", "not testable here"

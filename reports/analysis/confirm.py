@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bench.profile.records import Profile
+from kernels.roofline_model import BANDWIDTH, BOTH, CALL, CODE, COMPUTE
 from reports.analysis import experiments, verdict
 from reports.analysis.elasticity import CONTRADICTS, SUPPORTS
 from reports.analysis.experiments import CONTEST, NAMES, Outcome
 from reports.analysis.remember import remembered
 from reports.analysis.units import gain
-from reports.analysis.verdict import BANDWIDTH, BOTH, CALL, CODE, COMPUTE, LATENCY, Verdict
+from reports.analysis.verdict import LATENCY, Verdict
 
 AGREEING = 2
 """So many different experiments must support a bound of the machine or of the call."""

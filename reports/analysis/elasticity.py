@@ -20,9 +20,9 @@ from math import log
 
 from bench.profile.records import Profile
 from bench.profile.stats import Estimate, estimate, median
+from kernels.roofline_model import BANDWIDTH, CALL, CODE, COMPUTE, EXPLAINED, OVERHEAD
 from reports.analysis import points
 from reports.analysis.points import Row
-from reports.analysis.verdict import BANDWIDTH, CALL, CODE, COMPUTE, EXPLAINED, OVERHEAD
 
 APART = 1.5
 """Two bounds whose predicted times differ by a smaller factor are not told apart."""

@@ -20,13 +20,13 @@ from operator import attrgetter
 
 from bench.profile.records import Profile
 from bench.profile.stats import Estimate
-from kernels.contract import Case
+from kernels.case import Case
+from kernels.roofline_model import BANDWIDTH, CODE, COMPUTE, EXPLAINED
 from reports.analysis import elasticity as judgement
 from reports.analysis import points, verdict
 from reports.analysis.elasticity import APART, CONTRADICTS, SPEEDUPS, SUPPORTS, Answer, Held
 from reports.analysis.points import Row
 from reports.analysis.remember import remembered
-from reports.analysis.verdict import BANDWIDTH, CODE, COMPUTE, EXPLAINED
 
 RESIDENCY, BYTES, BATCH, THREADS, CONTEST = "residency", "bytes", "batch", "threads", "contest"
 NAMES = (RESIDENCY, BYTES, BATCH, THREADS, CONTEST)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from bench.profile.reader import printable
 from bench.profile.records import LARGEST_SET, Profile
-from kernels.contract import Case
-from reports.analysis import series, verdict, warnings
+from kernels import roofline_model
+from kernels.case import Case
+from reports.analysis import series, warnings
 from reports.analysis.points import Row
 from reports.analysis.series import Series
 from reports.analysis.units import gain, percent, percent_range
@@ -111,7 +112,7 @@ def _reached(step: str, best: Series, own: Series | None) -> str:
     share = f"({percent_range(row.fraction)})"
     at = f"at batch {row.case.batch}"
     beside = "" if best.implementation == REFERENCE else _beside(own, row.case.batch)
-    if found.name == verdict.CODE:
+    if found.name == roofline_model.CODE:
         return (
             f"no implementation measured touches the roof for {step}: the best, {who}, reaches "
             f"{percent(_fraction(row))} of it {share} {at}, and the machine would allow "
@@ -139,7 +140,7 @@ def _beside(own: Series | None, batch: int) -> str:
 def _bound(best: Series) -> str:
     """What bounds it: as a fact where experiments confirm it, else as what the time agrees with."""
     row, found = best.rows[0], best.verdicts[0]
-    if found.name == verdict.CODE:
+    if found.name == roofline_model.CODE:
         return ""
     if found.name == "mixed":
         between = " or ".join(found.between)
@@ -150,9 +151,9 @@ def _bound(best: Series) -> str:
     if found.confirmed:
         return f" It is {_by(found)}-bound {_until(best) or at} (confirmed: {found.reason})."
     because = f"(unconfirmed: {found.reason})"
-    if found.name == verdict.BANDWIDTH:
+    if found.name == roofline_model.BANDWIDTH:
         return f" Its time is what {_memory(found)} allows {at} {because}."
-    if found.name == verdict.CALL:
+    if found.name == roofline_model.CALL:
         return f" Most of that time is the cost of the call itself {because}."
     return f" Its time reads as {found.text} {because}."
 
@@ -167,7 +168,7 @@ def _until(best: Series) -> str | None:
 
 def _by(found: Verdict) -> str:
     """`DRAM-bandwidth`, `memory-bandwidth`, `compute`, `overhead`."""
-    level = _behind(found) + "-" if found.bound == verdict.BANDWIDTH else ""
+    level = _behind(found) + "-" if found.bound == roofline_model.BANDWIDTH else ""
     return level + found.name
 
 

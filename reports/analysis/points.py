@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench.profile.records import Point, Profile
-from bench.profile.stats import Estimate, estimate, stages
-from kernels.contract import Case
+from bench.profile.stats import Estimate, estimate
+from kernels import roofline_model
+from kernels.case import Case
 from reports.analysis import roofs
 from reports.analysis.remember import remembered
 
@@ -118,14 +119,16 @@ def row(profile: Profile, point: Point) -> Row:
         t_bytes=_estimate(t_bytes),
         t_flops=_estimate(t_flops),
         limit=_estimate(limit),
-        fraction=_by_round(limit, point.seconds, lambda least, taken: least / taken),
-        explained=_by_round(limit, point.seconds, lambda least, taken: (floor + least) / taken)
+        fraction=_by_round(limit, point.seconds, roofline_model.fraction),
+        explained=_by_round(
+            limit, point.seconds, lambda least, taken: roofline_model.explained(least, floor, taken)
+        )
         if floor is not None
         else None,
         overhead=estimate([floor / taken for taken in point.seconds])
         if floor is not None
         else None,
-        balance=_estimate([flops / moving for moving, flops in (max(s, key=max) for s in staged)]),
+        balance=_estimate([roofline_model.balance(each) for each in staged]),
         normalised=_by_round(
             point.seconds, point.roof_bytes_per_s, lambda taken, roof: taken * roof
         ),
@@ -200,12 +203,15 @@ def flops_times(profile: Profile, point: Point) -> list[float]:
 
 def _stages(
     point: Point, t_bytes: Sequence[float], t_flops: Sequence[float]
-) -> list[tuple[tuple[float, float], ...]]:
+) -> list[roofline_model.Stages]:
     """Round by round, (bytes time, FLOP time) of what a hoisted sequence does first, and of the rest."""
     assert point.bytes is not None
     reading = [point.bytes["read"] / roof for roof in point.roof_bytes_per_s]
     rounds = zip(reading, t_bytes, t_flops, strict=True)
-    return [stages(first, both - first, flops, point.projected) for first, both, flops in rounds]
+    return [
+        roofline_model.stages(first, both - first, flops, point.projected)
+        for first, both, flops in rounds
+    ]
 
 
 def _estimate(values: Sequence[float]) -> Estimate | None:

@@ -12,7 +12,7 @@ from math import exp, log
 
 from bench.profile.records import Level, Point, Profile, Roof
 from bench.profile.stats import median
-from kernels.contract import ACTIVATIONS, ARITHMETIC
+from kernels import roofline_model
 from reports.analysis.remember import remembered
 
 AGREE = 2.0
@@ -91,14 +91,7 @@ def all_threads(profile: Profile, device: str) -> int | None:
 
 def write_roof(profile: Profile, device: str, threads: int, written: float) -> float | None:
     """The measured write roof (byte/s) whose working set is nearest, in ratio, to `written` bytes."""
-    return nearest(read_curve(profile, device, "write").get(threads, []), written)
-
-
-def nearest(curve: Sequence[tuple[int, float]], size: float) -> float | None:
-    """The value at the working set nearest, in ratio, to `size`; None for no size and without a curve."""
-    if not curve or size <= 0:
-        return None
-    return min(curve, key=lambda sample: abs(log(sample[0] / size)))[1]
+    return roofline_model.nearest(read_curve(profile, device, "write").get(threads, []), written)
 
 
 @remembered
@@ -221,7 +214,7 @@ def _products(
     profile: Profile, device: str, threads: int, dtype: str, activations: str | None
 ) -> list[Roof]:
     """The matrix products in every dtype that weights and activations widen to exactly."""
-    exact = ARITHMETIC.get((dtype, activations or ACTIVATIONS.get(dtype, dtype)), (dtype,))
+    exact = roofline_model.arithmetic(dtype, activations)
     return [
         roof
         for roof in _measured(profile, device, "matmul")

@@ -11,8 +11,9 @@ from math import ceil
 
 from bench.profile.records import Profile
 from bench.profile.stats import Estimate, median
-from kernels.contract import Case
-from reports.analysis import confirm, points, roofs, verdict
+from kernels import roofline_model
+from kernels.case import Case
+from reports.analysis import confirm, points, roofs
 from reports.analysis.points import Row
 from reports.analysis.remember import remembered
 from reports.analysis.verdict import Verdict
@@ -165,7 +166,7 @@ def _series(
         free = _run([one is not None and rides_free(one[0]) for one in runs])
         bound = _run(
             [
-                one is not None and one[1].confirmed and one[1].name == verdict.BANDWIDTH
+                one is not None and one[1].confirmed and one[1].name == roofline_model.BANDWIDTH
                 for one in runs
             ]
         )

@@ -12,19 +12,13 @@ from itertools import product
 
 from bench.profile.records import Profile
 from bench.profile.stats import Estimate
+from kernels import roofline_model
+from kernels.roofline_model import BANDWIDTH, BOTH, CALL, CODE, COMPUTE
 from reports.analysis import points
 from reports.analysis.points import Row
 from reports.analysis.remember import remembered
 from reports.analysis.units import gain
 
-OVERHEAD = 0.5
-"""From this share of the time on, the call itself bounds the step."""
-BESIDE = 0.2
-"""Above this share the call's own cost is named beside the bound."""
-EXPLAINED = 0.75
-"""From this share on, floor and limit together explain the time."""
-IMPOSSIBLE = 1.03
-"""A roof fraction that lies wholly above it says that the roof or the bytes are wrong."""
 AGAIN = 0.05
 """Paired figures of the same step move by so much from run to run within an hour, whatever their intervals say."""
 
@@ -32,9 +26,7 @@ UNCONFIRMED = "no experiment has been asked"
 MARK, CONFIRMED = "\N{DAGGER}", "\N{CHECK MARK}"
 """One of them stands behind every verdict that names a bound: not confirmed, or confirmed."""
 
-BANDWIDTH, COMPUTE, CALL, CODE = "bandwidth", "compute", "overhead", "implementation"
 BOUNDS = (BANDWIDTH, COMPUTE, CALL, CODE)
-BOTH = " + overhead"
 LATENCY = "latency"
 """Of a sequence whose weights stay on chip: neither bytes nor products take its time."""
 ORDER = (CALL, BANDWIDTH + BOTH, COMPUTE + BOTH, BANDWIDTH, COMPUTE, CODE, LATENCY)
@@ -102,30 +94,20 @@ def of(row: Row) -> Verdict:
     if row.fraction is None:
         return Verdict("unknown", reason=_lacking(row))
     faster = 1 / row.fraction.median
-    if row.fraction.low > IMPOSSIBLE:
+    if row.fraction.low > roofline_model.IMPOSSIBLE:
         return Verdict("impossible", row.level, faster, reason="it is faster than its roof allows")
     if row.overhead is None or row.explained is None or row.balance is None:
         return Verdict(
             "unknown", row.level, faster, reason="the cost of an empty call was not measured"
         )
     found = {
-        LATENCY if (name := classify(*ends)) == CODE and row.point.on_chip else name
+        LATENCY if (name := roofline_model.bound(*ends)) == CODE and row.point.on_chip else name
         for ends in product(_ends(row.overhead), _ends(row.explained), _ends(row.balance))
     }
     if len(found) > 1:
         between = tuple(name for name in ORDER if name in found)
         return Verdict("mixed", row.level, faster, between)
     return Verdict(found.pop(), row.level, faster)
-
-
-def classify(overhead: float, explained: float, balance: float) -> str:
-    """The verdict of exact figures: floor / t, explained, and t_flops / t_bytes."""
-    if overhead >= OVERHEAD:
-        return CALL
-    if explained < EXPLAINED:
-        return CODE
-    bound = COMPUTE if balance > 1 else BANDWIDTH
-    return bound + BOTH if overhead > BESIDE else bound
 
 
 def _ends(value: Estimate) -> tuple[float, float]:

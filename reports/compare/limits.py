@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bench.profile import stats
 from bench.profile.records import Point, Profile
 from bench.profile.stats import median, quantile
-from kernels.contract import ARITHMETIC, Case
+from kernels import roofline_model
+from kernels.case import ARITHMETIC, Case
 from reports.analysis import roofs
 
 if TYPE_CHECKING:
@@ -136,11 +136,11 @@ def limit(
     streamed = entry.work.residency == STREAMED
     memory = (limits.training if entry.work.phase == TRAIN else None) or limits.memory
     read = memory if streamed else roofs.interpolated(limits.read, entry.working_set)
-    write = roofs.nearest(limits.write, entry.written)
+    write = roofline_model.nearest(limits.write, entry.written)
     product = limits.products.get((entry.work.dtype, entry.work.activations))
     if not read or (entry.flops and not product) or (entry.written and not write):
         return None
-    return stats.limit(
+    return roofline_model.limit(
         entry.read / (read * reading),
         entry.written / write if write else 0.0,
         entry.flops / (product * multiplying) if product else 0.0,

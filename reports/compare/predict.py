@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from math import exp, log1p
 
 from bench.profile.stats import Estimate, median, quantile
-from reports.analysis.verdict import OVERHEAD
+from kernels.roofline_model import OVERHEAD
 from reports.compare import limits as limits_of
 from reports.compare import match
 from reports.compare.limits import Roofs, call_of, limit

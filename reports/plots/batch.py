@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.profile.records import Profile
 from bench.profile.stats import Estimate
-from kernels.contract import Case
+from kernels.case import Case
 from reports.analysis import series as grouped
 from reports.analysis.series import Series
 from reports.analysis.units import time_unit

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bench.profile.records import Profile
-from bench.profile.stats import Estimate, limit, median
-from kernels.contract import ACTIVATIONS, Case
+from bench.profile.stats import Estimate, median
+from kernels.case import ACTIVATIONS, Case
+from kernels.roofline_model import limit
 from reports.analysis import points, roofs
 from reports.analysis.points import Row
 from reports.analysis.remember import remembered

@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.profile.records import Profile
 from bench.profile.stats import Estimate
-from kernels.contract import Case
+from kernels.case import Case
 from reports.analysis import points, roofs, warnings
 from reports.analysis import series as grouped
 from reports.analysis.units import size

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.profile.records import Profile
-from kernels.contract import Case
+from kernels.case import Case
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

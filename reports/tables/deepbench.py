@@ -8,7 +8,7 @@ the vanilla cell's activations.
 from __future__ import annotations
 
 from bench.profile.records import Profile
-from kernels.contract import Case
+from kernels.case import Case
 from reports.analysis import points
 from reports.tables.points import Cell, Table, contender, count, dtypes, scaled
 

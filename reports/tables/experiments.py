@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bench.profile.records import Profile
+from kernels.roofline_model import BANDWIDTH, CALL, COMPUTE
 from reports.analysis import experiments, roofs
 from reports.analysis.elasticity import CONTRADICTS, SUPPORTS
 from reports.analysis.experiments import BATCH, BYTES, CONTEST, RESIDENCY, Outcome
 from reports.analysis.units import ABSENT, decimal, gain
-from reports.analysis.verdict import BANDWIDTH, BOUNDS, CALL, COMPUTE
+from reports.analysis.verdict import BOUNDS
 from reports.tables import points
 from reports.tables.points import Cell, Table, count, scaled, setting
 

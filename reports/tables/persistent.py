@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.profile.records import Point, Profile
 from bench.profile.stats import median
-from kernels.contract import ELEMENT_BYTES
+from kernels.case import ELEMENT_BYTES
 from reports.analysis import points, roofs
 from reports.analysis.units import ABSENT, number
 from reports.tables.points import Cell, Table, count, dtypes, scaled

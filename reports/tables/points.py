@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench.profile.records import Point, Profile
 from bench.profile.stats import Estimate
-from kernels.contract import Case
+from kernels.case import Case
 from reports.analysis import confirm, warnings
 from reports.analysis import points as roofline
 from reports.analysis.points import Row

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bench.profile.records import Profile
-from reports.analysis import series, verdict
+from kernels import roofline_model
+from reports.analysis import series
 from reports.analysis.series import Series
 from reports.analysis.units import ABSENT, gain, percent, percent_range, time_unit
 from reports.analysis.verdict import Verdict
@@ -63,17 +64,17 @@ def _along(one: Series) -> str:
 
 
 def _alike(found: Verdict) -> tuple[object, ...]:
-    level = found.level if found.name != verdict.CODE else None
+    level = found.level if found.name != roofline_model.CODE else None
     return found.name, level, found.between, found.confirmed
 
 
 def _together(verdicts: list[Verdict]) -> str:
     gains = sorted(found.faster for found in verdicts if found.faster)
-    if verdicts[0].name != verdict.CODE or not gains:
+    if verdicts[0].name != roofline_model.CODE or not gains:
         return verdicts[0].marked
     low, high = gain(gains[0]), gain(gains[-1])
     span = low if low == high else f"{low}\N{EN DASH}{high}"
-    return f"{verdict.CODE} ({span}\N{MULTIPLICATION SIGN} to gain) {verdicts[0].mark}"
+    return f"{roofline_model.CODE} ({span}\N{MULTIPLICATION SIGN} to gain) {verdicts[0].mark}"
 
 
 def _range(batches: list[int]) -> str:

@@ -18,7 +18,7 @@ import triton.language as tl
 from triton.runtime import interpreter
 
 from bench.roofs import triton_memory
-from kernels.contract import CELLS, Case
+from kernels.case import CELLS, GATES, Case
 from kernels.gpu import persistent as triton_sequence
 from kernels.gpu import step
 from kernels.implementations import triton_fused, triton_persistent
@@ -94,7 +94,7 @@ def sequence(memory):
         H, B = sizes
         dtype = "bfloat16" if B > 1 or number % 2 else "float32"
         case = Case(cell, H, 5, B, dtype=dtype, activations=dtype)
-        G = cells.GATES[cell]
+        G = GATES[cell]
         layout = ((G * H, 5), (G * H, H), (G * H,), (G * H,))
         weights = cells.Weights(*memory.sets(layout, dtype, 1)[0])
         first = draw(case, torch.Generator().manual_seed(number))[0]

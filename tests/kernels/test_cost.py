@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from kernels import cost
-from kernels.contract import CELLS, DTYPES, PARTS, Case
+from kernels.case import CELLS, DTYPES, GATES, PARTS, Case
 from kernels.reference import cells, inputs
 from kernels.reference.cells import Weights
 
@@ -105,7 +105,7 @@ def test_pointwise_flops_are_the_elements_that_the_equations_compute_after_the_p
     weights = Weights(
         *(t.detach() for t in (module.weight_ih, module.weight_hh, module.bias_ih, module.bias_hh))
     )
-    gates = cells.GATES[case.cell] * case.hidden
+    gates = GATES[case.cell] * case.hidden
     from_x, from_h = torch.ones(case.batch, gates), torch.ones(case.batch, gates)
     h, c = torch.ones(case.batch, case.hidden), torch.ones(case.batch, case.hidden)
     with CountElements() as counter:

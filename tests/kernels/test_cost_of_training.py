@@ -10,7 +10,7 @@ from hypothesis import given
 from torch.utils.flop_counter import FlopCounterMode
 
 from kernels import cost
-from kernels.contract import CELLS, Case
+from kernels.case import CELLS, Case
 from kernels.reference import gradients, inputs
 from kernels.reference.cells import Weights
 from tests.kernels.test_cost import CASES, CountElements, any_case, own_cell

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from kernels import cost, implementations
-from kernels.contract import CELLS, DTYPES, Case
+from kernels.case import CELLS, DTYPES, GATES, Case
 from kernels.implementations import torch_sequence
 from kernels.reference import cells, check, inputs
 from kernels.reference.inputs import Arena, draw, set_bytes
@@ -151,7 +151,7 @@ def test_the_bytes_of_a_step_are_a_share_of_the_tensors_a_call_takes_and_gives(c
 @each_cell
 def test_what_is_hoisted_is_the_product_of_all_inputs(cell):
     case = sequence(cell, (6, 5, 7, 3))
-    W = torch.ones(cells.GATES[cell] * 5, 7)
+    W = torch.ones(GATES[cell] * 5, 7)
     with FlopCounterMode(display=False) as counter:
         torch.nn.functional.linear(torch.ones(6 * 3, 7), W)
     assert 6 * cost.of(case, HOISTED).projection_flops == counter.get_total_flops()

@@ -62,7 +62,7 @@ def prepare(suite: str) -> None:
         importlib.import_module(name)
     from bench.profile import suite as suites
     from kernels import implementations
-    from kernels.contract import Unavailable
+    from kernels.case import Unavailable
 
     plan = suites.load(suite, "cpu", threads.available(), 0)
     for name in {point.implementation for point in plan.points}:

@@ -16,7 +16,7 @@ from bench.profile.suite import Planned, Suite
 from bench.session import lock
 from bench.session.run import Run
 from bench.timing import rounds
-from kernels.contract import CELLS, Case
+from kernels.case import CELLS, Case
 from tests.reports import synthetic
 
 if TYPE_CHECKING:

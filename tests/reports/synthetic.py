@@ -11,7 +11,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from bench.profile.records import Level, Point, Profile, Roof
-from kernels.contract import Case
+from kernels.case import Case
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -12,7 +12,7 @@ from bench.profile import records
 from reports import __main__, locate
 from reports.page import build, site
 from tests.reports import synthetic
-from tests.reports.test_compare import noisy, slowed
+from tests.reports.compare.test_match import noisy, slowed
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from kernels.contract import Case
+from kernels.case import Case
 from reports.analysis import claims, experiments, headline, points, series
 from reports.page import report
 from reports.page.markdown import render

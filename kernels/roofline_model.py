@@ -1,0 +1,101 @@
+"""The roofline model: the least time that roofs allow a step, the share of its time that this is, and what bounds it.
+
+Numbers in, numbers out; measuring, reading and predicting all import it. Williams, Waterman and Patterson, Roofline: An
+Insightful Visual Performance Model, CACM 52(4), 2009, in times instead of rates:
+
+    t_bytes    bytes read / read roof + bytes written / write roof
+    t_flops    linear FLOPs / arithmetic roof
+    limit      max(t_bytes, t_flops), for bytes and products of one step can overlap
+    fraction   limit / t, the roof fraction
+    explained  (t_floor + limit) / t, for the call itself overlaps with neither
+    overhead   t_floor / t
+    balance    t_flops / t_bytes: 1 at the ridge
+
+A sequence that multiplies its inputs before the first step (a hoisted W) has two stages that cannot overlap: its limit
+is the sum of both stages' limits, and its balance is that of the longer one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log
+
+from kernels.case import ACTIVATIONS, ARITHMETIC
+
+OVERHEAD = 0.5
+"""From this share of the time on, the call itself bounds the step."""
+BESIDE = 0.2
+"""Above this share the call's own cost is named beside the bound."""
+EXPLAINED = 0.75
+"""From this share on, floor and limit together explain the time."""
+IMPOSSIBLE = 1.03
+"""A roof fraction whose whole interval lies above it says that the roof or the bytes are wrong."""
+WRITTEN_SHARE = 0.1
+"""Of the bytes that a step moves: from there on its write roof is sampled beside it, too."""
+
+BANDWIDTH, COMPUTE, CALL, CODE = "bandwidth", "compute", "overhead", "implementation"
+BOTH = " + overhead"
+
+Stages = tuple[tuple[float, float], tuple[float, float]]
+
+
+def stages(
+    reading: float, writing: float, products: float, projected: tuple[float, float]
+) -> Stages:
+    """(t_bytes, t_flops) of what a step does first, and of the rest, from the seconds of all of it at its roofs.
+
+    `projected` are the shares of reading and of products that come first; the first stage is nothing where they are 0.
+    """
+    first = projected[0] * reading, projected[1] * products
+    return first, (reading - first[0] + writing, products - first[1])
+
+
+def limit(
+    reading: float, writing: float, products: float, projected: tuple[float, float] = (0.0, 0.0)
+) -> float:
+    """The least time, in seconds, that the roofs allow: of each stage the longer of bytes and products, added up."""
+    return sum(max(times) for times in stages(reading, writing, products, projected))
+
+
+def balance(staged: Stages) -> float:
+    """t_flops / t_bytes of the longer stage."""
+    t_bytes, t_flops = max(staged, key=max)
+    return t_flops / t_bytes
+
+
+def fraction(least: float, seconds: float) -> float:
+    """The roof fraction."""
+    return least / seconds
+
+
+def explained(least: float, floor: float, seconds: float) -> float:
+    """The share of the time that floor and limit explain together."""
+    return (floor + least) / seconds
+
+
+def bound(overhead: float, explained: float, balance: float) -> str:
+    """What bounds a step whose figures are exact."""
+    if overhead >= OVERHEAD:
+        return CALL
+    if explained < EXPLAINED:
+        return CODE
+    found = COMPUTE if balance > 1 else BANDWIDTH
+    return found + BOTH if overhead > BESIDE else found
+
+
+def arithmetic(dtype: str, activations: str | None = None) -> tuple[str, ...]:
+    """The dtypes whose products may serve weights and activations: those to which both widen exactly.
+
+    The arithmetic roof is the best of theirs.
+    """
+    return ARITHMETIC.get((dtype, activations or ACTIVATIONS.get(dtype, dtype)), (dtype,))
+
+
+def nearest(curve: Sequence[tuple[int, float]], size: float) -> float | None:
+    """The rate of a curve of (bytes, byte/s) at the size nearest, in ratio, to `size`; None for no size or no curve.
+
+    So the write roof of a step is chosen, by the bytes that it writes.
+    """
+    if not curve or size <= 0:
+        return None
+    return min(curve, key=lambda sample: abs(log(sample[0] / size)))[1]

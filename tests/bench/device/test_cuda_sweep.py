@@ -1,0 +1,129 @@
+"""A GPU's survey, with a stand-in whose bandwidths, rates and launch times are known."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from bench.device import cuda_sweep
+from bench.roofs import gpu_call, gpu_matmul
+from kernels.case import Unavailable
+from tests.fake_cuda import FakeCuda
+
+L2_BYTES, L2_RATE, MEMORY_RATE = 50 << 20, 9e12, 4.5e12
+
+
+@pytest.fixture
+def cuda(monkeypatch):
+    found = FakeCuda(launch_seconds=2e-6)
+    found.get_device_capability = lambda: (8, 0)
+    monkeypatch.setattr(torch, "cuda", found)
+    return found
+
+
+@pytest.fixture
+def probes(cuda, monkeypatch):
+    """Memory probes of which one variant is good, and the other half as fast."""
+    variants = (SimpleNamespace(name="good", share=1.0), SimpleNamespace(name="bad", share=0.5))
+
+    def prepare(_kind, variant, words, _processors):
+        size = words.numel() * 4
+        rate = (L2_RATE if size <= L2_BYTES else MEMORY_RATE) * variant.share
+        return (lambda passes: cuda.work(passes * size / rate)), None
+
+    module = SimpleNamespace(
+        VARIANTS=variants,
+        UNIT="byte/s",
+        bytes_per_pass=lambda _kind, _variant, size: size,
+        prepare=prepare,
+    )
+    monkeypatch.setitem(sys.modules, "bench.roofs.triton_memory", module)
+    monkeypatch.setattr("bench.roofs.triton_memory", module, raising=False)
+    return module
+
+
+def no_throttle():
+    return ()
+
+
+@pytest.mark.usefixtures("probes")
+def test_the_read_curve_finds_both_levels_at_their_rates():
+    words = torch.empty(2 << 30, dtype=torch.int32, device="meta")
+    roofs = list(cuda_sweep.memory("read", words, cuda_sweep.sizes(8 << 30), 132, no_throttle))
+    assert {roof.implementation for roof in roofs} == {"good", "bad"}
+    assert all(len(roof.samples) == cuda_sweep.REPEATS for roof in roofs)
+    l2, memory = cuda_sweep.found_levels(roofs, L2_BYTES)
+    assert (l2.name, memory.name, memory.up_to_bytes) == ("L2", "DRAM", None)
+    assert l2.up_to_bytes == 48 << 20
+    assert l2.bytes_per_s == pytest.approx(L2_RATE, rel=0.01)
+    assert memory.bytes_per_s == pytest.approx(MEMORY_RATE, rel=0.01)
+
+
+def test_the_curve_goes_from_1_mib_to_8_gib():
+    found = cuda_sweep.sizes(8 << 30)
+    assert (found[0], found[-1]) == (1 << 20, 8 << 30)
+    assert all(1.3 < b / a < 1.51 for a, b in itertools.pairwise(found))
+
+
+@pytest.mark.usefixtures("probes")
+def test_a_datasheets_bandwidth_is_no_part_of_the_curve():
+    words = torch.empty(1 << 22, dtype=torch.int32, device="meta")
+    measured = list(cuda_sweep.memory("read", words, [1 << 20, 1 << 24], 132, no_throttle))
+    card = SimpleNamespace(datasheet_bytes_per_s=99e12)
+    (told,) = cuda_sweep.datasheet(card)
+    assert told.source == "datasheet"
+    levels = cuda_sweep.found_levels([*measured, told], None)
+    assert max(level.bytes_per_s for level in levels) < 10e12
+    assert not list(cuda_sweep.datasheet(SimpleNamespace(datasheet_bytes_per_s=None)))
+
+
+def test_products_are_measured_in_every_dtype_that_the_gpu_has(cuda, monkeypatch):
+    rate = 7e14
+
+    def prepare(_kind, shape, _device):
+        return lambda count: cuda.work(count * gpu_matmul.flops(shape) / rate)
+
+    monkeypatch.setattr(gpu_matmul, "prepare", prepare)
+    roofs = list(cuda_sweep.arithmetic("cuda", no_throttle))
+    assert {roof.dtype for roof in roofs} == set(gpu_matmul.KINDS) - {"float8"}
+    assert max(roof.samples[0] for roof in roofs) == pytest.approx(rate, rel=1e-3)
+
+
+def test_calls_are_those_of_launches_and_of_replays(cuda, monkeypatch):
+    monkeypatch.setattr(
+        gpu_call,
+        "prepare",
+        lambda variant, _device: (
+            lambda count: [cuda.work(3e-6 if "launch" in variant else 1e-6) for _ in range(count)]
+        ),
+    )
+    launch, replay = cuda_sweep.calls("cuda", no_throttle)
+    assert launch.samples[0] == pytest.approx(3e-6, rel=0.01)
+    assert replay.samples[0] == pytest.approx(1e-6, rel=0.01)
+
+
+def test_random_words_are_neither_zero_nor_infinite():
+    words = cuda_sweep.block(16 << 20, "cpu")
+    floats = words.view(torch.float32)
+    assert words.numel() * 4 == 4 << 20
+    assert (floats.abs() >= 2**-7).all()
+    assert (floats.abs() < 2**-4).all()
+    assert len(words.unique()) > words.numel() // 2
+
+
+def test_a_full_gpu_is_a_reason():
+    with pytest.raises(Unavailable, match="1000 bytes are free"):
+        cuda_sweep.block(1000, "cpu")
+
+
+def test_without_triton_there_is_a_reason(monkeypatch):
+    monkeypatch.delitem(sys.modules, "bench.roofs.triton_memory", raising=False)
+    monkeypatch.delattr("bench.roofs.triton_memory", raising=False)
+    monkeypatch.setitem(sys.modules, "triton", None)
+    words = torch.empty(8, dtype=torch.int32)
+    with pytest.raises(Unavailable, match="need Triton"):
+        next(cuda_sweep.memory("read", words, [32], 1, no_throttle))

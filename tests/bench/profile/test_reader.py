@@ -1,0 +1,144 @@
+"""Bounds that a stranger's file meets before it is parsed, and what becomes of older and newer schemas."""
+
+from __future__ import annotations
+
+import json
+import os
+import tracemalloc
+from dataclasses import asdict, replace
+
+import pytest
+
+from bench.profile import reader, records, suite
+from bench.profile.records import BadProfile, Journal
+from bench.profile.suite import BadSuite
+from tests.bench.profile.test_records import POINT, PROFILE
+
+AS_JSON = json.loads(json.dumps(asdict(PROFILE)))
+
+
+@pytest.mark.parametrize("value", ["[],", "{},", "0,", '{"a":{}},'])
+def test_more_values_than_memory_should_hold_are_refused_before_they_are_made(
+    tmp_path, monkeypatch, value
+):
+    monkeypatch.setattr(reader, "MOST_VALUES", 10_000)
+    path = tmp_path / "profile.json"
+    path.write_text(f"[{value * 1_000_000}0]")
+    tracemalloc.start()
+    with pytest.raises(BadProfile, match="more than the 10000 values"):
+        records.load(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3 * path.stat().st_size + (1 << 20)
+
+
+def test_a_journal_of_too_many_values_is_refused(tmp_path, monkeypatch):
+    Journal.start(tmp_path, PROFILE).close()
+    monkeypatch.setattr(reader, "MOST_VALUES", 10)
+    with pytest.raises(BadProfile, match="more than the 10 values"):
+        records.from_journal(tmp_path)
+
+
+def test_the_largest_profile_there_may_be_has_room():
+    """10,000 points of the committed run's size, in values and in bytes."""
+    text = (records.Path(suite.__file__).parents[2] / "reports" / "gallery").glob("*/profile.json")
+    for path in text:
+        raw = path.read_text(encoding="utf-8")
+        points = len(json.loads(raw)["points"])
+        assert 10_000 / points * len(raw) < records.LARGEST_FILE_BYTES
+        assert 10_000 / points * sum(map(raw.count, ",[{")) < reader.MOST_VALUES
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_a_pipe_or_a_device_is_refused_and_not_waited_for(tmp_path, make):
+    for name, load in (
+        ("profile.json", records.load),
+        ("mine.toml", lambda path: suite.load(str(path), "cpu", 2, 0)),
+    ):
+        make(tmp_path / name)
+        with pytest.raises((BadProfile, BadSuite), match="a device or a pipe, no file"):
+            load(tmp_path / name)
+
+
+def test_a_suite_larger_than_any_is_refused_unread(tmp_path):
+    path = tmp_path / "large.toml"
+    path.write_text("#" * (suite.LARGEST_FILE_BYTES + 1))
+    with pytest.raises(BadSuite, match=f"more than the {suite.LARGEST_FILE_BYTES} such a file"):
+        suite.load(str(path), "cpu", 2, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a = " + "[" * 5000, "a = " + "9" * 5000, "a = " + "{a = " * 5000, "[" * 10_000],
+    ids=["lists", "digits", "tables", "brackets"],
+)
+def test_what_the_toml_reader_gives_up_on_is_one_line(tmp_path, text):
+    path = tmp_path / "deep.toml"
+    path.write_text(text)
+    with pytest.raises(BadSuite, match=r"deep\.toml: cannot be read"):
+        suite.load(str(path), "cpu", 2, 0)
+
+
+def test_more_points_than_a_profile_may_have_are_refused_before_they_are_made(tmp_path):
+    path = tmp_path / "many.toml"
+    thousand = list(range(1, 1001))
+    path.write_text(
+        f'why = "many"\n[[group]]\nwhy = "many"\nimplementation = "torch_cell"\n'
+        f"hidden = {thousand}\nbatch = {thousand}\ninput = {thousand}\n"
+    )
+    tracemalloc.start()
+    with pytest.raises(BadSuite, match="group 1: its points are more than the 100000"):
+        suite.load(str(path), "cpu", 2, 0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10 << 20
+
+
+def test_an_older_schema_is_read_by_migration_step_by_step(monkeypatch):
+    """Two steps: a field that got another name, then one that got another unit."""
+
+    def renamed(data):
+        return {**data, "schema": "rnn-roofline/0.5", "suite": data["plan"], "plan": None}
+
+    def rescaled(data):
+        rest = {key: value for key, value in data.items() if key != "plan"}
+        return {**rest, "schema": records.SCHEMA, "seed": data["seed"] // 10}
+
+    steps = {"rnn-roofline/0": renamed, "rnn-roofline/0.5": rescaled}
+    monkeypatch.setattr(records, "MIGRATIONS", steps)
+    old = {key: value for key, value in AS_JSON.items() if key != "suite"}
+    old |= {"schema": "rnn-roofline/0", "plan": PROFILE.suite, "seed": 10 * PROFILE.seed}
+    assert records.from_dict(old, "old.json") == PROFILE
+
+
+@pytest.mark.parametrize(
+    "schema", ["rnn-roofline/3", "rnn-roofline/10", "rnn-roofline/" + "9" * 5000]
+)
+def test_a_newer_schema_is_refused_as_newer(schema):
+    with pytest.raises(BadProfile, match=r"newer than this version reads: update it"):
+        records.from_dict({**AS_JSON, "schema": schema}, "a.json")
+
+
+@pytest.mark.parametrize(
+    "schema", ["rnn-roofline/0", "rnn-roofline/x", "other/2", "", "/", "\u00b2/\u00b2"]
+)
+def test_a_schema_nobody_knows_is_refused_as_such(schema):
+    with pytest.raises(BadProfile, match="none of this suite's"):
+        records.from_dict({**AS_JSON, "schema": schema}, "a.json")
+
+
+def test_an_older_versions_journal_is_not_gone_on_with(tmp_path, monkeypatch):
+    journal = Journal.start(tmp_path, replace(PROFILE, schema="rnn-roofline/0"))
+    journal.append(POINT)
+    journal.close()
+    monkeypatch.setattr(records, "MIGRATIONS", {"rnn-roofline/0": lambda data: data})
+    with pytest.raises(BadProfile, match="an older version's journal"):
+        records.from_journal(tmp_path)
+
+
+def test_a_lone_surrogate_in_a_journal_is_refused_by_its_line(tmp_path):
+    Journal.start(tmp_path, PROFILE).close()
+    with (tmp_path / "journal.jsonl").open("a") as file:
+        file.write('{"warning":{"code":"\\ud800","about":"run","message":"a","advice":"b"}}\n')
+    with pytest.raises(BadProfile, match="line 2"):
+        records.from_journal(tmp_path)

@@ -1,0 +1,56 @@
+"""Compiled probes and steps that are kept on disk have a name each: of two by one name, the wrong one may be called."""
+
+from __future__ import annotations
+
+import re
+
+import numba
+import pytest
+
+from bench.roofs import matmul, shared, vector
+from kernels.case import CELLS, Case
+from kernels.implementations import numba_fused
+from kernels.vector import step
+
+
+@pytest.fixture
+def kept(monkeypatch):
+    """Names under which functions are kept from here on; nothing is compiled."""
+    names = []
+
+    def njit(**options):
+        def note(function):
+            if options.get("cache"):
+                names.append(function.__qualname__)
+            return function
+
+        return note
+
+    monkeypatch.setattr(numba, "njit", njit)
+    return names
+
+
+def test_every_shape_of_a_step_is_kept_under_a_name_of_its_own(kept):
+    dtypes = ("float32", "float32"), ("bfloat16", "float32"), ("bfloat16", "bfloat16")
+    shapes = {
+        numba_fused._shape(Case(cell, 37, 13, batch, dtype=dtype, activations=activations))
+        for cell in CELLS
+        for dtype, activations in (*dtypes, ("int8", "float32"))
+        for batch in (1, 2, 3, 4, 17, 35)
+    }
+    for shape in shapes:
+        step._compile(shape)
+    assert len(kept) == len(shapes) > 30
+    assert len(set(kept)) == len(kept)
+    assert all(re.fullmatch(r"step_\w+", name) for name in kept)
+
+
+def test_every_kind_of_probe_is_kept_under_a_name_of_its_own(kept):
+    for kind in vector.VARIANTS:
+        shared.compiled.__wrapped__(kind)
+    tiles = [(matmul.Tile(vectors, batch), kind) for vectors in (1, 4) for batch in (2, 6)
+             for kind in matmul.KINDS.values()]  # fmt: skip
+    for tile, kind in tiles:
+        matmul._compile(tile, kind)
+    assert len(kept) == len(vector.VARIANTS) + len(tiles)
+    assert len(set(kept)) == len(kept)

@@ -1,0 +1,291 @@
+"""Counted bytes: what the simulator's events mean, which steps are counted, and real steps against the cost model."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from bench import __main__ as command
+from bench.profile import records
+from bench.profile.records import Point
+from bench.verify import byte_check, callgrind, checks
+from bench.verify.callgrind import Count, Job
+from kernels import cost, implementations
+from kernels.case import CELLS, Case, Unavailable
+
+RNN = Case("rnn", 512, 512, 1)
+STREAMED = replace(RNN, residency="streamed")
+LEVEL = 4 << 20
+"""A last level that one set of RNN's weights, 2 MiB, stays in and eight of them outgrow."""
+
+NO_VALGRIND = callgrind.missing()
+needs_valgrind = pytest.mark.skipif(NO_VALGRIND is not None, reason=NO_VALGRIND or "it is here")
+
+
+def count(read, case=STREAMED, last_level=byte_check.FAR):
+    return Count(Job(case, "torch_cell", 1, last_level), "callgrind 3", read, 0)
+
+
+@needs_valgrind
+def test_a_real_step_fetches_what_the_model_says_twice_alike_and_nothing_where_its_weights_stay():
+    """Two counts of one job, in one process: the same bytes. Streamed they are the model's, resident none."""
+    streamed, resident = Job(STREAMED, "torch_cell", 8, LEVEL), Job(RNN, "torch_cell", 1, LEVEL)
+    first, stays, again = callgrind.count([streamed, resident, streamed])
+    for found in (first, again):
+        assert found.reason is None
+        assert found.read == pytest.approx(cost.of(STREAMED).weight_bytes, rel=0.01)
+    assert again.read == pytest.approx(first.read, rel=0.0005)
+    assert stays.read <= 0.02 * cost.of(RNN).weight_bytes
+
+
+@needs_valgrind
+def test_a_training_step_is_counted_too_with_its_gradients_written():
+    """Its weights are larger than the simulated last level, and are read at least twice: forward and backward."""
+    train = replace(RNN, phase="train")
+    (found,) = callgrind.count([Job(train, "torch_cell", 1, 1 << 20)])
+    assert found.reason is None
+    assert found.read >= 2 * cost.of(RNN).weight_bytes
+    assert found.written >= 0.5 * cost.of(RNN).weight_bytes
+
+
+def test_a_step_is_the_difference_of_five_steps_and_one_over_four_in_lines_of_64_bytes():
+    one = {"Ir": 9, "DLmr": 1000, "DLmw": 5, "ILdmr": 1, "DLdmr": 10, "DLdmw": 100}
+    many = {"Ir": 99, "DLmr": 9000, "DLmw": 7, "ILdmr": 5, "DLdmr": 50, "DLdmw": 500}
+    assert callgrind.difference(one, many) == (2000 * 64, (1 + 10 + 100) * 64)
+
+
+def test_totals_are_read_by_the_names_of_their_events_and_zeros_that_are_not_written():
+    text = (
+        "desc: Trigger: Client Request: 3 5\n\nevents: Ir Dr DLmr DLdmw\nsummary: 7 6 5\n\nfn=x\n"
+    )
+    assert callgrind._totals(text) == ("3 5", {"Ir": 7, "Dr": 6, "DLmr": 5, "DLdmw": 0})
+    assert callgrind._totals("desc: Trigger: Program termination\nevents: Ir\nsummary: 1\n") == (
+        None,
+        {},
+    )
+
+
+def fake_valgrind(folder, monkeypatch, script):
+    path = folder / "valgrind"
+    path.write_text("#!/bin/sh\n" + script)
+    path.chmod(path.stat().st_mode | stat.S_IEXEC)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+
+def quickly(monkeypatch, progress):
+    """Instead of a child with torch in it: whoever runs valgrind, and what the child would have told."""
+    run = callgrind._run
+
+    def told(arguments, children):
+        if arguments[0] != "valgrind":
+            return "it was not under valgrind"
+        callgrind.Path(arguments[-1]).write_text(progress)
+        return run(arguments[:1], children)
+
+    monkeypatch.setattr(callgrind, "_run", told)
+
+
+def test_who_dies_takes_its_own_jobs_along_and_no_others(tmp_path, monkeypatch):
+    fake_valgrind(tmp_path, monkeypatch, '[ "$1" = --version ] && exit 0\nkill -SEGV $$\n')
+    quickly(monkeypatch, '{"begin": 0}\n')
+    monkeypatch.setattr(callgrind, "missing", lambda: None)
+    monkeypatch.setattr(callgrind.threads, "available", lambda: 1)  # one process has them all
+    jobs = [Job(case, name, 1, LEVEL) for name in ("one", "two") for case in (RNN, STREAMED)]
+    found = list(callgrind.count(jobs))
+    assert [each.job for each in found] == jobs
+    assert {found[0].reason, found[2].reason} == {"it ended with SIGSEGV under valgrind"}
+    for tried, other in (found[:2], found[2:]):
+        assert callgrind.NOT_TRIED_AFTER in other.reason
+        assert tried.reason in other.reason
+    assert [each.died for each in found] == [True] * 4
+
+
+@pytest.mark.parametrize(("count_of", "shares"), [(1, [1]), (3, [3]), (4, [3, 1]), (21, [11, 10])])
+def test_jobs_are_shared_out_in_order_and_few_are_not(count_of, shares):
+    jobs = [Job(RNN, str(number), 1, LEVEL) for number in range(count_of)]
+    found = callgrind._shares(jobs, 2)
+    assert [len(share) for share in found] == shares
+    assert [job for share in found for job in share] == jobs
+
+
+def test_who_stops_waiting_leaves_no_process_behind(tmp_path, monkeypatch):
+    """As an interrupt does: the one at work is killed, and no other begins."""
+    fake_valgrind(tmp_path, monkeypatch, '[ "$1" = --version ] && exit 0\nexec sleep 60\n')
+    children = callgrind.Children()
+    begun = []
+
+    def end_it_soon():
+        while not children._running:
+            time.sleep(0.01)
+        begun.extend(children._running)
+        children.end()
+
+    helper = threading.Thread(target=end_it_soon)
+    helper.start()
+    assert callgrind._run(["valgrind"], children) == "it ended with SIGKILL under valgrind"
+    helper.join()
+    assert begun[0].poll() == -signal.SIGKILL
+    assert children.run(["valgrind"], {}) == (-signal.SIGKILL, "")
+    assert callgrind._counts([Job(RNN, "one", 1, LEVEL)], tmp_path, "callgrind", children) == []
+
+
+def test_a_step_without_a_count_says_why(tmp_path, monkeypatch):
+    fake_valgrind(tmp_path, monkeypatch, '[ "$1" = --version ] && echo valgrind-9.9\nexit 0\n')
+    quickly(
+        monkeypatch,
+        '{"begin": 0}\n{"end": 0, "reason": "not here"}\n{"begin": 1}\n{"end": 1, "reason": null}\n',
+    )
+    monkeypatch.setattr(callgrind, "missing", lambda: None)
+    refused, lost = callgrind.count([Job(RNN, "one", 1, LEVEL), Job(RNN, "two", 1, LEVEL)])
+    assert (refused.reason, refused.tool) == ("not here", "callgrind 9.9")
+    assert lost.reason == "callgrind wrote no counts"
+    assert byte_check.check(refused).margin is None
+    assert byte_check.check(refused).found == "not here"
+
+
+def test_a_long_one_is_ended_by_its_alarm(tmp_path, monkeypatch):
+    fake_valgrind(tmp_path, monkeypatch, "kill -ALRM $$\n")
+    assert "took longer than 90 s" in callgrind._run(["valgrind"], callgrind.Children())
+
+
+def test_without_valgrind_there_is_a_reason_and_no_count(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert callgrind.missing()
+    with pytest.raises(Unavailable):
+        list(callgrind.count([Job(RNN, "torch_cell", 1, LEVEL)]))
+
+
+def test_every_cell_and_implementation_is_counted_at_two_sizes_streamed_and_resident():
+    jobs = byte_check.jobs(implementations.names(), thorough=True)
+    for name in implementations.names():
+        for cell in CELLS:
+            for residency in ("streamed", "resident"):
+                sizes = {
+                    job.case.hidden
+                    for job in jobs
+                    if (job.implementation, job.case.cell) == (name, cell)
+                    and job.case.residency == residency
+                    and not byte_check.stays(job)
+                }
+                assert len(sizes) == 2
+    for job in jobs:
+        weights = job.sets * cost.of(job.case).weight_bytes
+        if byte_check.stays(job):
+            assert weights < job.last_level_bytes
+        else:
+            assert weights >= 4 * job.last_level_bytes
+
+
+@pytest.mark.parametrize(
+    ("share", "good", "word"),
+    [(1.0, True, "good"), (0.97, False, "WRONG"), (1.03, True, "more"), (0.0, False, "WRONG")],
+)
+def test_fewer_bytes_than_modelled_are_wrong_and_more_are_a_finding(share, good, word):
+    found = count(round(share * cost.of(STREAMED).bytes_read))
+    assert byte_check.ratio(found) == pytest.approx(share, abs=1e-6)
+    assert byte_check.check(found).good == good
+    assert checks.table([byte_check.check(found)])[0].startswith(word)
+
+
+@pytest.mark.parametrize(("share", "good"), [(0.0, True), (0.01, True), (0.5, False)])
+def test_weights_that_should_stay_are_not_fetched(share, good):
+    found = count(round(share * cost.of(RNN).bytes_read), RNN, byte_check.ROOMY)
+    assert byte_check.check(found).good == good
+
+
+def test_a_count_goes_to_every_point_of_its_case_whatever_the_threads_and_to_no_other():
+    large = Case("lstm", 1024, 1024, 1)
+    points = (
+        Point(large, "torch_cell", "ok"),
+        Point(replace(large, threads=2), "torch_cell", "ok"),
+        Point(replace(large, batch=2), "torch_cell", "ok"),
+        Point(large, "torch_gates", "ok"),
+        Point(replace(large, residency="streamed"), "torch_cell", "ok"),
+    )
+    profile = records.Profile("now", "x", 0, {}, {}, {}, points=points)
+    jobs, refused = byte_check.of_points(points)
+    assert len(jobs) == 4
+    assert not refused
+    found = Count(Job(large, "torch_cell", 1, byte_check.NEAR), "callgrind 3", 34_000_000, 1000)
+    lost = Count(Job(large, "torch_gates", 1, byte_check.NEAR), "callgrind 3", reason="it died")
+    after = byte_check.into(profile, [found, lost])
+    assert [point.counted_bytes is not None for point in after.points] == [True, True, *[False] * 3]
+    assert after.points[0].counted_bytes == {
+        "tool": "callgrind 3, last level 1 MiB",
+        "read": 34_000_000,
+        "written": 1000,
+    }
+    assert replace(after, points=points) == profile
+
+
+@pytest.mark.parametrize(
+    ("case", "reason"),
+    [
+        (Case("rnn", 256, 256, 1), "too few to outgrow"),
+        (Case("rnn", 64, 64, 1, residency="streamed"), "too few to outgrow"),
+        (Case("rnn", 1024, 1024, 1, phase="train", residency="streamed"), "reads them again"),
+        (Case("lstm", 4096, 4096, 1), "take the simulator too long"),
+        (Case("lstm", 1024, 1024, 1, device="cuda", threads=0), "GPU"),
+    ],
+)
+def test_what_is_not_counted_is_listed_with_its_reason(case, reason):
+    jobs, (refused,) = byte_check.of_points([Point(case, "torch_cell", "ok")])
+    assert not jobs
+    assert reason in refused.reason
+
+
+def test_points_without_a_time_are_not_counted():
+    failed = Point(Case("lstm", 1024, 1024, 1), "torch_cell", "failed", reason="wrong")
+    assert byte_check.of_points([failed]) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--counts", "x"], "--counts and --out belong together"),
+        (["--out", "x"], "--counts and --out belong together"),
+        (["--counts", "x", "--out", "y", "--only", "planted"], "--only planted does nothing here"),
+        (["--counts", "x", "--out", "y", "--all"], "--all does nothing here"),
+        (["--counts", "x", "--out", "y", "--implementation", "torch_cell"], "does nothing here"),
+        (["--only", "probes", "--implementation", "torch_cell"], "does nothing here"),
+        (["--only", "counted", "--times", "2"], "--times does nothing here"),
+        (["--counts", "no/such/profile.json", "--out", "y"], "no/such/profile.json"),
+        (["--times", "0"], "out of range"),
+    ],
+)
+def test_bad_usage_of_verify_is_one_line_and_code_two(
+    capsys, tmp_path, monkeypatch, arguments, said
+):
+    monkeypatch.chdir(tmp_path)
+    assert command.main(["verify", *arguments]) == 2
+    out, error = capsys.readouterr()
+    assert not out
+    assert said in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_counts_are_written_to_a_folder_of_their_own(tmp_path, monkeypatch, capsys):
+    """And to none that holds a run."""
+    large = Case("lstm", 1024, 1024, 1)
+    profile = records.Profile("now", "x", 0, {}, {}, {}, points=(Point(large, "torch_cell", "ok"),))
+    (tmp_path / "run").mkdir()
+    records.write(profile, tmp_path / "run")
+    before = (tmp_path / "run" / "profile.json").read_bytes()
+    monkeypatch.setattr(callgrind, "missing", lambda: None)
+    monkeypatch.setattr(
+        callgrind, "count", lambda jobs: [Count(job, "callgrind 3", 34_000_000, 0) for job in jobs]
+    )
+    arguments = ["verify", "--counts", str(tmp_path / "run"), "--out"]
+    assert command.main([*arguments, str(tmp_path / "counted")]) == 0
+    (point,) = records.load(tmp_path / "counted" / "profile.json").points
+    assert point.counted_bytes["read"] == 34_000_000
+    assert command.main([*arguments, str(tmp_path / "run")]) == 2
+    assert "holds a run already" in capsys.readouterr().err
+    assert (tmp_path / "run" / "profile.json").read_bytes() == before

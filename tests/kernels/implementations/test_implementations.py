@@ -1,0 +1,276 @@
+"""Every file in kernels/implementations computes the step it says it computes."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+from functools import partial
+
+import pytest
+import torch
+
+from kernels import implementations
+from kernels.case import CELLS, GATES, PARTS, Case, Unavailable
+from kernels.reference import cells, check, gradients
+from kernels.reference.inputs import INPUT_SETS, Arena, draw, set_bytes
+
+NAMES = implementations.names()
+SHAPES_EACH = 20
+BATCHES = (1, 9)
+"""Few, for a step that is compiled takes seconds for each."""
+PACKED = "numba_fused"
+COMPILED = "torch_compile"
+"""Compiles for seconds; by default at one shape of one cell, with EVERY_COMPILE=1 in the environment at all."""
+EVERY_COMPILE = "EVERY_COMPILE" in os.environ
+SCALE = 16.0
+"""Exact in both dtypes; makes gate sums of order one at these sizes, so that no term is lost in rounding."""
+
+
+@pytest.fixture(scope="module")
+def arena():
+    arena = Arena(1 << 20, "cpu", seed=5)
+    (everything,) = arena.sets(((arena.size_bytes // 2,),), "bfloat16", 1)[0]
+    everything.mul_(SCALE)
+    return arena
+
+
+def loaded(name, cell="lstm"):
+    """The implementation; the test is skipped where its library is absent, where it computes on a GPU alone,
+    or where it would compile for long."""
+    if name == COMPILED and cell != "lstm" and not EVERY_COMPILE:
+        pytest.skip("it compiles for seconds: EVERY_COMPILE=1 asks for it")
+    try:
+        implementation = implementations.load(name)
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    here, on_a_gpu = (possible(implementation, "lstm", 8, 6, 1, device=d) for d in ("cpu", "cuda"))
+    if on_a_gpu and not here:
+        pytest.skip(implementation.unavailable(Case("lstm", 8, 6, 1)))
+    return implementation
+
+
+def possible(implementation, *sizes, **words):
+    """The first case of these sizes, over the dtypes of weights and activations, that it can compute; None without."""
+    cases = (
+        Case(*sizes, **words, dtype=dtype, activations=activations)
+        for dtype, activations in check.TOLERANCES
+    )
+    return next((case for case in cases if not implementation.unavailable(case)), None)
+
+
+def random_shapes(name, seed):
+    if name == COMPILED and not EVERY_COMPILE:
+        yield 8, 6, 1
+        return
+    chance = random.Random(seed)
+    batches = BATCHES
+    if name == PACKED:  # compiled for each batch; its own tests have more
+        batches = (chance.choice(BATCHES),)
+    yield 1, 1, batches[0]
+    for _ in range(SHAPES_EACH - 1):
+        yield chance.randint(1, 40), chance.randint(1, 40), chance.choice(batches)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize(("dtype", "activations"), check.TOLERANCES)
+def test_it_agrees_with_the_reference_at_twenty_random_shapes(
+    arena, name, cell, part, dtype, activations
+):
+    implementation = loaded(name, cell)
+    if name == COMPILED and not EVERY_COMPILE:
+        pytest.skip(
+            "it compiles for seconds: EVERY_COMPILE=1 asks for it, and suite smoke checks one"
+        )
+    for H, I, B in random_shapes(name, f"{name}{cell}{part}{dtype}"):  # noqa: E741 - the method's own letters
+        case = Case(cell, H, I, B, part=part, dtype=dtype, activations=activations)
+        if reason := implementation.unavailable(case):
+            pytest.skip(reason)
+        sets = arena.sets(implementation.layout(case), dtype, 2)
+        inputs = draw(case, torch.Generator().manual_seed(H))
+        with torch.inference_mode():
+            bind = implementation.prepare(case, sets, inputs)
+            answer = bind(1, 2)()
+        assert all(t.dtype == inputs[2].h.dtype for t in answer)
+        weights = implementation.canonical(case, sets[1])
+        worst = check.error(case, answer, cells.reference(case, inputs[2], weights))
+        allowed = check.tolerance(case, implementations.rounds_to(implementation))
+        assert worst <= allowed, f"H={H} I={I} B={B}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_its_gradients_agree_with_the_reference_or_it_says_why_it_does_not_train(
+    arena, name, cell, dtype
+):
+    implementation = loaded(name, cell)
+    if name == COMPILED and dtype != "float32" and not EVERY_COMPILE:
+        pytest.skip("it compiles for seconds: EVERY_COMPILE=1 asks for it")
+    for H, I, B in random_shapes(name, f"{name}{cell}{dtype}"):  # noqa: E741 - the method's own letters
+        case = Case(cell, H, I, B, phase="train", dtype=dtype, activations=dtype)
+        if reason := implementation.unavailable(case):
+            pytest.skip(reason)
+        sets = arena.sets(implementation.layout(case), dtype, 2)
+        inputs = draw(case, torch.Generator().manual_seed(H))
+        before = [t.clone() for t in (*sets[1], *inputs[2])]
+        answer = implementation.prepare(case, sets, inputs)(1, 2)()
+        assert all(t.dtype == inputs[2].h.dtype for t in answer)
+        canonical = partial(implementation.canonical, case)
+        right, scales = check.expected(
+            case,
+            inputs[2],
+            canonical(sets[1]),
+            partial(gradients.in_layout, canonical, sets[1]),
+        )
+        assert check.error(case, answer, right, scales) <= check.tolerance(case), case.id
+        after = (*sets[1], *inputs[2])
+        assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True)), case.id
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("cell", CELLS)
+def test_its_canonical_weights_are_those_of_its_layout_each_once(name, cell):
+    """Weights numbered 1 to n come back as 1 to n; what else the convention wants is zero."""
+    implementation = loaded(name)
+    H, I = 16, 5  # noqa: E741 - the method's own letters; 16 fills the vectors of those that pack
+    case = possible(implementation, cell, H, I, 1)
+    if case.dtype == "int8":
+        pytest.skip("its weights are numbers times scales")
+    layout = implementation.layout(case)
+    numbers = iter(range(1, 10_000))
+    tensors = [
+        torch.tensor([float(next(numbers)) for _ in range(torch.Size(s).numel())]).view(s)
+        for s in layout
+    ]
+    given = torch.cat([t.flatten() for t in tensors])
+    weights = implementation.canonical(case, tensors)
+    G = GATES[cell]
+    assert [tuple(t.shape) for t in weights] == [(G * H, I), (G * H, H), (G * H,), (G * H,)]
+    found = torch.cat([t.flatten() for t in weights])
+    assert torch.equal(found[found != 0].sort().values, given)
+    assert (weights.W != 0).all()
+    assert (weights.U != 0).all()
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_gates_of_torch_gates_are_the_rows_of_pytorchs_stacked_weights(cell):
+    torch_gates = implementations.load("torch_gates")
+    H, I = 3, 2  # noqa: E741 - the method's own letters
+    case = Case(cell, H, I, 1)
+    tensors = [torch.rand(shape) for shape in torch_gates.layout(case)]
+    weights = torch_gates.canonical(case, tensors)
+    for gate in range({"rnn": 1, "lstm": 4, "gru": 2}[cell]):
+        rows = slice(gate * H, (gate + 1) * H)
+        assert torch.equal(torch.hstack([weights.W[rows], weights.U[rows]]), tensors[gate])
+    if cell == "gru":
+        assert torch.equal(weights.W[2 * H :], tensors[2])
+        assert torch.equal(weights.U[2 * H :], tensors[3])
+        assert torch.equal(weights.b_u[2 * H :], tensors[7])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_computes_with_the_weights_and_inputs_it_is_bound_to(name):
+    implementation = loaded(name)
+    case = possible(implementation, "lstm", 8, 6, 1)
+    layout = implementation.layout(case)
+    sets = Arena(3 * set_bytes(layout, case.dtype), "cpu", 0).sets(layout, case.dtype, 3)
+    inputs = draw(case, torch.Generator().manual_seed(0))
+    allowed = check.tolerance(case, implementations.rounds_to(implementation))
+    with torch.inference_mode():
+        bind = implementation.prepare(case, sets, inputs)
+        for w, i in itertools.product(range(3), range(INPUT_SETS)):
+            answer = bind(w, i)()
+            weights = implementation.canonical(case, sets[w])
+            assert check.error(case, answer, cells.reference(case, inputs[i], weights)) <= allowed
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("cell", CELLS)
+def test_it_leaves_weights_and_inputs_as_they_were(name, cell):
+    implementation = loaded(name, cell)
+    for part in PARTS if name != COMPILED or EVERY_COMPILE else PARTS[:1]:
+        case = possible(implementation, cell, 8, 6, 1, part=part)
+        if case is None:
+            continue
+        layout = implementation.layout(case)
+        sets = Arena(set_bytes(layout, case.dtype), "cpu", 0).sets(layout, case.dtype, 1)
+        inputs = draw(case, torch.Generator().manual_seed(0))
+        before = [t.clone() for t in (*sets[0], *inputs[0])]
+        with torch.inference_mode():
+            implementation.prepare(case, sets, inputs)(0, 0)()
+        after = (*sets[0], *inputs[0])
+        assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True)), case.id
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_can_compute_a_whole_step_of_every_cell(name):
+    implementation = loaded(name)
+    assert all(possible(implementation, cell, 8, 6, 1) for cell in CELLS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_says_what_it_is(name):
+    implementation = loaded(name)
+    assert implementation.label
+    assert implementation.version()
+    assert implementation.reads.keys() == {"W", "U"}
+    assert set(implementation.reads.values()) <= {"per_step", "per_call"}
+
+
+def test_no_two_have_one_label():
+    labels = []
+    for name in NAMES:
+        try:
+            labels.append(implementations.load(name).label)
+        except Unavailable:
+            continue
+    assert len(set(labels)) == len(labels) > 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_mixture_of_dtypes_it_cannot_compute_is_a_reason(name):
+    case = Case("lstm", 8, 8, 1, dtype="bfloat16", activations="float32")
+    reason = loaded(name).unavailable(case)
+    assert reason is None or "bfloat16" in reason
+
+
+def test_an_unknown_implementation_is_unavailable_and_the_known_ones_are_named():
+    with pytest.raises(
+        Unavailable, match=r"'nobody' is unknown: use one of .*torch_cell"
+    ) as caught:
+        implementations.load("nobody")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["__init__", "../cells", "torch_cell.py", ""])
+def test_only_a_files_own_name_is_an_implementation(name):
+    with pytest.raises(Unavailable):
+        implementations.load(name)
+
+
+def fails(error):
+    def load(_name):
+        raise error
+
+    return load
+
+
+def test_an_implementation_whose_library_is_absent_is_unavailable(monkeypatch):
+    error = ModuleNotFoundError("No module named 'onnxruntime'")
+    monkeypatch.setattr(implementations, "import_module", fails(error))
+    with pytest.raises(
+        Unavailable, match="torch_cell cannot be loaded: No module named 'onnxruntime'"
+    ):
+        implementations.load("torch_cell")
+
+
+@pytest.mark.parametrize(
+    "error", [SyntaxError("invalid syntax"), OSError("libcuda.so.1: not found")]
+)
+def test_an_implementation_that_breaks_on_import_is_unavailable(monkeypatch, error):
+    monkeypatch.setattr(implementations, "import_module", fails(error))
+    with pytest.raises(Unavailable):
+        implementations.load("torch_cell")

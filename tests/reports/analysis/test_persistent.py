@@ -1,0 +1,89 @@
+"""Sequences whose weights stay on chip: past the roofs that fetch them, marked, and never called impossible for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from kernels import roofline_model
+from reports.analysis import points, verdict, warnings
+from reports.page import report
+from reports.page.markdown import render
+from reports.tables import persistent
+from reports.tables import points as point_table
+from tests.reports.synthetic import MIB, profile
+from tests.reports.test_sequences import HOISTED, sequence
+
+ON_CHIP = {"W": "per_call", "U": "per_call"}
+U_BYTES = 4 * 1024 * 1024 * 4
+STREAMED_SECONDS = U_BYTES / 52e9
+"""Of a step that fetches the U of an LSTM of 1024 units in float32 from the synthetic machine's memory."""
+
+
+def kept(seconds, **fields):
+    """A sequence that charges the T-th part of its weights, at so many seconds a step."""
+    made = sequence(reads=ON_CHIP, seconds=seconds, implementation="triton_persistent", **fields)
+    moved = {name: made.bytes[name] // 25 for name in made.bytes}
+    return replace(made, bytes=moved, floor_seconds=1e-7, roof_bytes_per_s=(155e9,) * 11)
+
+
+def row_of(point):
+    (row,) = points.rows(profile([point]))
+    return row
+
+
+def test_a_step_past_the_streaming_roof_is_marked_and_not_impossible():
+    point = kept(STREAMED_SECONDS / 2)
+    assert point.on_chip
+    found = verdict.of(row_of(point))
+    assert found.marked == "latency (weights on chip)"
+    assert found.bound is None
+    assert not warnings.impossible(profile([point]))
+
+
+def test_a_sequence_that_fetches_u_is_not_marked():
+    point = sequence(reads=HOISTED, seconds=1e-3)
+    assert not point.on_chip
+    assert verdict.of(row_of(point)).name == roofline_model.CODE
+    assert not persistent.table(profile([point])).rows
+
+
+def test_one_that_is_faster_than_its_own_bytes_is_impossible_all_the_same():
+    assert verdict.of(row_of(kept(1e-9))).name == "impossible"
+
+
+def test_the_table_tells_how_many_times_as_fast_as_fetching_u_it_is():
+    (line,) = persistent.table(profile([kept(STREAMED_SECONDS / 10)])).rows
+    by_name = dict(zip(persistent.table(profile([kept(1.0)])).header, line, strict=False))
+    assert by_name["U, MB"].value == pytest.approx(U_BYTES)
+    assert by_name["from memory, us"].value == pytest.approx(STREAMED_SECONDS)
+    assert line[9].value == pytest.approx(10)
+    paired = line[10].value
+    assert paired == pytest.approx(U_BYTES / 155e9)
+    assert line[11].value == pytest.approx(paired / (STREAMED_SECONDS / 10))
+
+
+def test_the_report_shows_it_under_its_own_title():
+    text = render(report.document(profile([kept(STREAMED_SECONDS / 2)]), (), "command", None))
+    assert "Sequences with weights on chip" in text
+    assert "latency (weights on chip)" in text
+    assert "weights on chip" not in render(report.document(profile([sequence()]), (), "c", None))
+
+
+def test_u_is_what_its_products_multiply():
+    assert persistent.recurrent_bytes(kept(1.0)) == U_BYTES == 16 * MIB
+    assert persistent.recurrent_bytes(kept(1.0, batch=4)) == U_BYTES
+
+
+def test_energy_is_a_column_where_it_was_counted_and_a_reason_where_not():
+    with_energy = replace(sequence(), joules=0.0125)
+    found = point_table.points(profile([with_energy]))
+    assert found.rows[0][found.header.index("mJ")].text == "12.5"
+    assert "mJ" not in point_table.points(profile([sequence()])).header
+    made = profile([sequence()])
+    told = {"cpu": "kept to administrators", "cuda": "counted"}
+    made = replace(made, environment={**made.environment, "energy": told})
+    text = render(report.document(made, (), "command", None))
+    assert "Energy of a step was not measured on cpu: kept to administrators." in text
+    assert "was not measured" not in render(report.document(profile([sequence()]), (), "c", None))
