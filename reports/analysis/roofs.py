@@ -20,6 +20,30 @@ AGREE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
+class Under:
+    """The roofs that a point is drawn under.
+
+    level        the level whose line it is, by the point's working set; None where no level is drawn at its threads
+    bytes_per_s  that line's bandwidth; without a level that of the roof beside the point, the median
+    flop_per_s   the best product of its dtypes; infinite where it has no products
+    curve        bandwidth on the read curve of its threads at its working set; None without one
+    seconds      the least time of its step by these roofs
+    beside       medians of the bandwidth and of the product (None: not sampled) beside it
+    """
+
+    level: str | None
+    bytes_per_s: float
+    flop_per_s: float
+    curve: float | None
+    seconds: float
+    beside: tuple[float, float | None]
+
+    def height(self, intensity: float) -> float:
+        """The roof over `intensity` (FLOP/byte), in FLOP/s."""
+        return min(self.bytes_per_s * intensity, self.flop_per_s)
+
+
+@dataclass(frozen=True, slots=True)
 class Ridge:
     """The intensity from which `dtype` arithmetic, not the bandwidth of `level`, is the lower limit."""
 
@@ -228,3 +252,41 @@ def _measured(profile: Profile, device: str, kind: str) -> list[Roof]:
         for roof in profile.roofs
         if roof.device == device and roof.kind == kind and roof.source == "measured"
     ]
+
+
+class Roofs:
+    """The roofs of one profile: what the functions above tell, asked without naming the profile again."""
+
+    def __init__(self, profile: Profile) -> None:
+        """Of this profile."""
+        self._profile = profile
+
+    def curve(self, device: str, kind: str = "read") -> dict[int, list[tuple[int, float]]]:
+        """The best bandwidth (byte/s) per working set (bytes), ascending, by thread count (0: a GPU's own)."""
+        return read_curve(self._profile, device, kind)
+
+    def typical_curve(self, device: str) -> dict[int, list[tuple[int, float]]]:
+        """As the read `curve`, but of the best variant's median: what the memory gives as a rule, not once."""
+        return typical_curve(self._profile, device)
+
+    def all_threads(self, device: str) -> int | None:
+        """The most threads the roofs were measured with: those the levels belong to."""
+        return all_threads(self._profile, device)
+
+    def write_roof(self, device: str, threads: int, written: float) -> float | None:
+        """The measured write roof (byte/s) whose working set is nearest, in ratio, to `written` bytes."""
+        return write_roof(self._profile, device, threads, written)
+
+    def arithmetic_roof(
+        self, device: str, threads: int, dtype: str, activations: str | None = None
+    ) -> float | None:
+        """The best matrix product (FLOP/s) over every dtype that weights and activations widen to exactly."""
+        return arithmetic_roof(self._profile, device, threads, dtype, activations)
+
+    def levels(self, device: str) -> list[Level]:
+        """The plateaus of a device from the smallest to the memory behind them all."""
+        return levels(self._profile, device)
+
+    def level_by_size(self, point: Point) -> Level | None:
+        """The level whose plateau holds the working set; of fewer than all threads the memory alone."""
+        return level_by_size(self._profile, point)
