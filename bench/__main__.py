@@ -213,7 +213,7 @@ def _machine(given: argparse.Namespace) -> int:
         if not chosen or (there and not chosen <= there):
             of_those = f" of {as_list(there)}" if there else ""
             raise BadUsage(f"--cpus {given.cpus}: use processors{of_those}, as a list like 0-1,4")
-    described = describe.describe(given.root, chosen)
+    described = describe.machine(given.root, chosen)
     found = [asdict(warning) for warning in warnings.of_description(described)]
     print(json.dumps({**described, "warnings": found}, indent=2))
     return GOOD

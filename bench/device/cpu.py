@@ -8,7 +8,7 @@ from bench.device import threads
 from bench.measure.probes import Walk
 from bench.roofs import matmul, read, vector, write
 from bench.roofs.product import Shape
-from bench.telemetry import memory, watch
+from bench.telemetry import memory, state
 from bench.telemetry.energy import Meter
 from bench.timing import clock as cpu_clock
 from bench.timing.rounds import Clock
@@ -66,9 +66,9 @@ class Cpu:
         """Threads of torch and numba."""
         threads.use(count)
 
-    def watch(self) -> watch.Watch:
+    def watch(self) -> state.Telemetry:
         """Begin to watch load, clock and throttling."""
-        return watch.Watch()
+        return state.Telemetry()
 
     def page_bytes(self, block: Arena) -> int | None:
         """The page size of nearly all of a block."""
@@ -76,11 +76,11 @@ class Cpu:
 
     def memory_available(self) -> int:
         """Bytes that can be allocated now."""
-        return memory.memory_available()
+        return memory.available()
 
     def memory_taken(self) -> int:
         """Bytes that this process occupies."""
-        return memory.memory_taken()
+        return memory.taken()
 
     def launch_seconds(self, _block: Callable[[int], object]) -> None:
         """A call comes back when its work is done."""

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import psutil
 
 from bench.machine import cgroups, system, topology
-from bench.telemetry.state import told
+from bench.machine.system import told
 from kernels.case import Unavailable
 
 _ORIGINAL_CORES: list[int] = list(system.THIS.allowed or ())

@@ -18,14 +18,12 @@ from typing import Any
 
 import psutil
 
-from bench.machine import caches, cgroups, cpuinfo, processor, sensors, system, topology, virtual
-from bench.machine.commands import output
+from bench.machine import caches, cgroups, cpuinfo, processor, system, topology, virtual
 from bench.machine.gpus import KIND_OF_GPU, gpus
-from bench.machine.system import System
-from bench.telemetry.state import told
+from bench.machine.system import System, output, told
 
 
-def describe(root: Path | None = None, cpus: Iterable[int] | None = None) -> dict[str, Any]:
+def machine(root: Path | None = None, cpus: Iterable[int] | None = None) -> dict[str, Any]:
     """The machine under a root folder, of which a process may use these processors. What is not told is None.
 
     Without a root this machine, and without processors those that the process may use.
@@ -67,7 +65,7 @@ def _read(of: System) -> dict[str, Any]:
         "page_bytes": None,
         "quota": granted,
         "cpus": system.as_list(usable) or None,
-        "governors": sensors.governors(of, usable),
+        "governors": processor.governors(of, usable),
         "usable_cores": min(usable_cores, max(1, int(granted))) if granted else usable_cores,
         "cpu": {
             "model": processor.model(info, kinds),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -124,6 +124,22 @@ def kinds(system: System, info: Info, cpus: frozenset[int], every: Sequence[Cach
         made.append(Kind(number, name, len(cores), most, frozenset(mine), sizes))
     names = [kind.name for kind in made]
     return [kind if names.count(kind.name) == 1 else _told_apart(kind) for kind in made]
+
+
+def governors(system: System, cpus: Iterable[int]) -> list[str]:
+    """The clock governors of these processors; empty where the system has none to show.
+
+    A policy is named by the first of its processors, and found through each of them where the system has its links.
+    """
+    named = system.found(f"{topology.CPU}/cpufreq/policy[0-9]*")
+    policies = [(first, p) for p in named if (first := integer(p.name[6:])) is not None]
+    found = set()
+    for cpu in cpus:
+        own = (first for first in policies if first[0] <= cpu)
+        policy = max(own, default=(0, topology.CPU))
+        told = system.text(f"{topology.CPU}/cpu{cpu}/cpufreq/scaling_governor")
+        found.add(told or system.text(f"{policy[1]}/scaling_governor"))
+    return sorted(one for one in found if one)
 
 
 def _told_apart(kind: Kind) -> Kind:

@@ -1,4 +1,4 @@
-"""The files by which a machine tells of itself, /proc and /sys under a root folder, and what a process may use of it.
+"""What a machine tells of itself: the files of /proc and /sys under a root folder; of this one also other programs.
 
 Whatever cannot be read, is empty or is no number is None: no file here ends a run. Linux; elsewhere nothing is told.
 """
@@ -6,9 +6,13 @@ Whatever cannot be read, is empty or is no number is None: no file here ends a r
 from __future__ import annotations
 
 import os
+import subprocess
+import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 MOST_CPUS = 1 << 16
 """A number beyond is no processor's: a list or a map that names one is not believed."""
@@ -87,6 +91,24 @@ def as_list(cpus: frozenset[int]) -> str:
         else:
             ranges.append([cpu, cpu])
     return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in ranges)
+
+
+def output(command: list[str]) -> str | None:
+    """What a program prints, in English whatever the user speaks; None where it is not there, fails or is too slow."""
+    environment = {**os.environ, "LC_ALL": "C", "LANGUAGE": "C"}
+    try:
+        done = subprocess.run(command, capture_output=True, check=True, timeout=10, env=environment)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.decode(errors="replace").strip()
+
+
+def told(ask: Callable[[], Any]) -> Any:
+    """What psutil answers; None where it raises, which it does as it likes where a system hides /proc or /sys."""
+    with suppress(Exception), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ask()
+    return None
 
 
 def _numbered(part: str) -> tuple[str, int]:

@@ -7,10 +7,10 @@ from time import sleep
 from typing import Any
 
 from bench.device import cpu_sweep, threads
-from bench.machine import describe, nvml
+from bench.machine import describe, environment, nvml
 from bench.measure import point
 from bench.profile.records import RunWarning
-from bench.session import environment, lock, warnings
+from bench.session import lock, warnings
 from bench.telemetry import memory, state
 
 LOOK_SECONDS = 2.0
@@ -33,7 +33,7 @@ def examine() -> list[RunWarning]:
         *_another(lock.held_by()),
         *busy,
         *swapping,
-        *standing(describe.describe(), stands_on, page_bytes, pools),
+        *standing(describe.machine(), stands_on, page_bytes, pools),
         *_memory(),
     ]
     threads.restore(pools)
@@ -72,7 +72,7 @@ def _another(holder: str | None) -> Sequence[RunWarning]:
 def _memory() -> Sequence[RunWarning]:
     reported = memory.last_level_bytes() or 0
     needed = 4 * max(point.STREAM_FACTOR * reported, cpu_sweep.LEAST_MEMORY)
-    there = memory.memory_available()
+    there = memory.available()
     if there >= needed:
         return ()
     message = (

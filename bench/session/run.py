@@ -10,13 +10,13 @@ from pathlib import Path
 from time import monotonic
 
 from bench.device import threads
-from bench.machine import describe, gpus
+from bench.machine import describe, environment, gpus
 from bench.measure import point as points
 from bench.measure.probes import Bench
 from bench.profile import records
 from bench.profile.records import Level, Point, Profile, Roof, RunWarning
 from bench.profile.suite import Planned, Suite
-from bench.session import crash_record, environment, lock, progress, trial, warnings
+from bench.session import crash_record, lock, progress, trial, warnings
 from bench.session.folder import (
     SUITE_FILE,
     BadOutput,
@@ -57,7 +57,7 @@ class Run:
                 "device": ALL if len(self._sides) > 1 else next(iter(self._sides)),
             },
             project=environment.project(),
-            machine=describe.describe(),
+            machine=describe.machine(),
             environment={
                 **environment.environment(threads.available(), layer, self._packages()),
                 "energy": energy_told,

@@ -13,7 +13,7 @@ from bench.profile.records import SENTINEL, Level, Point, Profile, Roof
 from bench.roofs import matmul
 from bench.roofs.product import Shape
 from bench.session import doctor, side, warnings
-from bench.telemetry import memory, watch
+from bench.telemetry import memory, state
 from bench.telemetry.energy import Meter
 from bench.timing import bounded, rounds
 from kernels.case import Unavailable
@@ -37,7 +37,7 @@ class CpuSide:
     def __init__(self, run: side.Keeper, meter: Meter | None) -> None:
         """Start the pools of threads; nothing is measured yet."""
         self._run, self._meter = run, meter
-        self._throttled = watch.throttled()
+        self._throttled = state.throttled()
         self.pools = threads.start()
         self._all = threads.available()
         self._found = memory_curve.NOTHING
@@ -51,7 +51,7 @@ class CpuSide:
         run, settings = self._run, self._run.plan.settings
         wanted = side.planned(run.plan, self.device)
         self._reported = memory.last_level_bytes() or UNTOLD_CACHE_BYTES
-        free = memory.memory_available()
+        free = memory.available()
         arena = _arena(free // MEMORY_SHARE, run.seed)
         self._page_bytes = None
         self._counts = sorted({1, self._all} | {p.case.threads for p in wanted})
@@ -118,7 +118,7 @@ class CpuSide:
             ),
             "drift": lambda: warnings.of_sentinel(self._start, self._sentinel()),
             "paired roofs": lambda: warnings.of_paired_roofs(found),
-            "throttling": lambda: warnings.of_throttling(self._throttled, watch.throttled()),
+            "throttling": lambda: warnings.of_throttling(self._throttled, state.throttled()),
             "the clock": lambda: warnings.of_clock(found),
             "the points": lambda: warnings.of_points(
                 found, run.plan.settings["precision"], self.bench

@@ -115,7 +115,7 @@ def _try(case: Case, name: str) -> None:
         return
     layout = implementation.layout(case)
     size = WEIGHT_SETS * set_bytes(layout, case.dtype)
-    if point.memory_needed(case, size) > memory.memory_available() // 2:
+    if point.memory_needed(case, size) > memory.available() // 2:
         return
     sets = Arena(size, case.device, 0).sets(layout, case.dtype, WEIGHT_SETS)
     inputs = draw(case, torch.Generator(device=case.device).manual_seed(0))

@@ -12,7 +12,7 @@ from bench.machine import caches, cgroups, cpuinfo, system, topology
 HUGE_PAGE = 2 << 20
 
 
-def memory_available() -> int:
+def available() -> int:
     """Bytes that can be allocated now: what is free, or what a control group leaves if that is less."""
     free, left = _free(), cgroups.memory_left(system.THIS)
     return free if left is None else min(free, left)
@@ -24,7 +24,7 @@ def _free() -> int:
     return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def memory_taken() -> int:
+def taken() -> int:
     """Bytes of memory that this process occupies."""
     return int(psutil.Process().memory_info().rss)
 

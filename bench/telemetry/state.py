@@ -1,44 +1,85 @@
-"""This machine's state now: heat, clocks, battery, swap, and what others take. What is not told is None."""
+"""This machine's state now: heat, battery, swap, what others take, and what slows its processors down.
+
+Whatever a machine does not tell is None.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
-import warnings
-from collections.abc import Callable
-from contextlib import suppress
-from typing import Any
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import psutil
 
-from bench.machine import cpuinfo, sensors, system, topology
-from bench.machine.sensors import Heat
+from bench.machine import cgroups, system
+from bench.machine.system import told
+from bench.machine.topology import CPU
+from bench.telemetry import core_frequency
+
+OF_PROCESSORS = re.compile(r"(coretemp|k8temp|k10temp|zenpower|via_cputemp|cpu.*(thermal|temp).*)$")
+"""Drivers of sensors inside processors. Those of boards, disks and memory have limits of their own, and often none that
+is true: a pin that is not connected reads 127."""
+OF_ZONES = re.compile(r"(x86_pkg_temp|cpu.*)$")
+BUSY = ("user", "nice", "system", "irq", "softirq", "steal")
+"""What psutil calls the time in which a processor was not idle."""
+LEAST_SECONDS = 0.2
+"""Between two looks at the load: the system counts in hundredths of a second."""
 
 
-def told(ask: Callable[[], Any]) -> Any:
-    """What psutil answers; None where it raises, which it does as it likes where a system hides /proc or /sys."""
-    with suppress(Exception), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return ask()
-    return None
+class Heat(NamedTuple):
+    """A processor's temperature, and the critical one at which it is slowed or stopped, in degrees Celsius."""
 
-
-def governors() -> list[str]:
-    """The clock governors of the processors that this process may use."""
-    there = topology.online(system.THIS, cpuinfo.read(system.THIS))
-    return sensors.governors(system.THIS, topology.usable(system.THIS, there))
+    celsius: float
+    critical: float
 
 
 def hottest() -> Heat | None:
-    """The processor's sensor that is nearest to its critical limit; None where none tells."""
-    return sensors.hottest(system.THIS)
+    """The processor's sensor that is nearest to its critical limit; None where no such sensor has one."""
+    found = [*_sensors()] or [*_thermal_zones()]
+    return max(found, key=lambda one: one.celsius - one.critical, default=None)
+
+
+def _sensors() -> Iterator[Heat]:
+    of = system.THIS
+    for folder in of.found("sys/class/hwmon/hwmon[0-9]*"):
+        for place in (folder, folder / "device"):  # before Linux 3.15 the files lay in the device's
+            if not OF_PROCESSORS.match(of.text(place / "name") or ""):
+                continue
+            for file in of.found(f"{place}/temp[0-9]*_input"):
+                sensor = file.name.removesuffix("_input")
+                if not of.number(place / f"{sensor}_fault"):
+                    yield from _heat(of.number(file), of.number(place / f"{sensor}_crit"))
+
+
+def _thermal_zones() -> Iterator[Heat]:
+    of = system.THIS
+    for zone in of.found("sys/class/thermal/thermal_zone[0-9]*"):
+        if OF_ZONES.match(of.text(zone / "type") or ""):
+            for trip in of.found(f"{zone}/trip_point_[0-9]*_type"):
+                if of.text(trip) == "critical":
+                    limit = of.number(str(trip).removesuffix("_type") + "_temp")
+                    yield from _heat(of.number(zone / "temp"), limit)
+
+
+def _heat(millidegrees: int | None, critical: int | None) -> Iterator[Heat]:
+    """A limit at or below zero is none that was set."""
+    if millidegrees is not None and critical is not None and critical > 0:
+        yield Heat(millidegrees / 1e3, critical / 1e3)
 
 
 def on_battery() -> bool | None:
     """Whether this machine draws on a battery; None where it has none, or nothing tells."""
-    if sys.platform == "linux":
-        return sensors.on_battery(system.THIS)
-    on_battery: bool | None = told(lambda: psutil.sensors_battery().power_plugged is False)
-    return on_battery
+    if sys.platform != "linux":
+        drawn: bool | None = told(lambda: psutil.sensors_battery().power_plugged is False)
+        return drawn
+    of = system.THIS
+    kinds = {one: of.text(one / "type") for one in of.found("sys/class/power_supply/*")}
+    mains = [of.number(one / "online") for one, kind in kinds.items() if kind in ("Mains", "USB")]
+    batteries = [one for one, kind in kinds.items() if kind == "Battery"]
+    own = [of.text(one / "status") for one in batteries if of.text(one / "scope") != "Device"]
+    return 1 not in mains and "Discharging" in own if any(own) else None
 
 
 def swapped_bytes() -> int | None:
@@ -47,31 +88,57 @@ def swapped_bytes() -> int | None:
     return None if swap is None else int(swap.sin + swap.sout)
 
 
+def throttled() -> dict[str, int]:
+    """How often since the system started processors were slowed down: for heat or power, or at the end of a quota.
+
+    0 where nothing counts.
+    """
+    of = system.THIS
+    counters = of.found(f"{CPU}/cpu[0-9]*/thermal_throttle/*_throttle_count")
+    return {
+        "heat": sum(of.number(counter) or 0 for counter in counters),
+        "quota": cgroups.times_stopped(of),
+    }
+
+
 class Load:
     """How many cores other processes and the hypervisor took since it was made or last asked."""
 
     def __init__(self) -> None:
         """Start counting."""
-        self._before = self._now()
+        self._before = _seconds()
 
     def cores_taken_by_others(self) -> float | None:
         """Cores' worth of time, stolen time included; None where the system does not tell or too little has passed."""
-        before, self._before = self._before, self._now()
+        before, self._before = self._before, _seconds()
         if before is None or self._before is None:
             return None
         wall, busy, own = (b - a for a, b in zip(before, self._before, strict=True))
-        return max(0.0, (busy - own) / wall) if wall > 0.2 else None
+        return max(0.0, (busy - own) / wall) if wall > LEAST_SECONDS else None
 
-    @staticmethod
-    def _now() -> tuple[float, float, float] | None:
-        from time import monotonic
 
-        total = told(psutil.cpu_times)
-        own = told(lambda: psutil.Process().cpu_times())
-        if total is None or own is None:
-            return None
-        busy = sum(
-            getattr(total, kind, 0.0)
-            for kind in ("user", "nice", "system", "irq", "softirq", "steal")
-        )
-        return monotonic(), busy, own.user + own.system
+def _seconds() -> tuple[float, float, float] | None:
+    """Of the clock, of all processors not idle, and of them of this process."""
+    total, own = told(psutil.cpu_times), told(lambda: psutil.Process().cpu_times())
+    if total is None or own is None:
+        return None
+    return time.monotonic(), sum(getattr(total, kind, 0.0) for kind in BUSY), own.user + own.system
+
+
+class Telemetry:
+    """What happens to the machine from when this is made: what others take, how the clock runs, what is throttled."""
+
+    def __init__(self) -> None:
+        """Begin."""
+        self._load, self._throttled = Load(), throttled()
+
+    def seen(self) -> dict[str, Any]:
+        """What was seen since, as a point's `state` has it; what cannot be read is None."""
+        now = throttled()
+        return {
+            "clock_hz": core_frequency.clock_hz(),
+            "temperature_c": None,
+            "throttle": [cause for cause, count in now.items() if count > self._throttled[cause]],
+            "power_w": None,
+            "load": self._load.cores_taken_by_others(),
+        }

@@ -12,14 +12,13 @@ import pytest
 import torch
 
 from bench.device import threads
-from bench.machine import describe, gpus
-from bench.session import environment
+from bench.machine import describe, environment, gpus
 from tests.fake_nvml import UUID, NVMLError, library
 
 
 @pytest.fixture(scope="module")
 def described():
-    return {**describe.describe(), "environment": environment.environment(1, "omp")}
+    return {**describe.machine(), "environment": environment.environment(1, "omp")}
 
 
 def test_no_host_name_home_or_path_is_in_it(described):
@@ -31,7 +30,7 @@ def test_no_host_name_home_or_path_is_in_it(described):
 
 
 def test_the_same_machine_has_the_same_id(described):
-    assert describe.describe()["id"] == described["id"]
+    assert describe.machine()["id"] == described["id"]
     assert int(described["id"], 16) >= 0
 
 
@@ -90,11 +89,11 @@ def with_a_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _index: properties)
 
-    def describe(**answers):
+    def made(**answers):
         monkeypatch.setitem(sys.modules, "pynvml", library(**answers))
-        return describe.describe()
+        return describe.machine()
 
-    return describe
+    return made
 
 
 def test_a_gpu_is_described_by_torch_and_nvml_and_its_uuid_is_not_told(with_a_gpu):

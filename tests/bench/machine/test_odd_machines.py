@@ -16,7 +16,7 @@ import pytest
 
 from bench import __main__
 from bench.machine import cgroups, describe, microarch, system
-from bench.machine.commands import output
+from bench.machine.system import output
 from bench.session import warnings
 from tests.bench import odd_machines
 
@@ -29,13 +29,13 @@ MIB = 1 << 20
 def described(tmp_path):
     """Describes the machine of that name, some of its files changed (None: removed)."""
 
-    def describe(name, cpus=None, **changed):
+    def made(name, cpus=None, **changed):
         root = tmp_path / str(len(list(tmp_path.iterdir())))
         texts = {**odd_machines.files(name), **changed.pop("files", {})}
         odd_machines.lay_out(root, {path: text for path, text in texts.items() if text is not None})
-        return describe.describe(root, cpus)
+        return describe.machine(root, cpus)
 
-    return describe
+    return made
 
 
 def codes(found):
@@ -159,11 +159,11 @@ def test_no_name_is_a_placeholder_and_nothing_of_this_machine_is_told(described,
         (platform, "processor"),
         (platform, "release"),
         (platform, "system"),
-        (describe.describe.__globals__["platform"], "uname"),
+        (platform, "uname"),
     ):
         monkeypatch.setattr(module, leak, leaks)
-    monkeypatch.setitem(describe.describe.__globals__, "output", leaks)
-    monkeypatch.setitem(describe.describe.__globals__, "gpus", leaks)
+    monkeypatch.setattr(describe, "output", leaks)
+    monkeypatch.setattr(describe, "gpus", leaks)
     assert described(name) == before
     assert "-" not in (before["label"], before["cpu"]["model"], before["cpu"]["microarch"])
     assert before["label"]
@@ -197,12 +197,12 @@ def test_a_file_that_is_missing_empty_or_garbled_ends_nothing(tmp_path, name):
             file.unlink(missing_ok=True)
             if spoilt is not None:
                 file.write_bytes(spoilt)
-            found = describe.describe(root)
+            found = describe.machine(root)
             warnings.of_description(found)
             assert found["label"]
         file.unlink()
         file.mkdir()  # not to be read, even by root
-        assert describe.describe(root)["label"]
+        assert describe.machine(root)["label"]
         file.rmdir()
         file.write_bytes(whole)
 
@@ -253,7 +253,7 @@ def test_a_vendor_that_stands_between_blanks_is_one_of_x86s(tmp_path):
         "flags\t: lm hypervisor",
     )
     texts = {"proc/cpuinfo": "\n".join(("processor\t: 0", *facts))}
-    found = describe.describe(odd_machines.lay_out(tmp_path, texts))
+    found = describe.machine(odd_machines.lay_out(tmp_path, texts))
     assert (found["cpu"]["family"], found["cpu"]["model_number"]) == (7, 91)
     assert found["virtualization"] == "hypervisor"
 
@@ -262,11 +262,11 @@ def test_cores_numbered_alike_on_two_dies_are_two_where_each_says_it_is_alone(tm
     """With SMT off, /sys names no sibling; /proc/cpuinfo repeats core ids from die to die."""
     one = "processor\t: {}\nphysical id\t: 0\ncore id\t: 0\n"
     texts = {"proc/cpuinfo": "\n".join(one.format(cpu) for cpu in (0, 1))}
-    assert describe.describe(odd_machines.lay_out(tmp_path / "a", texts))["cpu"]["cores"] == 1
+    assert describe.machine(odd_machines.lay_out(tmp_path / "a", texts))["cpu"]["cores"] == 1
     for cpu in (0, 1):
         folder = f"sys/devices/system/cpu/cpu{cpu}/topology"
         texts[f"{folder}/thread_siblings_list"] = f"{cpu}\n"
-    assert describe.describe(odd_machines.lay_out(tmp_path / "b", texts))["cpu"]["cores"] == 2
+    assert describe.machine(odd_machines.lay_out(tmp_path / "b", texts))["cpu"]["cores"] == 2
 
 
 def test_a_folder_of_the_clock_that_is_no_policys_ends_nothing(described):
@@ -372,14 +372,14 @@ def test_a_root_or_processors_that_mean_nothing_are_one_line(arguments, capsys):
 
 def test_this_machine_is_the_same_whatever_language_its_tools_speak(tmp_path, monkeypatch):
     """With an lscpu that answers in German whatever it is asked."""
-    before = describe.describe()
+    before = describe.machine()
     german = tmp_path / "lscpu"
     german.write_text("#!/bin/sh\necho 'Modellname:  Prozessor'\necho 'Hypervisor-Anbieter: KVM'\n")
     german.chmod(german.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
     monkeypatch.setenv("LANG", "de_DE.UTF-8")
-    after = describe.describe()
+    after = describe.machine()
     assert after["id"] == before["id"]
     assert {**after, "virtualization": 0} == {**before, "virtualization": 0}
 
@@ -394,8 +394,8 @@ def test_other_programs_are_asked_in_english(monkeypatch):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads this machine's /proc")
 def test_this_machines_own_description_only_adds_to_what_its_root_folder_tells():
-    whole = describe.describe()
-    pure = describe.describe(Path("/"), os.sched_getaffinity(0))
+    whole = describe.machine()
+    pure = describe.machine(Path("/"), os.sched_getaffinity(0))
     told = {name: value for name, value in pure["cpu"].items() if value is not None}
     assert {name: whole["cpu"][name] for name in told} == told
     assert whole["memory_bytes"] == psutil.virtual_memory().total

@@ -124,8 +124,8 @@ def test_one_that_keeps_taking_memory_is_stopped_before_the_system_stops_everyth
 ):
     """It keeps a MiB a call; no other memory of the machine than 96 MiB is counted."""
     monkeypatch.setattr(point, "LEAST_FREE", 32 << 20)
-    kept, there = [], memory.memory_taken() + (96 << 20)
-    monkeypatch.setattr(memory, "memory_available", lambda: there - memory.memory_taken())
+    kept, there = [], memory.taken() + (96 << 20)
+    monkeypatch.setattr(memory, "available", lambda: there - memory.taken())
     monkeypatch.setattr(point, "memory_needed", lambda *_: 0)
     leaking = faulty.instead_of_a_call(lambda: kept.append(b"x" * (1 << 20)))
     monkeypatch.setattr(bench, "budget_seconds", 10.0)
@@ -192,7 +192,7 @@ def test_a_process_that_runs_out_of_its_groups_memory_leaves_which_point_it_meas
     little_memory,  # noqa: ARG001
     tmp_path,
 ):
-    assert memory.memory_available() <= ROOM
+    assert memory.available() <= ROOM
     take = (
         "import sys, pathlib\nfrom bench.session.crash_record import InFlight\n"
         "pathlib.Path('/proc/self/oom_score_adj').write_text('1000')\n"

@@ -177,7 +177,7 @@ def test_a_point_whose_weights_outgrow_the_arena_makes_it_grow(bench):
 
 
 def test_a_point_whose_memory_others_took_is_failed_and_tried_again_on_resuming(bench, monkeypatch):
-    monkeypatch.setattr(memory, "memory_available", lambda: 1 << 10)
+    monkeypatch.setattr(memory, "available", lambda: 1 << 10)
     found = point.point(bench, CASE, "torch_cell", torch_cell, order=0)
     assert found.status == "failed"
     assert found.reason.startswith(point.NO_ROOM)

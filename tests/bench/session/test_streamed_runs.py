@@ -59,7 +59,7 @@ def measured(short_runs, monkeypatch, tmp_path):  # noqa: ARG001 - for what it p
         monkeypatch.setattr(cpu_sweep, "read_curve", curve)
         monkeypatch.setattr(cpu_sweep, "memory", memory)
         monkeypatch.setattr(cpu_sweep, "LEAST_MEMORY", 64 * MIB)
-        monkeypatch.setattr(memory, "memory_available", lambda: 512 * MIB)
+        monkeypatch.setattr(memory, "available", lambda: 512 * MIB)
         run = Run(PLAN, 0, tmp_path / "run")
         run.begin()
         for order, planned in enumerate(POINTS):
@@ -145,7 +145,7 @@ def test_rounds_of_a_survey_that_was_cut_short_pair_with_none_of_the_one_that_fo
 def test_blocks_of_earlier_points_are_given_back_before_others_are_blamed(bench, monkeypatch):
     kept = bench.memory(4 * MIB, packed=True).size_bytes
     left = {True: 1 << 10, False: 4 << 30}
-    monkeypatch.setattr(memory, "memory_available", lambda: left[bench.stand_in is not None])
+    monkeypatch.setattr(memory, "available", lambda: left[bench.stand_in is not None])
     planned = Case("lstm", 64, 64, 1, threads=1)
     found = points.point(bench, planned, "torch_cell", implementations.load("torch_cell"), 0)
     assert kept == 4 * MIB

@@ -26,7 +26,7 @@ from bench.measure import point as points
 from bench.profile.records import Point, Roof
 from bench.roofs import call, read
 from bench.session import doctor, lock, warnings
-from bench.telemetry import core_frequency, memory, state, watch
+from bench.telemetry import core_frequency, memory, state
 from bench.timing import clock
 from kernels.case import Case
 from kernels.implementations import torch_cell
@@ -153,7 +153,7 @@ def test_the_least_memory_that_a_group_and_those_above_it_leave_counts(system, g
         system(path, text)
     assert cgroups.memory_left(machine_system.THIS) == left
     if left is not None:
-        assert memory.memory_available() == left
+        assert memory.available() == left
 
 
 @pytest.mark.parametrize(
@@ -199,16 +199,16 @@ def test_processors_slowed_down_are_told_beside_the_point_and_of_the_run(bench, 
     stat = "sys/fs/cgroup/cpu.stat"
     system(count, "3\n")
     system(stat, "nr_periods 9\nnr_throttled 4\nthrottled_usec 1000\n")
-    before, watching = watch.throttled(), watch.Watch()
+    before, watching = state.throttled(), state.Telemetry()
     assert before == {"heat": 3, "quota": 4}
     assert watching.seen()["throttle"] == []
-    assert not warnings.of_throttling(before, watch.throttled())
+    assert not warnings.of_throttling(before, state.throttled())
     system(count, "5\n")
     assert watching.seen()["throttle"] == ["heat"]
     system(stat, "nr_periods 10\nnr_throttled 5\nthrottled_usec 2000\n")
     slowed = point(state=watching.seen())
     assert slowed.state["throttle"] == ["heat", "quota"]
-    of_run = warnings.of_throttling(before, watch.throttled())
+    of_run = warnings.of_throttling(before, state.throttled())
     assert codes(of_run) == ["throttled", "throttled"]
     assert "2 times" in of_run[0].message
     of_point = warnings.of_points([slowed, point()], precision=1.0, bench=bench)
@@ -276,10 +276,10 @@ def test_small_pages_are_told_and_large_ones_are_not():
 
 @pytest.mark.parametrize(("governor", "told"), [("powersave", True), ("performance", False)])
 def test_a_governor_that_saves_power_is_told(system, governor, told):
-    assert not warnings.of_machine({"governors": state.governors()}, {}, None)
+    assert not warnings.of_machine({"governors": describe.machine()["governors"]}, {}, None)
     system("sys/devices/system/cpu/online", "0-1\n")
     system("sys/devices/system/cpu/cpu1/cpufreq/scaling_governor", governor + "\n")
-    found = warnings.of_machine({"governors": state.governors()}, {}, None)
+    found = warnings.of_machine({"governors": describe.machine()["governors"]}, {}, None)
     assert codes(found) == (["clock governor"] if told else [])
 
 
@@ -309,7 +309,7 @@ def test_what_psutil_cannot_read_is_none(monkeypatch, name):
     assert (load.cores_taken_by_others() is None) or name in ("swap_memory", "virtual_memory")
     assert (swapped is None) == (name == "swap_memory")
     assert not warnings.of_swap(swapped, None)
-    assert memory.memory_available() > 0
+    assert memory.available() > 0
 
 
 def test_a_virtual_machine_is_told():
@@ -494,4 +494,4 @@ def test_the_doctor_names_another_measurement_and_says_what_to_do(monkeypatch):
     found = doctor.examine()
     assert found[0].message == "process 7 since then, into there measures on this machine"
     assert all(warning.advice for warning in found)
-    assert set(codes(found)) >= set(codes(warnings.of_machine(describe.describe(), {}, None)))
+    assert set(codes(found)) >= set(codes(warnings.of_machine(describe.machine(), {}, None)))

@@ -18,7 +18,7 @@ def rows(profile):
 
 def test_it_states_the_class_of_machine_and_its_kinds_of_cores(tmp_path):
     files = odd_machines.files("20em64t-hybrid-1p6c2t-2ca4co1t")
-    described = describe.describe(odd_machines.lay_out(tmp_path, files))
+    described = describe.machine(odd_machines.lay_out(tmp_path, files))
     stated = rows(replace(records.load(OLD), machine=described))
     assert stated["microarchitecture"] == "Raptor Lake"
     assert stated["family, model, stepping"] == "6, 186, 2"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.machine import system, topology
-from bench.machine.commands import output
+from bench.machine.system import output
 
 PACKAGES = ("torch", "numpy", "numba", "llvmlite", "pytest-benchmark", "psutil")
 GPU_PACKAGES = ("triton", "nvidia-ml-py")
