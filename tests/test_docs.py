@@ -1,11 +1,10 @@
-"""What the documents say of the code is so: links, commands, options, fields, constants, examples."""
+"""What the documents say of the code is so: links, paths, commands, options, fields, codes, examples, figures."""
 
 from __future__ import annotations
 
 import ast
 import importlib.util
 import json
-import math
 import re
 import shlex
 import tomllib
@@ -18,10 +17,10 @@ import pytest
 
 from bench import __main__ as bench_command
 from bench.profile import records, suite
-from kernels import case, implementations
+from kernels import case, implementations, roofline_model
 from reports import __main__ as reports_command
 from reports import locate
-from reports.analysis import headline
+from tests import generated
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted(
@@ -42,31 +41,23 @@ METHODOLOGY = (ROOT / "bench" / "METHODOLOGY.md").read_text(encoding="utf-8")
 FORMAT = (ROOT / "bench" / "FORMAT.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 KERNELS_README = (ROOT / "kernels" / "README.md").read_text(encoding="utf-8")
-
-PLACEHOLDER = re.compile(r"\b(GALLERY_NAME|HEADLINE|[A-Z]+_TABLE)\b")
-"""Stands where a measured figure or a run's name is still to come."""
+BENCH_README = (ROOT / "bench" / "README.md").read_text(encoding="utf-8")
+FAULTS = (ROOT / "bench" / "FAULTS.md").read_text(encoding="utf-8")
+FINDINGS = (ROOT / "bench" / "FINDINGS.md").read_text(encoding="utf-8")
 
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
-NOT_CONSTANTS = {"METHOD", "MADV_HUGEPAGE", "OMP_PROC_BIND", "OMP_PLACES"}
-HOLDERS_OF_THRESHOLDS = (
-    "bench/verify/c_probe.py",
-    "bench/verify/byte_check.py",
-    "bench/session/warnings.py",
-    "bench/measure/checker.py",
-    "bench/device/levels.py",
-    "bench/timing/rounds.py",
-    "bench/measure/point.py",
-    "bench/device/cpu_sweep.py",
-    "bench/verify/command.py",
-    "reports/analysis/claims.py",
-    "reports/analysis/confirm.py",
-    "reports/analysis/elasticity.py",
-    "reports/compare/gate.py",
-    "reports/compare/ratios.py",
-    "reports/analysis/roofs.py",
-    "reports/analysis/series.py",
-    "reports/analysis/verdict.py",
+PATH = re.compile(r"`([\w./-]+\.(?:py|md|toml|c|cff)|[\w-]+(?:/[\w-]+)*/)`")
+"""A path as prose names it."""
+MADE = (
+    "plots/",
+    "reports/runs/",
+    "suite.toml",
+    "report.md",
+    "before1",
+    "mine.py",
+    "implementations/torch_transposed.py",
 )
+"""What a run or a reader makes, and so is not in a checkout."""
 
 
 def table_rows(text):
@@ -93,12 +84,11 @@ def commands(text):
 
 
 def documented():
-    """Every command of every document that has no placeholder."""
+    """Every command of every document."""
     found = {}
     for path in PROSE:
         for command, whole in commands(path.read_text(encoding="utf-8")):
-            if not PLACEHOLDER.search(command):
-                found[command] = whole or found.get(command, False)
+            found[command] = whole or found.get(command, False)
     return sorted(found.items())
 
 
@@ -123,7 +113,7 @@ def test_every_relative_link_leads_somewhere(name):
     path = ROOT / name
     text = FENCE.sub("", path.read_text(encoding="utf-8"))
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        if "://" in target or PLACEHOLDER.search(target):
+        if "://" in target:
             continue
         file, _, part = target.strip("<>").partition("#")
         there = path.parent / file if file else path
@@ -131,6 +121,19 @@ def test_every_relative_link_leads_somewhere(name):
         if part and there.suffix == ".md":
             titles = re.findall(r"^#+ (.*)$", there.read_text(encoding="utf-8"), re.MULTILINE)
             assert part in map(anchor, titles), target
+
+
+@pytest.mark.parametrize("path", PROSE, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_path_that_prose_names_exists(path):
+    for named in PATH.findall(FENCE.sub("", path.read_text(encoding="utf-8"))):
+        if not named.startswith(MADE) and "://" not in named:
+            places = [
+                ROOT,
+                path.parent,
+                ROOT / "kernels/reference",
+                ROOT / "kernels/implementations",
+            ]
+            assert any((place / named).exists() for place in places), named
 
 
 @pytest.mark.parametrize(("command", "whole"), modules("bench", "reports"))
@@ -171,9 +174,23 @@ def test_the_line_that_installs_the_peers_is_that_of_the_extra():
     assert " ".join(project["project"]["optional-dependencies"]["peers"]) in README
 
 
-def test_every_implementation_is_in_the_readme():
-    named = {row[0].strip("`") for row in table_rows(section(README, "Implementations"))}
+def test_every_implementation_is_in_the_readme_of_kernels():
+    named = {row[0].strip("`") for row in table_rows(section(KERNELS_README, "Implementations"))}
     assert named == {"name", *implementations.names()}
+
+
+def test_every_suite_is_in_the_readme_of_bench():
+    named = {row[0].strip("`") for row in table_rows(section(BENCH_README, "Suites"))}
+    assert named == {"suite", *(path.stem for path in (ROOT / "bench/suites").glob("*.toml"))}
+
+
+def test_the_readme_says_what_to_do_for_every_verdict():
+    rows = list(table_rows(section(README, "What a verdict tells you to do")))
+    bounds = (getattr(roofline_model, name) for name in ("BANDWIDTH", "COMPUTE", "CALL", "CODE"))
+    others = ("latency", "mixed", "impossible", "unknown")
+    told = {row[0].split(" (")[0] for row in rows}
+    assert told == {"verdict", *bounds, *others, f"...{roofline_model.BOTH}"}
+    assert all(row[2] for row in rows)
 
 
 def test_every_make_target_is_in_the_makefile():
@@ -244,74 +261,52 @@ def test_the_example_of_the_format_is_a_profile():
     assert profile.roofs
 
 
-def constants(path):
-    """Module-level constants of a file by name, those whose value can be told without importing it."""
-    found = {"log": math.log}
-    for node in ast.parse((ROOT / path).read_text(encoding="utf-8")).body:
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        for target in targets:
-            if isinstance(target, ast.Name) and getattr(node, "value", None) is not None:
-                try:
-                    found[target.id] = value_of(ast.unparse(node.value), found)
-                except (NameError, TypeError, AttributeError):
-                    continue
+def codes():
+    """The code of every warning that our code makes, as the call itself or a constant of its module says it."""
+    found = set()
+    for folder in ("bench", "reports"):
+        for path in (ROOT / folder).rglob("*.py"):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            named = {
+                node.targets[0].id: node.value.value
+                for node in tree.body
+                if isinstance(node, ast.Assign)
+                and isinstance(node.targets[0], ast.Name)
+                and isinstance(node.value, ast.Constant)
+            }
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("RunWarning"):
+                    first = node.args[0] if node.args else None
+                    if isinstance(first, ast.Constant):
+                        found.add(first.value)
+                    elif isinstance(first, ast.Name):
+                        found.add(named[first.id])
     return found
 
 
-def value_of(expression, names):
-    return eval(expression, {"__builtins__": {}}, names)
+def test_every_warning_is_told_with_what_to_do():
+    rows = [row for row in table_rows(section(FAULTS, "Warnings")) if row[0].startswith("`")]
+    told = [row[0].strip("`") for row in rows]
+    assert len(told) == len(set(told))
+    assert set(told) == codes()
+    assert all(all(row) for row in rows)
 
 
-QUOTED = [
-    (row[0].strip("`"), row[1].strip("`"), row[2])
-    for row in table_rows(METHODOLOGY)
-    if len(row) == 3 and (ROOT / row[2]).is_file()
-]
+def test_every_finding_has_its_date():
+    findings = re.findall(r"^- \*\*.*?(?=^- |^\n|^\||\Z)", FINDINGS, re.MULTILINE | re.DOTALL)
+    assert len(findings) > 20
+    for finding in findings:
+        assert re.search(r"\b20\d\d-\d\d-\d\d, \w", finding), finding
 
 
-@pytest.mark.parametrize(("name", "value", "file"), QUOTED)
-def test_a_constant_in_the_methodology_is_the_codes(name, value, file):
-    names = constants(file)
-    assert value_of(value, {"log": math.log}) == value_of(name, names)
+def test_the_method_fits_on_300_lines():
+    assert len(METHODOLOGY.splitlines()) <= 300
 
 
-@pytest.mark.parametrize("file", HOLDERS_OF_THRESHOLDS)
-def test_the_methodology_quotes_every_number_that_decides(file):
-    quoted = {name for name, _, where in QUOTED if where == file}
-    numbers = {k for k, v in constants(file).items() if isinstance(v, int | float)}
-    assert numbers
-    assert numbers <= quoted
-
-
-def test_a_constant_named_in_the_methodologys_prose_stands_in_a_table():
-    named = set(re.findall(r"`([A-Z][A-Z_]+)`", METHODOLOGY))
-    assert named - NOT_CONSTANTS <= {name for name, _, _ in QUOTED}
-
-
-def test_the_methodology_names_every_warning():
-    text = " ".join(METHODOLOGY.casefold().split())
-    codes = {
-        code
-        for file in (
-            "bench/session/warnings.py",
-            "bench/session/doctor.py",
-            "reports/analysis/warnings.py",
-        )
-        for code in re.findall(r'Warning\(\s*"([^"]+)"', (ROOT / file).read_text(encoding="utf-8"))
-    }
-    assert len(codes) > 10
-    for code in codes:
-        assert code.casefold() in text, code
-
-
-def test_the_headline_in_the_readme_is_its_runs():
-    (name,) = set(re.findall(r"python -m reports headline (\S+?)`", README))
-    if PLACEHOLDER.search(name):
-        pytest.skip("no run stands in the README yet")
-    (block,) = re.findall(r"<!-- headline -->\n(.*?)<!-- headline -->", README, re.DOTALL)
-    profile, _ = locate.load(name)
-    shown = re.sub(r"^> ?", "", block, flags=re.MULTILINE).replace("**", "")
-    assert shown.split() == headline.headline(profile).split()
+def test_the_generated_parts_are_what_is_generated():
+    """`python -m tests.generated` writes them anew."""
+    for path, text in generated.documents().items():
+        assert path.read_text(encoding="utf-8") == text, f"{path.name}: python -m tests.generated"
 
 
 def test_the_example_of_kernels_passes_the_check_for_every_cell_part_and_dtype(tmp_path):
@@ -349,7 +344,7 @@ def test_the_example_of_kernels_passes_the_check_for_every_cell_part_and_dtype(t
 
 def test_the_names_of_the_contract_are_those_of_the_protocol():
     """Read off the source: the class body of Implementation, and bind, which prepare returns."""
-    tree = ast.parse((ROOT / "kernels/implementations/__init__.py").read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / "kernels/contract.py").read_text(encoding="utf-8"))
     (protocol,) = (
         n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == "Implementation"
     )
@@ -364,10 +359,3 @@ def test_the_names_of_the_contract_are_those_of_the_protocol():
 def test_no_document_names_a_path_of_a_machine(path):
     text = (ROOT / path).read_text(encoding="utf-8")
     assert not re.search(r"(?<![\w.])/(?:work|home|root|Users|tmp)/", text)
-
-
-def test_no_placeholder_is_left():
-    """Every figure promised is there."""
-    assert not [
-        name for name in NAMES if PLACEHOLDER.search((ROOT / name).read_text(encoding="utf-8"))
-    ]

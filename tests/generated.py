@@ -1,0 +1,171 @@
+"""The generated parts of the documents, each between two markers: `python -m tests.generated` writes them anew.
+
+constants  of METHODOLOGY: every constant that it or FAULTS names, with the value that the code has, by room
+headline   of README: the sentence of the run it shows
+excerpt    of README: the command that stands in it, and what that prints
+rooms      of CONTRIBUTING: every room, by the first sentence of its docstring
+
+tests/test_docs.py holds the documents to these.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+METHODOLOGY = ROOT / "bench" / "METHODOLOGY.md"
+FAULTS = ROOT / "bench" / "FAULTS.md"
+README = ROOT / "README.md"
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
+NAME = re.compile(r"`((?:\w+\.)?[A-Z][A-Z_]+)`")
+"""A constant as prose names it; with its module's name where two modules define one."""
+
+GENERATED = re.compile(r"<!-- (\w+) -->.*?<!-- \1 -->", re.DOTALL)
+ROOMS = ("kernels", "bench", "reports/analysis", "reports/compare")
+"""Where figures are decided."""
+
+BARE = str.maketrans("", "", "()\"'")
+"""Takes the brackets and quotation marks off a key."""
+
+
+def documents() -> dict[Path, str]:
+    """Every document that has generated parts, as it should be."""
+    methodology = METHODOLOGY.read_text(encoding="utf-8")
+    readme = README.read_text(encoding="utf-8")
+    readme = filled(readme, "headline", headline(readme))
+    return {
+        METHODOLOGY: filled(
+            methodology,
+            "constants",
+            constants_table(methodology + FAULTS.read_text(encoding="utf-8")),
+        ),
+        README: filled(readme, "excerpt", excerpt(readme)),
+        CONTRIBUTING: filled(CONTRIBUTING.read_text(encoding="utf-8"), "rooms", rooms_table()),
+    }
+
+
+def filled(text: str, marker: str, lines: list[str]) -> str:
+    """The text with these lines between its two markers."""
+    mark = f"<!-- {marker} -->\n"
+    before, _, after = text.split(mark)
+    return mark.join((before, "\n".join([*lines, ""]), after))
+
+
+def headline(readme: str) -> list[str]:
+    """The headline of the run that the README names, wrapped as prose is."""
+    import textwrap
+
+    from reports import locate
+    from reports.analysis.headline import headline
+
+    (name,) = set(re.findall(r"python -m reports headline (\S+?)`", readme))
+    return textwrap.wrap(
+        headline(locate.load(name)[0]), 118, initial_indent="> ", subsequent_indent="> "
+    )
+
+
+def excerpt(readme: str) -> list[str]:
+    """The command that stands between the markers, and what it prints; a code block."""
+    (block,) = re.findall(r"<!-- excerpt -->\n(.*?)<!-- excerpt -->", readme, re.DOTALL)
+    command = [line for line in block.splitlines() if line.startswith("    $ ")]
+    typed = "\n".join(line.removeprefix("    $ ") for line in command)
+    printed = subprocess.run(
+        ["sh", "-c", typed], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    return [*command, *(f"    {line}".rstrip() for line in printed.splitlines())]
+
+
+def rooms_table() -> list[str]:
+    """A row for each folder of modules, in the order of the alphabet."""
+    found = sorted(
+        path
+        for top in ("kernels", "bench", "reports")
+        for path in (ROOT / top).glob("**/__init__.py")
+    )
+    rows = [
+        f"| `{path.parent.relative_to(ROOT).as_posix()}/` | {_first_sentence(path)} |"
+        for path in found
+    ]
+    return ["| room | what belongs there |", "| --- | --- |", *rows]
+
+
+def _first_sentence(path: Path) -> str:
+    told = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return re.split(r"(?<=\.)\s", " ".join(told.split()), maxsplit=1)[0]
+
+
+def constants_table(prose: str) -> list[str]:
+    """A row for each room: its constants that the prose names, in the order in which it does."""
+    rooms: dict[str, list[str]] = {}
+    for name in dict.fromkeys(NAME.findall(GENERATED.sub("", prose))):
+        path, entries = constant(name)
+        told = ", ".join(f"{key} `{value}`" for key, value in entries)
+        written = (
+            f"`{name}`: {told}"
+            if len(entries) > 1 or entries[0][0]
+            else f"`{name} = {entries[0][1]}`"
+        )
+        rooms.setdefault(path.parent.relative_to(ROOT).as_posix(), []).append(written)
+    rows = [f"| {room} | {'; '.join(found)} |" for room, found in sorted(rooms.items())]
+    return ["| room | constants |", "| --- | --- |", *rows]
+
+
+def constant(name: str) -> tuple[Path, list[tuple[str, str]]]:
+    """Where a constant is defined, and its value as the code writes it; of a dict each entry's, with its key.
+
+    Raises ValueError for one that is not defined in one place.
+    """
+    module, _, bare = name.rpartition(".")
+    found = [
+        (path, defined[bare])
+        for path, defined in definitions()
+        if bare in defined and module in ("", path.stem)
+    ]
+    if len(found) != 1:
+        where = ", ".join(path.relative_to(ROOT).as_posix() for path, _ in found) or "no module"
+        raise ValueError(
+            f"METHODOLOGY or FAULTS names {name}, defined in {where}: name one, as `module.{bare}`"
+        )
+    return found[0]
+
+
+@cache
+def definitions() -> tuple[tuple[Path, dict[str, list[tuple[str, str]]]], ...]:
+    """Constants of every module that decides, by name."""
+    files = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+    return tuple((path, _defined(path.read_text(encoding="utf-8"))) for path in files)
+
+
+def _defined(source: str) -> dict[str, list[tuple[str, str]]]:
+    found = {}
+    for node in ast.parse(source).body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        for target in targets:
+            if (
+                isinstance(target, ast.Name)
+                and target.id.isupper()
+                and getattr(node, "value", None)
+            ):
+                found[target.id] = _entries(source, node.value)
+    return found
+
+
+def _entries(source: str, value: ast.expr) -> list[tuple[str, str]]:
+    def text(node: ast.expr | None) -> str:
+        return " ".join((ast.get_source_segment(source, node) or "").split()) if node else ""
+
+    if not isinstance(value, ast.Dict):
+        return [("", text(value))]
+    pairs = zip(value.keys, value.values, strict=True)
+    return [(text(key).translate(BARE), text(of)) for key, of in pairs]
+
+
+if __name__ == "__main__":
+    for path, text in documents().items():
+        path.write_text(text, encoding="utf-8")
+        sys.stdout.write(f"{path.relative_to(ROOT)}\n")
