@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bench.device import threads
+from bench.profile.journal import from_journal
 from bench.timing import interrupts, timeout
 
 threads.settle()  # before anything imports torch or numba
@@ -139,8 +140,7 @@ class Session:
             threads.libraries(config.getoption("--device"))
         except Unavailable as error:
             raise pytest.UsageError(str(error)) from error
-        from bench.profile.records import BadProfile
-        from bench.profile.suite import BadSuite
+        from bench.profile.errors import BadFile
         from bench.session.folder import BadOutput
 
         self.config = config
@@ -153,12 +153,12 @@ class Session:
         self._lost = ""
         try:
             self._plan, self._seed, self._folder, self._earlier = self._options()
-        except (BadSuite, BadProfile, BadOutput) as error:
+        except (BadFile, BadOutput) as error:
             raise pytest.UsageError(str(error)) from error
 
     def _options(self) -> tuple[Suite, int, Path, Profile | None]:
         from bench.machine import gpus
-        from bench.profile import records, suite
+        from bench.profile import suite
         from bench.session.folder import SUITE_FILE, claim, new_folder
         from kernels.case import ALL, DEVICES
         from reports import locate
@@ -169,7 +169,7 @@ class Session:
         )
         earlier = None
         if resume is not None:
-            earlier = records.from_journal(Path(resume))
+            earlier = from_journal(Path(resume))
             locate.sound(earlier, str(Path(resume) / "journal.jsonl"))
             given = {
                 "--suite": suite_name,

@@ -58,14 +58,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Unavailable as error:
         print(f"bench: {error}", file=sys.stderr)
         return BAD_USAGE
-    from bench.profile.records import BadProfile
-    from bench.profile.suite import BadSuite
+    from bench.profile.errors import BadFile
     from bench.session.folder import BadOutput
     from bench.session.lock import Busy
 
     try:
         code: int = given.verb(given)
-    except (BadUsage, BadSuite, BadProfile, BadOutput, Busy, InvalidCase, Unavailable) as error:
+    except (BadUsage, BadFile, BadOutput, Busy, InvalidCase, Unavailable) as error:
         print(f"bench: {error}", file=sys.stderr)
         return BAD_USAGE
     except KeyboardInterrupt:

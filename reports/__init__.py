@@ -19,17 +19,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.profile.records import Profile
-
 if TYPE_CHECKING:
     import pandas as pd
+
+    from bench.profile.records import Profile
 
 
 def load(*arguments: str) -> pd.DataFrame:
     """Every point of one or more profiles, in SI units, with the columns of points.csv and `profile` before them.
 
     An argument is a file, a run's folder, a name in the gallery, or `latest`. Missing figures are NaN. The table writes
-    itself as CSV, and as Parquet where pyarrow is installed. Raises BadInput or BadProfile.
+    itself as CSV, and as Parquet where pyarrow is installed. Raises BadInput or BadFile.
     """
     import pandas as pd
 
@@ -44,7 +44,7 @@ def load(*arguments: str) -> pd.DataFrame:
 
 
 def profile(argument: str) -> Profile:
-    """The profile that an argument stands for. Raises BadInput or BadProfile."""
+    """The profile that an argument stands for. Raises BadInput or BadFile."""
     from reports import locate
 
     return locate.load(argument)[0]

@@ -7,8 +7,10 @@ import gc
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bench.profile.records import Profile
+if TYPE_CHECKING:
+    from bench.profile.records import Profile
 
 PROFILE = "a profile.json, a run's folder, a name in the gallery, or `latest`"
 
@@ -16,12 +18,12 @@ PROFILE = "a profile.json, a run's folder, a name in the gallery, or `latest`"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. Errors are one line on stderr."""
     given = _parser().parse_args(arguments)
-    from bench.profile.records import BadProfile
+    from bench.profile.errors import BadFile
     from reports.locate import BadInput
 
     try:
         return _run(given)
-    except (BadInput, BadProfile) as error:
+    except (BadInput, BadFile) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -143,14 +145,14 @@ def _headline(argument: str) -> int:
 
 def _check(arguments: Sequence[str]) -> int:
     """Every profile is looked at, whatever is wrong with those before it; the worst code counts."""
-    from bench.profile.records import BadProfile
+    from bench.profile.errors import BadFile
     from reports.locate import BadInput, load
 
     worst = 0
     for argument in arguments:
         try:
             profile, _ = load(argument)
-        except (BadInput, BadProfile) as error:
+        except (BadInput, BadFile) as error:
             print(f"error: {error}", file=sys.stderr)
             worst = 2
             continue

@@ -21,7 +21,7 @@ WIDTH = 160
 
 
 def subject_of(argument: str) -> Subject:
-    """What an argument stands for: a published machine by its name, else a profile. Raises BadInput, BadProfile."""
+    """What an argument stands for: a published machine by its name, else a profile. Raises BadInput, BadFile."""
     found = published.find(argument)
     if found is not None:
         return found

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.profile import records
-from bench.profile.reader import OneLine
+from bench.profile import reader, records
+from bench.profile.errors import BadFile, OneLine
+from bench.profile.journal import from_journal
 from bench.profile.records import Point, Profile
 
 HOME = Path(__file__).resolve().parent
@@ -50,11 +51,9 @@ def find(argument: str, home: Path = HOME) -> Path:
 
 
 def load(argument: str, home: Path = HOME) -> tuple[Profile, Path]:
-    """The profile an argument stands for, and the folder it lies in. Raises BadInput or BadProfile."""
+    """The profile an argument stands for, and the folder it lies in. Raises BadInput or BadFile."""
     path = find(argument, home)
-    profile = (
-        records.from_journal(path.parent) if path.name == "journal.jsonl" else records.load(path)
-    )
+    profile = from_journal(path.parent) if path.name == "journal.jsonl" else reader.load(path)
     sound(profile, str(path))
     return profile, path.parent
 
@@ -65,7 +64,7 @@ def gallery(home: Path = HOME) -> list[str]:
 
 
 def sound(profile: Profile, where: str) -> None:
-    """Raise BadProfile where a figure could not have been measured."""
+    """Raise BadFile where a figure could not have been measured."""
     sizes = [roof.working_set_bytes for roof in profile.roofs]
     sizes += [level.up_to_bytes for level in profile.levels]
     sizes += [point.working_set_bytes for point in profile.points]
@@ -75,17 +74,17 @@ def sound(profile: Profile, where: str) -> None:
     sizes += [one.get("size_bytes") for one in caches or () if isinstance(one, dict)]
     for size in sizes:
         if isinstance(size, int | float) and not 0 < size <= LARGEST_SIZE:
-            raise records.BadProfile(
+            raise BadFile(
                 f"{where}: a size of {str(size)[:30]} bytes cannot be: give 1 to {LARGEST_SIZE}"
             )
     for index, roof in enumerate(profile.roofs):
         if not roof.samples:
-            raise records.BadProfile(
+            raise BadFile(
                 f"{where}.roofs[{index}].samples: empty: give samples, or remove the roof"
             )
         _positive(roof.samples, f"{where}.roofs[{index}].samples")
     if len(profile.levels) > MOST_LEVELS:
-        raise records.BadProfile(
+        raise BadFile(
             f"{where}.levels: {len(profile.levels)} are more than a memory has: give at most {MOST_LEVELS}"
         )
     for index, level in enumerate(profile.levels):
@@ -95,7 +94,7 @@ def sound(profile: Profile, where: str) -> None:
     for index, point in enumerate(profile.points):
         _sound_point(point, f"{where}.points[{index}]")
         if point.key in keys:
-            raise records.BadProfile(
+            raise BadFile(
                 f"{where}.points[{index}]: {point.key} is there twice: remove one of them"
             )
         keys.add(point.key)
@@ -103,7 +102,7 @@ def sound(profile: Profile, where: str) -> None:
 
 def _named(name: str, where: str) -> None:
     if len(name) > LONGEST_NAME:
-        raise records.BadProfile(
+        raise BadFile(
             f"{where}: a name of {len(name)} characters is too long: give at most {LONGEST_NAME}"
         )
 
@@ -111,7 +110,7 @@ def _named(name: str, where: str) -> None:
 def _sound_point(point: Point, where: str) -> None:
     _named(point.implementation, f"{where}.implementation")
     if point.status == "ok" and not point.seconds:
-        raise records.BadProfile(
+        raise BadFile(
             f"{where}.seconds: empty though the status is ok: give samples, or the status failed"
         )
     _positive(point.seconds, f"{where}.seconds")
@@ -129,13 +128,13 @@ def _sound_point(point: Point, where: str) -> None:
             continue
         for key in dict.fromkeys((*known, *counts)):
             if not 0 <= counts.get(key, -1) <= LARGEST:
-                raise records.BadProfile(
+                raise BadFile(
                     f"{where}.{name}.{key}: {counts.get(key)} is no count: give a whole number from 0"
                 )
     if point.projection is not None:
         linear, read = (point.flops or {}).get("linear", 0), (point.bytes or {}).get("read", 0)
         if not (0 < point.projection["linear"] <= linear and 0 < point.projection["read"] <= read):
-            raise records.BadProfile(
+            raise BadFile(
                 f"{where}.projection: no part of flops.linear and bytes.read: give one, or null"
             )
 
@@ -143,7 +142,7 @@ def _sound_point(point: Point, where: str) -> None:
 def _positive(samples: Sequence[float], where: str) -> None:
     for index, sample in enumerate(samples):
         if not SMALLEST <= sample <= LARGEST:
-            raise records.BadProfile(
+            raise BadFile(
                 f"{where}[{index}]: {sample} cannot have been measured: remove the sample"
             )
 

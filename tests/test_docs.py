@@ -8,7 +8,6 @@ import json
 import re
 import shlex
 import tomllib
-import types
 import typing
 from dataclasses import fields
 from pathlib import Path
@@ -16,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from bench import __main__ as bench_command
-from bench.profile import records, suite
+from bench.profile import reader, records, suite
+from bench.profile.journal import KINDS
 from kernels import case, implementations, roofline_model
 from reports import __main__ as reports_command
 from reports import locate
@@ -225,7 +225,7 @@ def test_the_format_names_every_field_in_order_and_says_when_it_is_null(title, r
     hints = typing.get_type_hints(record)
     for name, _type, null, meaning in own:
         hint = hints[name.strip("`")]
-        optional = isinstance(hint, types.UnionType) and type(None) in typing.get_args(hint)
+        optional = type(None) in typing.get_args(hint)
         assert (null != "no") == optional, name
         assert meaning
 
@@ -239,7 +239,7 @@ def test_the_format_names_every_journal_entry():
     keys = re.findall(
         r"`(\w+)`", " ".join(row[0] for row in table_rows(section(FORMAT, "Journal")))
     )
-    assert set(keys) == {"profile", "resumed", "complete", "levels", *records._KINDS}
+    assert set(keys) == {"profile", "resumed", "complete", "levels", *KINDS}
 
 
 def test_the_format_names_every_key_of_a_suite_with_its_default():
@@ -255,7 +255,7 @@ def test_the_format_names_every_key_of_a_suite_with_its_default():
 
 def test_the_example_of_the_format_is_a_profile():
     (block,) = re.findall(r"^```json\n(.*?)^```$", FORMAT, re.MULTILINE | re.DOTALL)
-    profile = records.from_dict(json.loads(block), "FORMAT.md")
+    profile = reader.from_dict(json.loads(block), "FORMAT.md")
     locate.sound(profile, "FORMAT.md")
     assert profile.points
     assert profile.roofs

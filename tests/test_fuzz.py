@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench.profile import reader, records
+from bench.profile import errors, reader
 from tests.fuzz import campaign, mutations, targets
 from tests.reports import synthetic
 
@@ -62,9 +62,9 @@ def test_what_a_reader_should_not_raise_is_counted_with_its_file():
 
 @given(st.text())
 def test_a_message_is_one_printable_line(text):
-    line = str(reader.OneLine(text))
+    line = str(errors.OneLine(text))
     assert line.isprintable()
-    assert len(line) <= reader.LONGEST_LINE
+    assert len(line) <= errors.LONGEST_LINE
     line.encode()
 
 
@@ -73,4 +73,4 @@ def test_no_name_in_a_profile_steers_the_terminal(label):
     made = synthetic.profile([synthetic.point(), synthetic.point(batch=8, implementation=label)])
     data = json.loads(json.dumps(asdict(made)))
     data["machine"] |= {"label": label, "kernel": label}
-    targets.harmless(records.from_dict(data, "file"))
+    targets.harmless(reader.from_dict(data, "file"))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from filelock import FileLock
 
-from bench.profile import records
+from bench.profile import reader
 from tests import sockets
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def test_a_run_leaves_a_complete_profile_a_report_and_the_same_profile_in_the_be
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
     assert set(seen) == {"began"}
-    profile = records.load(out / "profile.json")
+    profile = reader.load(out / "profile.json")
     assert profile.complete
     assert sorted(point.key for point in profile.points) == sorted(
         key.format(profile.environment["threads"]) for key in KEYS
@@ -88,7 +88,7 @@ def test_a_run_leaves_a_complete_profile_a_report_and_the_same_profile_in_the_be
     assert (out / "points.csv").exists()
     assert "On " in done.stdout
     assert str(out / "report.html") in done.stdout
-    assert records.load(exported) == profile
+    assert reader.load(exported) == profile
     theirs = {
         one["param"]: one["stats"]["data"]
         for one in json.loads(exported.read_text())["benchmarks"]
@@ -187,7 +187,7 @@ def test_a_case_too_large_for_memory_is_a_skipped_point_with_both_figures(tmp_pa
     )
     done = run(f"--suite={path}", f"--out={out}", "-k=rnn")
     assert done.returncode == 0, done.stdout[-3000:]
-    large = next(p for p in records.load(out / "profile.json").points if p.case.hidden == 500000)
+    large = next(p for p in reader.load(out / "profile.json").points if p.case.hidden == 500000)
     assert large.status == "skipped"
     assert large.reason is not None
     assert "it needs 6000" in large.reason

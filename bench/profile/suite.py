@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.profile import reader
-from bench.profile.reader import BadFile, OneLine
+from bench.profile.errors import BadFile
 from bench.profile.records import MOST_RECORDS
 from kernels import implementations
 from kernels.case import (
@@ -74,10 +74,6 @@ AXES: dict[str, list[Any]] = {
 REQUIRED = ("hidden", "implementation")
 
 
-class BadSuite(OneLine):
-    """A suite that cannot be read; the message names file, key and mend."""
-
-
 @dataclass(frozen=True, slots=True)
 class Planned:
     """One point to measure."""
@@ -109,7 +105,7 @@ def names() -> list[str]:
 
 
 def load(name: str, device: str, all_threads: int, seed: int, instead: Sequence[str] = ()) -> Suite:
-    """The suite of that name, or in that .toml file, for one device or `all`. Raises BadSuite.
+    """The suite of that name, or in that .toml file, for one device or `all`. Raises BadFile.
 
     A group that names devices is left out for others; one device's points come after the other's.
 
@@ -117,29 +113,27 @@ def load(name: str, device: str, all_threads: int, seed: int, instead: Sequence[
     """
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
     if not name.endswith(".toml") and name not in names():
-        raise BadSuite(f"suite {name!r} is unknown: use {', '.join(names())} or a .toml file")
+        raise BadFile(f"suite {name!r} is unknown: use {', '.join(names())} or a .toml file")
     try:
         text = reader.text(path, LARGEST_FILE_BYTES)
         data = tomllib.loads(text)
         if instead:
             if "implementation" in data:
-                raise BadSuite(
+                raise BadFile(
                     f"{path}: it says itself which implementations to use in place of its groups'"
                 )
             data["implementation"] = list(instead)
             text = f"implementation = {json.dumps(list(instead), ensure_ascii=False)}\n{text}"
-    except BadFile as error:
-        raise BadSuite(str(error)) from error
     except (
         ValueError,
         RecursionError,
     ) as error:  # no TOML, a number of thousands of digits, too deep
-        raise BadSuite(f"{path}: cannot be read: {error}") from error
+        raise BadFile(f"{path}: cannot be read: {error}") from error
     _only(data, {"why", "settings", "group", "implementation"}, str(path))
     settings = _settings(data.get("settings", {}), str(path))
     groups = data.get("group")
     if not isinstance(groups, list) or not groups:
-        raise BadSuite(f"{path}: no [[group]] of cases")
+        raise BadFile(f"{path}: no [[group]] of cases")
     planned: dict[str, Planned] = {}
     count = 0
     for number, group in enumerate(groups, 1):
@@ -149,31 +143,31 @@ def load(name: str, device: str, all_threads: int, seed: int, instead: Sequence[
         axes = _axes(group, where)
         count += math.prod(map(len, axes.values()))
         if count > MOST_RECORDS:
-            raise BadSuite(
+            raise BadFile(
                 f"{where}: its points are more than the {MOST_RECORDS} of a profile: split the suite"
             )
         for point in _points(axes, device, all_threads, where):
             planned.setdefault(point.key, point)
     _why(data, str(path), "say what this suite is for")
     if not planned:
-        raise BadSuite(f"{path}: all its groups are for other devices than {device}")
+        raise BadFile(f"{path}: all its groups are for other devices than {device}")
     return Suite(path.stem, data["why"], settings, _order(list(planned.values()), seed), text)
 
 
 def _settings(given: object, where: str) -> dict[str, float]:
     if not isinstance(given, dict):
-        raise BadSuite(f"{where}: settings is not a table")
+        raise BadFile(f"{where}: settings is not a table")
     _only(given, set(SETTINGS), f"{where} settings")
     for key, value in given.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e6:
-            raise BadSuite(f"{where} settings: {key} {value!r} is not a positive number")
+            raise BadFile(f"{where} settings: {key} {value!r} is not a positive number")
     return {**SETTINGS, **{key: float(value) for key, value in given.items()}}
 
 
 def _axes(group: object, where: str) -> dict[str, list[Any]]:
     """Every axis with its values, those left out too."""
     if not isinstance(group, dict):
-        raise BadSuite(f"{where}: not a table")
+        raise BadFile(f"{where}: not a table")
     _only(group, {"why", *AXES}, where)
     _why(group, where, "say what these cases show")
     axes = {}
@@ -181,7 +175,7 @@ def _axes(group: object, where: str) -> dict[str, list[Any]]:
         values = group.get(axis, default)
         values = values if isinstance(values, list) else [values]
         if not values:
-            raise BadSuite(
+            raise BadFile(
                 f"{where}: {axis} is missing" if axis in REQUIRED else f"{where}: {axis} is empty"
             )
         axes[axis] = values
@@ -190,7 +184,7 @@ def _axes(group: object, where: str) -> dict[str, list[Any]]:
             implementations.named(str(name)) for name in axes["implementation"]
         ]
     except Unavailable as error:
-        raise BadSuite(f"{where}: {error}") from error
+        raise BadFile(f"{where}: {error}") from error
     return axes
 
 
@@ -199,9 +193,7 @@ def _points(axes: dict[str, list[Any]], device: str, all_threads: int, where: st
     asked = DEVICES if device == ALL else (device,)
     named = axes["device"] if axes["device"] != ["any"] else asked
     if unknown := [one for one in named if one not in DEVICES]:
-        raise BadSuite(
-            f"{where}: device {unknown[0]!r} is unknown: use one of {', '.join(DEVICES)}"
-        )
+        raise BadFile(f"{where}: device {unknown[0]!r} is unknown: use one of {', '.join(DEVICES)}")
     for on in (one for one in asked if one in named):
         for combination in itertools.product(*axes.values()):
             one = dict(zip(axes, combination, strict=True))
@@ -212,7 +204,7 @@ def _points(axes: dict[str, list[Any]], device: str, all_threads: int, where: st
 def _case(one: dict[str, Any], device: str, all_threads: int, where: str) -> Case:
     count = all_threads if one["threads"] == "all" else one["threads"]
     if isinstance(count, int) and not 1 <= count <= all_threads:
-        raise BadSuite(
+        raise BadFile(
             f"{where}: threads {count} is out of range: this machine has 1 to {all_threads}"
         )
     try:
@@ -233,12 +225,12 @@ def _case(one: dict[str, Any], device: str, all_threads: int, where: str) -> Cas
             steps=one["steps"],
         )
     except (InvalidCase, TypeError) as error:
-        raise BadSuite(f"{where}: {error}") from error
+        raise BadFile(f"{where}: {error}") from error
 
 
 def _why(table: dict[str, Any], where: str, mend: str) -> None:
     if not isinstance(table.get("why"), str) or not table["why"].strip():
-        raise BadSuite(f"{where}: no why: {mend}")
+        raise BadFile(f"{where}: no why: {mend}")
 
 
 def _order(points: list[Planned], seed: int) -> tuple[Planned, ...]:
@@ -258,4 +250,4 @@ def _order(points: list[Planned], seed: int) -> tuple[Planned, ...]:
 def _only(table: dict[str, Any], known: set[str], where: str) -> None:
     unknown = sorted(table.keys() - known)
     if unknown:
-        raise BadSuite(f"{where}: unknown key {unknown[0]!r}: use {', '.join(sorted(known))}")
+        raise BadFile(f"{where}: unknown key {unknown[0]!r}: use {', '.join(sorted(known))}")

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.profile import reader, records
+from bench.profile import errors
+from bench.profile.journal import Journal
 from bench.profile.records import Profile
 
 RUNS = Path(__file__).parents[2] / "reports" / "runs"
@@ -56,11 +57,11 @@ def _forget_a_beginning(journal: Path) -> None:
             journal.unlink()
 
 
-def open_journal(folder: Path, header: Profile, earlier: Profile | None) -> records.Journal:
+def open_journal(folder: Path, header: Profile, earlier: Profile | None) -> Journal:
     """The journal of a new run, or of the earlier one. Raises OSError."""
     if earlier is None:
-        return records.Journal.start(folder, header)
-    journal = records.Journal(folder)
+        return Journal.start(folder, header)
+    journal = Journal(folder)
     journal.resumed()
     return journal
 
@@ -68,14 +69,14 @@ def open_journal(folder: Path, header: Profile, earlier: Profile | None) -> reco
 def same(folder: Path, earlier: Profile, now: Profile) -> None:
     """Raise BadOutput where a resumed run would mix what another machine or other versions measured with its own."""
     if earlier.machine.get("id") != now.machine["id"]:
-        label = reader.one_line(str(earlier.machine.get("label")))
+        label = errors.one_line(str(earlier.machine.get("label")))
         raise BadOutput(
             f"{folder}: its journal was measured on another machine ({label}): resume it there"
         )
     here, there = _versions(now), _versions(earlier)
     for name, version in here.items():
         if there.get(name) != version:
-            before = reader.one_line(str(there.get(name)))
+            before = errors.one_line(str(there.get(name)))
             raise BadOutput(
                 f"{folder}: its journal was measured with {name} {before}, and here it is {version}: "
                 "go on with that one, or begin a new run"
@@ -86,7 +87,7 @@ def only_planned(folder: Path, earlier: Profile, keys: Collection[str]) -> None:
     """Raise BadOutput where the journal holds a point that the folder's suite does not plan."""
     for point in earlier.points:
         if point.key not in keys:
-            key = reader.one_line(point.key)
+            key = errors.one_line(point.key)
             raise BadOutput(
                 f"{folder}: its journal holds {key}, which its {SUITE_FILE} does not plan: put back the suite that it "
                 "was measured by, or begin a new run"

@@ -14,6 +14,8 @@ from bench.machine import describe, environment, gpus
 from bench.measure import point as points
 from bench.measure.probes import Bench
 from bench.profile import records
+from bench.profile.errors import BadFile
+from bench.profile.journal import from_journal, write_profile
 from bench.profile.records import Level, Point, Profile, Roof, RunWarning
 from bench.profile.suite import Planned, Suite
 from bench.session import crash_record, lock, progress, trial, warnings
@@ -169,7 +171,7 @@ class Run:
         return 0.0
 
     def _found(self, planned: Planned, order: int) -> Point:
-        def without(status: str, reason: str) -> Point:
+        def without(status: records.Status, reason: str) -> Point:
             return records.Point(
                 planned.case, planned.implementation, status, reason=reason, order=order
             )
@@ -240,8 +242,8 @@ class Run:
         if complete:
             self._journal.complete()
             self._in_flight.forget()
-        profile = records.from_journal(self.folder)
-        records.write(profile, self.folder)
+        profile = from_journal(self.folder)
+        write_profile(profile, self.folder)
         point_latest(self.folder)
         return profile
 
@@ -251,7 +253,7 @@ class Run:
         try:
             with interrupts.held():
                 yield
-        except (OSError, records.BadProfile) as error:
+        except (OSError, BadFile) as error:
             raise self._unwritten(error) from error
 
     def _unwritten(self, error: Exception) -> BadOutput:

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from bench.device import cpu_sweep, threads
 from bench.machine import gpus
 from bench.measure import point, probes
-from bench.profile import fractions, records, stats
+from bench.profile import fractions, reader, stats
+from bench.profile.journal import write_profile
 from bench.roofs import read
 from bench.session.folder import claim
 from bench.timing import rounds
@@ -204,15 +205,15 @@ def bytes_counted(names: Sequence[str], *, thorough: bool) -> Iterator[Check]:
 def profile(path: Path, folder: Path) -> list[Check]:
     """Count the steps of the profile at `path`, a file or a run's folder, and write it with its counts to `folder`.
 
-    Raises records.BadProfile, bench.session.folder.BadOutput, and Unavailable where nothing can be counted.
+    Raises BadFile, bench.session.folder.BadOutput, and Unavailable where nothing can be counted.
     """
     given = path / "profile.json" if path.is_dir() else path
-    measured = records.load(given)
+    measured = reader.load(given)
     reason = callgrind.missing()
     if reason:
         raise Unavailable(reason)
     claim(folder)
     wanted, refused = byte_check.of_points(measured.points)
     counts = [*refused, *callgrind.count(wanted)]
-    records.write(byte_check.into(measured, counts), folder)
+    write_profile(byte_check.into(measured, counts), folder)
     return byte_check.checks(counts)

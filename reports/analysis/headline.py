@@ -7,7 +7,7 @@ confirmed, and where nothing measured touches a roof, they say so.
 
 from __future__ import annotations
 
-from bench.profile.reader import printable
+from bench.profile.errors import printable
 from bench.profile.records import LARGEST_SET, Profile
 from kernels import roofline_model
 from kernels.case import Case

@@ -37,7 +37,7 @@ class Machine:
 
 
 def build_site(out: Path, home: Path = HOME) -> Path:
-    """Write the site into `out` and return its first page. Raises BadInput or BadProfile, and then writes nothing."""
+    """Write the site into `out` and return its first page. Raises BadInput or BadFile, and then writes nothing."""
     machines = []
     for name in locate.gallery(home):
         profile, folder = locate.load(name, home)

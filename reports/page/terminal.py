@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.profile.reader import printable
+from bench.profile.errors import printable
 from reports.tables.points import Table
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from bench.profile.errors import BadFile
 from bench.profile.stats import Estimate
 from reports.compare.limits import Roofs
 from reports.compare.system import ALL, Entry, Subject, Work
-from reports.locate import BadInput
 
 HERE = Path(__file__).resolve().parent
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
@@ -27,10 +27,6 @@ ELEMENT_BYTES = {"float32": 4, "float16": 2}
 WHOLE_BACKWARD = "inputs+weights"
 """What a backward pass covers that, with its forward pass, is a training step."""
 ORIGIN = "published"
-
-
-class BadSet(BadInput):
-    """A published set that cannot be read; the message names file, place and mend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +73,7 @@ class PublishedSet:
 
 @cache
 def sets(folder: Path = HERE) -> tuple[PublishedSet, ...]:
-    """Every set of the folder, by its file's name. Raises BadSet."""
+    """Every set of the folder, by its file's name. Raises BadFile."""
     return tuple(_read(path) for path in sorted(folder.glob("*.toml")))
 
 
@@ -205,7 +201,7 @@ def _read(path: Path) -> PublishedSet:
             results=tuple(_result(line) for line in lines),
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise BadSet(
+        raise BadFile(
             f"{path.name}: not a published set ({type(error).__name__}: {error}): see deepbench.toml"
         ) from error
 

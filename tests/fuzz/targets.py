@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bench.profile import records, suite
-from bench.profile.records import BadProfile, Journal, RunWarning
-from bench.profile.suite import BadSuite
+from bench.profile import reader, records, suite
+from bench.profile.errors import BadFile
+from bench.profile.journal import Journal, from_journal
+from bench.profile.records import RunWarning
 from bench.session import side, side_cpu
 from reports import __main__, locate
 from reports.analysis import headline
@@ -43,7 +44,7 @@ class Harm(AssertionError):
 
 @dataclass(frozen=True)
 class Target:
-    """Files to draw, and their reader, which raises BadInput, BadProfile or BadSuite where it takes none."""
+    """Files to draw, and their reader, which raises BadInput or BadFile where it takes none."""
 
     name: str
     files: Any
@@ -56,7 +57,7 @@ def answer(target: Target, raw: bytes, folder: Path) -> bool:
     """Whether the file was taken. Raises Harm, or whatever its reader raised and should not."""
     try:
         target.read(raw, folder)
-    except (BadInput, BadProfile, BadSuite) as error:
+    except (BadInput, BadFile) as error:
         line = str(error)
         if not line.isprintable() or not 0 < len(line) <= LONGEST_LINE:
             msg = f"refused, but not in one clear line: {line[:LONGEST_LINE]!r}"
@@ -125,7 +126,7 @@ def beside(profile: records.Profile) -> None:
     """Compared with itself on another day, and predicted from a good one."""
     mine = system.of(profile, headline.machine(profile))
     other = system.of(replace(profile, created="another day"), "other")
-    known = system.of(records.from_dict(good(), "good"), "good")
+    known = system.of(reader.from_dict(good(), "good"), "good")
     for one in (other, known):
         try:
             found = match.compare([mine, one])
@@ -162,7 +163,7 @@ def _report(raw: bytes, folder: Path) -> None:
 def _journal(raw: bytes, folder: Path) -> None:
     path = folder / "journal.jsonl"
     path.write_bytes(raw)
-    told = records.from_journal(folder)
+    told = from_journal(folder)
     harmless(told)
     # what a run that is resumed makes of it
     side.arithmetic_roofs(told.roofs, side_cpu.products())
@@ -172,7 +173,7 @@ def _journal(raw: bytes, folder: Path) -> None:
         journal.resumed()
     finally:
         journal.close()
-    again = records.from_journal(folder)
+    again = from_journal(folder)
     if replace(again, complete=False, resumed=False) != replace(
         told, complete=False, resumed=False
     ):

@@ -20,6 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.device import threads
+from bench.profile import reader
+from bench.profile.errors import BadFile
+from bench.profile.journal import from_journal
 
 threads.settle()
 
@@ -108,15 +111,13 @@ def end(process: int) -> int:
 
 def undisturbed(folder: Path, suite: str, *, kind: str) -> tuple[float, dict[str, str]]:
     """A run that nobody kills: how many seconds it takes, and the status of each of its points."""
-    from bench.profile import records
-
     began, run = time.monotonic(), folder / "run"
     code = end(begin([f"--suite={suite}", f"--out={run}"], folder, kind=kind))
     lasts = time.monotonic() - began
     if code not in OVER:
         msg = f"the undisturbed run ended with {code}: {tail(folder)}"
         raise RuntimeError(msg)
-    profile = records.load(run / "profile.json")
+    profile = reader.load(run / "profile.json")
     assert profile.complete
     return lasts, {point.key: point.status for point in profile.points}
 
@@ -134,8 +135,6 @@ def once(
 
     Or the seconds that the run took, where it was over before the signal.
     """
-    from bench.profile import records
-
     run = folder / "run"
     anew = [f"--suite={suite}", f"--out={run}"]
     began = time.monotonic()
@@ -154,8 +153,8 @@ def once(
     if code in OVER:
         return lasted
     try:
-        left = records.from_journal(run)
-    except records.BadProfile:
+        left = from_journal(run)
+    except BadFile:
         left = None
 
     def told(wrong: str) -> Kill:
@@ -180,9 +179,7 @@ def once(
 
 def _lost(left: Profile | None, run: Path, points: dict[str, str], *, kind: str) -> str:
     """What the resumed profile lacks of an undisturbed one, or of what the kill left; or nothing."""
-    from bench.profile import records
-
-    profile = records.load(run / "profile.json")
+    profile = reader.load(run / "profile.json")
     found = [(point.key, point.status) for point in profile.points]
     for wrong, what in (
         (not profile.complete, "it is not complete"),

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from bench.profile import records, stats, suite
+from bench.profile import reader, stats, suite
+from bench.profile.journal import Journal, from_journal, write_profile
 from bench.profile.suite import Planned, Suite
 from bench.session import lock
 from bench.session.run import Run
@@ -49,12 +50,12 @@ def written(points: int) -> Written:
     made = [replace(first, case=replace(first.case, hidden=1 + number)) for number in range(points)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        journal = records.Journal.start(folder, synthetic.profile())
+        journal = Journal.start(folder, synthetic.profile())
         took = [_seconds(journal.append, point)[0] for point in made]
         journal.close()
-        assemble, profile = _seconds(records.from_journal, folder)
-        write, path = _seconds(records.write, profile, folder)
-        load, _ = _seconds(records.load, path)
+        assemble, profile = _seconds(from_journal, folder)
+        write, path = _seconds(write_profile, profile, folder)
+        load, _ = _seconds(reader.load, path)
         size = (folder / "journal.jsonl").stat().st_size
     assert len(profile.points) == points
     return Written(

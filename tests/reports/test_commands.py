@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from bench.profile import records
+from bench.profile.errors import BadFile
+from bench.profile.journal import write_profile
 from reports import __main__, locate
 from reports.page import build, site
 from tests.reports import synthetic
@@ -32,7 +33,7 @@ def folders(tmp_path):
     for index, factor in enumerate((1.0, 1.0, 1.1, 1.1)):
         folder = tmp_path / f"run{index}"
         folder.mkdir()
-        records.write(slowed(noisy(made, index, 0.002), factor), folder)
+        write_profile(slowed(noisy(made, index, 0.002), factor), folder)
         found.append(str(folder))
     return found
 
@@ -92,7 +93,7 @@ def test_bad_input_is_one_line_and_code_two_and_writes_nothing(
     (tmp_path / "strange").mkdir()
     (tmp_path / "strange" / "profile.json").write_text('{"schema": "rnn-roofline/99"}')
     (tmp_path / "empty").mkdir()
-    records.write(replace(synthetic.suite(), points=()), tmp_path / "empty")
+    write_profile(replace(synthetic.suite(), points=()), tmp_path / "empty")
     names = {str(index): folder for index, folder in enumerate(folders)}
     names |= {name: str(tmp_path / name) for name in ("gone", "strange", "empty")}
     paths = arguments if "--fail-if-slower" not in arguments else arguments[:-2]
@@ -123,7 +124,7 @@ def home(tmp_path):
     for name, one in (("2025-01-02-box", made), ("2025-01-03-far", slowed(made, 2.0))):
         folder = tmp_path / "gallery" / name
         folder.mkdir(parents=True)
-        records.write(replace(one, machine=machine) if "far" in name else one, folder)
+        write_profile(replace(one, machine=machine) if "far" in name else one, folder)
     return tmp_path
 
 
@@ -169,7 +170,7 @@ def test_the_ranking_of_the_site_begins_with_the_fastest(home):
 def test_a_gallery_without_or_with_a_bad_profile_writes_nothing(home, tmp_path):
     out = tmp_path / "site"
     (home / "gallery" / "2025-01-03-far" / "profile.json").write_text("{}")
-    with pytest.raises(records.BadProfile):
+    with pytest.raises(BadFile):
         site.build_site(out, home)
     shutil.rmtree(home / "gallery")
     with pytest.raises(locate.BadInput, match="no profile yet"):

@@ -7,8 +7,8 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from bench.profile import records
-from bench.profile.records import BadProfile, Journal
+from bench.profile.errors import BadFile
+from bench.profile.journal import Journal, write_profile
 from reports import locate
 from reports.locate import BadInput
 from tests.reports import synthetic
@@ -21,7 +21,7 @@ def home(tmp_path):
     for name in ("gallery/2025-01-02-box", "runs/first"):
         folder = tmp_path / name
         folder.mkdir(parents=True)
-        records.write(profile([synthetic.point()]), folder)
+        write_profile(profile([synthetic.point()]), folder)
     return tmp_path
 
 
@@ -94,16 +94,16 @@ def test_what_names_nothing_is_told_what_there_is(home):
     ],
 )
 def test_figures_that_cannot_be_are_refused_by_name(tmp_path, change, message):
-    records.write(profile([replace(synthetic.point(), **change)]), tmp_path)
-    with pytest.raises(BadProfile, match=message) as caught:
+    write_profile(profile([replace(synthetic.point(), **change)]), tmp_path)
+    with pytest.raises(BadFile, match=message) as caught:
         locate.load(str(tmp_path))
     assert "\n" not in str(caught.value)
 
 
 def test_a_roof_of_nothing_and_a_point_that_is_there_twice_are_refused(tmp_path):
-    records.write(profile(roofs=(roof("read", [0.0]),)), tmp_path)
-    with pytest.raises(BadProfile, match=r"roofs\[0\].samples\[0\]"):
+    write_profile(profile(roofs=(roof("read", [0.0]),)), tmp_path)
+    with pytest.raises(BadFile, match=r"roofs\[0\].samples\[0\]"):
         locate.load(str(tmp_path))
-    records.write(profile([synthetic.point(), synthetic.point()]), tmp_path)
-    with pytest.raises(BadProfile, match="is there twice"):
+    write_profile(profile([synthetic.point(), synthetic.point()]), tmp_path)
+    with pytest.raises(BadFile, match="is there twice"):
         locate.load(str(tmp_path))

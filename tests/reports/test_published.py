@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from bench.profile.errors import BadFile
 from reports import published
 from reports.compare import predict
 from reports.locate import BadInput
-from reports.published import BadSet
 
 
 def entry(machine, **wanted):
@@ -68,7 +68,7 @@ def test_another_set_is_another_file(tmp_path):
     )  # 4 MB in 0.1 ms at 8 GB/s
     (tmp_path / "two.toml").write_text('name = "Two"\n')
     published.sets.cache_clear()
-    with pytest.raises(BadSet, match=r"two.toml: not a published set"):
+    with pytest.raises(BadFile, match=r"two.toml: not a published set"):
         published.sets(tmp_path)
 
 

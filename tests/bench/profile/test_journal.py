@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from bench.profile import records
-from bench.profile.records import BadProfile, Journal
+from bench.profile.errors import BadFile
+from bench.profile.journal import Journal, from_journal
 from tests.bench.profile.test_records import LEVEL, POINT, PROFILE, ROOF, WARNING
 
 HEADER = replace(PROFILE, complete=False)
@@ -42,7 +43,7 @@ def test_a_journal_tells_header_and_findings_in_order(write, tmp_path):
     journal = write(ROOF, LEVEL, POINT, SECOND, WARNING)
     journal.complete()
     journal.close()
-    told = records.from_journal(tmp_path)
+    told = from_journal(tmp_path)
     assert told == replace(
         HEADER,
         complete=True,
@@ -55,15 +56,15 @@ def test_a_journal_tells_header_and_findings_in_order(write, tmp_path):
 
 def test_every_finding_is_on_disk_before_the_next(write, tmp_path):
     journal = write()
-    assert records.from_journal(tmp_path) == empty()
+    assert from_journal(tmp_path) == empty()
     for number, point in enumerate((POINT, SECOND), 1):
         journal.append(point)
-        assert len(records.from_journal(tmp_path).points) == number
+        assert len(from_journal(tmp_path).points) == number
 
 
 def test_a_run_that_is_not_over_is_not_complete(write, tmp_path):
     write(POINT)
-    assert not records.from_journal(tmp_path).complete
+    assert not from_journal(tmp_path).complete
 
 
 def test_a_header_brings_no_findings_of_its_own(write, tmp_path):
@@ -71,26 +72,26 @@ def test_a_header_brings_no_findings_of_its_own(write, tmp_path):
     header = json.loads((tmp_path / "journal.jsonl").read_text())["profile"]
     assert PROFILE.points
     assert header["points"] == header["roofs"] == header["levels"] == header["warnings"] == []
-    assert records.from_journal(tmp_path).points == ()
+    assert from_journal(tmp_path).points == ()
 
 
 def test_a_folder_with_a_journal_is_not_started_anew(write, tmp_path):
     write(POINT)
     with pytest.raises(FileExistsError):
         Journal.start(tmp_path, HEADER)
-    assert records.from_journal(tmp_path).points == (POINT,)
+    assert from_journal(tmp_path).points == (POINT,)
 
 
 def test_a_later_point_replaces_an_earlier_one_of_the_same_case_and_implementation(write, tmp_path):
     again = replace(POINT, seconds=(9.0,), roof_bytes_per_s=(1.0,), roof_flop_per_s=())
     write(POINT, SECOND, again)
-    assert records.from_journal(tmp_path).points == (again, SECOND)
+    assert from_journal(tmp_path).points == (again, SECOND)
 
 
 def test_levels_and_warnings_are_replaced_and_roofs_are_all_kept(write, tmp_path):
     level, warning = replace(LEVEL, bytes_per_s=1.0), replace(WARNING, message="now worse")
     write(ROOF, LEVEL, WARNING, ROOF, level, warning)
-    told = records.from_journal(tmp_path)
+    told = from_journal(tmp_path)
     assert told.levels == (level,)
     assert told.warnings == (warning,)
     assert told.roofs == (ROOF, ROOF)
@@ -105,10 +106,10 @@ def test_a_crash_at_any_byte_of_the_last_line_loses_at_most_that_line(write, tmp
     else:
         journal.complete()
     whole = (tmp_path / "journal.jsonl").read_bytes()
-    last = records.from_journal(tmp_path)
+    last = from_journal(tmp_path)
     for cut in range(before, len(whole) + 1):
         (tmp_path / "journal.jsonl").write_bytes(whole[:cut])
-        told = records.from_journal(tmp_path)
+        told = from_journal(tmp_path)
         assert told in (replace(last, complete=False, points=(POINT,)), last)
         assert told == last or cut < len(whole)
 
@@ -118,8 +119,8 @@ def test_a_crash_inside_the_header_is_a_run_that_did_not_begin(write, tmp_path):
     whole = (tmp_path / "journal.jsonl").read_bytes()
     for cut in range(0, len(whole) - 1, 7):
         (tmp_path / "journal.jsonl").write_bytes(whole[:cut])
-        with pytest.raises(BadProfile, match="no profile header"):
-            records.from_journal(tmp_path)
+        with pytest.raises(BadFile, match="no profile header"):
+            from_journal(tmp_path)
 
 
 def test_after_a_crash_the_run_goes_on_and_says_so(write, tmp_path):
@@ -131,7 +132,7 @@ def test_after_a_crash_the_run_goes_on_and_says_so(write, tmp_path):
     journal.append(SECOND)
     journal.complete()
     journal.close()
-    told = records.from_journal(tmp_path)
+    told = from_journal(tmp_path)
     assert told == replace(empty(), points=(POINT, SECOND), complete=True, resumed=True)
 
 
@@ -139,9 +140,9 @@ def test_a_complete_run_that_is_resumed_is_not_complete_until_it_says_so_again(w
     journal = write(POINT)
     journal.complete()
     journal.resumed()
-    assert not records.from_journal(tmp_path).complete
+    assert not from_journal(tmp_path).complete
     journal.complete()
-    assert records.from_journal(tmp_path).complete
+    assert from_journal(tmp_path).complete
 
 
 def test_what_was_read_from_a_journal_is_still_there_after_resuming(write, tmp_path):
@@ -149,11 +150,11 @@ def test_what_was_read_from_a_journal_is_still_there_after_resuming(write, tmp_p
     write(POINT, SECOND).close()
     path = tmp_path / "journal.jsonl"
     path.write_bytes(path.read_bytes()[:-1])
-    earlier = records.from_journal(tmp_path).points
+    earlier = from_journal(tmp_path).points
     journal = Journal(tmp_path)
     journal.resumed()
     journal.close()
-    assert records.from_journal(tmp_path).points == earlier
+    assert from_journal(tmp_path).points == earlier
 
 
 @pytest.mark.parametrize("line", ["{", "5", "null", "{}", '{"point": 1, "roof": 2}'])
@@ -162,8 +163,8 @@ def test_a_broken_line_in_the_middle_is_refused_by_its_number(write, tmp_path, l
     path = tmp_path / "journal.jsonl"
     header, point, _ = path.read_text().split("\n")
     path.write_text(f"{header}\n{line}\n{point}\n")
-    with pytest.raises(BadProfile, match="line 2"):
-        records.from_journal(tmp_path)
+    with pytest.raises(BadFile, match="line 2"):
+        from_journal(tmp_path)
 
 
 @pytest.mark.parametrize("line", ['["point"]', "[[1]]"])
@@ -175,7 +176,7 @@ def test_a_list_in_the_middle_is_refused_by_its_number(write, tmp_path, line):
     ("line", "named"),
     [
         ('{"verdict": 1}', "unknown entry 'verdict'"),
-        ('{"point": {"status": "ok"}}', "line 2: missing"),
+        ('{"point": {"status": "ok"}}', "line 2: Object missing required field case"),
         ('{"point": []}', "line 2"),
         (
             '{"levels": [{"device": 1, "name": "L1", "up_to_bytes": 1, "bytes_per_s": 1}]}',
@@ -187,8 +188,8 @@ def test_a_line_that_means_nothing_is_refused(write, tmp_path, line, named):
     write().close()
     path = tmp_path / "journal.jsonl"
     path.write_text(path.read_text() + line + "\n")
-    with pytest.raises(BadProfile) as caught:
-        records.from_journal(tmp_path)
+    with pytest.raises(BadFile) as caught:
+        from_journal(tmp_path)
     assert named in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -197,12 +198,12 @@ def test_findings_without_a_header_are_no_profile(write, tmp_path):
     write(POINT).close()
     path = tmp_path / "journal.jsonl"
     path.write_text(path.read_text().split("\n", 1)[1])
-    with pytest.raises(BadProfile, match="no profile header"):
-        records.from_journal(tmp_path)
+    with pytest.raises(BadFile, match="no profile header"):
+        from_journal(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("schema", "rnn-roofline/2"), ("method", records.METHOD + 1)]
+    ("field", "value"), [("schema", "rnn-roofline/3"), ("method", records.METHOD + 1)]
 )
 def test_a_journal_of_another_schema_or_method_is_refused(write, tmp_path, field, value):
     write(POINT).close()
@@ -211,19 +212,19 @@ def test_a_journal_of_another_schema_or_method_is_refused(write, tmp_path, field
     entry = json.loads(header)
     entry["profile"][field] = value
     path.write_text(json.dumps(entry) + "\n" + rest)
-    with pytest.raises(BadProfile, match=str(value)):
-        records.from_journal(tmp_path)
+    with pytest.raises(BadFile, match=str(value)):
+        from_journal(tmp_path)
 
 
 def test_a_journal_that_is_not_text_is_refused(tmp_path):
     (tmp_path / "journal.jsonl").write_bytes(b"\xff\xfe")
-    with pytest.raises(BadProfile, match="cannot be read: not UTF-8 text"):
-        records.from_journal(tmp_path)
+    with pytest.raises(BadFile, match="cannot be read: not UTF-8 text"):
+        from_journal(tmp_path)
 
 
 def test_there_is_no_journal_in_an_empty_folder(tmp_path):
-    with pytest.raises(BadProfile, match="cannot be read: No such file"):
-        records.from_journal(tmp_path)
+    with pytest.raises(BadFile, match="cannot be read: No such file"):
+        from_journal(tmp_path)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -231,4 +232,4 @@ def test_a_figure_that_is_not_finite_never_reaches_the_disk(write, tmp_path, val
     journal = write(POINT)
     with pytest.raises(ValueError, match="Out of range float"):
         journal.append(replace(SECOND, error=value))
-    assert records.from_journal(tmp_path).points == (POINT,)
+    assert from_journal(tmp_path).points == (POINT,)

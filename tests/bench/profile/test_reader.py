@@ -6,12 +6,13 @@ import json
 import os
 import tracemalloc
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 
-from bench.profile import reader, records, suite
-from bench.profile.records import BadProfile, Journal
-from bench.profile.suite import BadSuite
+from bench.profile import reader, records, schema, suite
+from bench.profile.errors import BadFile
+from bench.profile.journal import Journal, from_journal
 from tests.bench.profile.test_records import POINT, PROFILE
 
 AS_JSON = json.loads(json.dumps(asdict(PROFILE)))
@@ -25,8 +26,8 @@ def test_more_values_than_memory_should_hold_are_refused_before_they_are_made(
     path = tmp_path / "profile.json"
     path.write_text(f"[{value * 1_000_000}0]")
     tracemalloc.start()
-    with pytest.raises(BadProfile, match="more than the 10000 values"):
-        records.load(path)
+    with pytest.raises(BadFile, match="more than the 10000 values"):
+        reader.load(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 3 * path.stat().st_size + (1 << 20)
@@ -35,35 +36,35 @@ def test_more_values_than_memory_should_hold_are_refused_before_they_are_made(
 def test_a_journal_of_too_many_values_is_refused(tmp_path, monkeypatch):
     Journal.start(tmp_path, PROFILE).close()
     monkeypatch.setattr(reader, "MOST_VALUES", 10)
-    with pytest.raises(BadProfile, match="more than the 10 values"):
-        records.from_journal(tmp_path)
+    with pytest.raises(BadFile, match="more than the 10 values"):
+        from_journal(tmp_path)
 
 
 def test_the_largest_profile_there_may_be_has_room():
     """10,000 points of the committed run's size, in values and in bytes."""
-    text = (records.Path(suite.__file__).parents[2] / "reports" / "gallery").glob("*/profile.json")
+    text = (Path(suite.__file__).parents[2] / "reports" / "gallery").glob("*/profile.json")
     for path in text:
         raw = path.read_text(encoding="utf-8")
         points = len(json.loads(raw)["points"])
-        assert 10_000 / points * len(raw) < records.LARGEST_FILE_BYTES
+        assert 10_000 / points * len(raw) < reader.LARGEST_FILE_BYTES
         assert 10_000 / points * sum(map(raw.count, ",[{")) < reader.MOST_VALUES
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
 def test_a_pipe_or_a_device_is_refused_and_not_waited_for(tmp_path, make):
     for name, load in (
-        ("profile.json", records.load),
+        ("profile.json", reader.load),
         ("mine.toml", lambda path: suite.load(str(path), "cpu", 2, 0)),
     ):
         make(tmp_path / name)
-        with pytest.raises((BadProfile, BadSuite), match="a device or a pipe, no file"):
+        with pytest.raises(BadFile, match="a device or a pipe, no file"):
             load(tmp_path / name)
 
 
 def test_a_suite_larger_than_any_is_refused_unread(tmp_path):
     path = tmp_path / "large.toml"
     path.write_text("#" * (suite.LARGEST_FILE_BYTES + 1))
-    with pytest.raises(BadSuite, match=f"more than the {suite.LARGEST_FILE_BYTES} such a file"):
+    with pytest.raises(BadFile, match=f"more than the {suite.LARGEST_FILE_BYTES} such a file"):
         suite.load(str(path), "cpu", 2, 0)
 
 
@@ -75,7 +76,7 @@ def test_a_suite_larger_than_any_is_refused_unread(tmp_path):
 def test_what_the_toml_reader_gives_up_on_is_one_line(tmp_path, text):
     path = tmp_path / "deep.toml"
     path.write_text(text)
-    with pytest.raises(BadSuite, match=r"deep\.toml: cannot be read"):
+    with pytest.raises(BadFile, match=r"deep\.toml: cannot be read"):
         suite.load(str(path), "cpu", 2, 0)
 
 
@@ -87,7 +88,7 @@ def test_more_points_than_a_profile_may_have_are_refused_before_they_are_made(tm
         f"hidden = {thousand}\nbatch = {thousand}\ninput = {thousand}\n"
     )
     tracemalloc.start()
-    with pytest.raises(BadSuite, match="group 1: its points are more than the 100000"):
+    with pytest.raises(BadFile, match="group 1: its points are more than the 100000"):
         suite.load(str(path), "cpu", 2, 0)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -105,40 +106,80 @@ def test_an_older_schema_is_read_by_migration_step_by_step(monkeypatch):
         return {**rest, "schema": records.SCHEMA, "seed": data["seed"] // 10}
 
     steps = {"rnn-roofline/0": renamed, "rnn-roofline/0.5": rescaled}
-    monkeypatch.setattr(records, "MIGRATIONS", steps)
+    monkeypatch.setattr(schema, "MIGRATIONS", steps)
     old = {key: value for key, value in AS_JSON.items() if key != "suite"}
     old |= {"schema": "rnn-roofline/0", "plan": PROFILE.suite, "seed": 10 * PROFILE.seed}
-    assert records.from_dict(old, "old.json") == PROFILE
+    assert reader.from_dict(old, "old.json") == PROFILE
 
 
 @pytest.mark.parametrize(
     "schema", ["rnn-roofline/3", "rnn-roofline/10", "rnn-roofline/" + "9" * 5000]
 )
 def test_a_newer_schema_is_refused_as_newer(schema):
-    with pytest.raises(BadProfile, match=r"newer than this version reads: update it"):
-        records.from_dict({**AS_JSON, "schema": schema}, "a.json")
+    with pytest.raises(BadFile, match=r"newer than this version reads: update it"):
+        reader.from_dict({**AS_JSON, "schema": schema}, "a.json")
 
 
 @pytest.mark.parametrize(
     "schema", ["rnn-roofline/0", "rnn-roofline/x", "other/2", "", "/", "\u00b2/\u00b2"]
 )
 def test_a_schema_nobody_knows_is_refused_as_such(schema):
-    with pytest.raises(BadProfile, match="none of this suite's"):
-        records.from_dict({**AS_JSON, "schema": schema}, "a.json")
+    with pytest.raises(BadFile, match="none of this suite's"):
+        reader.from_dict({**AS_JSON, "schema": schema}, "a.json")
 
 
-def test_an_older_versions_journal_is_not_gone_on_with(tmp_path, monkeypatch):
-    journal = Journal.start(tmp_path, replace(PROFILE, schema="rnn-roofline/0"))
+def test_the_journal_of_an_interrupted_run_of_schema_1_is_refused_by_name(tmp_path):
+    journal = Journal.start(tmp_path, replace(PROFILE, schema="rnn-roofline/1"))
     journal.append(POINT)
     journal.close()
-    monkeypatch.setattr(records, "MIGRATIONS", {"rnn-roofline/0": lambda data: data})
-    with pytest.raises(BadProfile, match="an older version's journal"):
-        records.from_journal(tmp_path)
+    with pytest.raises(BadFile, match=r"journal\.jsonl: an older version's journal"):
+        from_journal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("machine", {"label": "x" * 1001}),
+        ("settings", {"x" * 1001: 1}),
+        ("machine", {"a": [["x" * 1001]]}),
+    ],
+)
+def test_a_text_in_a_free_object_is_no_longer_than_others(monkeypatch, field, value):
+    reader.from_dict({**AS_JSON, field: value}, "a.json")
+    monkeypatch.setattr(reader, "LONGEST_TEXT", 1000)
+    with pytest.raises(BadFile, match=rf"a\.json\.{field}.*: a text of 1001 characters"):
+        reader.from_dict({**AS_JSON, field: value}, "a.json")
+
+
+def test_a_text_of_a_record_is_bounded():
+    longest = "x" * records.LONGEST_TEXT
+    assert reader.from_dict({**AS_JSON, "suite": longest}, "a.json").suite == longest
+    with pytest.raises(BadFile, match=r"a\.json\.suite: Expected str of length <= 1048576"):
+        reader.from_dict({**AS_JSON, "suite": longest + "x"}, "a.json")
+
+
+def test_more_records_than_a_profile_may_have_are_refused():
+    many = AS_JSON["warnings"] * (records.MOST_RECORDS + 1)
+    with pytest.raises(BadFile, match=r"a\.json\.warnings: Expected array of length <= 100000"):
+        reader.from_dict({**AS_JSON, "warnings": many}, "a.json")
+
+
+@pytest.mark.parametrize("lists", [True, False])
+def test_a_free_object_is_no_deeper_than_32(lists):
+    def nested(depth):
+        inner = {}
+        for _ in range(depth):
+            inner = [inner] if lists else {"a": inner}
+        return {**AS_JSON, "settings": {"a": inner}}
+
+    reader.from_dict(nested(30), "a.json")
+    with pytest.raises(BadFile, match="nested deeper than 32"):
+        reader.from_dict(nested(31), "a.json")
 
 
 def test_a_lone_surrogate_in_a_journal_is_refused_by_its_line(tmp_path):
     Journal.start(tmp_path, PROFILE).close()
     with (tmp_path / "journal.jsonl").open("a") as file:
         file.write('{"warning":{"code":"\\ud800","about":"run","message":"a","advice":"b"}}\n')
-    with pytest.raises(BadProfile, match="line 2"):
-        records.from_journal(tmp_path)
+    with pytest.raises(BadFile, match="line 2"):
+        from_journal(tmp_path)

@@ -9,7 +9,7 @@ from itertools import groupby
 import pytest
 
 from bench.profile import suite
-from bench.profile.suite import BadSuite
+from bench.profile.errors import BadFile
 from kernels import implementations
 from kernels.case import CELLS
 from kernels.implementations import torch_cell
@@ -76,9 +76,9 @@ def test_a_cpus_points_come_before_a_gpus(load):
 
 
 def test_a_suite_for_other_devices_alone_and_an_unknown_device_are_told(load):
-    with pytest.raises(BadSuite, match="all its groups are for other devices than cpu"):
+    with pytest.raises(BadFile, match="all its groups are for other devices than cpu"):
         load(toml({"device": '"cuda"'}))
-    with pytest.raises(BadSuite, match="device 'tpu' is unknown: use one of cpu, cuda"):
+    with pytest.raises(BadFile, match="device 'tpu' is unknown: use one of cpu, cuda"):
         load(toml({"device": '"tpu"'}))
 
 
@@ -162,7 +162,7 @@ def test_a_file_that_is_no_implementation_is_refused_with_suite_group_and_reason
     path = tmp_path / "mine.py"
     path.write_text("label = 'x'")
     with pytest.raises(
-        BadSuite, match=r"mine\.toml group 1: .*mine\.py lacks reads, version"
+        BadFile, match=r"mine\.toml group 1: .*mine\.py lacks reads, version"
     ) as caught:
         load(toml({"implementation": f"'{path}'"}))
     assert "\n" not in str(caught.value)
@@ -177,14 +177,14 @@ def test_given_implementations_take_the_place_of_the_groups_and_the_plans_text_s
     assert {point.implementation for point in plan.points} == {"mine", "torch_cell"}
     path.write_text(plan.text)
     assert suite.load(str(path), "cpu", 2, 0).points == plan.points
-    with pytest.raises(BadSuite, match="it says itself which implementations"):
+    with pytest.raises(BadFile, match="it says itself which implementations"):
         suite.load(str(path), "cpu", 2, 0, ["torch_cell"])
 
 
 def test_an_unknown_implementation_in_place_of_the_groups_is_refused(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(toml())
-    with pytest.raises(BadSuite, match="'nobody' is unknown"):
+    with pytest.raises(BadFile, match="'nobody' is unknown"):
         suite.load(str(path), "cpu", 2, 0, ["nobody"])
 
 
@@ -282,18 +282,18 @@ def test_neither_cases_nor_contestants_run_in_the_order_written(load):
 
 @pytest.mark.parametrize("name", ["nothing", "quick.", "../suites/quick", "", "QUICK"])
 def test_an_unknown_suite_is_refused_and_the_known_ones_are_named(name):
-    with pytest.raises(BadSuite, match=r"is unknown: use .*quick.* or a \.toml file"):
+    with pytest.raises(BadFile, match=r"is unknown: use .*quick.* or a \.toml file"):
         suite.load(name, "cpu", 2, 0)
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(BadSuite, match=r"absent\.toml: cannot be read: No such file"):
+    with pytest.raises(BadFile, match=r"absent\.toml: cannot be read: No such file"):
         suite.load(str(tmp_path / "absent.toml"), "cpu", 2, 0)
 
 
 def test_a_folder_is_not_a_suite(tmp_path):
     (tmp_path / "folder.toml").mkdir()
-    with pytest.raises(BadSuite, match=r"folder\.toml: cannot be read"):
+    with pytest.raises(BadFile, match=r"folder\.toml: cannot be read"):
         suite.load(str(tmp_path / "folder.toml"), "cpu", 2, 0)
 
 
@@ -338,7 +338,7 @@ def test_a_folder_is_not_a_suite(tmp_path):
     ],
 )
 def test_a_group_that_means_nothing_is_refused_in_one_line(load, group, named):
-    with pytest.raises(BadSuite) as caught:
+    with pytest.raises(BadFile) as caught:
         load(toml(group))
     line = str(caught.value)
     assert "mine.toml group 1: " in line
@@ -347,7 +347,7 @@ def test_a_group_that_means_nothing_is_refused_in_one_line(load, group, named):
 
 
 def test_the_group_at_fault_is_named_by_its_number(load):
-    with pytest.raises(BadSuite, match="group 2: hidden 0"):
+    with pytest.raises(BadFile, match="group 2: hidden 0"):
         load(toml() + toml({"hidden": "0"}, top=""))
 
 
@@ -375,7 +375,7 @@ def test_the_group_at_fault_is_named_by_its_number(load):
     ],
 )
 def test_a_file_that_means_nothing_is_refused_in_one_line(load, text, named):
-    with pytest.raises(BadSuite) as caught:
+    with pytest.raises(BadFile) as caught:
         load(text)
     line = str(caught.value)
     assert "mine.toml" in line
@@ -385,11 +385,11 @@ def test_a_file_that_means_nothing_is_refused_in_one_line(load, text, named):
 
 @pytest.mark.parametrize("threads", ["0", "3", "[1, 2, 3]"])
 def test_more_threads_than_there_are_or_none_are_refused(load, threads):
-    with pytest.raises(BadSuite, match="threads"):
+    with pytest.raises(BadFile, match="threads"):
         load(toml({"threads": threads}), threads=2)
 
 
 @pytest.mark.parametrize("top", ["", "why = 5"])
 def test_a_suite_says_why_it_is_there(load, top):
-    with pytest.raises(BadSuite, match="why"):
+    with pytest.raises(BadFile, match="why"):
         load(toml(top=top))

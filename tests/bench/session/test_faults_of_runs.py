@@ -20,7 +20,8 @@ import torch
 
 from bench.device import threads
 from bench.machine import gpus
-from bench.profile import records
+from bench.profile import reader
+from bench.profile.journal import from_journal
 from bench.profile.suite import Planned, Suite
 from bench.session import crash_record, lock, trial
 from bench.session import folder as folders
@@ -60,7 +61,7 @@ def begin(short_runs, tmp_path):  # noqa: ARG001 - for what it patches
     made = []
 
     def begin(folder=tmp_path / "run", *, resume=False):
-        made.append(Run(PLAN, 0, folder, records.from_journal(folder) if resume else None))
+        made.append(Run(PLAN, 0, folder, from_journal(folder) if resume else None))
         made[-1].begin()
         return made[-1]
 
@@ -187,7 +188,7 @@ def test_a_full_disk_costs_the_point_that_did_not_fit_and_the_journal_stays_whol
         with pytest.raises(BadOutput, match="--resume=") as told:
             run.measure(POINTS[1], 1)
         assert "\n" not in str(told.value)
-        assert records.from_journal(run.folder).points == (first,), again
+        assert from_journal(run.folder).points == (first,), again
     with pytest.raises(BadOutput):
         run.finish(POINTS)
     assert (run.folder / "journal.jsonl").read_bytes().endswith(b"\n")
@@ -247,7 +248,7 @@ def test_a_signal_while_a_point_is_measured_costs_that_point(begin, monkeypatch,
         profile = run.finish(POINTS)
     assert profile.points == (first,)
     assert not profile.complete
-    assert profile == records.load(run.folder / "profile.json")
+    assert profile == reader.load(run.folder / "profile.json")
     assert not (run.folder / crash_record.FILE).exists()
     assert keys(go_on(begin, run.folder)) == KEYS
 

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from bench.measure import point as points
-from bench.profile import records
+from bench.profile import reader
+from bench.profile.journal import from_journal
 from bench.profile.suite import Planned, Suite
 from bench.session.run import Run
 from kernels import implementations
@@ -66,7 +67,7 @@ def measure(short_runs, tmp_path):  # noqa: ARG001 - for what it patches
 
     def measure(*planned, folder=tmp_path / "run", resume=False):
         plan = Suite("tiny", "", SETTINGS, planned, "why = 1")
-        run = Run(plan, 0, folder, records.from_journal(folder) if resume else None)
+        run = Run(plan, 0, folder, from_journal(folder) if resume else None)
         run.begin()
         for order, one in enumerate(planned):
             run.measure(one, order)
@@ -153,7 +154,7 @@ def test_the_whole_command_runs_without_the_packages_of_cpus_and_pictures(tmp_pa
         timeout=120,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    states = {p.implementation: p.status for p in records.load(out / "profile.json").points}
+    states = {p.implementation: p.status for p in reader.load(out / "profile.json").points}
     assert states == {"torch_cell": "ok", "onnxruntime": "skipped"}
     text = (out / "report.md").read_text()
     assert "No picture was drawn: " in text

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.profile import records
+from bench.profile import reader
 from bench.profile.suite import Planned
 from bench.session import progress, run
 from kernels import implementations
@@ -102,7 +102,7 @@ def test_on_runs_as_they_were_measured_it_is_right_within_a_quarter_from_the_fir
 )
 def test_on_published_runs_it_is_too(path):
     """Its points' beginnings are known to the second; the last point's end is not, so it is left out."""
-    points = records.load(path).points
+    points = reader.load(path).points
     began = [datetime.fromisoformat(point.at).timestamp() for point in points]
     took = [after - before for before, after in pairwise(began)]
     planned = [Planned(point.case, point.implementation) for point in points]

@@ -9,6 +9,7 @@ import pytest
 from bench.device import cpu_sweep
 from bench.measure import point as points
 from bench.profile import records
+from bench.profile.journal import from_journal
 from bench.profile.suite import Planned, Suite
 from bench.session.run import Run
 from bench.telemetry import memory
@@ -128,7 +129,7 @@ def test_rounds_of_a_survey_that_was_cut_short_pair_with_none_of_the_one_that_fo
         with pytest.raises(KeyboardInterrupt):
             run.begin()
         run.finish(POINTS)
-    run = Run(PLAN, 0, tmp_path, records.from_journal(tmp_path))
+    run = Run(PLAN, 0, tmp_path, from_journal(tmp_path))
     run.begin()
     for order, planned in enumerate(POINTS):
         run.measure(planned, order)

@@ -12,7 +12,8 @@ from dataclasses import replace
 import pytest
 
 from bench import __main__ as command
-from bench.profile import records
+from bench.profile import reader, records
+from bench.profile.journal import write_profile
 from bench.profile.records import Point
 from bench.verify import byte_check, callgrind, checks
 from bench.verify.callgrind import Count, Job
@@ -276,7 +277,7 @@ def test_counts_are_written_to_a_folder_of_their_own(tmp_path, monkeypatch, caps
     large = Case("lstm", 1024, 1024, 1)
     profile = records.Profile("now", "x", 0, {}, {}, {}, points=(Point(large, "torch_cell", "ok"),))
     (tmp_path / "run").mkdir()
-    records.write(profile, tmp_path / "run")
+    write_profile(profile, tmp_path / "run")
     before = (tmp_path / "run" / "profile.json").read_bytes()
     monkeypatch.setattr(callgrind, "missing", lambda: None)
     monkeypatch.setattr(
@@ -284,7 +285,7 @@ def test_counts_are_written_to_a_folder_of_their_own(tmp_path, monkeypatch, caps
     )
     arguments = ["verify", "--counts", str(tmp_path / "run"), "--out"]
     assert command.main([*arguments, str(tmp_path / "counted")]) == 0
-    (point,) = records.load(tmp_path / "counted" / "profile.json").points
+    (point,) = reader.load(tmp_path / "counted" / "profile.json").points
     assert point.counted_bytes["read"] == 34_000_000
     assert command.main([*arguments, str(tmp_path / "run")]) == 2
     assert "holds a run already" in capsys.readouterr().err

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.profile import records
+from bench.profile.journal import write_profile
 from bench.profile.records import Point
 from reports import __main__
 from reports.locate import BadInput
@@ -114,7 +114,7 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
 @pytest.mark.parametrize(("fraction", "code"), [(0.9, 0), (1.2, 1)])
 @pytest.mark.usefixtures("quick")
 def test_build_prints_the_headline_and_the_page(tmp_path, capsys, fraction, code):
-    records.write(profile([synthetic.point(fraction=fraction)]), tmp_path)
+    write_profile(profile([synthetic.point(fraction=fraction)]), tmp_path)
     assert __main__.main(["build", str(tmp_path)]) == code
     out = capsys.readouterr().out.splitlines()
     assert out[0].startswith("On Synthetic CPU")
@@ -123,7 +123,7 @@ def test_build_prints_the_headline_and_the_page(tmp_path, capsys, fraction, code
 
 @pytest.mark.usefixtures("quick")
 def test_build_writes_where_it_is_told(tmp_path):
-    records.write(profile(), tmp_path)
+    write_profile(profile(), tmp_path)
     assert __main__.main(["build", str(tmp_path), "--out", str(tmp_path / "a" / "b")]) == 0
     assert (tmp_path / "a" / "b" / "report.html").is_file()
     assert not (tmp_path / "report.html").exists()
@@ -154,13 +154,13 @@ def test_build_writes_where_it_is_told(tmp_path):
     ],
 )
 def test_check_counts_and_judges(tmp_path, capsys, points, complete, code, words):
-    records.write(profile(points, complete=complete), tmp_path)
+    write_profile(profile(points, complete=complete), tmp_path)
     assert __main__.main(["check", str(tmp_path)]) == code
     assert words in capsys.readouterr().out
 
 
 def test_check_looks_at_every_profile_whatever_the_first_is(tmp_path, capsys):
-    records.write(profile([synthetic.point()]), tmp_path)
+    write_profile(profile([synthetic.point()]), tmp_path)
     assert __main__.main(["check", "nonesuch", str(tmp_path)]) == 2
     found = capsys.readouterr()
     assert "1 good" in found.out

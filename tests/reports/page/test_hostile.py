@@ -7,7 +7,8 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from bench.profile import records
+from bench.profile import journal, records
+from bench.profile.errors import BadFile
 from bench.profile.records import RunWarning
 from reports import __main__, locate
 from reports.page import html
@@ -67,7 +68,7 @@ def test_a_text_of_ten_million_characters_is_one_line(tmp_path, capsys, made, pl
         made["points"][0][place] = long
     code, errors, files = built(tmp_path, capsys, made)
     assert (code, len(errors), len(files)) == (2, 1, 1)
-    assert "10000000 characters" in errors[0]
+    assert str(records.LONGEST_TEXT) in errors[0]
     assert len(errors[0]) < 500
 
 
@@ -85,23 +86,21 @@ def test_an_object_nested_too_deep_is_one_line(tmp_path, capsys, made, depth, pa
     assert [path.name for path in tmp_path.iterdir()] == ["profile.json"]
 
 
-def test_more_points_than_a_profile_may_have_are_one_line(tmp_path, capsys, made, monkeypatch):
-    monkeypatch.setattr(records, "MOST_RECORDS", 3)
-    made["points"] *= 4
-    made["roofs"], made["levels"] = [], []
+def test_more_records_than_a_profile_may_have_are_one_line(tmp_path, capsys, made):
+    made["warnings"] = [asdict(RunWarning("a", "b", "c", "d"))] * (records.MOST_RECORDS + 1)
     code, errors, files = built(tmp_path, capsys, made)
     assert (code, len(errors), len(files)) == (2, 1, 1)
-    assert "points: 4 are more than the 3 a profile may have" in errors[0]
+    assert f"warnings: Expected array of length <= {records.MOST_RECORDS}" in errors[0]
 
 
 def test_more_records_than_a_journal_may_have_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(records, "MOST_RECORDS", 3)
-    journal = records.Journal.start(tmp_path, profile())
+    monkeypatch.setattr(journal, "MOST_RECORDS", 3)
+    written = journal.Journal.start(tmp_path, profile())
     for index in range(4):
-        journal.append(RunWarning(str(index), "b", "c", "d"))
-    journal.close()
-    with pytest.raises(records.BadProfile, match="more than 3 warnings"):
-        records.from_journal(tmp_path)
+        written.append(RunWarning(str(index), "b", "c", "d"))
+    written.close()
+    with pytest.raises(BadFile, match="more than 3 warnings"):
+        journal.from_journal(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +118,7 @@ def test_more_records_than_a_journal_may_have_are_refused(tmp_path, monkeypatch)
     ],
 )
 def test_names_and_levels_that_no_plot_could_hold_are_refused(harm, words):
-    with pytest.raises(records.BadProfile, match=words):
+    with pytest.raises(BadFile, match=words):
         locate.sound(harm(profile([synthetic.point()])), "here")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import reports
-from bench.profile import records
+from bench.profile.journal import write_profile
 from reports.tables import csv
 from tests.reports import synthetic
 
@@ -30,7 +30,7 @@ def test_a_table_has_every_point_and_the_columns_of_the_csv(tmp_path):
     names = [str(tmp_path / name) for name in ("one", "two")]
     for name in names:
         Path(name).mkdir()
-        records.write(synthetic.suite(), Path(name))
+        write_profile(synthetic.suite(), Path(name))
     table = reports.load(*names)
     made = synthetic.suite()
     assert len(table) == 2 * len(made.points)

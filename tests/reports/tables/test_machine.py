@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bench.machine import describe
-from bench.profile import records
+from bench.profile import reader
 from reports.tables.machine import table
 from tests.bench import odd_machines
 
@@ -19,7 +19,7 @@ def rows(profile):
 def test_it_states_the_class_of_machine_and_its_kinds_of_cores(tmp_path):
     files = odd_machines.files("20em64t-hybrid-1p6c2t-2ca4co1t")
     described = describe.machine(odd_machines.lay_out(tmp_path, files))
-    stated = rows(replace(records.load(OLD), machine=described))
+    stated = rows(replace(reader.load(OLD), machine=described))
     assert stated["microarchitecture"] == "Raptor Lake"
     assert stated["family, model, stepping"] == "6, 186, 2"
     assert "6 Raptor Cove (processors 0-11)" in stated["kinds of cores"]
@@ -27,6 +27,6 @@ def test_it_states_the_class_of_machine_and_its_kinds_of_cores(tmp_path):
 
 
 def test_of_an_older_profile_it_says_that_the_class_is_not_told():
-    stated = rows(records.load(OLD))
+    stated = rows(reader.load(OLD))
     assert {stated["microarchitecture"], stated["family, model, stepping"]} == {"not told"}
     assert "kinds of cores" not in stated

@@ -1,0 +1,32 @@
+"""Errors whose message is one printable line, whatever a stranger put into it."""
+
+from __future__ import annotations
+
+LONGEST_LINE = 480
+"""Characters of a message."""
+
+
+class OneLine(ValueError):
+    """An error whose message is one printable line."""
+
+    def __init__(self, message: str) -> None:
+        """Keep `message` as `one_line` makes it."""
+        super().__init__(one_line(message))
+
+
+class BadFile(OneLine):
+    """A profile, journal, suite or published set that cannot be used; the message names file, field and mend."""
+
+
+def one_line(text: str) -> str:
+    """One printable line for a terminal; too long a one without its middle."""
+    text = text if len(text) <= 2 * LONGEST_LINE else text[:LONGEST_LINE] + text[-LONGEST_LINE:]
+    text, half = printable(text), LONGEST_LINE // 2 - 5
+    return text if len(text) <= LONGEST_LINE else f"{text[:half]} ... {text[-half:]}"
+
+
+def printable(text: str) -> str:
+    """Text with every character that steers a terminal, or is none, as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
