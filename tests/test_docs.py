@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from bench import __main__ as bench_command
-from bench.profile import reader, records, suite
+from bench.profile import reader, records, suite, warnings
 from bench.profile.journal import KINDS
 from kernels import case, implementations, roofline_model
 from reports import __main__ as reports_command
@@ -284,12 +284,17 @@ def codes():
     return found
 
 
-def test_every_warning_is_told_with_what_to_do():
+def test_every_warning_is_told_with_its_severity_and_what_to_do():
     rows = [row for row in table_rows(section(FAULTS, "Warnings")) if row[0].startswith("`")]
-    told = [row[0].strip("`") for row in rows]
-    assert len(told) == len(set(told))
-    assert set(told) == codes()
+    assert {row[0].strip("`"): row[1] for row in rows} == warnings.SEVERITY
+    assert len(rows) == len(warnings.SEVERITY)
     assert all(all(row) for row in rows)
+
+
+def test_every_warning_that_our_code_makes_is_in_the_catalogue():
+    made = codes()
+    assert len(made) > 10
+    assert made <= warnings.SEVERITY.keys()
 
 
 def test_every_finding_has_its_date():
