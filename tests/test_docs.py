@@ -9,7 +9,7 @@ import re
 import shlex
 import tomllib
 import typing
-from dataclasses import fields
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 
 import pytest
@@ -244,13 +244,14 @@ def test_the_format_names_every_journal_entry():
 
 def test_the_format_names_every_key_of_a_suite_with_its_default():
     rows = {row[0].strip("`"): row for row in table_rows(section(FORMAT, "Suite files"))}
-    settings = {f"settings.{key}": value for key, value in suite.SETTINGS.items()}
-    axes = {f"group.{key}" for key in suite.AXES}
-    assert rows.keys() == {"key", "why", "group", "group.why", *settings, *axes}
+    settings = {f"settings.{key}": value for key, value in asdict(suite.Settings()).items()}
+    axes = {f"group.{field.name}": field.default is MISSING for field in fields(suite.Group)}
+    top = {field.name for field in fields(suite.File)} - {"settings"}
+    assert rows.keys() == {"key", *top, *settings, *axes}
     for key, value in settings.items():
         assert float(rows[key][2]) == value
-    for key in axes:
-        assert (rows[key][2] == "required") == (key.removeprefix("group.") in suite.REQUIRED)
+    for key, required in axes.items():
+        assert (rows[key][2] == "required") == required
 
 
 def test_the_example_of_the_format_is_a_profile():

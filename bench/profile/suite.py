@@ -24,54 +24,69 @@ import json
 import math
 import random
 import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from bench.profile import reader
 from bench.profile.errors import BadFile
 from bench.profile.records import MOST_RECORDS
 from kernels import implementations
-from kernels.case import (
-    ACTIVATIONS,
-    ALL,
-    CELLS,
-    DEVICES,
-    PARTS,
-    PHASES,
-    RESIDENCIES,
-    Case,
-    InvalidCase,
-    Unavailable,
-)
+from kernels.case import ACTIVATIONS, ALL, CELLS, DEVICES, Case, InvalidCase, Unavailable
 
 FOLDER = Path(__file__).parents[1] / "suites"
 DEFAULT, DEFAULT_CUDA = "quick", "gpu"
 LARGEST_FILE_BYTES = 1 << 15
 """Python's TOML reader takes seconds over a key of so many dots, and time goes with their square."""
-SETTINGS = {
-    "precision": 0.04,
-    "budget_seconds": 0.7,
-    "curve_seconds": 2.5,
-    "longest_call_seconds": 2.0,
-}
-AXES: dict[str, list[Any]] = {
-    "device": ["any"],
-    "cell": list(CELLS),
-    "hidden": [],
-    "input": ["hidden"],
-    "batch": [1],
-    "part": list(PARTS[:1]),
-    "phase": list(PHASES[:1]),
-    "dtype": ["float32"],
-    "activations": ["dtype"],
-    "residency": list(RESIDENCIES[:1]),
-    "threads": ["all"],
-    "steps": [1],
-    "implementation": [],
-}
-REQUIRED = ("hidden", "implementation")
+
+Why = Annotated[str, Meta(pattern=r"\S")]
+Setting = Annotated[float, Meta(gt=0, lt=1e6)]
+Value = int | str
+Axis = Value | Annotated[tuple[Value, ...], Meta(min_length=1)]
+"""One value or several; what they may be, a case says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How long a suite measures; FORMAT.md says what each is."""
+
+    precision: Setting = 0.04
+    budget_seconds: Setting = 0.7
+    curve_seconds: Setting = 2.5
+    longest_call_seconds: Setting = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Cases to plan: every value of an axis with every other, in the order of the axes here."""
+
+    why: Why
+    device: Axis = "any"
+    cell: Axis = CELLS
+    hidden: Axis
+    input: Axis = "hidden"
+    batch: Axis = 1
+    part: Axis = "cell"
+    phase: Axis = "step"
+    dtype: Axis = "float32"
+    activations: Axis = "dtype"
+    residency: Axis = "resident"
+    threads: Axis = "all"
+    steps: Axis = 1
+    implementation: Axis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A suite's file. `implementation` stands in place of what its groups name."""
+
+    why: Why
+    settings: Settings = Settings()
+    group: Annotated[list[Group], Meta(min_length=1)]
+    implementation: Axis | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,123 +129,79 @@ def load(name: str, device: str, all_threads: int, seed: int, instead: Sequence[
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
     if not name.endswith(".toml") and name not in names():
         raise BadFile(f"suite {name!r} is unknown: use {', '.join(names())} or a .toml file")
+    text = reader.text(path, LARGEST_FILE_BYTES)
     try:
-        text = reader.text(path, LARGEST_FILE_BYTES)
         data = tomllib.loads(text)
-        if instead:
-            if "implementation" in data:
-                raise BadFile(
-                    f"{path}: it says itself which implementations to use in place of its groups'"
-                )
-            data["implementation"] = list(instead)
-            text = f"implementation = {json.dumps(list(instead), ensure_ascii=False)}\n{text}"
-    except (
-        ValueError,
-        RecursionError,
-    ) as error:  # no TOML, a number of thousands of digits, too deep
+    except (ValueError, RecursionError) as error:  # no TOML, or a number of thousands of digits
         raise BadFile(f"{path}: cannot be read: {error}") from error
-    _only(data, {"why", "settings", "group", "implementation"}, str(path))
-    settings = _settings(data.get("settings", {}), str(path))
-    groups = data.get("group")
-    if not isinstance(groups, list) or not groups:
-        raise BadFile(f"{path}: no [[group]] of cases")
+    if instead:
+        if "implementation" in data:
+            raise BadFile(
+                f"{path}: it says itself which implementations to use in place of its groups'"
+            )
+        data["implementation"] = list(instead)
+        text = f"implementation = {json.dumps(list(instead), ensure_ascii=False)}\n{text}"
+    if "implementation" in data and isinstance(data.get("group"), list):
+        own = {"implementation": data["implementation"]}
+        data["group"] = [each | own if isinstance(each, dict) else each for each in data["group"]]
+    plan = reader.typed(File, data, str(path))
     planned: dict[str, Planned] = {}
     count = 0
-    for number, group in enumerate(groups, 1):
-        where = f"{path} group {number}"
-        if isinstance(group, dict) and "implementation" in data:
-            group["implementation"], where = data["implementation"], str(path)
-        axes = _axes(group, where)
+    for index, group in enumerate(plan.group):
+        where = f"{path}.group[{index}]"
+        axes = _axes(group, device, where)
         count += math.prod(map(len, axes.values()))
         if count > MOST_RECORDS:
             raise BadFile(
                 f"{where}: its points are more than the {MOST_RECORDS} of a profile: split the suite"
             )
-        for point in _points(axes, device, all_threads, where):
+        for point in _points(axes, all_threads, where):
             planned.setdefault(point.key, point)
-    _why(data, str(path), "say what this suite is for")
     if not planned:
         raise BadFile(f"{path}: all its groups are for other devices than {device}")
-    return Suite(path.stem, data["why"], settings, _order(list(planned.values()), seed), text)
+    points = _order(list(planned.values()), seed)
+    return Suite(path.stem, plan.why, asdict(plan.settings), points, text)
 
 
-def _settings(given: object, where: str) -> dict[str, float]:
-    if not isinstance(given, dict):
-        raise BadFile(f"{where}: settings is not a table")
-    _only(given, set(SETTINGS), f"{where} settings")
-    for key, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e6:
-            raise BadFile(f"{where} settings: {key} {value!r} is not a positive number")
-    return {**SETTINGS, **{key: float(value) for key, value in given.items()}}
-
-
-def _axes(group: object, where: str) -> dict[str, list[Any]]:
-    """Every axis with its values, those left out too."""
-    if not isinstance(group, dict):
-        raise BadFile(f"{where}: not a table")
-    _only(group, {"why", *AXES}, where)
-    _why(group, where, "say what these cases show")
-    axes = {}
-    for axis, default in AXES.items():
-        values = group.get(axis, default)
-        values = values if isinstance(values, list) else [values]
-        if not values:
-            raise BadFile(
-                f"{where}: {axis} is missing" if axis in REQUIRED else f"{where}: {axis} is empty"
-            )
-        axes[axis] = values
-    try:
-        axes["implementation"] = [
-            implementations.named(str(name)) for name in axes["implementation"]
-        ]
-    except Unavailable as error:
-        raise BadFile(f"{where}: {error}") from error
-    return axes
-
-
-def _points(axes: dict[str, list[Any]], device: str, all_threads: int, where: str) -> list[Planned]:
-    points = []
-    asked = DEVICES if device == ALL else (device,)
-    named = axes["device"] if axes["device"] != ["any"] else asked
+def _axes(group: Group, device: str, where: str) -> dict[str, tuple[Any, ...]]:
+    """Every axis with its values, of devices those asked for. Raises BadFile for names that nothing has."""
+    axes = {
+        axis: values if isinstance(values, tuple) else (values,)
+        for axis, values in asdict(group).items()
+        if axis != "why"
+    }
+    named = DEVICES if axes["device"] == ("any",) else axes["device"]
     if unknown := [one for one in named if one not in DEVICES]:
         raise BadFile(f"{where}: device {unknown[0]!r} is unknown: use one of {', '.join(DEVICES)}")
-    for on in (one for one in asked if one in named):
-        for combination in itertools.product(*axes.values()):
-            one = dict(zip(axes, combination, strict=True))
-            points.append(Planned(_case(one, on, all_threads, where), one["implementation"]))
-    return points
-
-
-def _case(one: dict[str, Any], device: str, all_threads: int, where: str) -> Case:
-    count = all_threads if one["threads"] == "all" else one["threads"]
-    if isinstance(count, int) and not 1 <= count <= all_threads:
-        raise BadFile(
-            f"{where}: threads {count} is out of range: this machine has 1 to {all_threads}"
-        )
+    axes["device"] = tuple(one for one in DEVICES if one in named and device in (one, ALL))
     try:
-        return Case(
-            cell=one["cell"],
-            hidden=one["hidden"],
-            input=one["hidden"] if one["input"] == "hidden" else one["input"],
-            batch=one["batch"],
-            part=one["part"],
-            phase=one["phase"],
-            dtype=one["dtype"],
-            activations=ACTIVATIONS.get(one["dtype"], "float32")
-            if one["activations"] == "dtype"
-            else one["activations"],
-            residency=one["residency"],
-            device=device,
-            threads=count if device == "cpu" else 0,
-            steps=one["steps"],
-        )
-    except (InvalidCase, TypeError) as error:
+        names = tuple(implementations.named(str(name)) for name in axes["implementation"])
+    except Unavailable as error:
         raise BadFile(f"{where}: {error}") from error
+    return axes | {"implementation": names}
 
 
-def _why(table: dict[str, Any], where: str, mend: str) -> None:
-    if not isinstance(table.get("why"), str) or not table["why"].strip():
-        raise BadFile(f"{where}: no why: {mend}")
+def _points(axes: dict[str, tuple[Any, ...]], all_threads: int, where: str) -> Iterator[Planned]:
+    """The points of a group. Raises BadFile for a case that means nothing."""
+    for values in itertools.product(*axes.values()):
+        one = dict(zip(axes, values, strict=True))
+        implementation = one.pop("implementation")
+        if one["input"] == "hidden":
+            one["input"] = one["hidden"]
+        if one["activations"] == "dtype":
+            one["activations"] = ACTIVATIONS.get(one["dtype"], "float32")
+        if one["threads"] == "all":
+            one["threads"] = all_threads
+        if isinstance(one["threads"], int) and not 1 <= one["threads"] <= all_threads:
+            raise BadFile(
+                f"{where}: threads {one['threads']} is out of range: this machine has 1 to {all_threads}"
+            )
+        if one["device"] != "cpu":
+            one["threads"] = 0
+        try:
+            yield Planned(Case(**one), implementation)
+        except InvalidCase as error:
+            raise BadFile(f"{where}: {error}") from error
 
 
 def _order(points: list[Planned], seed: int) -> tuple[Planned, ...]:
@@ -245,9 +216,3 @@ def _order(points: list[Planned], seed: int) -> tuple[Planned, ...]:
         of_case.setdefault(point.case, []).append(point)
     ordered = [point for group in of_case.values() for point in group]
     return tuple(sorted(ordered, key=lambda point: DEVICES.index(point.case.device)))
-
-
-def _only(table: dict[str, Any], known: set[str], where: str) -> None:
-    unknown = sorted(table.keys() - known)
-    if unknown:
-        raise BadFile(f"{where}: unknown key {unknown[0]!r}: use {', '.join(sorted(known))}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -72,7 +72,7 @@ def resident(points: int, every: int) -> Iterator[tuple[int, int]]:
         )
         for order in range(points)
     )
-    settings = {**suite.SETTINGS, "precision": 0.5, "budget_seconds": 1e-4, "curve_seconds": 0.01}
+    settings = asdict(suite.Settings(precision=0.5, budget_seconds=1e-4, curve_seconds=0.01))
     process = psutil.Process()
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         patch.setattr(lock, "PATH", Path(name) / "machine.lock")
