@@ -39,7 +39,7 @@ GATE_SUMS = {"rnn": 1, "lstm": 4, "gru": 4}
 LARGEST_SIZE = 1 << 20
 """Largest hidden, input or batch size accepted: beyond it a size is taken for a slip of the hand."""
 
-_WORDS = (
+WORDS = (
     ("cell", CELLS),
     ("part", PARTS),
     ("phase", PHASES),
@@ -49,7 +49,7 @@ _WORDS = (
     ("residency", RESIDENCIES),
     ("device", DEVICES),
 )
-_SIZES = (("hidden", 1), ("input", 1), ("batch", 1), ("threads", 0), ("steps", 1))
+SIZES = (("hidden", 1), ("input", 1), ("batch", 1), ("threads", 0), ("steps", 1))
 """What a field of a case may hold: one of these words, or a whole number from this one on."""
 
 
@@ -97,11 +97,11 @@ class Case:
 
     def __post_init__(self) -> None:
         """Refuse values that no implementation could mean. Raises InvalidCase."""
-        for field, known in _WORDS:
+        for field, known in WORDS:
             value = getattr(self, field)
             if value not in known:
                 raise InvalidCase(f"{field} {value!r} is unknown: use one of {', '.join(known)}")
-        for field, least in _SIZES:
+        for field, least in SIZES:
             value = getattr(self, field)
             if not isinstance(value, int) or isinstance(value, bool):
                 raise InvalidCase(f"{field} {value!r} is not a whole number")

@@ -14,6 +14,7 @@ import msgspec
 
 from bench.profile.errors import BadFile
 from bench.profile.records import METHOD, SCHEMA, Environment, Machine, Profile
+from kernels.case import WORDS
 
 FILE = Path(__file__).with_name("profile.schema.json")
 
@@ -41,6 +42,8 @@ def migrated(data: object, where: str) -> dict[str, Any]:
             raise BadFile(f"{where}: schema {version[:60]!r} is not {SCHEMA!r}: it is {mend}")
         data = MIGRATIONS[version](data)
     method = data.get("method")
+    if method is None:
+        raise BadFile(f"{where}: Object missing required field method")
     if isinstance(method, int) and method > METHOD:
         raise BadFile(
             f"{where}: method {str(method)[:20]} is newer than this version reads: update it"
@@ -55,6 +58,9 @@ def json_schema() -> dict[str, Any]:
     for part in parts.values():
         if "required" in part:  # a record; what is free to hold more requires nothing
             part["additionalProperties"] = False
+    for name, words in WORDS:
+        parts["Case"]["properties"][name]["enum"] = list(words)
+    parts["Profile"]["required"] += ["schema", "method"]
     fields = parts["Profile"]["properties"]
     fields["schema"] = {"const": SCHEMA}
     fields |= {kind.__name__.lower(): {"$ref": f"#/$defs/{kind.__name__}"} for kind in kinds[1:]}

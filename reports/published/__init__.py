@@ -13,8 +13,11 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
+from msgspec import Meta
+
+from bench.profile import reader
 from bench.profile.errors import BadFile
 from bench.profile.stats import Estimate
 from reports.compare.limits import Roofs
@@ -27,6 +30,10 @@ ELEMENT_BYTES = {"float32": 4, "float16": 2}
 WHOLE_BACKWARD = "inputs+weights"
 """What a backward pass covers that, with its forward pass, is a training step."""
 ORIGIN = "published"
+LARGEST_FILE_BYTES = 1 << 20
+
+Positive = Annotated[float, Meta(gt=0, lt=1e24)]
+Count = Annotated[int, Meta(ge=1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +42,9 @@ class Device:
 
     name: str
     memory: str
-    bytes_per_s: float
-    flop_per_s: float
-    last_level_bytes: int
+    bytes_per_s: Positive
+    flop_per_s: Positive
+    last_level_bytes: Count
     remark: str
 
 
@@ -47,15 +54,15 @@ class Result:
 
     device: str
     library: str
-    dtype: str
-    cell: str
+    dtype: Literal["float32", "float16"]
+    cell: Literal["rnn", "lstm", "gru"]
     mode: str
-    hidden: int
-    batch: int
-    steps: int
-    forward_ms: float
-    backward_ms: float | None
-    backward_of: str
+    hidden: Count
+    batch: Count
+    steps: Count
+    forward_ms: Positive
+    backward_ms: Positive | None
+    backward_of: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,7 @@ class PublishedSet:
     licence: str
     accounting: str
     defects: tuple[str, ...]
-    devices: tuple[Device, ...]
+    device: tuple[Device, ...]
     results: tuple[Result, ...]
 
 
@@ -79,13 +86,13 @@ def sets(folder: Path = HERE) -> tuple[PublishedSet, ...]:
 
 def names(folder: Path = HERE) -> list[str]:
     """The machines of all sets, in order."""
-    return [device.name for one in sets(folder) for device in one.devices]
+    return [device.name for one in sets(folder) for device in one.device]
 
 
 def find(name: str, folder: Path = HERE) -> Subject | None:
     """The published machine of that name, whatever its case; None where there is none."""
     for one in sets(folder):
-        for device in one.devices:
+        for device in one.device:
             if device.name.casefold() == name.strip().casefold():
                 return subject(one, device)
     return None
@@ -189,50 +196,12 @@ def _entry(result: Result, device: Device, phase: str, call_seconds: float) -> E
 
 def _read(path: Path) -> PublishedSet:
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-        lines = csv.DictReader(io.StringIO(data["results"].strip()))
-        return PublishedSet(
-            name=str(data["name"]),
-            source=str(data["source"]),
-            licence=str(data["licence"]),
-            accounting=str(data["accounting"]),
-            defects=tuple(map(str, data["defects"])),
-            devices=tuple(Device(**_device(one)) for one in data["device"]),
-            results=tuple(_result(line) for line in lines),
-        )
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise BadFile(
-            f"{path.name}: not a published set ({type(error).__name__}: {error}): see deepbench.toml"
-        ) from error
-
-
-def _device(one: dict[str, Any]) -> dict[str, Any]:
-    checked = dict(one)
-    for key, kind in (("bytes_per_s", float), ("flop_per_s", float), ("last_level_bytes", int)):
-        checked[key] = kind(one[key])
-        if checked[key] <= 0:
-            raise ValueError(f"{key} of {one.get('name')} is not above 0")
-    return checked
-
-
-def _result(line: dict[str, Any]) -> Result:
-    backward = line["backward_ms"]
-    made = Result(
-        device=line["device"],
-        library=line["library"],
-        dtype=line["dtype"],
-        cell=line["cell"],
-        mode=line["mode"],
-        hidden=int(line["hidden"]),
-        batch=int(line["batch"]),
-        steps=int(line["steps"]),
-        forward_ms=float(line["forward_ms"]),
-        backward_ms=float(backward) if backward else None,
-        backward_of=line["backward_of"],
-    )
-    known = made.cell in GATES and made.dtype in ELEMENT_BYTES
-    if not known or min(made.hidden, made.batch, made.steps) < 1 or made.forward_ms <= 0:
-        raise ValueError(
-            f"{line} is no result: a known cell and dtype, sizes from 1, times above 0"
-        )
-    return made
+        data = tomllib.loads(reader.text(path, LARGEST_FILE_BYTES))
+        if isinstance(data.get("results"), str):
+            lines = csv.DictReader(io.StringIO(data["results"].strip()))
+            data["results"] = [
+                {name: cell or None for name, cell in line.items()} for line in lines
+            ]
+    except (csv.Error, RecursionError, tomllib.TOMLDecodeError) as error:
+        raise BadFile(f"{path.name}: not a published set ({error}): see deepbench.toml") from error
+    return reader.typed(PublishedSet, data, path.name, strict=False)

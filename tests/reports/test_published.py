@@ -9,6 +9,14 @@ from reports import published
 from reports.compare import predict
 from reports.locate import BadInput
 
+ONE = (
+    'name = "One"\nsource = "s"\nlicence = "l"\naccounting = "a"\ndefects = ["d"]\n'
+    'results = """\ndevice,library,dtype,cell,mode,hidden,batch,steps,forward_ms,backward_ms,backward_of\n'
+    'Box,lib 1,float32,rnn,inference,1000,1,10,1.0,,\n"""\n'
+    '[[device]]\nname = "Box"\nmemory = "DDR"\nbytes_per_s = 8e9\nflop_per_s = 1e12\n'
+    'last_level_bytes = 1000\nremark = ""\n'
+)
+
 
 def entry(machine, **wanted):
     """The only entry of a published machine of these properties."""
@@ -54,21 +62,31 @@ def test_weights_that_fit_the_cache_are_not_held_against_memory():
 
 
 def test_another_set_is_another_file(tmp_path):
-    (tmp_path / "one.toml").write_text(
-        'name = "One"\nsource = "s"\nlicence = "l"\naccounting = "a"\ndefects = ["d"]\n'
-        'results = """\ndevice,library,dtype,cell,mode,hidden,batch,steps,forward_ms,backward_ms,backward_of\n'
-        'Box,lib 1,float32,rnn,inference,1000,1,10,1.0,,\n"""\n'
-        '[[device]]\nname = "Box"\nmemory = "DDR"\nbytes_per_s = 8e9\nflop_per_s = 1e12\n'
-        'last_level_bytes = 1000\nremark = ""\n'
-    )
+    (tmp_path / "one.toml").write_text(ONE)
     found = published.find("box", tmp_path)
     assert found.entries[0].time == pytest.approx(1e-4)
     assert found.entries[0].fraction.median == pytest.approx(
         5.0, rel=0.01
     )  # 4 MB in 0.1 ms at 8 GB/s
-    (tmp_path / "two.toml").write_text('name = "Two"\n')
-    published.sets.cache_clear()
-    with pytest.raises(BadFile, match=r"two.toml: not a published set"):
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ('name = "One"', "", "missing required field name"),
+        ('name = "One"', 'name = "', "not a published set"),
+        ("1000,1,10,1.0", "1000,1,10,fast", r"results\[0\]\.forward_ms: Expected float"),
+        ("1000,1,10,1.0", "1000,0,10,1.0", r"results\[0\]\.batch: Expected int >= 1"),
+        ("rnn", "tree", r"results\[0\]\.cell: Invalid enum value 'tree'"),
+        (",,\n", ",,,more\n", r"results\[0\]: unknown field"),
+        ("8e9", "inf", r"device\[0\]\.bytes_per_s: Expected float < 1e"),
+        ('remark = ""', 'remark = ""\nprice = 5', r"device\[0\]: unknown field 'price'"),
+    ],
+)
+def test_a_set_that_means_nothing_is_refused_in_one_line(tmp_path, old, new, named):
+    assert old in ONE
+    (tmp_path / "one.toml").write_text(ONE.replace(old, new))
+    with pytest.raises(BadFile, match=f"one.toml.*{named}"):
         published.sets(tmp_path)
 
 

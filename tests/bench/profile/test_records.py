@@ -256,6 +256,7 @@ def test_a_case_that_means_nothing_is_refused(field, value):
     ("where", "field"),
     [
         ("", "machine"),
+        ("", "method"),
         ("points.0.", "implementation"),
         ("points.0.case.", "hidden"),
         ("roofs.0.", "kind"),
