@@ -36,7 +36,7 @@ def test_a_spoilt_file_gets_a_good_answer_or_one_clear_line(folder, name):
     every()
 
 
-@pytest.mark.parametrize("name", ["profile", "benchmark JSON", "journal", "suite"])
+@pytest.mark.parametrize("name", ["profile", "benchmark JSON", "journal", "suite", "published set"])
 def test_the_files_are_good_before_they_are_spoilt(folder, name):
     good = targets.good()
     raw = {
@@ -44,6 +44,7 @@ def test_the_files_are_good_before_they_are_spoilt(folder, name):
         "benchmark JSON": lambda: mutations.as_bytes(targets.carrier(good)),
         "journal": lambda: targets.lines(targets.journal(good)),
         "suite": lambda: targets.toml(targets.PLAN),
+        "published set": lambda: targets.toml(targets.SET),
     }[name]()
     assert targets.answer(TARGETS[name], raw, folder)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -18,7 +19,7 @@ from bench.profile.errors import BadFile
 from bench.profile.journal import Journal, from_journal
 from bench.profile.records import RunWarning
 from bench.session import side, side_cpu
-from reports import __main__, locate
+from reports import __main__, locate, published
 from reports.analysis import headline
 from reports.compare import match, predict, system
 from reports.locate import BadInput
@@ -125,25 +126,28 @@ def shown(*tables: tables.Table) -> None:
 def beside(profile: records.Profile) -> None:
     """Compared with itself on another day, and predicted from a good one."""
     mine = system.of(profile, headline.machine(profile))
-    other = system.of(replace(profile, created="another day"), "other")
-    known = system.of(reader.from_dict(good(), "good"), "good")
-    for one in (other, known):
-        try:
+    against(
+        mine,
+        system.of(replace(profile, created="another day"), "other"),
+        system.of(reader.from_dict(good(), "good"), "good"),
+    )
+
+
+def against(mine: system.Subject, *others: system.Subject) -> None:
+    """Compared with each, and predicted from and on each. Raises Harm."""
+    for one in others:
+        with suppress(BadInput):
             found = match.compare([mine, one])
-        except BadInput:
-            continue
-        shown(
-            comparison.ratio_table(found),
-            comparison.ranking_table(found),
-            comparison.differing_table(found),
-        )
-        told = (comparison.names, comparison.notes, comparison.overall)
-        plain(*(terminal.line(line) for say in told for line in say(found)))
-    for source, on in ((mine, known), (known, mine)):
-        try:
+            shown(
+                comparison.ratio_table(found),
+                comparison.ranking_table(found),
+                comparison.differing_table(found),
+            )
+            told = (comparison.names, comparison.notes, comparison.overall)
+            plain(*(terminal.line(line) for say in told for line in say(found)))
+    for source, on in ((mine, others[-1]), (others[-1], mine)):
+        with suppress(BadInput):
             shown(comparison.prediction_table(predict.predict(source, on)))
-        except BadInput:
-            continue
 
 
 def _profile(raw: bytes, folder: Path) -> None:
@@ -189,6 +193,17 @@ def _suite(raw: bytes, folder: Path) -> None:
         msg = f"a plan of {len(plan.points)} points"
         raise Harm(msg)
     f"{plan.name} {plan.why}".encode()
+
+
+def _published(raw: bytes, folder: Path) -> None:
+    here = folder / "sets"
+    here.mkdir(exist_ok=True)
+    (here / "one.toml").write_bytes(raw)
+    published.sets.cache_clear()
+    for name in published.names(here):
+        one = published.find(name, here)
+        assert one is not None
+        against(one, system.of(reader.from_dict(good(), "good"), "good"))
 
 
 def carrier(profile: Any) -> dict[str, Any]:
@@ -264,6 +279,30 @@ PLAN = {
 }
 
 
+SET = {
+    "name": "a set to spoil",
+    "source": "a book",
+    "licence": "none",
+    "accounting": "as it is",
+    "defects": ["one figure a case"],
+    "device": [
+        {
+            "name": "Box",
+            "memory": "DDR",
+            "bytes_per_s": 8e9,
+            "flop_per_s": 1e12,
+            "last_level_bytes": 1000,
+            "remark": "",
+        }
+    ],
+    "results": """
+device,library,dtype,cell,mode,hidden,batch,steps,forward_ms,backward_ms,backward_of
+Box,lib 1,float32,rnn,inference,1024,1,10,1.0,,
+Box,lib 1,float16,lstm,training,1024,4,25,1.5,2.5,inputs+weights
+""",
+}
+
+
 def all_of_them() -> tuple[Target, ...]:
     """Every reader with the files it is given: structures gone wrong, and bytes."""
     profile, fixture = good(), json.loads(FIXTURE.read_text(encoding="utf-8"))
@@ -285,4 +324,6 @@ def all_of_them() -> tuple[Target, ...]:
             mutations.spoilt(toml(PLAN).decode()),
             mutations.spoilt((suite.FOLDER / "smoke.toml").read_text(encoding="utf-8")),
         ), _suite),
+        Target("published set", mutations.structure(SET).map(toml), _published),
+        Target("published set, bytes", mutations.spoilt(toml(SET).decode()), _published),
     )  # fmt: skip
