@@ -34,7 +34,7 @@ def available() -> int:
 
     At most a container's CPU quota, and at most what OMP_NUM_THREADS or NUMBA_NUM_THREADS ask for.
     """
-    mine = topology.physical_cores(system.THIS) or told(lambda: psutil.cpu_count(logical=False))
+    mine = len(topology.usable_cores(system.THIS)) or told(lambda: psutil.cpu_count(logical=False))
     limits = [mine or os.cpu_count() or 1]
     granted = cgroups.cpus(system.THIS)
     if granted:

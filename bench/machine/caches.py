@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from bench.machine.system import System
@@ -33,30 +34,25 @@ def read(system: System, cpus: Iterable[int]) -> list[Cache]:
     return sorted(found, key=lambda one: (*one[:3], sorted(one.shared)))
 
 
-def described(caches: Iterable[Cache], usable: frozenset[int]) -> list[dict[str, Any]]:
+def described(caches: Sequence[Cache], usable: frozenset[int]) -> list[dict[str, Any]]:
     """As a profile has them: how many of each these processors own, and how many the machine has."""
-    every = list(caches)
-    mine = [cache[:3] for cache in every if cache.shared & usable]
-    there = [cache[:3] for cache in every]
+    mine = Counter(cache[:3] for cache in caches if cache.shared & usable)
+    there = Counter(cache[:3] for cache in caches)
     return [
         {
-            "level": each[0],
-            "type": each[1],
-            "size_bytes": each[2],
-            "instances": mine.count(each),
-            "machine_instances": there.count(each),
+            **dict(zip(Cache._fields, each, strict=False)),
+            "instances": mine[each],
+            "machine_instances": there[each],
         }
-        for each in sorted(set(mine))
+        for each in sorted(mine)
     ]
 
 
-def last_level_bytes(caches: Iterable[dict[str, Any]]) -> int | None:
+def last_level_bytes(caches: Sequence[dict[str, Any]]) -> int | None:
     """The outermost level as described, all owned instances together; None where no size is told."""
-    found = list(caches)
-    last = max((one["level"] for one in found), default=0)
-    return (
-        sum(one["size_bytes"] * one["instances"] for one in found if one["level"] == last) or None
-    )
+    last = max((one["level"] for one in caches), default=0)
+    outermost = (one for one in caches if one["level"] == last)
+    return sum(one["size_bytes"] * one["instances"] for one in outermost) or None
 
 
 def _bytes(text: str | None) -> int | None:

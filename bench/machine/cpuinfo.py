@@ -1,8 +1,10 @@
-"""What /proc/cpuinfo tells of every processor, and of all together. Each architecture has a format of its own."""
+"""What /proc/cpuinfo tells of every processor, and of all together. Each architecture has a format of its own.
+
+Other lists of lines `name: value` are read alike.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bench.machine.system import System, integer
@@ -23,24 +25,21 @@ class Info:
 
     def any(self, name: str) -> str | None:
         """The first that any processor tells, or all of them together."""
-        return next(self._every(name), None)
-
-    def number(self, name: str, base: int = 10) -> int | None:
-        """The same as an integer."""
-        return integer(self.any(name), base)
-
-    def _every(self, name: str) -> Iterator[str]:
-        for facts in (*(self.of_cpu[cpu] for cpu in sorted(self.of_cpu)), self.general):
-            if name in facts:
-                yield facts[name]
+        blocks = (*(self.of_cpu[cpu] for cpu in sorted(self.of_cpu)), self.general)
+        return next((facts[name] for facts in blocks if name in facts), None)
 
 
 def read(system: System) -> Info:
-    """All of it; empty where the file is missing. Placeholders such as `unknown` count as not told."""
+    """All of it; empty where the file is missing."""
+    return parsed(system.text("proc/cpuinfo"))
+
+
+def parsed(text: str | None) -> Info:
+    """Facts of such a text. Placeholders such as `unknown` count as not told."""
     of_cpu: dict[int, dict[str, str]] = {}
     general: dict[str, str] = {}
     current = general
-    for line in (system.text("proc/cpuinfo") or "").splitlines():
+    for line in (text or "").splitlines():
         name, colon, value = (word.strip() for word in line.partition(":"))
         number = integer(value) if name == "processor" else None
         if number is not None and number >= 0:

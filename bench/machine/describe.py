@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import platform
-import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -43,7 +42,7 @@ def _read(of: System) -> dict[str, Any]:
     """All that its files tell, and of it what label and id are made of."""
     info = cpuinfo.read(of)
     there = topology.online(of, info)
-    usable = topology.usable(of, there)
+    usable = topology.usable(of, info)
     found = caches.read(of, there)
     kinds = processor.kinds(of, info, there, found)
     mine = caches.described(found, usable)
@@ -103,7 +102,7 @@ def _complete(machine: dict[str, Any]) -> None:
     cpu["threads"] = cpu["threads"] or told(lambda: psutil.cpu_count(logical=True))
     machine["usable_cores"] = machine["usable_cores"] or cpu["cores"]
     if cpu["model"] is None or machine["virtualization"] in (virtual.UNKNOWN, virtual.UNNAMED):
-        more = _lscpu()
+        more = cpuinfo.parsed(output(["lscpu"])).general
         cpu["model"] = cpu["model"] or more.get("Model name")
         machine["virtualization"] = more.get("Hypervisor vendor", machine["virtualization"])
 
@@ -126,16 +125,5 @@ def _id(machine: dict[str, Any], identity: list[Any]) -> str:
 
 
 def _memory(of: System) -> int | None:
-    for line in (of.text("proc/meminfo") or "").splitlines():
-        words = line.split()
-        if len(words) >= 2 and words[0] == "MemTotal:" and words[1].isdecimal():
-            return int(words[1]) << 10
-    return None
-
-
-def _lscpu() -> dict[str, str]:
-    """Its lines by their names; whatever is no such line is left out."""
-    text = output(["lscpu"]) if sys.platform == "linux" else None
-    pairs = (line.partition(":") for line in (text or "").splitlines())
-    found = {name.strip(): value.strip() for name, _, value in pairs}
-    return {name: value for name, value in found.items() if value.lower() not in cpuinfo.NOTHING}
+    kibibytes, *_ = (cpuinfo.parsed(of.text("proc/meminfo")).any("MemTotal") or "-").split()
+    return int(kibibytes) << 10 if kibibytes.isdecimal() else None

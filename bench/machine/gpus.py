@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import asdict, fields
 from typing import Any
 
 from bench.machine import nvml
@@ -20,37 +21,29 @@ def gpus() -> list[dict[str, Any]]:
         return []
     found = []
     for index in range(torch.cuda.device_count()):
-        properties = torch.cuda.get_device_properties(index)
+        properties, known = torch.cuda.get_device_properties(index), by_nvml(index)
         found.append(
             {
                 "name": properties.name,
                 "sm_count": properties.multi_processor_count,
                 "l2_bytes": getattr(properties, "L2_cache_size", None),
                 "memory_bytes": properties.total_memory,
-                **_by_nvml(str(getattr(properties, "uuid", ""))),
+                **(
+                    asdict(known.card()) if known else {one.name: None for one in fields(nvml.Card)}
+                ),
             }
         )
     return found
 
 
-BY_NVML = (
-    "driver",
-    "memory_bus_bits",
-    "memory_clock_hz",
-    "datasheet_bytes_per_s",
-    "ecc",
-    "power_limit_w",
-    "mig",
-)
+def by_nvml(index: int = 0) -> nvml.Gpu | None:
+    """The GPU to which CUDA gives that number, as NVML knows it; None where it cannot be asked."""
+    import torch
 
-
-def _by_nvml(uuid: str) -> dict[str, Any]:
-    """What NVML knows of the GPU of that UUID; None each where it cannot be asked."""
     try:
-        card = nvml.Gpu(uuid).card()
+        return nvml.Gpu(str(getattr(torch.cuda.get_device_properties(index), "uuid", "")))
     except Unavailable:
-        return dict.fromkeys(BY_NVML)
-    return {name: getattr(card, name) for name in BY_NVML}
+        return None
 
 
 def no_cuda_reason() -> str | None:
@@ -65,13 +58,3 @@ def no_cuda_reason() -> str | None:
             return None
     why = "; ".join(str(one.message).strip().split("\n", 1)[0] for one in told)
     return f"PyTorch finds no CUDA device: {why or 'no GPU, or no driver for it'}"
-
-
-def gpu_by_nvml() -> nvml.Gpu | None:
-    """The GPU that CUDA names first, as NVML knows it; None where it cannot be asked."""
-    import torch
-
-    try:
-        return nvml.Gpu(str(getattr(torch.cuda.get_device_properties(0), "uuid", "")))
-    except Unavailable:
-        return None

@@ -30,11 +30,9 @@ TRANSFERS_PER_CLOCK = 2
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What a GPU is, as a profile states it."""
+    """What the driver knows of a GPU, as a profile states it."""
 
-    name: str | None
     driver: str | None
-    memory_bytes: int | None
     memory_bus_bits: int | None
     memory_clock_hz: float | None
     datasheet_bytes_per_s: float | None
@@ -45,14 +43,11 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A GPU at one moment. `energy_j` counts from when the driver was loaded."""
+    """A GPU at one moment."""
 
     clock_hz: float | None
-    memory_clock_hz: float | None
     temperature_c: float | None
     power_w: float | None
-    throttle: tuple[str, ...]
-    energy_j: float | None
 
 
 class Gpu:
@@ -71,87 +66,72 @@ class Gpu:
             pynvml.nvmlInit()
         except pynvml.NVMLError as error:
             raise Unavailable(f"a GPU's state cannot be read: NVML: {error}") from error
-        names = _full(uuid)
-        for name in names:
+        for self._name in _full(uuid):
             try:
-                self._handle = pynvml.nvmlDeviceGetHandleByUUID(name)
+                self._handle = pynvml.nvmlDeviceGetHandleByUUID(self._name)
             except pynvml.NVMLError as error:
-                if name != names[-1]:
-                    continue
-                there = self._read("nvmlDeviceGetCount")
-                raise Unavailable(
-                    f"NVML does not know the GPU that CUDA uses, of {there} that it knows: {error}"
-                ) from error
-            self._is_slice = name.startswith("MIG-")
-            return
+                unknown = error
+            else:
+                return
+        there = self._read("nvmlDeviceGetCount")
+        raise Unavailable(
+            f"NVML does not know the GPU that CUDA uses, of {there} that it knows: {unknown}"
+        )
 
     def card(self) -> Card:
         """What it is."""
         n, handle = self._nvml, self._handle
+        driver = self._read("nvmlSystemGetDriverVersion")
         bits = self._read("nvmlDeviceGetMemoryBusWidth", handle)
-        megahertz = self._read("nvmlDeviceGetMaxClockInfo", handle, n.NVML_CLOCK_MEM)
-        mig = self._read("nvmlDeviceGetMigMode", handle)
-        ecc = self._read("nvmlDeviceGetEccMode", handle)
-        memory = self._read("nvmlDeviceGetMemoryInfo", handle)
-        in_slices = True if self._is_slice else None if mig is None else bool(mig[0])
-        known = (
-            bits and megahertz and not in_slices
-        )  # a slice has a share of the bus that NVML does not tell
+        clock = self._read("nvmlDeviceGetMaxClockInfo", handle, n.NVML_CLOCK_MEM, scale=1e6)
+        mode, ecc = (self._read(f"nvmlDeviceGet{name}Mode", handle) for name in ("Mig", "Ecc"))
+        mig = True if self._name.startswith("MIG-") else None if mode is None else bool(mode[0])
+        # of a slice NVML tells the bus of the whole GPU, and not its share
+        known = bits and clock and not mig
         return Card(
-            name=_text(self._read("nvmlDeviceGetName", handle)),
-            driver=_text(self._read("nvmlSystemGetDriverVersion")),
-            memory_bytes=None if memory is None else int(memory.total),
+            driver=driver.decode(errors="replace") if isinstance(driver, bytes) else driver,
             memory_bus_bits=bits,
-            memory_clock_hz=None if megahertz is None else megahertz * 1e6,
-            datasheet_bytes_per_s=TRANSFERS_PER_CLOCK * megahertz * 1e6 * bits / 8
-            if known
-            else None,
+            memory_clock_hz=clock,
+            datasheet_bytes_per_s=TRANSFERS_PER_CLOCK * clock * bits / 8 if known else None,
             ecc=None if ecc is None else bool(ecc[0]),
-            power_limit_w=_scaled(self._read("nvmlDeviceGetEnforcedPowerLimit", handle), 1e-3),
-            mig=in_slices,
+            power_limit_w=self._read("nvmlDeviceGetEnforcedPowerLimit", handle, scale=1e-3),
+            mig=mig,
         )
 
     def throttle(self) -> tuple[str, ...]:
         """What holds its clock down now."""
-        handle = self._handle
-        reasons = self._read("nvmlDeviceGetCurrentClocksEventReasons", handle)
-        if reasons is None:  # older drivers and libraries: as throttle
-            reasons = self._read("nvmlDeviceGetCurrentClocksThrottleReasons", handle)
-        return tuple(word for bit, word in SLOWED.items() if (reasons or 0) & bit)
+        names = ("EventReasons", "ThrottleReasons")  # the second: older drivers and libraries
+        told = (self._read(f"nvmlDeviceGetCurrentClocks{name}", self._handle) for name in names)
+        reasons = next((bits for bits in told if bits is not None), 0)
+        return tuple(word for bit, word in SLOWED.items() if reasons & bit)
 
     def energy_j(self) -> float | None:
         """What it has spent since the driver was loaded; None where it does not count."""
-        return _scaled(self._read("nvmlDeviceGetTotalEnergyConsumption", self._handle), 1e-3)
+        name = "nvmlDeviceGetTotalEnergyConsumption"
+        joules: float | None = self._read(name, self._handle, scale=1e-3)
+        return joules
 
     def state(self) -> State:
         """How it is now."""
         n, handle = self._nvml, self._handle
         return State(
-            clock_hz=_scaled(self._read("nvmlDeviceGetClockInfo", handle, n.NVML_CLOCK_SM), 1e6),
-            memory_clock_hz=_scaled(
-                self._read("nvmlDeviceGetClockInfo", handle, n.NVML_CLOCK_MEM), 1e6
-            ),
-            temperature_c=_scaled(
-                self._read("nvmlDeviceGetTemperature", handle, n.NVML_TEMPERATURE_GPU), 1
-            ),
-            power_w=_scaled(self._read("nvmlDeviceGetPowerUsage", handle), 1e-3),
-            throttle=self.throttle(),
-            energy_j=self.energy_j(),
+            clock_hz=self._read("nvmlDeviceGetClockInfo", handle, n.NVML_CLOCK_SM, scale=1e6),
+            temperature_c=self._read("nvmlDeviceGetTemperature", handle, n.NVML_TEMPERATURE_GPU),
+            power_w=self._read("nvmlDeviceGetPowerUsage", handle, scale=1e-3),
         )
 
-    def _read(self, name: str, *arguments: Any) -> Any:
-        """What the function of that name answers; None where this library, driver or GPU does not tell."""
+    def _read(self, name: str, *arguments: Any, scale: float | None = None) -> Any:
+        """What the function of that name answers, in units of `scale`; None where nothing here tells."""
         with suppress(Exception):
-            return getattr(self._nvml, name)(*arguments)
+            told = getattr(self._nvml, name)(*arguments)
+            return told if scale is None else told * scale
         return None
 
 
 def processes_of_others() -> int:
     """How many processes but this one compute on the GPUs here."""
     found: set[int] = set()
-    with suppress(
-        Exception
-    ):  # not installed, half installed, no driver, not allowed: there is nothing to tell
+    with suppress(Exception):  # not installed, half installed, no driver, not allowed
         import pynvml
 
         pynvml.nvmlInit()
@@ -166,27 +146,13 @@ def processes_of_others() -> int:
 
 def remarks(count: int, card: Card | None) -> list[str]:
     """What a reader must know of the choice of GPU: one of several, or a slice of one."""
-    found = []
-    if count > 1:
-        found.append(
-            f"{count} GPUs are visible and the first is measured: choose another by CUDA_VISIBLE_DEVICES"
-        )
-    if card is not None and card.mig:
-        found.append(
-            "the GPU is divided (MIG): roofs and steps are of one slice, which others' work may disturb"
-        )
-    return found
+    several = f"{count} GPUs are visible and the first is measured: choose another by CUDA_VISIBLE_DEVICES"
+    divided = (
+        "the GPU is divided (MIG): roofs and steps are of one slice, which others' work may disturb"
+    )
+    return [several] * (count > 1) + [divided] * bool(card and card.mig)
 
 
 def _full(uuid: str) -> list[str]:
     """As NVML writes it, a whole GPU's first: CUDA's lacks the kind before the number, and names a slice by its own."""
     return [uuid] if uuid.startswith(("GPU-", "MIG-")) else [f"GPU-{uuid}", f"MIG-{uuid}"]
-
-
-def _text(value: str | bytes | None) -> str | None:
-    """Older libraries answer in bytes."""
-    return value.decode(errors="replace") if isinstance(value, bytes) else value
-
-
-def _scaled(value: float | None, by: float) -> float | None:
-    return None if value is None else value * by

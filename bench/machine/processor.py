@@ -29,6 +29,10 @@ VECTORS = (
 """Of all that a processor may tell, what the suite's steps and probes differ by. Part of a machine's id."""
 
 
+Sizes = tuple[tuple[int, str, int], ...]
+"""Of the caches of a core, by level: level, type, bytes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """Cores of one kind: `number` is what the processor calls it by, `name` what people do."""
@@ -38,16 +42,12 @@ class Kind:
     cores: int
     threads_per_core: int
     cpus: frozenset[int]
-    cache_bytes: tuple[tuple[int, str, int], ...]
+    cache_bytes: Sizes
 
     def described(self) -> dict[str, Any]:
         """As a profile has it."""
-        return {
-            "name": self.name,
-            "cores": self.cores,
-            "threads_per_core": self.threads_per_core,
-            "cpus": as_list(self.cpus),
-        }
+        known = {name: getattr(self, name) for name in ("name", "cores", "threads_per_core")}
+        return {**known, "cpus": as_list(self.cpus)}
 
 
 def architecture(system: System, info: Info) -> str | None:
@@ -71,11 +71,9 @@ def architecture(system: System, info: Info) -> str | None:
 
 def model(info: Info, kinds: Sequence[Kind]) -> str | None:
     """Its name: as the system tells it, else made of its cores; None where neither does."""
-    if _is_arm(info) or info.any("isa"):
-        named = [kind for kind in kinds if kind.name]
-        if len(named) == len(kinds) > 0:
-            one = len(kinds) == 1
-            return " + ".join(str(k.name) if one else f"{k.cores} {k.name}" for k in kinds)
+    if (_is_arm(info) or info.any("isa")) and kinds and all(kind.name for kind in kinds):
+        one = len(kinds) == 1
+        return " + ".join(f"{kind.name}" if one else f"{kind.cores} {kind.name}" for kind in kinds)
     told = info.any("model name") or info.any("cpu model") or info.any("Processor")
     return told or (info.any("cpu") or "").partition(",")[0] or None
 
@@ -84,23 +82,23 @@ def numbers(info: Info) -> dict[str, int | None]:
     """Family, model and stepping of an x86 processor, in decimal; None elsewhere."""
     names = {"family": "cpu family", "model_number": "model", "stepping": "stepping"}
     is_x86 = info.any("vendor_id") in X86
-    return {name: info.number(told) if is_x86 else None for name, told in names.items()}
+    return {name: integer(info.any(told)) if is_x86 else None for name, told in names.items()}
 
 
 def microarchitecture(info: Info, kinds: Sequence[Kind]) -> str | None:
     """Its name, of several kinds of Arm's cores all; None where the suite's table has none."""
     if info.any("vendor_id") in X86:
         return _of_x86(info)
-    if _ibm_type(info):
-        return microarch.of_ibm_z(_ibm_type(info))
+    if machine := _ibm_type(info):
+        return microarch.of_ibm_z(machine)
     power = re.match(r"POWER\d+", info.any("cpu") or "")
-    named = [kind.name for kind in kinds if kind.name]
-    return power[0] if power else ", ".join(dict.fromkeys(named)) or None
+    named = dict.fromkeys(kind.name for kind in kinds if kind.name)
+    return power[0] if power else ", ".join(named) or None
 
 
 def vector_instructions(info: Info) -> list[str]:
     """Those of VECTORS that it tells of."""
-    told = next((text for name in ("flags", "Features") if (text := info.any(name))), "").split()
+    told = (info.any("flags") or info.any("Features") or "").split()
     return [name for name in VECTORS if name in told]
 
 
@@ -109,21 +107,23 @@ def kinds(system: System, info: Info, cpus: frozenset[int], every: Sequence[Cach
 
     Threads that are switched off make no other kind of a core, nor do caches that are told of some cores alone.
     """
-    found: dict[tuple[str, tuple[tuple[int, str, int], ...]], set[int]] = {}
+    found: dict[tuple[str, Sizes], set[int]] = {}
     for cpu in sorted(cpus):
         number = _number(info, cpu)
         sizes = tuple(sorted(cache[:3] for cache in every if cpu in cache.shared))
         alike = (key for key in found if key[0] == number and (not sizes or not key[1]))
         found.setdefault((number, sizes) if sizes else next(alike, (number, sizes)), set()).add(cpu)
-    groups = sorted(found.items(), key=lambda one: _size(system, info, *one), reverse=True)
     made = []
-    for place, ((number, sizes), mine) in enumerate(groups):
+    for (number, sizes), mine in found.items():
         cores = topology.cores(system, info, mine)
-        name = _name(info, min(mine), place, len(groups))
         most = max(len(core) for core in cores)
-        made.append(Kind(number, name, len(cores), most, frozenset(mine), sizes))
-    names = [kind.name for kind in made]
-    return [kind if names.count(kind.name) == 1 else _told_apart(kind) for kind in made]
+        made.append(Kind(number, None, len(cores), most, frozenset(mine), sizes))
+    made.sort(key=lambda kind: _size(system, kind), reverse=True)
+    names = [_name(info, min(kind.cpus), place, len(made)) for place, kind in enumerate(made)]
+    return [
+        replace(kind, name=name if names.count(name) == 1 else _with_cache(name, kind))
+        for name, kind in zip(names, made, strict=True)
+    ]
 
 
 def governors(system: System, cpus: Iterable[int]) -> list[str]:
@@ -142,27 +142,23 @@ def governors(system: System, cpus: Iterable[int]) -> list[str]:
     return sorted(one for one in found if one)
 
 
-def _told_apart(kind: Kind) -> Kind:
-    """Named with its outermost cache beside another of the same name."""
-    if kind.name is None or not kind.cache_bytes:
-        return kind
+def _with_cache(name: str | None, kind: Kind) -> str | None:
+    """What tells it from another kind of the same name: its outermost cache."""
+    if name is None or not kind.cache_bytes:
+        return name
     level, _, size = kind.cache_bytes[-1]
-    return replace(kind, name=f"{kind.name} with an L{level} of {size >> 10} KiB")
+    return f"{name} with an L{level} of {size >> 10} KiB"
 
 
-def _size(
-    system: System, info: Info, key: tuple[str, tuple[tuple[int, str, int], ...]], cpus: set[int]
-) -> tuple[object, ...]:
+def _size(system: System, kind: Kind) -> tuple[object, ...]:
     """What large cores have more of, as far as it is told: speed, threads, caches of their own; then Arm's part."""
-    folder = f"{topology.CPU}/cpu{min(cpus)}"
-    threads = max(len(core) for core in topology.cores(system, info, cpus))
-    first = [size for level, _, size in key[1] if level == 1]
+    folder = f"{topology.CPU}/cpu{min(kind.cpus)}"
     return (
         system.number(f"{folder}/cpu_capacity") or 0,
-        max(first, default=0),
-        threads,
+        max((size for level, _, size in kind.cache_bytes if level == 1), default=0),
+        kind.threads_per_core,
         system.number(f"{folder}/cpufreq/cpuinfo_max_freq") or 0,
-        key[0],
+        kind.number,
     )
 
 
@@ -175,22 +171,15 @@ def _number(info: Info, cpu: int) -> str:
 def _name(info: Info, cpu: int, place: int, of: int) -> str | None:
     if info.any("vendor_id") in X86:
         whole = _of_x86(info)
-        large_and_small = microarch.HYBRID.get(whole or "")
+        large_and_small = microarch.TABLE["hybrid"].get(whole)
         return large_and_small[min(place, 1)] if large_and_small and of > 1 else whole
     if _is_arm(info):
-        implementer = integer(info.of(cpu, "CPU implementer"), 16)
-        part = integer(info.of(cpu, "CPU part"), 16)
-        return microarch.of_arm(implementer, part) or _told(implementer, part)
-    uarch = info.of(cpu, "uarch")
-    if uarch:
-        maker, _, core = uarch.partition(",")
-        return f"{maker} {core.upper()}" if core else maker
-    return (info.of(cpu, "cpu") or "").partition(",")[0] or None
-
-
-def _told(implementer: int | None, part: int | None) -> str | None:
-    known = implementer is not None and part is not None
-    return f"Arm core {implementer:#04x}:{part:#05x}" if known else None
+        numbers = (integer(info.of(cpu, f"CPU {name}"), 16) for name in ("implementer", "part"))
+        return microarch.of_arm(*numbers)
+    maker, _, core = (info.of(cpu, "uarch") or "").partition(",")
+    return (
+        f"{maker} {core.upper()}".strip() or (info.of(cpu, "cpu") or "").partition(",")[0] or None
+    )
 
 
 def _ibm_type(info: Info) -> int | None:

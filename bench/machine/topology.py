@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from bench.machine import cpuinfo
@@ -20,17 +21,14 @@ def online(system: System, info: Info) -> frozenset[int]:
     return found or frozenset(info.of_cpu)
 
 
-def usable(system: System, there: frozenset[int]) -> frozenset[int]:
-    """Those of the processors there that the process may use. All, where nothing tells of fewer."""
-    if system.allowed is not None:
-        allowed = frozenset(system.allowed)
-    else:
-        lines = (system.text("proc/self/status") or "").splitlines()
-        told = [line.split(":", 1)[1] for line in lines if line.startswith("Cpus_allowed_list:")]
-        allowed = cpu_list(told[0]) if told else frozenset()
-    if not there:
-        return allowed
-    return there & allowed or there
+def usable(system: System, info: Info) -> frozenset[int]:
+    """Those that run of the processors that the process may use. All, where nothing tells of fewer."""
+    there, allowed = online(system, info), frozenset(system.allowed or ())
+    if system.allowed is None:
+        status = system.text("proc/self/status") or ""
+        told = re.search(r"^Cpus_allowed_list:(.*)", status, re.MULTILINE)
+        allowed = cpu_list(told[1]) if told else allowed
+    return there & allowed or there or allowed
 
 
 def siblings(system: System, cpu: int) -> frozenset[int]:
@@ -57,15 +55,15 @@ def cores(system: System, info: Info, cpus: Iterable[int]) -> list[frozenset[int
 
 def places(system: System) -> list[int]:
     """One logical processor per physical core that this process may use, then their siblings; empty where unknown."""
-    info = cpuinfo.read(system)
-    grouped = [sorted(core) for core in cores(system, info, usable(system, online(system, info)))]
-    return [core[0] for core in grouped] + sorted(cpu for core in grouped for cpu in core[1:])
+    mine = usable_cores(system)
+    firsts = [min(core) for core in mine]
+    return firsts + sorted(cpu for core in mine for cpu in core if cpu not in firsts)
 
 
-def physical_cores(system: System) -> int:
-    """Physical cores that this process may use; 0 where unknown."""
+def usable_cores(system: System) -> list[frozenset[int]]:
+    """Physical cores that this process may use; empty where unknown."""
     info = cpuinfo.read(system)
-    return len(cores(system, info, usable(system, online(system, info))))
+    return cores(system, info, usable(system, info))
 
 
 def sockets(system: System, info: Info, cpus: Iterable[int]) -> int | None:
@@ -74,16 +72,14 @@ def sockets(system: System, info: Info, cpus: Iterable[int]) -> int | None:
     if is_arm and system.text("sys/firmware/acpi/tables/PPTT") is None:
         return None
     told = {system.number(f"{CPU}/cpu{cpu}/topology/physical_package_id") for cpu in cpus}
-    known = {number for number in told if number is not None and number >= 0}
-    return len(known or {info.of(cpu, "physical id") for cpu in cpus} - {None}) or None
+    return len(told - {None, -1} or {info.of(cpu, "physical id") for cpu in cpus} - {None}) or None
 
 
 def numa(system: System) -> tuple[int | None, int | None]:
     """Memory nodes with processors, and those with none (a GPU's memory, or memory behind a bus); None if not told."""
-    with_cpus, told = 0, 0
-    for node in system.found("sys/devices/system/node/node[0-9]*"):
-        cpus = system.cpus(node / "cpulist", node / "cpumap")
-        tells = [name for name in ("cpulist", "cpumap") if (system.root / node / name).exists()]
-        told += bool(tells)
-        with_cpus += bool(cpus)
-    return (with_cpus, told - with_cpus) if with_cpus else (None, None)
+    nodes = "sys/devices/system/node/node[0-9]*"
+    told = {
+        path.parent for name in ("cpulist", "cpumap") for path in system.found(f"{nodes}/{name}")
+    }
+    with_cpus = sum(bool(system.cpus(node / "cpulist", node / "cpumap")) for node in told)
+    return (with_cpus, len(told) - with_cpus) if with_cpus else (None, None)

@@ -53,17 +53,16 @@ def hypervisor(system: System, info: Info) -> str | None:
 
 
 def _named(system: System, info: Info) -> str | None:
-    for told in (_by_firmware(system), _by_mainframe(system), _by_power(system, info)):
-        if told:
-            return told
-    if system.text("sys/hypervisor/type") == "xen":
-        return "Xen"
     tree = system.text("proc/device-tree/hypervisor/compatible") or ""
     clocks = system.text("sys/devices/system/clocksource/clocksource0/available_clocksource") or ""
-    for word, name in (("kvm", "KVM"), ("xen", "Xen")):
-        if word in tree:
-            return name
-    return next((name for clock, name in CLOCKS.items() if clock in clocks), None)
+    return (
+        _by_firmware(system)
+        or _by_mainframe(system)
+        or _by_power(system, info)
+        or ("Xen" if system.text("sys/hypervisor/type") == "xen" else None)
+        or next((name for word, name in (("kvm", "KVM"), ("xen", "Xen")) if word in tree), None)
+        or next((name for clock, name in CLOCKS.items() if clock in clocks), None)
+    )
 
 
 def _by_firmware(system: System) -> str | None:

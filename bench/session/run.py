@@ -102,7 +102,7 @@ class Run:
         if "cuda" in devices:
             from bench.session.side_cuda import CudaSide
 
-            gpu = gpus.gpu_by_nvml()
+            gpu = gpus.by_nvml()
             meter, told["cuda"] = _meter(lambda: energy.of_gpu(gpu))
             sides["cuda"] = CudaSide(self, gpu, meter)
         return sides, told, layer

@@ -31,9 +31,8 @@ def taken() -> int:
 
 def last_level_bytes() -> int | None:
     """The last cache level of the processors that this process may use, all its instances; None if not told."""
-    there = topology.online(system.THIS, cpuinfo.read(system.THIS))
-    mine = topology.usable(system.THIS, there)
-    return caches.last_level_bytes(caches.described(caches.read(system.THIS, there), mine))
+    mine = topology.usable(system.THIS, cpuinfo.read(system.THIS))
+    return caches.last_level_bytes(caches.described(caches.read(system.THIS, mine), mine))
 
 
 def page_bytes(address: int) -> int | None:

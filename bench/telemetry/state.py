@@ -16,7 +16,6 @@ import psutil
 from bench.machine import cgroups, system
 from bench.machine.system import told
 from bench.machine.topology import CPU
-from bench.telemetry import core_frequency
 
 OF_PROCESSORS = re.compile(r"(coretemp|k8temp|k10temp|zenpower|via_cputemp|cpu.*(thermal|temp).*)$")
 """Drivers of sensors inside processors. Those of boards, disks and memory have limits of their own, and often none that
@@ -134,6 +133,8 @@ class Telemetry:
 
     def seen(self) -> dict[str, Any]:
         """What was seen since, as a point's `state` has it; what cannot be read is None."""
+        from bench.telemetry import core_frequency  # numba, which a run on a GPU alone does without
+
         now = throttled()
         return {
             "clock_hz": core_frequency.clock_hz(),

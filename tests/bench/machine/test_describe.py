@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from bench.device import threads
-from bench.machine import describe, environment, gpus
+from bench.machine import describe, environment, gpus, nvml
 from tests.fake_nvml import UUID, NVMLError, library
 
 
@@ -107,7 +107,7 @@ def test_a_gpu_is_described_by_torch_and_nvml_and_its_uuid_is_not_told(with_a_gp
 def test_without_nvml_a_gpu_is_described_by_torch_alone(with_a_gpu):
     (gpu,) = with_a_gpu(nvmlInit=NVMLError("Driver Not Loaded"))["gpus"]
     assert gpu["name"] == "NVIDIA H200"
-    assert {gpu[name] for name in gpus.BY_NVML} == {None}
+    assert {gpu[name] for name in nvml.Card.__dataclass_fields__} == {None}
 
 
 def test_another_driver_or_power_limit_is_the_same_machine(with_a_gpu):

@@ -342,11 +342,13 @@ def test_x86_microarchitectures_by_their_numbers(vendor, family, model, stepping
 
 
 def test_no_two_names_claim_one_processor():
-    models = [model for each in microarch.INTEL.values() for model in each]
+    intel, amd = microarch.TABLE["intel"], microarch.TABLE["amd"]
+    models = [model for each in intel.values() for model in each]
     assert len(models) == len(set(models))
-    assert microarch.HYBRID.keys() <= microarch.INTEL.keys()
-    for family, low, high, _ in microarch.ZEN:
-        claims = [one for one in microarch.ZEN if one[0] == family and one[1] <= high]
+    assert microarch.TABLE["hybrid"].keys() <= intel.keys()
+    ranges = [one for each in amd.values() for one in each]
+    for family, low, high in ranges:
+        claims = [one for one in ranges if one[0] == family and one[1] <= high]
         assert sum(low <= one[2] for one in claims) == 1
 
 
