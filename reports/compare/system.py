@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 from bench.profile.records import Profile
 from bench.profile.stats import Estimate, median
-from reports.analysis import cycles, points, roofs
+from reports.analysis import cycles, roofs
 from reports.analysis.points import Row
+from reports.analysis.roofs import Under
 from reports.compare import limits
 from reports.compare.limits import Roofs
-from reports.plots import chart_data
 from reports.tables import machine as about
 
 KIND, NUMBERS = "microarchitecture", "family, model, stepping"
@@ -121,6 +121,9 @@ class Subject:
 
 def of(profile: Profile, name: str) -> Subject:
     """A measured profile as one side of a comparison, called `name`."""
+    from reports.analysis.analysis import Analysis
+
+    analysis = Analysis(profile)
     threads = profile.environment.get("threads")
     everyone = threads if isinstance(threads, int) else None
     setups = sorted({(point.case.device, point.case.threads) for point in profile.points})
@@ -134,8 +137,8 @@ def of(profile: Profile, name: str) -> Subject:
         machine=profile.machine.get("id"),
         entries=tuple(
             made
-            for row in points.rows(profile)
-            if (made := _entry(profile, row, everyone)) is not None
+            for row in analysis.rows
+            if (made := _entry(row, everyone, analysis.under.get(row.point.key))) is not None
         ),
         roofs=roles,
         levels=tuple((level.name, level.bytes_per_s) for level in roofs.levels(profile, device)),
@@ -165,12 +168,11 @@ def _role(device: str, count: int, everyone: int | None) -> str:
     return ALL if count == everyone else str(count)
 
 
-def _entry(profile: Profile, row: Row, everyone: int | None) -> Entry | None:
+def _entry(row: Row, everyone: int | None, under: Under | None) -> Entry | None:
     """A good point; None where it does not tell what it computes or moves."""
     point, case = row.point, row.case
     if point.flops is None or point.bytes is None:
         return None
-    under = chart_data.held(profile, row)
     return Entry(
         work=Work(
             cell=case.cell,

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.profile.records import Profile
-from reports.analysis import headline, warnings
+from reports.analysis.analysis import Analysis
 from reports.locate import HOME
 from reports.page import atomic_write, html, markdown, parallel, report
-from reports.plots import interactive, style
+from reports.plots import chart_data, page_data, pictures
 from reports.tables import csv
 
 MANY = 2000
 """Of more points than this the pictures are drawn beside the tables: they take seconds."""
 
+PAGE = "report.html"
 CHECKOUT = HOME.parent
 METHODOLOGY = CHECKOUT / "bench" / "METHODOLOGY.md"
 
@@ -38,33 +39,30 @@ def build(profile: Profile, out: Path, source: str | None = None, *, alone: bool
     that is to stand `alone`, away from the checkout, links to nothing beside it. Raises BadInput where `out` cannot be
     written.
     """
-    with atomic_write.draft(out, last="report.html") as folder:
-        _write(profile, folder, _command(out, source), None if alone else _methodology(out))
-    return Built(
-        headline.headline(profile),
-        out,
-        out / "report.html",
-        impossible=bool(warnings.impossible(profile)),
-    )
+    analysis = Analysis(profile)
+    with atomic_write.draft(out, last=PAGE) as folder:
+        _write(analysis, folder, _command(out, source), None if alone else _methodology(out))
+    impossible = any(warning.code == "impossible" for warning in analysis.warnings)
+    return Built(analysis.headline, out, out / PAGE, impossible)
 
 
-def _write(profile: Profile, draft: Path, command: str, methodology: str | None) -> None:
-    pictures = draft / "plots"
-    pictures.mkdir()
-    data = interactive.data(profile)
-    undrawn = style.missing()
-    many = len(profile.points) > MANY and not undrawn
-    with parallel.forked(style.pieces(profile, pictures) if many else ()):
-        text = csv.points_csv(profile)
+def _write(analysis: Analysis, draft: Path, command: str, methodology: str | None) -> None:
+    plots = draft / "plots"
+    plots.mkdir()
+    charts = chart_data.charts(analysis)
+    undrawn = pictures.missing()
+    many = len(analysis.rows) > MANY and not undrawn
+    with parallel.forked(pictures.pieces(charts, plots) if many else ()):
+        text = csv.points_csv(analysis.profile)
         (draft / "points.csv").write_text(text, encoding="utf-8", newline="")
-        document = report.document(
-            profile, tuple(style.names(profile)), command, methodology, undrawn
-        )
-    names = [] if undrawn else style.save_all(profile, pictures)
-    document = report.showing(document, names)
+        data = page_data.data(charts)
+        named = {} if undrawn else pictures.names(charts)
+        document = report.document(analysis, named, command, methodology, undrawn)
+    if not undrawn:
+        pictures.save_all(charts, plots)
     (draft / "report.md").write_text(markdown.render(document), encoding="utf-8")
-    drawn = {name: (pictures / f"{name}.svg").read_text(encoding="utf-8") for name in names}
-    (draft / "report.html").write_text(html.render(document, drawn, data), encoding="utf-8")
+    drawn = {name: plots / f"{name}.svg" for name in named}
+    (draft / PAGE).write_text(html.render(document, drawn, data), encoding="utf-8")
 
 
 def _command(out: Path, source: str | None) -> str:

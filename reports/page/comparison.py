@@ -8,8 +8,9 @@ from pathlib import Path
 from reports.compare.match import Comparison
 from reports.page import atomic_write, html, markdown
 from reports.page.document import Block, Code, Document, Items, Listing, Paragraph, Picture, Section
-from reports.plots import comparison as plot_compare
-from reports.tables import comparison as compare_tables
+from reports.plots import comparison as plot
+from reports.plots import pictures
+from reports.tables import comparison as tables
 
 PAGE = "compare.html"
 CAPTION = """Every machine has a colour: its memory bandwidth is the lowest slanted line, others are caches that steps
@@ -20,27 +21,27 @@ which nobody measured. Points are medians, hollow because their bytes are modell
 
 def document(comparison: Comparison, command: str, pictured: bool) -> Document:
     """What a comparison says, in this order: who, by how much, the ranking, the picture, every ratio, what differs."""
-    ranking = compare_tables.ranking_table(comparison)
-    differing = compare_tables.differing_table(comparison)
-    picture = Picture(plot_compare.NAME, "Rooflines", CAPTION)
+    ranking = tables.ranking_table(comparison)
+    differing = tables.differing_table(comparison)
+    picture = Picture(plot.NAME, "Rooflines", CAPTION)
     parts: list[tuple[str, str, tuple[Block, ...]]] = [
         (
             "machines",
             "What is compared",
             (
-                Items(tuple(compare_tables.names(comparison))),
-                Listing("Machines", compare_tables.machine_table(comparison)),
-                Paragraph(compare_tables.CYCLES),
+                Items(tuple(tables.names(comparison))),
+                Listing("Machines", tables.machine_table(comparison)),
+                Paragraph(tables.CYCLES),
             ),
         ),
-        ("notes", "How to read it", (Items(tuple(compare_tables.notes(comparison))),)),
+        ("notes", "How to read it", (Items(tuple(tables.notes(comparison))),)),
         ("ranking", "Ranking per cell", (Listing("Ranking", ranking),) if ranking.rows else ()),
         ("pictures", "Rooflines", (picture,) if pictured else ()),
         (
             "ratios",
             "Every point in common",
             (
-                Listing("Ratios", compare_tables.ratio_table(comparison), searched=True),
+                Listing("Ratios", tables.ratio_table(comparison), searched=True),
                 Paragraph("The same in SI units: compare.csv."),
             ),
         ),
@@ -53,8 +54,8 @@ def document(comparison: Comparison, command: str, pictured: bool) -> Document:
     ]
     return Document(
         "rnn-roofline: " + " against ".join(dict.fromkeys(s.name for s in comparison.subjects)),
-        " ".join(compare_tables.overall(comparison)),
-        "; ".join(compare_tables.names(comparison)) + ".",
+        " ".join(tables.overall(comparison)),
+        "; ".join(tables.names(comparison)) + ".",
         tuple(Section(*part) for part in parts if part[2]),
     )
 
@@ -67,14 +68,15 @@ def write(
 ) -> Path:
     """Write compare.md, compare.html, compare.csv and plots/ into `out`; returns the page. Raises BadInput."""
     with atomic_write.draft(out, last=PAGE) as folder:
-        pictures = folder / "plots"
-        pictures.mkdir()
-        pictured = plot_compare.save(comparison, pictures, kinds)
-        made = document(comparison, command, pictured)
-        drawn = pictures / f"{plot_compare.NAME}.svg"
-        svg = {plot_compare.NAME: drawn.read_text(encoding="utf-8")} if pictured else {}
+        plots = folder / "plots"
+        plots.mkdir()
+        drawn = plot.draw(comparison)
+        if drawn is not None:
+            pictures.write(drawn, plots, plot.NAME, kinds)
+        made = document(comparison, command, drawn is not None)
+        images = {plot.NAME: plots / f"{plot.NAME}.svg"} if drawn is not None else {}
         (folder / "compare.md").write_text(markdown.render(made), encoding="utf-8")
-        text = compare_tables.ratios_csv(comparison)
+        text = tables.ratios_csv(comparison)
         (folder / "compare.csv").write_text(text, encoding="utf-8", newline="")
-        (folder / PAGE).write_text(html.render(made, svg), encoding="utf-8")
+        (folder / PAGE).write_text(html.render(made, images), encoding="utf-8")
     return out / PAGE

@@ -1,8 +1,8 @@
 """A document as one self-contained page: opened from disk it asks nothing of any network.
 
 On a screen its plots are drawn by Plotly, whose script is in the page; on paper, and where no script runs, they are
-matplotlib's pictures. Only scripts known by their hash may run, so that text of a profile that slipped through its
-escaping would stay text.
+matplotlib's pictures, as images. Only scripts known by their hash may run, so that text of a profile that slipped
+through its escaping would stay text.
 """
 
 from __future__ import annotations
@@ -10,36 +10,31 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import re
+from collections import Counter
+from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from reports.page.document import Document, Listing
-from reports.plots.style import GRID, INK, MUTED, PAPER
 
 HERE = Path(__file__).resolve().parent
 SCRIPTS = ("page_tables.js", "page_charts.js", "page_plots.js")
 PLOTLY = Path("package_data", "plotly.min.js")
-THEMED = {
-    INK: "var(--ink)",
-    MUTED: "var(--muted)",
-    GRID: "var(--grid)",
-    PAPER: "var(--paper)",
-    "#0072b2": "var(--blue)",
-}
-"""The picture's neutral colours follow the page's light or dark theme."""
-
 FIRST_ROWS = 400
 """Rows of a table that stand in the page as such; the rest are data that its script shows (as `ROWS_AT_ONCE` does)."""
 
 LONG = 24
 """A table of more rows than this can be filtered."""
+STRIP = 4
+"""Warnings of the first screen, the worst; what else there is opens on demand."""
 
 
-def render(document: Document, pictures: dict[str, str], data: dict[str, Any] | None = None) -> str:
-    """The page; `pictures` are the SVG files' texts by name, `data` is what `interactive.data` gives.
+def render(
+    document: Document, pictures: Mapping[str, Path], data: dict[str, Any] | None = None
+) -> str:
+    """The page; `pictures` are the SVG files by name, `data` is what `page_data.data` gives.
 
     Everything that came from the profile is escaped, as markup or as JSON. Without `data` the plots are still pictures.
     """
@@ -58,13 +53,14 @@ def render(document: Document, pictures: dict[str, str], data: dict[str, Any] | 
     hashes = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
     return environment.get_template("page.html.j2").render(
         document=document,
-        pictures={name: Markup(inlined(name, svg)) for name, svg in pictures.items()},
+        pictures={name: _image(path) for name, path in pictures.items()},
         style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
         scripts=[Markup(script) for script in scripts],
         data=Markup(embedded(data)) if data else None,
         live=data is not None and len(scripts) > 1,
         first=FIRST_ROWS,
         long=LONG,
+        strip=STRIP,
         rest=lambda block: Markup(rest(block)),
         policy=f"default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src {hashes}",
     )
@@ -97,29 +93,26 @@ def embedded(data: object) -> str:
 
 
 def rest(block: Listing) -> str:
-    """The rows of a table beyond the first: a text that recurs is written once and stands as its number."""
-    texts = [[cell.text for cell in row] for row in block.table.rows[FIRST_ROWS:]]
-    seen: dict[str, int] = {}
-    for row in texts:
-        for text in row:
-            seen[text] = seen.get(text, 0) + 1
-    words = {text: index for index, text in enumerate(t for t, n in seen.items() if n > 1)}
-    coded = [[words.get(text, text) for text in row] for row in texts]
-    return embedded({"words": list(words), "rows": coded})
+    """The rows of a table beyond the first: a text that recurs is written once and stands as its number.
+
+    `sorts` are the numbers that the cells of a column of numbers sort by.
+    """
+    rows = block.table.rows[FIRST_ROWS:]
+    counts = Counter(cell.text for row in rows for cell in row)
+    words = {text: index for index, text in enumerate(t for t, n in counts.items() if n > 1)}
+    coded = [[words.get(cell.text, cell.text) for cell in row] for row in rows]
+    sorts = {
+        column: [row[column].value for row in rows]
+        for column, numeric in enumerate(block.table.numeric)
+        if numeric
+    }
+    return embedded({"words": list(words), "rows": coded, "sorts": sorts})
 
 
 def _digest(script: str) -> str:
     return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
-def inlined(name: str, svg: str) -> str:
-    """An SVG file's text as an element of a page: its own ids, its width left to the page, its colours to the theme."""
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'\bid="', f'id="{name}-', svg)
-    svg = re.sub(r'(xlink:href="|url\()#', rf"\1#{name}-", svg)
-    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
-    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
-    for colour, variable in THEMED.items():
-        svg = svg.replace(colour, variable)
-    return svg
+def _image(picture: Path) -> str:
+    """An SVG file as the address of an image that is in the page itself."""
+    return "data:image/svg+xml;base64," + base64.b64encode(picture.read_bytes()).decode()

@@ -1,344 +1,269 @@
-// What each plot shows, as Plotly's traces and layout: functions of the data, the points chosen and the theme.
+// What each plot shows, as Plotly's traces and layout: the places in the data, of the points chosen, in the theme.
 const GLYPHS = ["circle", "square", "triangle-up", "diamond", "triangle-down", "pentagon", "x"];
-const MANY_MARKS = 600;
-const DASH = { solid: "solid", other: "5px,3px" };
 const log = Math.log10;
 // A spread argument list has an end that a long column passes.
 const least = (values) => values.reduce((a, b) => Math.min(a, b), Infinity);
 const most = (values) => values.reduce((a, b) => Math.max(a, b), -Infinity);
 
-// Made once: to make one takes longer than to use it a hundred times.
-const FORMATS = Array.from({ length: 10 }, (_, decimals) => new Intl.NumberFormat("en", { minimumFractionDigits: decimals, maximumFractionDigits: decimals }));
-
+// Three significant digits, without zeros that say nothing.
 function number(value) {
-  if (value === null || value === undefined) return "\u2013";
   if (!value) return "0";
-  const decimals = Math.max(0, Math.min(9, 2 - Math.floor(log(Math.abs(value)))));
-  return FORMATS[decimals].format(value);
+  const digits = Math.max(0, Math.min(9, 2 - Math.floor(log(Math.abs(value)))));
+  return value.toLocaleString("en", { maximumFractionDigits: digits });
 }
 
-function trimmed(value) {
-  const text = number(value);
-  return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
-}
-
-function percent(value) {
-  if (value === null) return "\u2013";
-  const fine = Math.abs(value) < 0.0995 || (value >= 0.995 && value < 1);
-  return `${(100 * value).toFixed(fine ? 1 : 0)} %`;
-}
-
-// As Python's `units.time_unit`: by the middle one.
+// As Python's `time_unit`: by the middle one.
 function timeUnit(seconds) {
-  const ordered = [...seconds].sort((a, b) => a - b), middle = ordered[ordered.length >> 1] ?? 1e-4;
+  const ordered = [...seconds].sort((a, b) => a - b), middle = ordered[ordered.length >> 1];
   if (middle < 1e-6) return ["ns", 1e9];
   if (middle < 1e-3) return ["\u00b5s", 1e6];
   return middle < 1 ? ["ms", 1e3] : ["s", 1];
 }
 
+function bytesText(count) {
+  for (const [unit, name] of [[2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"]]) {
+    if (count >= unit) return `${Number((count / unit).toPrecision(4))} ${name}`;
+  }
+  return `${count} B`;
+}
+
 // Plotly reads a little HTML in its texts: a profile's own words must stay words.
 const plain = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
-function hoverText(data, i) {
-  const p = data.points, one = data.series[p.series[i]], [unit, factor] = timeUnit([p.t[i]]);
-  const time = (seconds) => `${number(seconds === null ? null : seconds * factor)} ${unit}`;
-  const giga = (value) => number(value === null ? null : value / 1e9);
-  const [verdict, reason] = data.verdicts[p.verdict[i]];
-  const lines = [
-    `<b>${plain(one.words)}, batch ${p.batch[i]}</b>`,
-    plain(one.implementation),
-    `time ${time(p.t[i])} (${number(p.t_low[i] * factor)}\u2013${number(p.t_high[i] * factor)})`,
-    `${giga(p.bytes_per_s[i])} GB/s, ${giga(p.flop_per_s[i])} GFLOP/s, ${number(p.intensity[i])} FLOP/byte`,
-    p.fraction[i] === null ? "no roof to hold it against"
-      : `${percent(p.fraction[i])} of its roof (${percent(p.fraction_low[i])}\u2013${percent(p.fraction_high[i])})`,
-    `verdict: ${plain(verdict)}${reason ? `: ${plain(reason)}` : ""}`,
-  ];
-  if (p.limit[i] !== null) {
-    lines.push(`roofs allow ${time(p.limit[i])}: bytes ${time(p.t_bytes[i])}, FLOPs ${time(p.t_flops[i])}`);
-  }
-  if (p.floor[i] !== null) lines.push(`floor of a call ${time(p.floor[i])}`);
-  lines.push(p.counted[i] === null ? "bytes modelled" : `bytes counted: ${number(p.counted[i])} FLOP/byte`);
-  return lines.join("<br>");
+function line(places, look, more = {}) {
+  const [x, y] = [0, 1].map((k) => places.map((place) => place && place[k]));
+  return { type: "scatter", mode: "lines", x, y, line: look, hoverinfo: "skip", ...more };
 }
 
-// Points as marks, one trace per implementation and dash: x, y and the interval's ends as functions of a point.
-function marks(view, at, { joined = true, filled = (i) => view.data.points.counted[i] !== null } = {}) {
+// Straight pieces from end to end, as one broken line: a thousand of their own freeze the page for seconds.
+function segments(ends, look, more) {
+  return line(ends.flatMap(([from, to]) => [from, to, null]), { ...look, simplify: false }, more);
+}
+
+// The places of a chart's points: of every one chosen that has one, `at(i)` with x and y in the units of its axes.
+function placed(view, chart, xFactor, yFactor) {
+  const columns = view.data.charts[chart];
+  const at = (i) => ({
+    x: columns.x[i] * xFactor, y: columns.y[i] * yFactor, filled: columns.filled[i],
+    low: columns.low[i] * yFactor, high: columns.high[i] * yFactor,
+  });
+  const has = (i) => columns.x[i] !== null;
+  return { has, at, points: view.points.filter(has), marks: view.points.filter(has).map(at) };
+}
+
+// Points as marks, one trace per implementation and dash, and their intervals.
+function traces(view, { has, at }, joined = true) {
   const groups = new Map();
-  for (const s of view.series) {
-    const one = view.data.series[s], dash = one.arithmetic === "float32" ? "solid" : "other";
-    const key = JSON.stringify([one.implementation, dash]);
-    if (!groups.has(key)) groups.set(key, { one, dash, points: [] });
-    const group = groups.get(key);
-    const kept = view.bySeries.get(s).filter((i) => at(i) !== null);
-    if (kept.length) group.points = group.points.concat(group.points.length ? [null] : [], kept);
+  for (const [s, members] of view.bySeries) {
+    const one = view.data.series[s], key = JSON.stringify([one.implementation, one.dtype === "float32"]);
+    const kept = members.filter(has);
+    if (!groups.has(key)) groups.set(key, { one, points: [] });
+    const { points } = groups.get(key);
+    if (kept.length) points.push(...(points.length ? [null] : []), ...kept);
   }
-  const many = view.points.length > MANY_MARKS;
-  return [...groups.values()].filter((group) => group.points.length).flatMap(({ one, dash, points }) => {
-    const each = points.map((i) => (i === null ? null : at(i)));
-    const of = (name) => each.map((found) => (found === null ? null : found[name]));
-    const colour = view.colour(one.implementation);
-    const ends = each.map((found) => (found === null || found.low === undefined ? [0, 0]
-      : [found.high - found.y, found.y - found.low]));
-    const bars = each.some((found) => found && found.low !== undefined);
-    // As one broken line: a thousand bars of their own freeze the page for seconds.
-    const ladder = each.filter((found) => found && found.low < found.high).flatMap((found) => [[found.x, found.low], [found.x, found.high], [null, null]]);
-    const intervals = many && bars ? [line(ladder.map(([x]) => x), ladder.map(([, y]) => y), { color: colour, width: 1.1, simplify: false })] : [];
-    return [...intervals, {
+  return [...groups.values()].filter(({ points }) => points.length).flatMap(({ one, points }) => {
+    const marks = points.map((i) => (i === null ? null : at(i))), color = view.colour(one.implementation);
+    const of = (value) => marks.map((mark) => (mark === null ? null : value(mark)));
+    const bars = marks.filter((mark) => mark && mark.low < mark.high);
+    const ends = bars.map(({ x, low, high }) => [[x, low], [x, high]]);
+    return [segments(ends, { color, width: 1.1 }), {
       type: "scatter", mode: joined ? "lines+markers" : "markers", name: plain(one.implementation),
-      x: of("x"), y: of("y"), customdata: points, hoverinfo: "text",
+      x: of(({ x }) => x), y: of(({ y }) => y), customdata: points, hoverinfo: "text",
       text: points.map((i) => (i === null ? "" : view.hover(i))),
-      line: { color: colour, width: 1.3, dash: DASH[dash] },
+      line: { color, width: 1.3, dash: one.dtype === "float32" ? "solid" : "5px,3px" },
       marker: {
-        color: colour, size: 8, opacity: 1, line: { width: 1.5, color: colour },
-        symbol: points.map((i) => (i === null ? "circle" : view.glyph(i) + (filled(i) ? "" : "-open"))),
+        color, size: 8, opacity: 1, line: { width: 1.5, color },
+        symbol: marks.map((mark, k) => (mark === null ? "circle" : view.glyph(points[k]) + (mark.filled ? "" : "-open"))),
       },
-      error_y: { type: "data", symmetric: false, array: ends.map((e) => e[0]), arrayminus: ends.map((e) => e[1]),
-                 thickness: 1.1, width: 2.5, color: colour, visible: bars && !many },
     }];
   });
 }
 
-function axis(view, title, extra = {}) {
+function axis(view, title, low, high, [ticks, text]) {
   const { ink, muted, grid } = view.theme;
   return {
-    type: "log", title: { text: title, standoff: 8, font: { size: 12.5 } }, gridcolor: grid, linecolor: muted, zeroline: false,
-    ticks: "outside", ticklen: 4, tickcolor: muted, tickfont: { color: ink }, exponentformat: "none",
-    separatethousands: true, minorloglabels: "none", automargin: false, ...extra,
+    type: "log", title: { text: title, standoff: 8, font: { size: 12.5 } }, range: [log(low), log(high)],
+    tickmode: "array", tickvals: ticks, ticktext: ticks.map(text), tickfont: { color: ink }, tickcolor: muted,
+    ticks: "outside", ticklen: 4, gridcolor: grid, linecolor: muted, zeroline: false, automargin: false,
   };
 }
 
-function ticksOf(values, text) {
-  return { tickmode: "array", tickvals: values, ticktext: values.map(text) };
-}
-
 function powers(base, low, high, steps = [1]) {
-  const found = [];
-  for (let e = Math.floor(Math.log(low) / Math.log(base)); e <= Math.ceil(Math.log(high) / Math.log(base)); e++) {
-    for (const step of steps) {
-      const value = step * base ** e;
-      if (value >= low && value <= high) found.push(value);
-    }
+  const found = [], [first, last] = [low, high].map((end) => Math.log(end) / Math.log(base));
+  for (let e = Math.floor(first); e <= Math.ceil(last); e++) {
+    found.push(...steps.map((step) => step * base ** e).filter((value) => value >= low && value <= high));
   }
   return found;
 }
 
 // 1, 10, 100 and, where there is room, 2 and 5 between.
-function decades(low, high, narrow) {
-  const wide = log(high / low) > (narrow ? 2.5 : 4);
-  return ticksOf(powers(10, low, high, wide ? [1] : [1, 2, 5]), trimmed);
-}
-
-const line = (x, y, look, more = {}) => ({ type: "scatter", mode: "lines", x, y, line: look, hoverinfo: "skip", ...more });
-const words = (text, x, y, more) => ({ text, x: log(x), y: log(y), showarrow: false, ...more });
+const decades = (low, high, room) => [powers(10, low, high, log(high / low) > room ? [1] : [1, 2, 5]), number];
 
 function roofline(view) {
-  const p = view.data.points, { ink, muted } = view.theme, setup = view.setup;
-  // At its fraction of the drawn roof: the roof beside it moved, and the band says how far.
-  const at = (i) => {
-    const x = p.counted[i] ?? p.intensity[i];
-    return x && p.held[i] ? { x, y: p.held[i] / 1e9, low: p.held_low[i] / 1e9, high: p.held_high[i] / 1e9 } : null;
+  const { theme: { ink, muted }, setup: { levels, peaks: every }, data: { points: p, series } } = view;
+  const found = placed(view, "roofline", 1, 1e-9), { points, marks } = found, giga = (rate) => rate / 1e9;
+  if (!points.length) return null;
+  const dtypes = new Set(points.map((i) => series[p.series[i]].arithmetic));
+  const used = new Set(points.map((i) => p.level[i]));
+  const peaks = Object.entries(every).filter(([name]) => dtypes.has(name)).map(([name, peak]) => [name, giga(peak)]);
+  const [fastest, slowest] = [levels[0], levels.at(-1)].map((level) => level && giga(level.rate));
+  const top = most([...peaks.map(([, peak]) => peak), ...marks.map(({ high }) => high)]);
+  const left = least(marks.map(({ x }) => x)) / 3.2, right = most([...marks.map(({ x }) => x), top / (slowest ?? Infinity)]) * 2;
+  const bottom = least([...marks.map(({ low }) => low), left * (slowest ?? Infinity)]) / 1.5;
+  const highest = most(peaks.map(([, peak]) => peak)), high = peaks.length ? highest : top;
+  // Where a roof stood beside the points: a band from its lowest to its highest, behind its line.
+  const start = left / 100, end = right * 100;
+  const band = (name, rate, corners) => {
+    const rates = [rate, ...points.map((i) => p.beside[i][name]).filter(Boolean).map(giga)];
+    const [slow, quick] = [least(rates), most(rates)];
+    const look = { fill: "toself", fillcolor: ink, opacity: 0.1 };
+    return slow < quick ? [line(corners(slow, quick), { width: 0 }, look)] : [];
   };
-  const shown = view.points.map((i) => [i, at(i)]).filter(([, found]) => found);
-  if (!shown.length) return null;
-  const dtypes = new Set(shown.map(([i]) => view.data.series[p.series[i]].arithmetic));
-  const used = new Set(shown.map(([i]) => p.level[i]));
-  const peaks = Object.entries(setup.peaks).filter(([name]) => dtypes.has(name));
-  const top = most([...peaks.map(([, peak]) => peak / 1e9), ...shown.map(([, f]) => f.high)]), levels = setup.levels;
-  const slowest = levels.at(-1)?.bytes_per_s / 1e9;
-  const left = least(shown.map(([, f]) => f.x)) / 3.2;
-  const right = most([...shown.map(([, f]) => f.x), levels.length ? top / slowest : 0]) * 2;
-  const bottom = least([...shown.map(([, f]) => f.low), levels.length ? left * slowest : Infinity]) / 1.5;
-  const highest = most([...peaks.map(([, peak]) => peak / 1e9), 0]) || top;
-  const traces = [], slopes = [], moved = (name, value, rate) => {
-    const beside = shown.filter(([i]) => name(i)).map(([i]) => p[value][i]).filter(Boolean).map((one) => one / 1e9);
-    return [least([rate, ...beside]), most([rate, ...beside])];
-  };
-  const band = (x, y) => ({ ...line(x, y, { width: 0 }), fill: "toself", fillcolor: ink, opacity: 0.1 });
-  for (const level of levels) {
-    const rate = level.bytes_per_s / 1e9, strong = used.has(level.name);
-    const [slow, quick] = moved((i) => p.level[i] === level.name, "beside_bytes_per_s", rate);
-    if (slow < quick) traces.push(band([left / 100, highest / slow, highest / quick, left / 100], [(left / 100) * slow, highest, highest, (left / 100) * quick]));
-    const text = `${plain(level.name)} ${trimmed(rate)} GB/s`;
-    traces.push(line([left / 100, highest / rate], [(left / 100) * rate, highest],
-      { color: strong ? ink : muted, width: strong ? 2 : 1 }, { hoverinfo: "text", text: [text, text] }));
-    slopes.push({ rate, text, colour: strong ? ink : muted });
-  }
-  peaks.forEach(([name, peak]) => {
-    const flops = peak / 1e9, start = levels.length ? peak / levels[0].bytes_per_s : left;
-    const [slow, quick] = moved((i) => view.data.series[p.series[i]].arithmetic === name, "beside_flop_per_s", flops);
-    if (slow < quick) traces.push(band([start, right * 100, right * 100, start], [slow, slow, quick, quick]));
-    traces.push(line([start, right * 100], [flops, flops], { color: ink, width: 2 }));
+  const roofs = levels.flatMap(({ name, rate: bytes }) => {
+    const rate = giga(bytes), look = used.has(name) ? { color: ink, width: 2 } : { color: muted, width: 1 };
+    const text = `${plain(name)} ${number(rate)} GB/s`;
+    return [
+      ...band(name, rate, (slow, quick) => [[start, start * slow], [high / slow, high], [high / quick, high], [start, start * quick]]),
+      line([[start, start * rate], [high / rate, high]], look, { hoverinfo: "text", text: [text, text] }),
+    ];
   });
-  const ridges = [], roofs = new Map();
+  roofs.push(...peaks.flatMap(([name, peak]) => {
+    const from = fastest ? peak / fastest : left;
+    return [
+      ...band(name, peak, (slow, quick) => [[from, slow], [end, slow], [end, quick], [from, quick]]),
+      line([[from, peak], [end, peak]], { color: ink, width: 2 }),
+    ];
+  }));
   // Of dtypes that share a roof the shortest name stands for all.
-  for (const [name, peak] of peaks) if (!(roofs.get(peak)?.length <= name.length)) roofs.set(peak, name);
-  for (const peak of roofs.keys()) {
-    for (const level of levels.filter((one) => used.has(one.name))) {
-      const ridge = peak / level.bytes_per_s;
-      if (ridge > left && ridge < right) ridges.push(ridge);
-      traces.push(line([ridge, ridge], [bottom / 100, peak / 1e9], { color: muted, width: 1, dash: "dot" }));
-    }
-  }
+  const names = new Map([...peaks].sort(([a], [b]) => b.length - a.length).map(([name, peak]) => [peak, name]));
+  const rates = levels.filter(({ name }) => used.has(name)).map(({ rate }) => giga(rate));
+  const ridges = [...names.keys()].flatMap((peak) => rates.map((rate) => [peak / rate, peak]))
+    .filter(([ridge]) => ridge > left && ridge < right).sort(([a], [b]) => a - b);
+  roofs.push(...ridges.map(([ridge, peak]) => line([[ridge, bottom / 100], [ridge, peak]], { color: muted, width: 1, dash: "dot" })));
   return {
-    traces: [...traces, ...marks(view, at)], slopes, peaks: [...roofs].map(([peak, name]) => ({ name: plain(name), flops: peak / 1e9 })), ridges: ridges.sort((a, b) => a - b),
+    traces: [...roofs, ...traces(view, found)],
+    slopes: levels.map(({ name, rate }) => ({
+      rate: giga(rate), text: `${plain(name)} ${number(giga(rate))} GB/s`, colour: used.has(name) ? ink : muted })),
+    peaks: [...names].map(([peak, name]) => ({ name: plain(name), peak })), ridges: ridges.map(([ridge]) => ridge),
     layout: {
-      xaxis: axis(view, "arithmetic intensity, FLOP/byte", {
-        range: [log(left), log(right)], ...ticksOf(powers(2, left / 64, right * 64), trimmed) }),
-      yaxis: axis(view, "GFLOP/s at the drawn roof", {
-        range: [log(bottom), log(top * 1.55)], ...ticksOf(powers(10, bottom / 10, top * 10, [1, 2, 5]), trimmed) }),
+      xaxis: axis(view, "arithmetic intensity, FLOP/byte", left, right, [powers(2, left / 64, right * 64), number]),
+      yaxis: axis(view, "GFLOP/s at the drawn roof", bottom, top * 1.55, [powers(10, bottom / 10, top * 10, [1, 2, 5]), number]),
     },
   };
 }
 
 function timeRoofline(view) {
-  const p = view.data.points, { ink, muted } = view.theme;
-  const usable = view.points.filter((i) => p.t_bytes[i] && p.t_flops[i] && p.fraction[i]);
-  if (!usable.length) return null;
-  const [unit, factor] = timeUnit(usable.map((i) => p.t[i]));
+  const { theme: { ink, muted }, data: { points: p, series } } = view;
+  const chosen = placed(view, "time_roofline", 1, 1).points;
+  if (!chosen.length) return null;
+  const [unit, factor] = timeUnit(chosen.map((i) => p.seconds[i]));
+  const found = placed(view, "time_roofline", factor, factor), { points, marks } = found;
   // The larger side is the time that was measured; the dot lies at the fraction of it.
-  const at = (i) => {
-    if (!p.t_bytes[i] || !p.t_flops[i] || !p.fraction[i]) return null;
-    const stretched = (p.t[i] / Math.max(p.t_bytes[i], p.t_flops[i])) * factor;
-    return { x: p.t_flops[i] * stretched, y: p.t_bytes[i] * stretched };
-  };
-  const taken = usable.map(at), floors = new Map();
-  const dots = usable.map((i, k) => ({ x: taken[k].x * p.fraction[i], y: taken[k].y * p.fraction[i] }));
-  for (const i of usable) {
-    const name = view.data.series[p.series[i]].implementation;
-    if (p.floor[i]) floors.set(name, [...(floors.get(name) ?? []), p.floor[i] * factor]);
-  }
-  const boxes = [...floors].map(([name, found]) => [name, found.sort((a, b) => a - b)[found.length >> 1]]);
-  const low = least([...dots.map((d) => Math.min(d.x, d.y)), ...boxes.map(([, end]) => end)]) / 1.6;
-  const high = most([...taken.map((d) => Math.max(d.x, d.y)), ...boxes.map(([, end]) => end)]) * 1.6;
-  const gaps = dots.flatMap((dot, k) => [dot, taken[k], null]);
-  const traces = [
-    line([low / 100, high * 100], [low / 100, high * 100], { color: ink, width: 2 }),
-    line(gaps.map((d) => d && d.x), gaps.map((d) => d && d.y), { color: muted, width: 0.8 }, { opacity: 0.5 }),
-    { type: "scatter", mode: "markers", x: dots.map((d) => d.x), y: dots.map((d) => d.y),
-      marker: { color: muted, size: 4 }, hoverinfo: "skip" },
-    ...boxes.map(([name, end]) => line([low / 100, end, end], [end, end, low / 100],
-      { color: view.colour(name), width: 1.3, dash: "6px,4px" },
-      { hoverinfo: "text", text: Array(3).fill(`floor of a call, ${plain(name)}: ${number(end)} ${unit}`) })),
-    ...marks(view, at, { joined: false }),
-  ];
-  const ends = { range: [log(low), log(high)], ...decades(low, high, view.narrow) };
+  const gaps = points.map((i, k) => [[marks[k].x * p.fraction[i], marks[k].y * p.fraction[i]], [marks[k].x, marks[k].y]]);
+  const floors = Map.groupBy(points.filter((i) => p.floor[i]), (i) => series[p.series[i]].implementation);
+  const boxes = [...floors].map(([name, of]) => [name, of.map((i) => p.floor[i] * factor).sort((a, b) => a - b)[of.length >> 1]]);
+  const low = least([...gaps.map(([dot]) => Math.min(...dot)), ...boxes.map(([, end]) => end)]) / 1.6;
+  const high = most([...gaps.map(([, taken]) => Math.max(...taken)), ...boxes.map(([, end]) => end)]) * 1.6;
+  const note = (text, place) => ({ text, xref: "paper", yref: "paper", x: place, y: 1 - place, showarrow: false, font: { color: muted, size: 11 } });
+  const ticks = decades(low, high, view.narrow ? 2.5 : 4);
   return {
-    traces, notes: [
-      { text: "bytes take longer", xref: "paper", yref: "paper", x: 0.01, y: 0.99, showarrow: false, font: { color: muted, size: 11 } },
-      { text: "FLOPs take longer", xref: "paper", yref: "paper", x: 0.99, y: 0.01, showarrow: false, font: { color: muted, size: 11 } },
+    notes: [note("bytes take longer", 0.01), note("FLOPs take longer", 0.99)],
+    traces: [
+      line([[low / 100, low / 100], [high * 100, high * 100]], { color: ink, width: 2 }),
+      segments(gaps, { color: muted, width: 0.8 }, { opacity: 0.5 }),
+      line(gaps.map(([dot]) => dot), {}, { mode: "markers", marker: { color: muted, size: 4 } }),
+      ...boxes.map(([name, end]) => line([[low / 100, end], [end, end], [end, low / 100]],
+        { color: view.colour(name), width: 1.3, dash: "6px,4px" },
+        { hoverinfo: "text", text: Array(3).fill(`floor of a call, ${plain(name)}: ${number(end)} ${unit}`) })),
+      ...traces(view, found, false),
     ],
-    layout: { xaxis: axis(view, `time for the FLOPs, ${unit}`, ends), yaxis: axis(view, `time for the bytes, ${unit}`, ends) },
+    layout: {
+      xaxis: axis(view, `time for the FLOPs, ${unit}`, low, high, ticks),
+      yaxis: axis(view, `time for the bytes, ${unit}`, low, high, ticks),
+    },
   };
 }
 
 function timeAgainstBatch(view) {
-  const p = view.data.points, { muted } = view.theme, series = view.data.series;
-  const usable = view.points.filter((i) => p.roof_seconds[i] && p.fraction[i]);
-  if (!usable.length) return null;
-  const lines = new Map();
-  for (const i of usable) {
-    const case_ = series[p.series[i]].words;
-    if (!lines.has(case_)) lines.set(case_, new Map());
-    const known = lines.get(case_);
-    known.set(p.batch[i], Math.min(p.roof_seconds[i], known.get(p.batch[i]) ?? Infinity));
-  }
-  // The time at the drawn roof: what that allows over the fraction reached.
-  const roof = (i) => lines.get(series[p.series[i]].words).get(p.batch[i]);
-  const [unit, factor] = timeUnit(usable.map((i) => roof(i) / p.fraction[i]));
-  for (const known of lines.values()) for (const [batch, seconds] of known) known.set(batch, seconds * factor);
-  const at = (i) => (p.roof_seconds[i] && p.fraction[i]
-    ? { x: p.batch[i], y: roof(i) / p.fraction[i], low: roof(i) / p.fraction_high[i], high: roof(i) / p.fraction_low[i] } : null);
-  const x = [], y = [];
-  for (const known of lines.values()) {
-    for (const [batch, least] of [...known].sort((a, b) => a[0] - b[0])) { x.push(batch); y.push(least); }
-    x.push(null); y.push(null);
-  }
-  const batches = [...new Set(usable.map((i) => p.batch[i]))].sort((a, b) => a - b);
-  const [first, last] = [batches[0], batches.at(-1)];
-  const times = [...y.filter((value) => value !== null), ...usable.map(at).flatMap((found) => [found.low, found.high])];
+  const { theme: { muted }, data: { points: p, charts, series } } = view;
+  const chosen = placed(view, "time_against_batch", 1, 1).points;
+  if (!chosen.length) return null;
+  const [unit, factor] = timeUnit(chosen.map((i) => charts.time_against_batch.y[i]));
+  const found = placed(view, "time_against_batch", 1, factor), { points, marks } = found;
+  // What the drawn roofs allow: a line per case, whichever implementations are chosen of it.
+  const cases = Map.groupBy(points, (i) => series[p.series[i]].words);
+  const allowed = [...cases.values()].flatMap((of) => {
+    const known = new Map(of.map((i) => [p.batch[i], p.allowed[i] * factor]));
+    return [...[...known].sort(([a], [b]) => a - b), null];
+  });
+  const batches = [...new Set(points.map((i) => p.batch[i]))].sort((a, b) => a - b), [first, last] = [batches[0], batches.at(-1)];
+  const times = [...allowed.filter(Boolean).map(([, time]) => time), ...marks.flatMap(({ low, high }) => [low, high])];
   const low = least(times) / 1.4, high = most(times) * 1.4;
   const few = batches.length <= (view.narrow ? 8 : 16) ? batches : powers(2, first, last);
   return {
     traces: [
-      { ...line(x, y, { color: muted, width: 1.1 }), mode: "lines+markers", marker: { color: muted, size: 4 },
-        hoverinfo: "text", text: y.map((value) => (value === null ? "" : `roofs allow ${number(value)} ${unit}`)) },
-      // Filled stands for the free batch here: nothing on these axes rests on bytes.
-      ...marks(view, at, { filled: (i) => p.batch[i] === view.data.series[p.series[i]].free }),
+      line(allowed, { color: muted, width: 1.1 }, {
+        mode: "lines+markers", marker: { color: muted, size: 4 }, hoverinfo: "text",
+        text: allowed.map((place) => (place ? `roofs allow ${number(place[1])} ${unit}` : "")) }),
+      ...traces(view, found),
     ],
     layout: {
-      xaxis: axis(view, "batch, sequences per step", { range: [log(first / 1.25), log(last * 1.25)], ...ticksOf(few, String) }),
-      yaxis: axis(view, `time of a step at the drawn roof, ${unit}`, { range: [log(low), log(high)], ...decades(low, high, false) }),
+      xaxis: axis(view, "batch, sequences per step", first / 1.25, last * 1.25, [few, String]),
+      yaxis: axis(view, `time of a step at the drawn roof, ${unit}`, low, high, decades(low, high, 4)),
     },
   };
 }
 
-function bytesText(count) {
-  for (const [least, unit] of [[2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"]]) {
-    if (count >= least) return `${Number((count / least).toPrecision(4))} ${unit}`;
-  }
-  return `${count} B`;
-}
-
-const CURVE_SYMBOLS = { write: "triangle-down-open", copy: "diamond-open", triad: "triangle-up-open" };
+const CURVES = { write: ["triangle-down-open", "\u25bd"], copy: ["diamond-open", "\u25c7"], triad: ["triangle-up-open", "\u25b3"] };
 const READ_DASHES = ["solid", "6px,3px", "2px,2px"];
 
 function bandwidth(view) {
-  const p = view.data.points, { ink, muted } = view.theme, setup = view.setup;
-  const at = (i) => (p.working_set[i] && p.read[i]
-    ? { x: p.working_set[i], y: p.read[i] / 1e9, low: p.read_low[i] / 1e9, high: p.read_high[i] / 1e9 } : null);
-  const shown = view.points.map(at).filter(Boolean);
-  const xs = [...setup.curves.flatMap((curve) => curve.x), ...shown.map((f) => f.x)];
+  const { theme: { ink, muted }, setup: { curves, beside, levels, caches } } = view;
+  const found = placed(view, "bandwidth_against_working_set", 1, 1e-9), { marks } = found;
+  const xs = [...curves.flatMap(({ x }) => x), ...marks.map(({ x }) => x)];
   if (!xs.length) return null;
-  // Where the roof stood beside the points of one working set.
-  const beside = new Map();
-  for (const i of view.points.filter((one) => p.working_set[one] && p.beside_bytes_per_s[one])) {
-    beside.set(p.working_set[i], [...(beside.get(p.working_set[i]) ?? []), p.beside_bytes_per_s[i] / 1e9]);
-  }
-  const ladder = [...beside].flatMap(([x, found]) => [[x, least(found)], [x, most(found)], [null, null]]);
-  const moved = line(ladder.map(([x]) => x), ladder.map(([, y]) => y), { color: ink, width: 5, simplify: false }, { opacity: 0.2 });
-  const rates = [...[...beside.values()].flat(), ...setup.curves.flatMap((curve) => curve.y.map((rate) => rate / 1e9)), ...shown.flatMap((f) => [f.low, f.high])];
-  const low = least(rates) / 1.5, high = most(rates) * 1.2;
+  const bars = beside.map(([x, ...ends]) => ends.map((rate) => [x, rate / 1e9]));
+  const rates = [...bars.flat().map(([, rate]) => rate), ...curves.flatMap(({ y }) => y.map((rate) => rate / 1e9)),
+    ...marks.flatMap(({ low, high }) => [low, high])];
+  const low = least(rates) / 1.5, high = most(rates) * 1.2, left = least(xs) / 1.4, right = most(xs) * 1.4;
   let reads = 0;
-  const curves = setup.curves.map((curve) => {
-    const y = curve.y.map((rate) => rate / 1e9), text = curve.x.map((x, k) => `${plain(curve.name)}<br>${bytesText(x)}: ${number(y[k])} GB/s`);
-    const common = { type: "scatter", x: curve.x, y, text, hoverinfo: "text" };
-    if (curve.kind !== "read") return { ...common, mode: "markers", marker: { symbol: CURVE_SYMBOLS[curve.kind], color: muted, size: 8 } };
-    return { ...common, mode: "lines+markers", marker: { color: ink, size: 4 }, line: { color: ink, width: 1.8, dash: READ_DASHES[Math.min(reads++, 2)] } };
+  const drawn = curves.map(({ name, kind, x, y }) => {
+    const places = x.map((size, k) => [size, y[k] / 1e9]);
+    const text = places.map(([size, rate]) => `${plain(name)}<br>${bytesText(size)}: ${number(rate)} GB/s`);
+    const [symbol] = CURVES[kind] ?? [];
+    if (symbol) return line(places, {}, { mode: "markers", marker: { symbol, color: muted, size: 8 }, text, hoverinfo: "text" });
+    const look = { color: ink, width: 1.8, dash: READ_DASHES[Math.min(reads++, 2)] };
+    return line(places, look, { mode: "lines+markers", marker: { color: ink, size: 4 }, text, hoverinfo: "text" });
   });
-  const [left, right] = [least(xs) / 1.4, most(xs) * 1.4];
-  const shapes = [], notes = [];
+  const shapes = [], notes = [], tall = { xref: "x", yref: "paper", y0: 0, y1: 1 };
   let start = left;
-  setup.levels.forEach((level, index) => {
-    const end = Math.min(right, level.up_to ?? right);
+  levels.forEach(({ name, up_to: upTo, rate }, index) => {
+    const end = Math.min(right, upTo ?? right), font = { size: view.narrow ? 10 : 11 };
     if (end <= start) return;
-    if (index % 2 === 0) {
-      shapes.push({ type: "rect", xref: "x", yref: "paper", x0: start, x1: end, y0: 0, y1: 1, fillcolor: muted, opacity: 0.09, line: { width: 0 }, layer: "below" });
-    }
-    notes.push({ text: `${plain(level.name)}<br>${trimmed(level.bytes_per_s / 1e9)} GB/s`, x: (log(start) + log(end)) / 2, yref: "paper", y: 1,
-                 yanchor: "bottom", showarrow: false, font: { size: view.narrow ? 10 : 11 } });
+    const grey = { type: "rect", fillcolor: muted, opacity: 0.09, line: { width: 0 }, layer: "below" };
+    if (index % 2 === 0) shapes.push({ ...grey, ...tall, x0: start, x1: end });
+    notes.push({ text: `${plain(name)}<br>${number(rate / 1e9)} GB/s`, x: (log(start) + log(end)) / 2, yref: "paper", y: 1,
+      yanchor: "bottom", showarrow: false, font });
     start = end;
   });
-  for (const cache of setup.caches.filter((one) => one.bytes > left && one.bytes < right)) {
-    shapes.push({ type: "line", xref: "x", yref: "paper", x0: cache.bytes, x1: cache.bytes, y0: 0, y1: 1, line: { color: muted, width: 1, dash: "6px,4px" } });
-    notes.push({ text: plain(cache.name), x: log(cache.bytes), yref: "paper", y: 0, textangle: -90, xanchor: "left", yanchor: "bottom",
-                 showarrow: false, font: { size: 10.5, color: muted } });
+  for (const { name, bytes } of caches.filter((one) => one.bytes > left && one.bytes < right)) {
+    shapes.push({ type: "line", ...tall, x0: bytes, x1: bytes, line: { color: muted, width: 1, dash: "6px,4px" } });
+    notes.push({ text: plain(name), x: log(bytes), yref: "paper", y: 0, textangle: -90, xanchor: "left", yanchor: "bottom",
+      showarrow: false, font: { size: 10.5, color: muted } });
   }
   // The write, copy and triad roofs share one grey: their marks tell them apart.
-  const names = setup.curves.map((curve) => plain(curve.name)).filter((name) => !name.startsWith("read"));
+  const others = curves.filter(({ kind }) => CURVES[kind]).map(({ name, kind }) => `${CURVES[kind][1]} ${name}`);
+  const ticks = powers(2, left, right), apart = Math.ceil(ticks.length / (view.narrow ? 5 : 9));
   return {
-    traces: [moved, ...curves, ...marks(view, at, { joined: false })], notes, head: 42,
-    key: ["plain line: read roof, dashed at fewer threads", "pale bar: that roof beside the points", ...names.map((name) => `${glyphOfCurve(name)} ${name}`)].join("\u2003"),
+    notes, head: 42, key: ["plain line: read roof, dashed at fewer threads", "pale bar: that roof beside the points", ...others],
+    traces: [segments(bars, { color: ink, width: 5 }, { opacity: 0.2 }), ...drawn, ...traces(view, found, false)],
     layout: {
       shapes,
-      xaxis: axis(view, "working set, all threads together", {
-        range: [log(left), log(right)],
-        ...ticksOf(powers(2, left, right).filter((v, k, every) => k % Math.ceil(every.length / (view.narrow ? 5 : 9)) === 0), bytesText) }),
-      yaxis: axis(view, "GB/s at the drawn roof", { range: [log(low), log(high)], ...decades(low, high, false) }),
+      xaxis: axis(view, "working set, all threads together", left, right, [ticks.filter((_, k) => k % apart === 0), bytesText]),
+      yaxis: axis(view, "GB/s at the drawn roof", low, high, decades(low, high, 4)),
     },
   };
 }
-
-const glyphOfCurve = (name) => ({ write: "\u25bd", copy: "\u25c7", triad: "\u25b3" })[name.split(",")[0]] ?? "";
 
 const CHARTS = {
   roofline, time_roofline: timeRoofline, time_against_batch: timeAgainstBatch, bandwidth_against_working_set: bandwidth,

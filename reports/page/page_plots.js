@@ -5,65 +5,63 @@ const FACETS = [["cell", "cell"], ["phase", "phase"], ["part", "part"], ["steps"
                 ["implementation", "implementation"], ["batch", "batch"]];
 const MANY_VALUES = 24;
 const GLYPH_TEXT = ["\u25cb", "\u25a1", "\u25b3", "\u25c7", "\u25bd", "\u2b20", "\u2715"];
+// Ridges nearer than this share one value.
+const SAME_RIDGE = 1.05;
+
+const element = (name, properties = {}, ...children) => {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+};
 
 function plotsOf(data) {
   const p = data.points, count = p.series.length;
   const narrow = matchMedia("(max-width: 42rem)"), dark = matchMedia("(prefers-color-scheme: dark)");
   const coarse = matchMedia("(pointer: coarse)").matches;
-  const texts = new Array(count);
   const chosen = new Map(FACETS.map(([name]) => [name, new Set()]));
   let setup = 0, alone = null;
   const start = () => {
-    for (const values of chosen.values()) values.clear();
-    for (const [name, value] of Object.entries(data.start)) chosen.get(name).add(value);
-    alone = null;
-    setup = 0;
+    for (const [name, values] of chosen) {
+      values.clear();
+      if (name in data.start) values.add(data.start[name]);
+    }
+    [setup, alone] = [0, null];
   };
   start();
 
-  const valueOfFacet = (name, i) => (name === "batch" ? p.batch[i] : data.series[p.series[i]][name]);
-  const passes = (i, except) => data.series[p.series[i]].setup === setup
-    && (alone === null || p.series[i] === alone || except)
-    && FACETS.every(([name]) => name === except || !chosen.get(name).size || chosen.get(name).has(valueOfFacet(name, i)));
-
-  function theme() {
-    const style = getComputedStyle(document.documentElement);
-    const of = (name) => style.getPropertyValue(name).trim();
-    return { ink: of("--ink"), muted: of("--muted"), grid: of("--grid"), paper: of("--paper"), blue: of("--blue") };
-  }
+  const facetOf = (name, i) => (name === "batch" ? p.batch[i] : data.series[p.series[i]][name]);
+  const passes = (i) => data.series[p.series[i]].setup === setup && (alone === null || p.series[i] === alone)
+    && FACETS.every(([name]) => !chosen.get(name).size || chosen.get(name).has(facetOf(name, i)));
+  const glyphOf = (glyphs, size) => glyphs[data.sizes.indexOf(size) % glyphs.length];
 
   function viewNow() {
-    const points = [], bySeries = new Map(), look = theme();
-    for (let i = 0; i < count; i++) {
-      if (!passes(i)) continue;
-      points.push(i);
-      if (!bySeries.has(p.series[i])) bySeries.set(p.series[i], []);
-      bySeries.get(p.series[i]).push(i);
-    }
-    for (const members of bySeries.values()) members.sort((a, b) => p.batch[a] - p.batch[b]);
+    const points = Array.from({ length: count }, (_, i) => i).filter(passes);
+    const style = getComputedStyle(document.documentElement);
+    const theme = Object.fromEntries(["ink", "muted", "grid", "paper", "blue"].map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
     return {
-      data, points, bySeries, series: [...bySeries.keys()], theme: look, setup: data.setups[setup] ?? { levels: [], peaks: {}, curves: [], caches: [] },
-      narrow: narrow.matches,
+      data, points, theme, narrow: narrow.matches, bySeries: Map.groupBy(points, (i) => p.series[i]),
+      setup: data.setups[setup] ?? { levels: [], peaks: {}, curves: [], caches: [], beside: [] },
       // The first colour of the palette is too dark for a dark page.
-      colour: (name) => (name === data.first ? look.blue : data.implementations[name]),
-      glyph: (i) => GLYPHS[data.sizes.indexOf(data.series[p.series[i]].H) % GLYPHS.length],
-      hover: (i) => (texts[i] ??= hoverText(data, i)),
+      colour: (name) => (name === data.first ? theme.blue : data.implementations[name]),
+      glyph: (i) => glyphOf(GLYPHS, data.series[p.series[i]].H),
+      hover: (i) => {
+        const { words, implementation } = data.series[p.series[i]];
+        return `<b>${plain(words)}, batch ${p.batch[i]}</b><br>${plain(implementation)}<br>${p.hover[i]}`;
+      },
     };
   }
 
   let view = viewNow();
-  const holders = [...document.querySelectorAll(".plot")];
-  const stale = new Set(holders), near = new Set();
+  const holders = [...document.querySelectorAll(".plot")], stale = new Set(holders);
 
   async function draw(holder) {
     const width = holder.wide = holder.clientWidth;
     stale.delete(holder);
     const chart = CHARTS[holder.dataset.plot](view), frame = holder.querySelector(".frame");
     holder.querySelector(".nothing").hidden = chart !== null;
+    holder.querySelector(".key").replaceChildren(...(chart ? [...key(), ...(chart.key ?? []).map((text) => element("span", {}, text))] : []));
     frame.hidden = chart === null;
     if (chart === null) return;
-    const key = holder.querySelector(".key");
-    key.textContent = chart.key ?? "";
     const { ink, paper, muted } = view.theme;
     const layout = {
       width, height: narrow.matches ? 420 : 600, showlegend: false, hovermode: "closest", hoverdistance: 25, dragmode: coarse ? false : "zoom",
@@ -74,7 +72,7 @@ function plotsOf(data) {
       modebar: { bgcolor: "rgba(0,0,0,0)", color: muted, activecolor: ink },
       ...chart.layout, uirevision: setup,
     };
-    layout.annotations = names(chart, layout);
+    layout.annotations = labels(chart, layout);
     const range = String(layout.xaxis.range);
     holder.chart = chart;
     await Plotly.react(frame, chart.traces, layout, {
@@ -98,63 +96,78 @@ function plotsOf(data) {
 
   const label = (holder) => {
     const frame = holder.querySelector(".frame");
-    return Plotly.relayout(frame, { annotations: names(holder.chart, frame.layout) });
+    return Plotly.relayout(frame, { annotations: labels(holder.chart, frame.layout) });
   };
 
   // What stands on a plot, with names along slanted roofs and beside ridges: angle and room follow from the axes.
-  function names(chart, layout) {
-    if (!chart.slopes) return chart.notes ?? [];
-    const [x0, x1] = layout.xaxis.range.map(Number), [y0, y1] = layout.yaxis.range.map(Number);
-    const wide = layout.width - layout.margin.l - layout.margin.r, high = layout.height - layout.margin.t - layout.margin.b;
-    const [perX, perY] = [wide / (x1 - x0), high / (y1 - y0)], angle = Math.atan2(perY, perX), size = narrow.matches ? 10 : 11;
+  function labels(chart, layout) {
     const found = [...(chart.notes ?? [])];
-    let before = null, along = 0, last = 0;
+    if (!chart.slopes) return found;
+    const [x0, x1] = layout.xaxis.range.map(Number), [y0, y1] = layout.yaxis.range.map(Number), { margin } = layout;
+    const wide = layout.width - margin.l - margin.r, high = layout.height - margin.t - margin.b;
+    const [perX, perY] = [wide / (x1 - x0), high / (y1 - y0)], angle = Math.atan2(perY, perX), size = narrow.matches ? 10 : 11;
+    const put = (text, x, y, color, more) => found.push({ text, x, y, showarrow: false, font: { size, color }, ...more });
+    let before = Infinity, along = 0, last = 0;
     for (const { rate, text, colour } of chart.slopes) {
-      const x = Math.max(x0, y0 - log(rate)), y = x + log(rate);
+      const x = Math.max(x0, y0 - log(rate)), y = x + log(rate), length = text.length * size * 0.56;
       // Where the next faster roof leaves no room above: beneath its line, and behind the name before it if that is there too.
-      const apart = before === null ? Infinity : log(before / rate) * perY * Math.cos(angle);
-      const crowded = apart < size + 6, length = text.length * size * 0.56;
-      along = crowded && last ? along + last + 8 : 0;
-      const off = (size / 2 + 4.5) * (crowded ? -1 : 1), middle = along + length / 2 + 8;
+      const crowded = log(before / rate) * perY * Math.cos(angle) < size + 6;
+      along = crowded && last ? along + last + 8 : size + 6;  // a name that began at the axis would lean over its figures
+      const off = (size / 2 + 4.5) * (crowded ? -1 : 1), middle = along + length / 2;
       [before, last] = [rate, crowded ? length : 0];
-      const place = { x: x * perX + middle * Math.cos(angle), y: y * perY + middle * Math.sin(angle) };
-      if (place.x > x1 * perX || place.y > y1 * perY) continue;
-      found.push({ text, x, y, showarrow: false, textangle: (-angle * 180) / Math.PI, xanchor: "center", yanchor: "middle",
-        xshift: middle * Math.cos(angle) - off * Math.sin(angle), yshift: middle * Math.sin(angle) + off * Math.cos(angle),
-        font: { size, color: colour } });
+      const [right, up] = [middle * Math.cos(angle), middle * Math.sin(angle)];
+      if (x * perX + right > x1 * perX || y * perY + up > y1 * perY) continue;
+      put(text, x, y, colour, { textangle: (-angle * 180) / Math.PI, xanchor: "center", yanchor: "middle",
+        xshift: right - off * Math.sin(angle), yshift: up + off * Math.cos(angle) });
     }
     // Values of arithmetic roofs over their lines; those too close for a text each share one over the highest.
     const shares = [];
-    for (const { name, flops } of [...chart.peaks].sort((a, b) => b.flops - a.flops)) {
-      const text = `${name} ${trimmed(flops)}`, last = shares.at(-1);
-      if (last && log(last.flops / flops) * perY < size + 5) last.texts.push(text);
-      else shares.push({ flops, texts: [text] });
+    for (const { name, peak } of [...chart.peaks].sort((a, b) => b.peak - a.peak)) {
+      const text = `${name} ${number(peak)}`, above = shares.at(-1);
+      if (above && log(above.peak / peak) * perY < size + 5) above.texts.push(text);
+      else shares.push({ peak, texts: [text] });
     }
-    for (const { flops, texts: [first, ...others] } of shares) {
+    for (const { peak, texts } of shares) {
       // On a phone one beneath the other: a line of three would run over the slanted roofs.
-      const text = [first, ...others].join(narrow.matches ? ",<br>" : ", ");
-      found.push({ text: `${text} GFLOP/s`, x: x1, y: log(flops), showarrow: false, align: "right", xanchor: "right", yanchor: "bottom", xshift: -4,
-        font: { size, color: view.theme.ink } });
+      put(`${texts.join(narrow.matches ? ",<br>" : ", ")} GFLOP/s`, x1, log(peak), view.theme.ink,
+        { align: "right", xanchor: "right", yanchor: "bottom", xshift: -4 });
     }
     const ends = [];
-    for (const ridge of chart.ridges) {
-      const at = (log(ridge) - x0) * perX, text = trimmed(ridge);
-      if (at < 0 || at > wide) continue;
+    for (const [k, ridge] of chart.ridges.entries()) {
+      const at = (log(ridge) - x0) * perX, text = number(ridge);
+      if (at < 0 || at > wide || ridge < SAME_RIDGE * (chart.ridges[k - 1] ?? 0)) continue;
       let row = ends.findIndex((end) => end <= at);
       if (row < 0) row = ends.length;
       ends[row] = at + 8 + text.length * size * 0.62;
-      found.push({ text, x: log(ridge), y: y0, showarrow: false, xanchor: "left", yanchor: "bottom", xshift: 1, yshift: row * (size + 3),
-        bgcolor: view.theme.paper, borderpad: 0, font: { size, color: view.theme.muted } });
+      put(text, log(ridge), y0, view.theme.muted, { xanchor: "left", yanchor: "bottom", xshift: 1, yshift: row * (size + 3),
+        bgcolor: view.theme.paper, borderpad: 0 });
     }
     return found;
+  }
+
+  // Colours and marks of what is shown.
+  function key() {
+    const series = [...view.bySeries.keys()].map((s) => data.series[s]), of = (name) => [...new Set(series.map((one) => one[name]))];
+    const sizes = of("H").sort((a, b) => a - b);
+    return [...of("implementation").map((name) => element("span", {}, dot(name), name)),
+      ...sizes.map((size) => element("span", {}, `${glyphOf(GLYPH_TEXT, size)} H ${size}`))];
+  }
+
+  function dot(name) {
+    const made = element("i");
+    made.style.background = view.colour(name);
+    return made;
   }
 
   let drawing = false;
   async function redraw() {
     if (drawing) return;  // what became stale since is seen to by the loop that runs
     drawing = true;
+    const far = (holder) => Math.abs(holder.getBoundingClientRect().top);
     try {
-      for (let next; (next = holders.find((one) => stale.has(one) && near.has(one) && one.clientWidth));) {
+      for (;;) {  // what is in sight first
+        const [next] = [...stale].filter((one) => one.clientWidth).sort((a, b) => far(a) - far(b));
+        if (!next) return;
         await draw(next);
         await new Promise(requestAnimationFrame);  // thousands of points take a second a plot: the page answers in between
       }
@@ -162,6 +175,7 @@ function plotsOf(data) {
       drawing = false;
     }
   }
+
   function refresh() {
     view = viewNow();
     for (const holder of holders) stale.add(holder);
@@ -169,34 +183,30 @@ function plotsOf(data) {
     redraw();
   }
 
-  // The filter bar is the legend too: colours stand at the implementations, marks at the sizes.
   const bar = document.querySelector(".filters"), groups = bar.querySelector(".facets");
   function filters() {
     groups.replaceChildren();
-    if (data.setups.length > 1) facet("threads", data.setups.map((_, k) => k), (k) => data.setups[k].name, (k) => k === setup, (k) => { setup = k; });
+    if (data.setups.length > 1) {
+      facet("threads", data.setups.map((_, k) => k), (k) => data.setups[k].name, (k) => k === setup, (k) => { setup = k; });
+    }
     for (const [name, title] of FACETS) {
       // Numbers ascending, words in the order of the tables.
-      const every = [...new Set(p.series.map((_, i) => valueOfFacet(name, i)))];
+      const every = [...new Set(p.series.map((_, i) => facetOf(name, i)))], set = chosen.get(name);
       if (typeof every[0] === "number") every.sort((a, b) => a - b);
       if (every.length < 2 && name !== "implementation") continue;
-      const set = chosen.get(name);
       facet(title, every, String, (value) => set.has(value), (value) => { if (!set.delete(value)) set.add(value); }, name);
     }
-    const one = alone === null ? null : data.series[alone];
-    const only = bar.querySelector(".only");
-    only.hidden = one === null;
-    only.querySelector("span").textContent = one === null ? "" : `Only ${one.words}, ${one.implementation}`;
+    const only = bar.querySelector(".only"), one = data.series[alone ?? -1];
+    only.hidden = !one;
+    only.querySelector("span").textContent = one ? `Only ${one.words}, ${one.implementation}` : "";
     bar.querySelector(".count").textContent = `${view.points.length} of ${count} measured points shown`;
   }
 
   function facet(title, every, text, pressed, press, name) {
-    const field = document.createElement("fieldset"), legend = document.createElement("legend");
-    legend.textContent = title;
-    field.append(legend);
+    const field = element("fieldset", {}, element("legend", { textContent: title }));
     if (every.length > MANY_VALUES) {
-      const select = document.createElement("select");
-      select.setAttribute("aria-label", title);
-      select.append(new Option("all", ""), ...every.map((value, k) => new Option(text(value), String(k), false, pressed(value))));
+      const options = every.map((value, k) => new Option(text(value), String(k), false, pressed(value)));
+      const select = element("select", { ariaLabel: title }, new Option("all", ""), ...options);
       select.addEventListener("change", () => {
         chosen.get(name).clear();
         if (select.value !== "") press(every[Number(select.value)]);
@@ -204,28 +214,21 @@ function plotsOf(data) {
       });
       field.append(select);
     } else {
-      for (const value of every) field.append(pill(value, text(value), pressed(value), press, name));
+      field.append(...every.map((value) => pill(value, text(value), pressed(value), press, name)));
     }
     groups.append(field);
   }
 
   function pill(value, text, isPressed, press, name) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.setAttribute("aria-pressed", String(isPressed));
-    if (name === "implementation") {
-      const dot = document.createElement("i");
-      dot.style.background = view.colour(value);
-      button.append(dot);
-    }
-    if (name === "H") text = `${GLYPH_TEXT[data.sizes.indexOf(value) % GLYPHS.length]} ${text}`;
-    button.append(text);
-    button.dataset.facet = name ?? "setup";
-    button.dataset.value = String(value);
+    const button = element("button", { type: "button", ariaPressed: String(isPressed) });
+    if (name === "implementation") button.append(dot(value));
+    button.append(name === "H" ? `${glyphOf(GLYPH_TEXT, value)} ${text}` : text);
+    Object.assign(button.dataset, { facet: name ?? "setup", value: String(value) });
     button.addEventListener("click", () => {
       press(value);
       refresh();
-      groups.querySelector(`[data-facet="${CSS.escape(button.dataset.facet)}"][data-value="${CSS.escape(button.dataset.value)}"]`)?.focus();
+      const { facet: of, value: same } = button.dataset;
+      groups.querySelector(`[data-facet="${CSS.escape(of)}"][data-value="${CSS.escape(same)}"]`)?.focus();
     });
     return button;
   }
@@ -244,15 +247,9 @@ function plotsOf(data) {
       redraw();
     }, 100);
   });
-
   document.documentElement.classList.add("live");
-  bar.open = !narrow.matches;
   filters();
-  const watch = new IntersectionObserver((entries) => {
-    for (const entry of entries) near[entry.isIntersecting ? "add" : "delete"](entry.target);
-    redraw();
-  }, { rootMargin: "400px" });
-  for (const holder of holders) watch.observe(holder);
+  redraw();
 }
 
 const given = document.getElementById("data");

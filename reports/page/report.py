@@ -1,15 +1,12 @@
-"""What a report says, and in which order; how it looks is left to `markdown` and `html`.
-
-Pure: a profile in, a document out.
-"""
+"""What a report says, and in which order; how it looks is left to `markdown` and `html`. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 
-from bench.profile.records import Profile, RunWarning
+from bench.profile.records import RunWarning
 from reports.analysis import cycles, headline, warnings
+from reports.analysis.analysis import Analysis
 from reports.page.document import (
     Block,
     Code,
@@ -22,8 +19,8 @@ from reports.page.document import (
     Section,
     Warnings,
 )
-from reports.plots import style
 from reports.tables import claims, deepbench, experiments, machine, persistent, points, verdicts
+from reports.tables.points import Table
 
 CAPTIONS = {
     "roofline": (
@@ -120,37 +117,56 @@ within the step."""
 
 
 def document(
-    profile: Profile,
-    pictures: Sequence[str],
+    analysis: Analysis,
+    pictures: Mapping[str, tuple[str, str]],
     command: str,
     methodology: str | None,
     undrawn: str | None = None,
 ) -> Document:
-    """The report on a profile, its pictures among `pictures`, made by `command`; `methodology` is a link or None.
+    """The report on a profile, made by `command`; `methodology` is a link or None.
 
-    `undrawn` is why no picture could be drawn.
+    `pictures` are (picture, device) by the names of their files; `undrawn` is why none could be drawn.
     """
+    profile = analysis.profile
+    legend = points.legend(profile)
+    energy = points.energy(profile)
     sections = (
-        _warnings(profile),
-        _pictures(profile, pictures, undrawn),
-        _verdicts(profile),
-        _linear(profile),
-        _sequences(profile),
-        _on_chip(profile),
-        _claims(profile),
+        Section("warnings", "Warnings", _warnings(analysis)),
+        Section("pictures", "Pictures", _pictures(pictures, undrawn)),
+        _verdicts(analysis, legend),
+        _section("linear", "What the linear layers hold", LINEAR, verdicts.linear_shares(profile)),
+        _section(
+            "sequences", "Sequences, as DeepBench counts them", SEQUENCES, deepbench.table(profile)
+        ),
+        _section("on-chip", "Sequences with weights on chip", ON_CHIP, persistent.table(profile)),
+        _section(
+            "claims",
+            "Claims about the hardware",
+            CLAIMS,
+            claims.table(profile),
+            Paragraph("What each rests on, or what is missing:"),
+            Listing("Figures of the claims", claims.figures(profile)),
+        ),
         Section(
             "points",
             "Every point",
             (
                 Paragraph(
-                    f"All planned points, with their reason where they have no figure. {points.legend(profile)}"
+                    f"All planned points, with their reason where they have no figure. {legend}"
                 ),
                 Listing("Points", points.points(profile), searched=True),
-                *((Paragraph(energy),) if (energy := points.energy(profile)) else ()),
+                *((Paragraph(energy),) if energy else ()),
                 Paragraph("The same in SI units, with every figure behind it: points.csv."),
             ),
         ),
-        _machine(profile),
+        Section(
+            "machine",
+            "The machine",
+            (
+                Listing("Machine", machine.table(profile)),
+                *_section("roofs", "Roofs", ROOFS, cycles.table(profile)).blocks,
+            ),
+        ),
         Section(
             "method",
             f"The method, version {profile.method}",
@@ -161,42 +177,34 @@ def document(
         ),
         Section("command", "Made by", (Code(command),)),
     )
-    counts = {
-        status: sum(p.status == status for p in profile.points)
+    good, failed, skipped = (
+        sum(point.status == status for point in profile.points)
         for status in ("ok", "failed", "skipped")
-    }
-    subtitle = (
-        f"Suite {profile.suite}, {profile.created}, {profile.origin}. {counts['ok']} points good, "
-        f"{counts['failed']} failed, {counts['skipped']} skipped."
     )
     return Document(
         f"rnn-roofline on {headline.machine(profile)}",
-        headline.headline(profile),
-        subtitle,
+        analysis.headline,
+        f"Suite {profile.suite}, {profile.created}, {profile.origin}. {good} points good, {failed} failed, "
+        f"{skipped} skipped.",
         tuple(section for section in sections if section.blocks),
     )
 
 
-def showing(document: Document, pictures: Sequence[str]) -> Document:
-    """The document with these pictures alone, and without their section where there are none."""
-
-    def kept(section: Section) -> Section:
-        blocks = (b for b in section.blocks if not isinstance(b, Picture) or b.name in pictures)
-        return replace(section, blocks=tuple(blocks))
-
-    sections = (kept(section) for section in document.sections)
-    return replace(document, sections=tuple(section for section in sections if section.blocks))
+def _section(name: str, title: str, text: str, table: Table, *more: Block) -> Section:
+    """A table with what explains it; without a row nothing."""
+    blocks = (Paragraph(text), Listing(title, table), *more)
+    return Section(name, title, blocks if table.rows else ())
 
 
-def _warnings(profile: Profile) -> Section:
+def _warnings(analysis: Analysis) -> tuple[Block, ...]:
     groups: dict[tuple[str, str], list[RunWarning]] = {}
-    for warning in warnings.of(profile):
+    for warning in analysis.warnings:
         groups.setdefault((warning.code, warning.advice), []).append(warning)
-    blocks: list[Block] = [
+    blocks = tuple(
         Warnings(code, advice, tuple((_about(warning), warning.message) for warning in group))
         for (code, advice), group in groups.items()
-    ]
-    return Section("warnings", "Warnings", tuple(blocks) or (Paragraph("None."),))
+    )
+    return blocks or (Paragraph("None."),)
 
 
 def _about(warning: RunWarning) -> str:
@@ -207,80 +215,34 @@ def _about(warning: RunWarning) -> str:
     return f"{warnings.BETWEEN.join(keys[:FEW])} and {len(keys) - FEW} more, named at each point"
 
 
-def _pictures(profile: Profile, shown: Sequence[str], undrawn: str | None) -> Section:
-    several = len(style.devices(profile)) > 1
+def _pictures(pictures: Mapping[str, tuple[str, str]], undrawn: str | None) -> tuple[Block, ...]:
+    several = len({device for _, device in pictures.values()}) > 1
     blocks: list[Block] = []
-    for name, (picture, device) in style.names(profile).items():
+    for name, (picture, device) in pictures.items():
         title, caption = CAPTIONS[picture]
-        if name in shown:
-            blocks.append(Picture(name, f"{title}, {device}" if several else title, caption))
+        blocks.append(Picture(name, f"{title}, {device}" if several else title, caption))
     if undrawn:
         mend = "install matplotlib and build the report again from the profile"
         blocks.append(Paragraph(f"No picture was drawn: {undrawn}: {mend}."))
-    return Section("pictures", "Pictures", tuple(blocks))
-
-
-def _verdicts(profile: Profile) -> Section:
-    by_series = verdicts.by_series(profile)
-    if not by_series.rows:
-        return Section("verdicts", "Verdicts", ())
-    return Section(
-        "verdicts",
-        "What bounds each series",
-        (
-            Paragraph(f"{READING} {points.legend(profile)}"),
-            Listing("Series", by_series),
-            Paragraph(FREE),
-            Listing("Evidence, point by point", verdicts.evidence(profile), folded=True),
-            *_experiments(profile),
-        ),
-    )
-
-
-def _sequences(profile: Profile) -> Section:
-    found = deepbench.table(profile)
-    blocks = (Paragraph(SEQUENCES), Listing("Sequences", found)) if found.rows else ()
-    return Section("sequences", "Sequences, as DeepBench counts them", blocks)
-
-
-def _on_chip(profile: Profile) -> Section:
-    found = persistent.table(profile)
-    blocks = (Paragraph(ON_CHIP), Listing("Weights on chip", found)) if found.rows else ()
-    return Section("on-chip", "Sequences with weights on chip", blocks)
-
-
-def _experiments(profile: Profile) -> tuple[Block, ...]:
-    """What confirms verdicts: the experiments, and what threads add to the roofs."""
-    found, threads = experiments.outcomes(profile), experiments.threads(profile)
-    blocks: list[Block] = []
-    if found.rows:
-        title = "Experiments between points, with elasticities"
-        blocks += [Paragraph(EXPERIMENTS), Listing(title, found, folded=True)]
-    if threads.rows:
-        blocks += [Paragraph(THREADS), Listing("Roofs against threads", threads)]
     return tuple(blocks)
 
 
-def _claims(profile: Profile) -> Section:
-    found = claims.table(profile)
-    blocks = (
-        Paragraph(CLAIMS),
-        Listing("Claims", found),
-        Paragraph("What each rests on, or what is missing:"),
-        Listing("Figures of the claims", claims.figures(profile)),
+def _verdicts(analysis: Analysis, legend: str) -> Section:
+    """What bounds each series, with the evidence: point by point, between points, and what threads add to the roofs."""
+    profile = analysis.profile
+    outcomes, threads = experiments.outcomes(profile), experiments.threads(profile)
+    between = "Experiments between points, with elasticities"
+    return _section(
+        "verdicts",
+        "What bounds each series",
+        f"{READING} {legend}",
+        verdicts.by_series(profile),
+        Paragraph(FREE),
+        Listing("Evidence, point by point", verdicts.evidence(profile), folded=True),
+        *(
+            (Paragraph(EXPERIMENTS), Listing(between, outcomes, folded=True))
+            if outcomes.rows
+            else ()
+        ),
+        *_section("threads", "Roofs against threads", THREADS, threads).blocks,
     )
-    return Section("claims", "Claims about the hardware", blocks if found.rows else ())
-
-
-def _machine(profile: Profile) -> Section:
-    roofs = cycles.table(profile)
-    blocks: tuple[Block, ...] = (Listing("Machine", machine.table(profile)),)
-    if roofs.rows:
-        blocks = (*blocks, Paragraph(ROOFS), Listing("Roofs", roofs))
-    return Section("machine", "The machine", blocks)
-
-
-def _linear(profile: Profile) -> Section:
-    found = verdicts.linear_shares(profile)
-    blocks = (Paragraph(LINEAR), Listing("Linear layers", found)) if found.rows else ()
-    return Section("linear", "What the linear layers hold", blocks)

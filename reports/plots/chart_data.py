@@ -1,141 +1,329 @@
-"""Where points stand in the pictures: at their fraction of the roofs that are drawn. Pure.
+"""What every picture shows, computed once: where points stand, and the roofs they stand under. Pure, SI units.
 
 A drawn roof is one figure for the whole run, the best of its samples; a fraction is formed of the roof sampled beside
 its point, and both move with the machine. A point drawn at its bare rate would stand at another share of the line than
-its percentage says, and above it where the memory was quicker beside the point than in the survey. So a point stands at
+its percentage says, and above it where the memory was quicker beside the point than in the sweep. So a point stands at
 its fraction of the line, and a band around the line says how far the roof moved beside the points.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
-from bench.profile.records import Profile
-from bench.profile.stats import Estimate, median
+from bench.profile.records import Level
+from bench.profile.stats import Estimate
 from kernels.case import ACTIVATIONS, Case
-from kernels.roofline_model import limit
-from reports.analysis import points, roofs
+from reports.analysis import points, series, warnings
+from reports.analysis.analysis import Analysis
 from reports.analysis.points import Row
-from reports.analysis.remember import remembered
-from reports.tables.points import dtypes
+from reports.analysis.roofs import Under
+from reports.analysis.units import size
+from reports.analysis.verdict import Verdict
+from reports.tables.points import dtypes, setup
 
 Band = tuple[float, float]
-"""The lowest and the highest that a roof was beside the points, the drawn line among them."""
+"""The lowest and the highest that a roof was beside the points."""
+
+PICTURES = {
+    "roofline": "roofline",
+    "time_roofline": "time",
+    "time_against_batch": "batch",
+    "bandwidth_against_working_set": "bandwidth",
+}
+"""Each picture's name, and the attribute of a point that is its place there."""
+
+CURVES = ("read", "write", "copy", "triad")
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """The roofs that a point is drawn under.
+class Mark:
+    """A median at (x, y), and its interval from `low` to `high` along y; `filled` as the caption says."""
 
-    level        the level whose line it is, by the point's working set; None where no level is drawn at its threads
-    bytes_per_s  that line's bandwidth; without a level that of the roof beside the point, the median
-    flop_per_s   the best product of its dtypes; infinite where it has no products
-    arithmetic   the name of that line
-    curve        bandwidth on the read curve of its threads at its working set; None without one
-    seconds      the least time of its step by these roofs
-    beside       medians of the bandwidth and of the product (None: not sampled) beside it
+    x: float
+    y: float
+    low: float
+    high: float
+    filled: bool = False
+
+    def times(self, factor: float) -> Mark:
+        """The same with y in another unit."""
+        return replace(self, y=self.y * factor, low=self.low * factor, high=self.high * factor)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A good point and its place on each chart; None where it has none there.
+
+    roofline   FLOP/byte (counted bytes, else modelled) and FLOP/s, at its fraction of the drawn roof
+    time       seconds for its FLOPs and its bytes, stretched so that the larger is the time that was measured: at its
+               fraction of both lies what the roofs beside it allow
+    batch      batch and seconds: `allowed` over its fraction, so that points of one case stand under one line
+    bandwidth  bytes of the working set and byte/s: its fraction of the read curve, as far as bytes make it
+    allowed    seconds that the drawn roofs allow its case, the least among its implementations
     """
 
-    level: str | None
-    bytes_per_s: float
-    flop_per_s: float
-    arithmetic: str
-    curve: float | None
-    seconds: float
-    beside: tuple[float, float | None]
-
-    def height(self, intensity: float) -> float:
-        """The roof over `intensity` (FLOP/byte), in FLOP/s."""
-        return min(self.bytes_per_s * intensity, self.flop_per_s)
+    row: Row
+    verdict: Verdict
+    under: Under | None
+    roofline: Mark | None
+    time: Mark | None
+    batch: Mark | None
+    bandwidth: Mark | None
+    allowed: float | None
 
 
-def held(profile: Profile, row: Row) -> Held | None:
-    """What a row of this profile is drawn under; None where it has no fraction of a roof to be drawn at."""
-    return _all(profile)[row.point.key]
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Points that differ in their batch alone, by their batch; `case` with batch 1 stands for all."""
+
+    case: Case
+    implementation: str
+    fetched: tuple[str, ...]
+    points: tuple[Placed, ...]
+
+    @property
+    def arithmetic(self) -> str:
+        """The name of its arithmetic roof: the weights' dtype, and the activations' where they are unusual."""
+        case = self.case
+        return case.dtype if case.activations == ACTIVATIONS.get(case.dtype) else dtypes(case)
 
 
-@remembered
-def _all(profile: Profile) -> dict[str, Held | None]:
-    return {row.point.key: _held(profile, row) for row in points.rows(profile)}
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A roof against working sets: (bytes, byte/s), ascending."""
+
+    kind: str
+    threads: int
+    name: str
+    places: tuple[tuple[int, float], ...]
 
 
-def _held(profile: Profile, row: Row) -> Held | None:
-    point, case = row.point, row.case
-    if row.fraction is None or point.bytes is None or point.flops is None:
-        return None
-    paired = median(point.roof_bytes_per_s)
-    products = median(point.roof_flop_per_s) if point.roof_flop_per_s else None
-    everyone = case.threads == roofs.all_threads(profile, case.device)
-    level = roofs.level_by_size(profile, point) if everyone else None
-    read = level.bytes_per_s if level else paired
-    peak = roofs.arithmetic_roof(profile, case.device, case.threads, case.dtype, case.activations)
-    peak = peak or products or float("inf")
-    written = point.bytes["written"]
-    write = points.written_at(profile, point)
-    curve = roofs.read_curve(profile, case.device).get(case.threads, [])
-    return Held(
-        level=level.name if level else None,
-        bytes_per_s=read,
-        flop_per_s=peak,
-        arithmetic=arithmetic(case),
-        curve=roofs.interpolated(curve, point.working_set_bytes)
-        if point.working_set_bytes
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """The roofs of a device at one thread count, as they are drawn.
+
+    levels  the fastest first; none but at all threads
+    peaks   FLOP/s by the names that `Line.arithmetic` gives
+    curves  the read curve at every thread count, the others at all threads
+    beside  by working set: from where to where the read roof moved beside the points there
+    caches  name and bytes of each cache that the system reports
+    """
+
+    device: str
+    threads: int
+    name: str
+    levels: tuple[Level, ...]
+    peaks: dict[str, float]
+    curves: tuple[Curve, ...]
+    beside: dict[int, Band]
+    caches: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Charts:
+    """Everything that is drawn of a profile. Setups: that with most points first, then that with most threads."""
+
+    lines: tuple[Line, ...]
+    setups: tuple[Setup, ...]
+
+    @property
+    def devices(self) -> list[str]:
+        """The devices there is something of, that with most points first."""
+        counts: dict[str, int] = {one.device: 0 for one in self.setups}
+        for line in self.lines:
+            counts[line.case.device] += len(line.points)
+        return sorted(counts, key=lambda device: (-counts[device], device))
+
+    def of(self, device: str) -> Charts:
+        """What there is of one device."""
+        return Charts(
+            tuple(line for line in self.lines if line.case.device == device),
+            tuple(one for one in self.setups if one.device == device),
+        )
+
+    def setup(self, case: Case) -> Setup:
+        """The roofs that a case is drawn under."""
+        wanted = case.device, case.threads
+        return next(one for one in self.setups if (one.device, one.threads) == wanted)
+
+
+def charts(analysis: Analysis) -> Charts:
+    """Every good point and every roof of a profile, as they are drawn."""
+    # a step that must fetch W and U and one that must fetch U alone are no comparison
+    allowed: dict[tuple[Case, tuple[str, ...]], float] = {}
+    for row in analysis.rows:
+        if under := analysis.under.get(row.point.key):
+            place = row.case, row.point.fetched
+            allowed[place] = min(under.seconds, allowed.get(place, under.seconds))
+    free = {
+        (one.case, one.implementation): one.free_batch
+        for one in analysis.series
+        if len(one.rows) >= series.LONG
+    }
+    found: dict[tuple[Case, str, tuple[str, ...]], list[Placed]] = {}
+    for row, verdict in analysis.held.values():
+        key = (series.alone(row.case), row.point.implementation, row.point.fetched)
+        under = analysis.under.get(row.point.key)
+        least = allowed.get((row.case, row.point.fetched))
+        found.setdefault(key, []).append(_placed(row, verdict, under, least, free.get(key[:2])))
+    lines = tuple(
+        Line(*key, tuple(sorted(placed, key=lambda one: one.row.case.batch)))
+        for key, placed in found.items()
+    )
+    return Charts(lines, _setups(analysis, lines))
+
+
+def drawable(charts: Charts, picture: str) -> bool:
+    """Whether there is anything to draw a still picture of."""
+    if PICTURES[picture] == "bandwidth":
+        return any(curve.kind == "read" for one in charts.setups for curve in one.curves)
+    return bool(shown(charts, picture))
+
+
+def shown(charts: Charts, picture: str) -> list[Line]:
+    """The whole steps of a still picture: those with a place there, of one phase and device, at its most threads.
+
+    Inference where there is any, else training; the device that most are of. Times against batch are also of one dtype,
+    float32 or that of most, and of steps that fetch alike.
+    """
+    at, alike = PICTURES[picture], PICTURES[picture] == "batch"
+    steps = [line for line in charts.lines if line.case.part == "cell"]
+    if alike:
+        steps = _of_most(steps, lambda line: line.fetched)
+    phase = "step" if any(line.case.phase == "step" for line in steps) else "train"
+    kept = [
+        replace(line, points=tuple(one for one in line.points if getattr(one, at)))
+        for line in steps
+        if line.case.phase == phase
+    ]
+    kept = _of_most([line for line in kept if line.points], lambda line: line.case.device)
+    if alike:
+        float32 = [line for line in kept if line.case.dtype == "float32"]
+        kept = float32 or _of_most(kept, lambda line: line.case.dtype)
+    most = max((line.case.threads for line in kept), default=0)
+    return [line for line in kept if line.case.threads == most]
+
+
+def moved(lines: Iterable[Line], rates: dict[str, float]) -> dict[str, Band]:
+    """By level or dtypes, of those in `rates` (their drawn roofs): from where to where it moved beside the points."""
+    found: dict[str, list[float]] = {}
+    for line in lines:
+        for one in line.points:
+            for name, rate in beside(one, line.arithmetic):
+                if name in rates:
+                    found.setdefault(name, [rates[name]]).append(rate)
+    return {name: (min(values), max(values)) for name, values in found.items()}
+
+
+def beside(one: Placed, arithmetic: str) -> list[tuple[str, float]]:
+    """The names of the drawn roofs that a point tells something of, and what was sampled beside it."""
+    if one.under is None:
+        return []
+    bytes_per_s, flop_per_s = one.under.beside
+    # where its weights lie is unclear near a cache's end, and the roof beside it may be the next level's
+    clear = one.row.level or one.row.case.residency == "streamed"
+    found = [(one.under.level, bytes_per_s)] if one.under.level and clear else []
+    return [*found, (arithmetic, flop_per_s)] if flop_per_s is not None else found
+
+
+def at_fraction(x: float, fraction: Estimate, roof: float, *, filled: bool = False) -> Mark:
+    """A mark at a fraction of a roof, in the roof's unit."""
+    middle, low, high = (end * roof for end in fraction)
+    return Mark(x, middle, low, high, filled)
+
+
+def _placed(
+    row: Row, verdict: Verdict, under: Under | None, allowed: float | None, free: int | None
+) -> Placed:
+    if row.fraction is None or under is None or allowed is None:
+        return Placed(row, verdict, under, None, None, None, None, None)
+    fraction, batch = row.fraction, row.case.batch
+    counted = points.counted_intensity(row)
+    x = counted or row.intensity
+    middle, low, high = (allowed / share for share in (fraction[0], fraction[2], fraction[1]))
+    return Placed(
+        row,
+        verdict,
+        under,
+        roofline=at_fraction(x, fraction, under.height(x), filled=counted is not None)
+        if x and row.intensity
         else None,
-        seconds=limit(
-            point.bytes["read"] / read,
-            written / median(write) if write else 0.0,
-            point.flops["linear"] / peak,
-            point.projected,
-        ),
-        beside=(paired, products),
+        time=_time(row, filled=counted is not None),
+        batch=Mark(batch, middle, low, high, batch == free),
+        bandwidth=_bandwidth(row, under, filled=counted is not None),
+        allowed=allowed,
     )
 
 
-def arithmetic(case: Case) -> str:
-    """What the arithmetic roof of a case is called: by its weights, and by its activations where they are unusual."""
-    return case.dtype if case.activations == ACTIVATIONS.get(case.dtype) else dtypes(case)
+def _time(row: Row, *, filled: bool) -> Mark | None:
+    """None where a time is zero and has no place on a logarithmic axis."""
+    assert row.t_bytes is not None
+    assert row.t_flops is not None
+    t_bytes, t_flops = row.t_bytes.median, row.t_flops.median
+    if not t_bytes or not t_flops:
+        return None
+    stretched = row.seconds.median / max(t_bytes, t_flops)
+    y = t_bytes * stretched
+    return Mark(t_flops * stretched, y, y, y, filled)
 
 
-def beside(profile: Profile, device: str) -> dict[tuple[int, int], Band]:
-    """By threads and working set: from where to where the read roof moved beside the points there."""
-    found: dict[tuple[int, int], list[float]] = {}
-    for row in points.rows(profile):
-        point, one = row.point, held(profile, row)
-        if one and point.case.device == device and point.working_set_bytes:
-            place = point.case.threads, point.working_set_bytes
-            found.setdefault(place, []).append(one.beside[0])
-    return {place: (min(rates), max(rates)) for place, rates in sorted(found.items())}
-
-
-def share_of_bandwidth(row: Row) -> Estimate | None:
-    """The fraction as far as bytes alone make it: less than all of it where products take longer."""
-    if not row.fraction or not row.t_bytes or not row.limit:
+def _bandwidth(row: Row, under: Under, *, filled: bool) -> Mark | None:
+    """Where products take longer than bytes, less than all of its fraction is bandwidth."""
+    assert row.fraction is not None
+    if not under.curve or not row.t_bytes or not row.limit:
         return None
     part = min(1.0, row.t_bytes.median / row.limit.median)
-    return times(row.fraction, part)
+    return at_fraction(
+        row.point.working_set_bytes or 0, row.fraction, part * under.curve, filled=filled
+    )
 
 
-def times(fraction: Estimate, roof: float) -> Estimate:
-    """A fraction of a roof, in the roof's unit."""
-    return Estimate(*(end * roof for end in fraction))
+def _of_most(lines: Sequence[Line], key: Callable[[Line], object]) -> list[Line]:
+    """The lines of the kind that most are of."""
+    kinds = [key(line) for line in lines]
+    most = max(sorted(set(kinds), key=str), key=kinds.count, default=None)
+    return [line for line in lines if key(line) == most]
 
 
-def over(roof: float, fraction: Estimate) -> Estimate:
-    """The time of a step that reaches `fraction` where the roof allows `roof`."""
-    return Estimate(roof / fraction.median, roof / fraction.high, roof / fraction.low)
+def _setups(analysis: Analysis, lines: Sequence[Line]) -> tuple[Setup, ...]:
+    """Those that have a point; without points every device whose roofs were measured, at all threads."""
+    found: dict[tuple[str, int], list[Line]] = {}
+    for line in lines:
+        found.setdefault((line.case.device, line.case.threads), []).append(line)
+    if not found:
+        for device in dict.fromkeys(roof.device for roof in analysis.profile.roofs):
+            found[device, analysis.roofs.all_threads(device) or 0] = []
+    counts = {place: sum(len(line.points) for line in own) for place, own in found.items()}
+    order = sorted(found, key=lambda place: (-counts[place], place[0], -place[1]))
+    return tuple(_setup(analysis, *place, found[place]) for place in order)
 
 
-def bands(profile: Profile, rows: Iterable[Row], lines: Mapping[str, float]) -> dict[str, Band]:
-    """By level or dtypes, of those in `lines` (their drawn roofs): from where to where it moved beside `rows`."""
-    found: dict[str, list[float]] = {}
-    for row in rows:
-        one = held(profile, row)
-        if one is None:
-            continue
-        # where its weights lie is unclear near a cache's end, and the roof beside it may be the next level's
-        level = one.level if row.level or row.case.residency == "streamed" else None
-        for name, rate in ((level, one.beside[0]), (one.arithmetic, one.beside[1])):
-            if name in lines and rate is not None:
-                found.setdefault(str(name), [lines[str(name)]]).append(rate)
-    return {name: (min(rates), max(rates)) for name, rates in found.items()}
+def _setup(analysis: Analysis, device: str, threads: int, lines: Sequence[Line]) -> Setup:
+    everyone = analysis.roofs.all_threads(device)
+    peaks = {
+        line.arithmetic: analysis.roofs.arithmetic_roof(
+            device, threads, line.case.dtype, line.case.activations
+        )
+        for line in sorted(lines, key=lambda line: line.arithmetic)
+    }
+    rates: dict[int, list[float]] = {}
+    for one in (one for line in lines for one in line.points):
+        if one.under and one.row.point.working_set_bytes:
+            rates.setdefault(one.row.point.working_set_bytes, []).append(one.under.beside[0])
+    caches = warnings.system_caches(analysis.profile) if device == "cpu" else {}
+    return Setup(
+        device,
+        threads,
+        setup(device, threads),
+        levels=tuple(analysis.roofs.levels(device)) if threads == everyone else (),
+        peaks={name: peak for name, peak in peaks.items() if peak is not None},
+        curves=tuple(
+            Curve(kind, count, f"{kind}, {setup(device, count)}", tuple(places))
+            for kind in CURVES
+            for count, places in sorted(analysis.roofs.curve(device, kind).items(), reverse=True)
+            if kind == "read" or count == everyone
+        ),
+        beside={at: (min(each), max(each)) for at, each in sorted(rates.items())},
+        caches=tuple((f"L{level} {size(total)}", total) for level, total in caches.items()),
+    )

@@ -21,10 +21,11 @@ from bench.profile.records import RunWarning
 from bench.session import side, side_cpu
 from reports import __main__, locate, published
 from reports.analysis import headline
+from reports.analysis.analysis import Analysis
 from reports.compare import match, predict, system
 from reports.locate import BadInput
 from reports.page import build, html, markdown, report, terminal
-from reports.plots import interactive
+from reports.plots import chart_data, page_data
 from reports.tables import comparison
 from reports.tables import csv as points_csv
 from tests.fuzz import mutations
@@ -91,10 +92,12 @@ def good() -> dict[str, Any]:
 def harmless(profile: records.Profile) -> None:
     """Everything that is told of a profile, but for pictures, and beside another one. Raises Harm."""
     locate.sound(profile, "file")
-    document = report.document(profile, (), "command", None)
+    analysis = Analysis(profile)
+    document = report.document(analysis, {}, "command", None)
     markdown.render(document).encode()
-    html.render(document, {}, interactive.data(profile)).encode()
-    json.dumps(interactive.data(profile), allow_nan=False)
+    data = page_data.data(chart_data.charts(analysis))
+    html.render(document, {}, data).encode()
+    json.dumps(data, allow_nan=False)
     table = points_csv.points_csv(profile)
     table.encode()
     for line in csv.reader(io.StringIO(table)):

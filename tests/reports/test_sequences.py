@@ -8,10 +8,11 @@ import pytest
 
 from kernels.case import Case
 from reports.analysis import claims, experiments, headline, points, series
+from reports.analysis.analysis import Analysis
 from reports.page import report
 from reports.page.markdown import render
 from reports.plots import batch as plot_time
-from reports.plots import interactive
+from reports.plots import chart_data, page_data
 from reports.tables import deepbench
 from reports.tables import points as point_table
 from tests.reports import synthetic
@@ -77,7 +78,7 @@ def test_a_sequence_that_hoists_is_marked_wherever_its_implementation_is_named()
     made = profile([sequence(), synthetic.point(residency="resident")])
     assert point_table.contender(made.points[0]) == f"torch_sequence {point_table.HOISTED}"
     assert point_table.contender(made.points[1]) == "torch_cell"
-    text = render(report.document(made, (), "command", None))
+    text = render(report.document(Analysis(made), {}, "command", None))
     assert (
         text.count(f"torch_sequence {point_table.HOISTED}") == 4
     )  # series, evidence, points, sequences
@@ -90,7 +91,7 @@ def test_what_fetches_all_weights_at_each_step_is_not_marked(steps, reads):
     made = profile([sequence(steps, reads)])
     assert point_table.contender(made.points[0]) == "torch_sequence"
     assert point_table.HOISTED not in point_table.legend(made)
-    assert point_table.HOISTED not in render(report.document(made, (), "command", None))
+    assert point_table.HOISTED not in render(report.document(Analysis(made), {}, "command", None))
 
 
 def test_a_headline_is_about_single_steps_where_there_are_any():
@@ -174,7 +175,7 @@ def test_sequences_of_two_stages_take_part_in_no_experiment_but_contests_with_th
 
 def test_the_pages_plots_open_on_single_steps_and_tell_apart_what_must_fetch_less():
     made = [sequence(), sequence(reads=PER_STEP, implementation="torch_loop"), sequence(steps=1)]
-    data = interactive.data(profile(made))
+    data = page_data.data(chart_data.charts(Analysis(profile(made))))
     assert data["start"] == {"steps": 1}
     words = {(one["implementation"], one["steps"]): one["words"] for one in data["series"]}
     assert words["torch_sequence", 25].endswith(", W read once a call")

@@ -8,6 +8,7 @@ import pytest
 
 from kernels import roofline_model
 from reports.analysis import points, verdict, warnings
+from reports.analysis.analysis import Analysis
 from reports.page import report
 from reports.page.markdown import render
 from reports.tables import persistent
@@ -65,10 +66,14 @@ def test_the_table_tells_how_many_times_as_fast_as_fetching_u_it_is():
 
 
 def test_the_report_shows_it_under_its_own_title():
-    text = render(report.document(profile([kept(STREAMED_SECONDS / 2)]), (), "command", None))
+    text = render(
+        report.document(Analysis(profile([kept(STREAMED_SECONDS / 2)])), {}, "command", None)
+    )
     assert "Sequences with weights on chip" in text
     assert "latency (weights on chip)" in text
-    assert "weights on chip" not in render(report.document(profile([sequence()]), (), "c", None))
+    assert "weights on chip" not in render(
+        report.document(Analysis(profile([sequence()])), {}, "c", None)
+    )
 
 
 def test_u_is_what_its_products_multiply():
@@ -84,6 +89,8 @@ def test_energy_is_a_column_where_it_was_counted_and_a_reason_where_not():
     made = profile([sequence()])
     told = {"cpu": "kept to administrators", "cuda": "counted"}
     made = replace(made, environment={**made.environment, "energy": told})
-    text = render(report.document(made, (), "command", None))
+    text = render(report.document(Analysis(made), {}, "command", None))
     assert "Energy of a step was not measured on cpu: kept to administrators." in text
-    assert "was not measured" not in render(report.document(profile([sequence()]), (), "c", None))
+    assert "was not measured" not in render(
+        report.document(Analysis(profile([sequence()])), {}, "c", None)
+    )

@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 import shutil
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
 from bench.profile.records import Point, RunWarning
+from reports.analysis.analysis import Analysis
 from reports.page import html
 from reports.page import report as page
-from reports.plots import interactive
+from reports.plots import chart_data, page_data
 from reports.tables import points as tables
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
@@ -27,8 +29,7 @@ PLOTS = (
     "bandwidth_against_working_set",
 )
 HOSTILE = "<b>b</b><img src=x onerror=alert(1)></script><script>alert(1)</script>"
-DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-STILL = f'<svg><image width="1" height="1" xlink:href="data:image/png;base64,{DOT}"/></svg>'
+STILL = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -85,16 +86,20 @@ class Opened:
     def press(self, facet, value):
         """Press a button of the filter and wait for the roofline to follow."""
         self.page.evaluate("document.querySelector('.plot').removeAttribute('data-drawn')")
+        self.page.evaluate("document.querySelector('.filters details').open = true")
         self.page.click(f".filters button[data-facet='{facet}'][data-value='{value}']")
         self.page.wait_for_selector(".plot[data-plot=roofline][data-drawn]")
 
 
 def written(made, folder, name="report.html"):
-    """A profile's page on disk, with one dot for its still pictures: they are not what is tested here."""
-    document = page.document(made, PLOTS, "python -m reports build x", None)
-    stills = dict.fromkeys(PLOTS, STILL)
-    path = folder / name
-    path.write_text(html.render(document, stills, interactive.data(made)), encoding="utf-8")
+    """A profile's page on disk, with empty still pictures: they are not what is tested here."""
+    charts = chart_data.charts(Analysis(made))
+    still, path = folder / "still.svg", folder / name
+    still.write_text(STILL)
+    named = {one: (one, "cpu") for one in PLOTS}
+    document = page.document(Analysis(made), named, "python -m reports build x", None)
+    data = page_data.data(charts)
+    path.write_text(html.render(document, dict.fromkeys(PLOTS, still), data), encoding="utf-8")
     return path
 
 
@@ -119,14 +124,16 @@ def opened(kept):
     kept.page.mouse.move(0, 0)
     kept.page.locator("#points input").fill("")
     kept.page.evaluate("document.querySelector('.plot').removeAttribute('data-drawn')")
+    kept.page.evaluate("document.querySelector('.filters details').open = true")
     kept.page.locator(".filters .reset").click()
+    kept.page.evaluate("document.querySelector('.filters details').open = false")
     kept.drawn("roofline")
     return kept
 
 
 def columns():
     """The data of that page."""
-    return interactive.data(synthetic.suite())
+    return page_data.data(chart_data.charts(Analysis(synthetic.suite())))
 
 
 def chosen(data, **wanted):
@@ -240,10 +247,10 @@ def test_roofs_carry_their_values_and_ridges_theirs(opened):
 def test_no_point_is_drawn_above_its_line_though_the_roofs_moved(browser, tmp_path):
     """Roofline and read curve: at its fraction of the line; in times: the roofs allow that fraction of what it took."""
     made = synthetic.moving()
-    data = interactive.data(made)
+    data = page_data.data(chart_data.charts(Analysis(made)))
     p, (setup, *_) = data["points"], data["setups"]
     one = Opened(browser, written(made, tmp_path))
-    rates = {level["name"]: level["bytes_per_s"] for level in setup["levels"]}
+    rates = {level["name"]: level["rate"] for level in setup["levels"]}
     for name in PLOTS:
         drawn = one.drawn(name).locator(".frame")
         points = drawn.evaluate(
@@ -294,7 +301,9 @@ def test_values_of_roofs_and_ridges_never_touch_whatever_the_width_becomes(brows
             "all => all.map(one => ({text: one.textContent, ...one.getBoundingClientRect().toJSON()}))"
         )
         level = [box for box in boxes if not box["text"].endswith("GB/s")]
-        assert sum(bool(re.fullmatch(r"[\d.]+", box["text"])) for box in level) >= 4
+        ridges = [float(box["text"]) for box in level if re.fullmatch(r"[\d.]+", box["text"])]
+        assert len(ridges) >= 2
+        assert all(b > 1.05 * a for a, b in pairwise(sorted(ridges)))
         (flops,) = [box["text"] for box in level if "GFLOP/s" in box["text"]]
         assert flops.replace(",", ", ").split() == ["bfloat16", "181,", "float32", "180", "GFLOP/s"]
         for i, a in enumerate(level):
@@ -305,6 +314,11 @@ def test_values_of_roofs_and_ridges_never_touch_whatever_the_width_becomes(brows
         slanted = [box for box in boxes if box["text"].endswith("GB/s")]
         assert len(slanted) == 4
         assert all(box["height"] > 30 for box in slanted)
+        axis = one.page.evaluate(
+            "() => { const frame = document.querySelector('.plot .frame');"
+            "return frame.getBoundingClientRect().left + frame.layout.margin.l }"
+        )
+        assert all(box["left"] >= axis for box in slanted)
     one.context.close()
 
 
@@ -363,6 +377,61 @@ def test_paper_shows_the_still_pictures_and_neither_filter_nor_live_plots(opened
     )
 
 
+@pytest.mark.parametrize("size", [(1300, 900), (390, 844)])
+def test_the_first_screen_has_the_headline_one_strip_of_warnings_and_the_roofline(
+    browser, tmp_path, size
+):
+    warnings = tuple(RunWarning(f"code {i}", "run", "said " * 40, "mend " * 40) for i in range(9))
+    made = replace(synthetic.suite(), warnings=warnings)
+    width, height = size
+    viewport = {"width": width, "height": height}
+    one = Opened(browser, written(made, tmp_path), viewport=viewport)
+    one.drawn("roofline")
+    one.page.evaluate("scrollTo(0, 0)")
+    assert one.page.locator("h1").is_visible()
+    assert one.page.locator("#warnings").bounding_box()["height"] < height / 4
+    assert one.page.locator(".plot").first.bounding_box()["y"] < 0.85 * height
+    first = one.page.locator(".warning summary").first
+    assert first.bounding_box()["height"] < 35
+    first.click()
+    assert one.page.locator(".warning li").first.is_visible()
+    assert one.page.evaluate("document.documentElement.scrollWidth") <= width
+    one.context.close()
+
+
+def test_every_plot_is_drawn_without_scrolling_there(opened):
+    for name in PLOTS:
+        opened.page.wait_for_selector(f".plot[data-plot={name}][data-drawn] .main-svg")
+
+
+def test_the_filter_is_one_line_until_it_is_opened_and_hides_no_heading(opened):
+    bar = opened.page.locator(".filters")
+    assert bar.bounding_box()["height"] < 50
+    opened.page.evaluate("location.hash = 'verdicts'")
+    top = opened.page.locator("#verdicts h2").bounding_box()["y"]
+    assert top >= 0
+    box = bar.bounding_box()
+    assert top >= box["y"] + box["height"]
+    opened.page.evaluate("location.hash = ''")
+
+
+def test_paper_has_what_a_screen_folds(opened):
+    folded = opened.page.locator("details:not([open])")
+    assert folded.count() > 2
+    opened.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert folded.count() == 0
+    opened.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert folded.count() > 2
+
+
+def test_a_table_wider_than_its_place_shows_a_shade_at_its_edge(browser, report):
+    one = Opened(browser, report, viewport={"width": 900, "height": 800})
+    scroll = one.page.locator("#points .scroll")
+    assert scroll.evaluate("one => one.scrollWidth > one.clientWidth")
+    assert "local" in scroll.evaluate("one => getComputedStyle(one).backgroundAttachment")
+    one.context.close()
+
+
 def test_without_scripts_the_still_pictures_and_the_tables_stand(browser, report):
     one = Opened(browser, report, java_script_enabled=False)
     assert one.page.locator("#points tbody tr").count() > 100
@@ -388,7 +457,7 @@ def test_a_profile_cannot_run_a_script_or_add_markup(browser, tmp_path):
     one.page.locator(".plot path.point").first.hover(force=True)
     one.page.wait_for_selector(".hovertext")
     assert HOSTILE in one.page.text_content(".hovertext")
-    assert one.page.locator("img").count() == 0
+    assert one.page.locator("img:not([src^='data:image/svg'])").count() == 0
     assert said == []
     assert one.requests == [one.page.url]
     assert one.complaints == []

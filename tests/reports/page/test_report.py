@@ -13,6 +13,7 @@ import pytest
 
 from bench.profile.records import Point, RunWarning
 from reports.analysis import confirm, headline
+from reports.analysis.analysis import Analysis
 from reports.page import html, markdown, report
 from reports.tables import points as tables
 from tests.reports import synthetic
@@ -23,8 +24,8 @@ HOSTILE = "<script>alert(1)</script>|[x](javascript:alert(1))`\n# no"
 
 def document(made, **fields):
     """The document of a profile without pictures."""
-    known = {"pictures": (), "command": "python -m reports build x", "methodology": None} | fields
-    return report.document(made, **known)
+    known = {"pictures": {}, "command": "python -m reports build x", "methodology": None} | fields
+    return report.document(Analysis(made), **known)
 
 
 class Tags(HTMLParser):
@@ -70,7 +71,9 @@ def test_sections_stand_in_the_designs_order():
     part = synthetic.point(part="linear")
     names = [
         section.name
-        for section in document(profile([synthetic.point(), part]), pictures=("roofline",)).sections
+        for section in document(
+            profile([synthetic.point(), part]), pictures={"roofline": ("roofline", "cpu")}
+        ).sections
     ]
     assert names == [
         "warnings",
@@ -87,7 +90,7 @@ def test_sections_stand_in_the_designs_order():
 
 def test_the_headline_opens_the_report_and_warnings_precede_every_figure():
     made = profile([synthetic.point(fraction=1.2)])
-    text = markdown.render(document(made, pictures=("roofline",)))
+    text = markdown.render(document(made, pictures={"roofline": ("roofline", "cpu")}))
     assert (
         text.index(headline.headline(made)) < text.index("impossible") < text.index("roofline.svg")
     )
@@ -198,16 +201,32 @@ def test_a_long_table_is_in_the_page_whole_a_part_of_it_as_data():
     assert f"const ROWS_AT_ONCE = {html.FIRST_ROWS};" in script
 
 
-def test_pictures_are_inlined_with_ids_of_their_own_and_the_themes_colours():
-    svg = (
-        '<?xml version="1.0"?>\n<!DOCTYPE svg PUBLIC "x" "http://x">\n<svg width="10pt" height="5pt" viewBox="0 0 1 1">'
-        '<metadata>when and who</metadata><g id="a" clip-path="url(#p1)" style="fill: #1b1f24"/>'
-        '<use xlink:href="#m1"/></svg>'
-    )
-    assert html.inlined("roofline", svg) == (
-        '<svg viewBox="0 0 1 1"><g id="roofline-a" clip-path="url(#roofline-p1)" style="fill: var(--ink)"/>'
-        '<use xlink:href="#roofline-m1"/></svg>'
-    )
+def test_a_picture_is_an_image_of_which_nothing_can_touch_the_page(tmp_path):
+    (tmp_path / "a.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"><script/></svg>')
+    made = document(profile(), pictures={"roofline": ("roofline", "cpu")})
+    found = Tags(html.render(made, {"roofline": tmp_path / "a.svg"})).found
+    (image,) = (attributes for tag, attributes in found if tag == "img")
+    head, _, code = image["src"].partition(",")
+    assert head == "data:image/svg+xml;base64"
+    assert base64.b64decode(code) == (tmp_path / "a.svg").read_bytes()
+    assert [tag for tag, _ in found].count("script") == 1
+
+
+def test_the_first_screen_has_the_worst_warnings_a_line_each_and_the_rest_on_demand():
+    warnings = tuple(RunWarning(f"w{i}", "run", "said", f"mend {i}") for i in range(7))
+    text = html.render(document(profile(warnings=warnings)), {})
+    strip = text[text.index('id="warnings"') : text.index("</section>")]
+    first, more = strip.split('<details class="more">')
+    every, shown = (part.count('<details class="warning') for part in (strip, first))
+    assert shown == html.STRIP
+    assert f"{every - html.STRIP} more warnings" in more
+    assert "<details open" not in strip
+
+
+def test_a_cell_carries_the_number_that_it_sorts_by():
+    made = profile([synthetic.point(fraction=0.9)])
+    text = html.render(document(made), {})
+    assert f'data-sort="{tables.held(made)[made.points[0].key][0].seconds.median}"' in text
 
 
 @pytest.mark.parametrize(

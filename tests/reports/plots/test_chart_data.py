@@ -11,13 +11,10 @@ import pytest
 from bench.profile.stats import median
 from reports import locate, published
 from reports.analysis import points as roofline
+from reports.analysis.analysis import Analysis
 from reports.compare import match, system
-from reports.plots import chart_data, interactive, style
-from reports.plots.batch import time_against_batch
-from reports.plots.comparison import rooflines, shown
-from reports.plots.roofline import roofline as draw_roofline
-from reports.plots.roofline import whole_steps
-from reports.plots.time_roofline import time_roofline
+from reports.plots import batch, chart_data, comparison, measured_roofline, style, time_roofline
+from reports.plots.page_data import data as page_data
 from tests.reports import synthetic
 from tests.reports.synthetic import moving, profile
 
@@ -55,6 +52,16 @@ def made(request):
         products = synthetic.roof("matmul", [90e9], dtype="float32", threads=1)
         return replace(made, roofs=(*made.roofs, write, products))
     return locate.load(request.param)[0]
+
+
+def charts(made):
+    """What is drawn of a profile."""
+    return chart_data.charts(Analysis(made))
+
+
+def whole_steps(made):
+    """The rows of the still roofline."""
+    return [one.row for line in chart_data.shown(charts(made), "roofline") for one in line.points]
 
 
 def marks(ax, muted=False):
@@ -111,7 +118,7 @@ def panel(axes, made, row):
 
 
 def test_a_point_of_the_roofline_stands_at_its_fraction_of_the_line_of_its_level(made):
-    axes = draw_roofline(made)
+    axes = measured_roofline.draw(charts(made))
     rows = whole_steps(made)
     assert rows
     for row in rows:
@@ -146,6 +153,7 @@ def peak_of(made, row):
 
 def test_the_band_of_a_roof_holds_the_line_and_every_roof_beside_the_points(made):
     """But for resident points beside which more than twice the line was read: that was the level before."""
+    lines = chart_data.shown(charts(made), "roofline")
     rows = [row for row in whole_steps(made) if row.case.threads == made.environment["threads"]]
     for level in made.levels if rows else ():
         beside = [
@@ -157,7 +165,7 @@ def test_the_band_of_a_roof_holds_the_line_and_every_roof_beside_the_points(made
                 or median(row.point.roof_bytes_per_s) <= 2 * level.bytes_per_s
             )
         ]
-        band = chart_data.bands(made, rows, {level.name: level.bytes_per_s}).get(level.name)
+        band = chart_data.moved(lines, {level.name: level.bytes_per_s}).get(level.name)
         assert (band is None) == (not beside)
         if band:
             assert band == (
@@ -167,7 +175,7 @@ def test_the_band_of_a_roof_holds_the_line_and_every_roof_beside_the_points(made
 
 
 def test_in_the_roofline_of_times_what_is_allowed_is_the_fraction_of_what_was_taken(made):
-    axes = time_roofline(made)
+    axes = time_roofline.draw(charts(made))
     dots = [
         (float(x), float(y))
         for ax in axes
@@ -188,7 +196,7 @@ def test_in_the_roofline_of_times_what_is_allowed_is_the_fraction_of_what_was_ta
 
 
 def test_a_time_against_batch_is_what_the_drawn_roofs_allow_over_the_fraction(made):
-    axes = time_against_batch(made)
+    axes = batch.draw(charts(made))
     cells = list(dict.fromkeys(row.case.cell for row in whole_steps(made)))
     float32 = [row for row in whole_steps(made) if row.case.dtype == "float32"]
     assert float32
@@ -214,7 +222,7 @@ def test_the_steps_of_a_comparison_stand_under_the_lines_of_their_own_machines(m
         found = match.compare(subjects)
     except match.BadInput:
         found = match.compare(subjects[:2])
-    axes, (points, _) = rooflines(found), shown(found)
+    axes, (points, _) = comparison.draw(found), comparison.shown(found)
     for index, one in enumerate(found.subjects):
         own = [
             Drawn([line for line in ax.lines if line.get_color() == style.PALETTE[index]])
@@ -251,32 +259,35 @@ class Drawn:
 
 
 def test_the_page_draws_every_point_at_its_fraction_of_its_lines(made):
-    data = interactive.data(made)
-    p = data["points"]
-    assert any(held is not None for held in p["held"])
-    for i, row in enumerate(roofline.rows(made)):
+    drawn = charts(made)
+    data = page_data(drawn)
+    p, roofs = data["points"], data["charts"]["roofline"]
+    reads = data["charts"]["bandwidth_against_working_set"]
+    assert any(y is not None for y in roofs["y"])
+    rows = [one.row for line in drawn.lines for one in line.points]
+    assert {row.point.key for row in rows} == {row.point.key for row in roofline.rows(made)}
+    for i, row in enumerate(rows):
         series = data["series"][p["series"][i]]
         setup = data["setups"][series["setup"]]
-        x, share = p["counted"][i] or p["intensity"][i], p["fraction"][i]
+        share = p["fraction"][i]
         rate = next(
-            (one["bytes_per_s"] for one in setup["levels"] if one["name"] == p["level"][i]),
-            p["beside_bytes_per_s"][i],
+            (one["rate"] for one in setup["levels"] if one["name"] == p["level"][i]),
+            median(row.point.roof_bytes_per_s) if row.point.roof_bytes_per_s else None,
         )
-        if p["held"][i] is not None:
-            line = min(rate * x, setup["peaks"].get(series["arithmetic"], float("inf")))
-            for end in ("", "_low", "_high"):
-                held, fraction = p[f"held{end}"][i], p[f"fraction{end}"][i]
-                assert held / line == pytest.approx(fraction, rel=SHORT)
-        if p["read"][i] is not None:
+        if roofs["y"][i] is not None:
+            line = min(rate * roofs["x"][i], setup["peaks"].get(series["arithmetic"], float("inf")))
+            for end, fraction in zip(("y", "low", "high"), row.fraction, strict=True):
+                assert roofs[end][i] / line == pytest.approx(fraction, rel=SHORT)
+        if reads["y"][i] is not None:
             curve = next(one for one in setup["curves"] if one["name"] == f"read, {setup['name']}")
-            line = at(curve, p["working_set"][i])
-            assert p["read"][i] / line <= share * (1 + SHORT)
+            line = at(curve, reads["x"][i])
+            assert reads["y"][i] / line <= share * (1 + SHORT)
             # the fraction is the median of what is longer round by round
             moving = roofline.bytes_times(made, row.point)
             products = roofline.flops_times(made, row.point)
             longer = all(b > f for b, f in zip(moving, products, strict=True))
             if longer and not row.point.projection:
-                assert p["read"][i] / line == pytest.approx(share, rel=SHORT)
+                assert reads["y"][i] / line == pytest.approx(share, rel=SHORT)
 
 
 def at(curve, working_set):
@@ -290,8 +301,8 @@ def at(curve, working_set):
 
 def test_a_point_without_a_fraction_is_in_no_picture():
     bare = replace(synthetic.point(batch=2), roof_bytes_per_s=())
-    axes = draw_roofline(profile([synthetic.point(), bare]))
+    axes = measured_roofline.draw(charts(profile([synthetic.point(), bare])))
     assert len(marks(axes[0, 0])) == 1
-    assert draw_roofline(profile([bare])) is None
-    assert time_against_batch(profile([bare])) is None
+    assert measured_roofline.draw(charts(profile([bare]))) is None
+    assert batch.draw(charts(profile([bare]))) is None
     assert not isnan(marks(axes[0, 0])[0][1])

@@ -9,13 +9,19 @@ import pytest
 
 from reports import locate
 from reports.analysis import points as model
+from reports.analysis.analysis import Analysis
 from reports.analysis.units import time_unit
 from reports.page import markdown, report
-from reports.plots import style
-from reports.plots.bandwidth import bandwidth_against_working_set
-from reports.plots.batch import time_against_batch
-from reports.plots.roofline import roofline
-from reports.plots.time_roofline import time_roofline
+from reports.plots import (
+    bandwidth,
+    batch,
+    chart_data,
+    figures,
+    measured_roofline,
+    pictures,
+    style,
+    time_roofline,
+)
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
 
@@ -41,6 +47,32 @@ def made():
     ]
     points += [synthetic.point("gru", dtype="bfloat16"), synthetic.point(threads=1)]
     return profile(points)
+
+
+def charts(made):
+    """What is drawn of a profile."""
+    return chart_data.charts(Analysis(made))
+
+
+def roofline(made):
+    """The axes of its roofline."""
+    return measured_roofline.draw(charts(made))
+
+
+def time_against_batch(made):
+    """The axes of its times."""
+    return batch.draw(charts(made))
+
+
+def bandwidth_against_working_set(made):
+    """The axes of its curves."""
+    return bandwidth.draw(charts(made))
+
+
+def saved(made, folder):
+    """Its pictures, written: their names."""
+    pictures.save_all(charts(made), folder)
+    return list(pictures.names(charts(made)))
 
 
 def texts(ax):
@@ -131,7 +163,7 @@ def test_labels_of_the_gallerys_rooflines_do_not_overlap(name):
 
 
 def test_the_roofline_in_times_ends_at_the_time_that_was_measured(made):
-    ax = time_roofline(made)[0]
+    ax = time_roofline.draw(charts(made))[0]
     marks = {
         (x, y)
         for line in ax.lines
@@ -170,14 +202,14 @@ def test_a_mark_is_filled_where_its_bytes_were_counted_and_stands_there():
 
 
 def test_very_many_marks_are_one_image_each_of_them_drawn(made, tmp_path, monkeypatch):
-    style.save_all(made, tmp_path)
+    saved(made, tmp_path)
     assert "<image" not in (tmp_path / "roofline.svg").read_text()
-    monkeypatch.setattr("reports.plots.markers.MANY", 3)
+    monkeypatch.setattr("reports.plots.figures.MANY", 3)
     axes = roofline(made)
     assert sum(len(ln.get_xdata()) for ln in axes[0, 0].lines if ln.get_marker() == "o") == 6
     many = tmp_path / "many"
     many.mkdir()
-    style.save_all(made, many)
+    saved(made, many)
     for name in ("roofline", "time_roofline", "time_against_batch"):
         text = (many / f"{name}.svg").read_text()
         assert "<image" in text
@@ -185,8 +217,8 @@ def test_very_many_marks_are_one_image_each_of_them_drawn(made, tmp_path, monkey
 
 
 def test_a_long_key_says_how_many_it_leaves_out(made, monkeypatch):
-    monkeypatch.setattr(style, "MOST_ENTRIES", 2)
-    figure = style.figure_of(roofline(made))
+    monkeypatch.setattr(figures, "MOST_ENTRIES", 2)
+    figure = figures.figure_of(roofline(made))
     assert [text.get_text() for text in figure.legends[0].get_texts()][2] == "and 2 more"
 
 
@@ -216,7 +248,7 @@ def test_the_bandwidth_plot_has_a_curve_per_thread_count_and_the_systems_caches(
 
 
 def test_a_picture_without_data_is_not_drawn(tmp_path):
-    assert style.save_all(profile(roofs=(), levels=()), tmp_path) == []
+    assert saved(profile(roofs=(), levels=()), tmp_path) == []
     assert list(tmp_path.iterdir()) == []
 
 
@@ -227,13 +259,13 @@ def test_pictures_do_without_what_a_profile_lacks(made, lacking):
         # Without roofs there are no fractions, and nothing to draw points at.
         assert (drawn is None) == ("roofs" in lacking)
         if drawn is not None:
-            style.figure_of(drawn).canvas.draw()
+            figures.figure_of(drawn).canvas.draw()
     assert (bandwidth_against_working_set(bare) is None) == ("roofs" in lacking)
 
 
 def test_files_are_reproducible_and_their_text_is_text(made, tmp_path):
     small = replace(made, points=(replace(made.points[0], implementation="<script>$x^2$_"),))
-    names = style.save_all(small, tmp_path)
+    names = saved(small, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         f"{name}.{kind}" for name in names for kind in ("svg", "png", "pdf")
     )
@@ -243,22 +275,20 @@ def test_files_are_reproducible_and_their_text_is_text(made, tmp_path):
     assert not re.search(r"<dc:date>", first)
     again = tmp_path / "again"
     again.mkdir()
-    for piece in style.pieces(small, again):
+    for piece in pictures.pieces(charts(small), again):
         piece()
     for name in names:
         assert (again / f"{name}.svg").read_text() == (tmp_path / f"{name}.svg").read_text()
     (again / "roofline.svg").write_text("there already")
     (again / "time_roofline.svg").unlink()
-    assert style.save_all(small, again) == names
+    assert saved(small, again) == names
     assert (again / "roofline.svg").read_text() == "there already"
     assert (again / "time_roofline.svg").is_file()
 
 
 def test_an_implementation_keeps_its_colour(made):
-    alone = replace(made, points=made.points[:1])
-    assert (
-        style.colours(alone)["torch_cell"] == style.colours(made)["torch_cell"] == style.PALETTE[0]
-    )
+    for shown in (["torch_cell"], [point.implementation for point in made.points]):
+        assert style.colours(shown)["torch_cell"] == style.PALETTE[0]
 
 
 def test_each_device_has_its_pictures_and_the_page_says_of_which(made, tmp_path):
@@ -275,16 +305,18 @@ def test_each_device_has_its_pictures_and_the_page_says_of_which(made, tmp_path)
         roofs=(*made.roofs, *roofs),
         levels=(*made.levels, *levels),
     )
-    assert style.devices(both) == ["cpu", "cuda"]
-    names = style.save_all(both, tmp_path)
+    assert charts(both).devices == ["cpu", "cuda"]
+    names = saved(both, tmp_path)
     assert {"roofline", "roofline_cuda", "bandwidth_against_working_set_cuda"} <= set(names)
     first, second = (
         (tmp_path / f"{name}.svg").read_text() for name in ("roofline", "roofline_cuda")
     )
     assert (">mine<" in first, ">theirs<" in first) == (True, False)
     assert (">mine<" in second, ">theirs<" in second) == (False, True)
-    text = markdown.render(report.document(both, names, "command", None))
+    text = markdown.render(
+        report.document(Analysis(both), pictures.names(charts(both)), "command", None)
+    )
     assert "### Roofline, cpu" in text
     assert "### Roofline, cuda" in text
     assert "roofline_cuda.svg" in text
-    assert set(style.names(made)) == set(style.NAMES)
+    assert set(pictures.names(charts(made))) == set(chart_data.PICTURES)

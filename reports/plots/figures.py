@@ -1,0 +1,218 @@
+"""What the still pictures have in common: matplotlib's style, panels, axes, keys, and marks with their intervals.
+
+Log-log throughout. Heavy straight lines are measured roofs (best of their samples); points are medians with the 95 %
+interval as error bar.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from math import nan
+from typing import Any, TypeVar
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from reports.analysis.units import number
+from reports.plots.chart_data import Line, Mark
+from reports.plots.style import GRID, INK, MUTED, PAPER, colours, markers, name_of, trimmed
+
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
+
+WIDTH = 7.2
+"""Inches: the text width of a page."""
+MANY = 2000
+"""With more marks than this in a figure, they are one image within SVG and PDF: every one is drawn, no file grows."""
+MOST_ENTRIES = 32
+SIZE = 4.2
+DASHED, LONG_DASHES = (0, (3, 1.5)), (0, (4, 2))
+HOLLOW: dict[str, Any] = {
+    "markerfacecolor": "none",
+    "linestyle": "none",
+    "markersize": SIZE,
+    "color": INK,
+}
+
+STYLE: dict[str, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Helvetica", "Arial"],
+    "font.size": 7.5,
+    "axes.titlesize": 8.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 7.5,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.facecolor": PAPER,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "text.color": INK,
+    "text.parse_math": False,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.minor.size": 0,
+    "ytick.minor.size": 0,
+    "legend.frameon": False,
+    "legend.fontsize": 7,
+    "figure.facecolor": PAPER,
+    "savefig.facecolor": PAPER,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "rnn-roofline",
+    "pdf.fonttype": 42,
+    "pdf.compression": 3,
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The look of all pictures, drawn without a display unless a notebook has chosen one; it is put back after."""
+    if "matplotlib.pyplot" not in sys.modules:
+        mpl.use("Agg", force=False)
+    with mpl.rc_context(STYLE), warnings.catch_warnings():  # type: ignore[arg-type]
+        # A name in a script that the font lacks is drawn as boxes here; SVG and the page have it as text.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
+
+
+def figure_of(drawn: Any) -> Figure:
+    """The figure that axes, or an array of them, belong to."""
+    axes = drawn if hasattr(drawn, "figure") else drawn.flat[0]
+    figure: Figure = axes.figure
+    return figure
+
+
+def residencies(lines: Iterable[Line]) -> list[str]:
+    """Those that there is something of, a column each."""
+    present = {line.case.residency for line in lines}
+    return [name for name in ("streamed", "resident") if name in present]
+
+
+def panels(
+    rows: Sequence[str], columns: Sequence[str], heights: Sequence[float], phase: str
+) -> tuple[Figure, Any]:
+    """A figure and its axes: a row of `heights` inches per cell, a column per residency, titled."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(
+        len(rows),
+        len(columns),
+        figsize=(WIDTH, sum(heights) + 0.42 * len(rows) + 0.5),
+        height_ratios=heights,
+        sharex=True,
+        sharey="row",
+        squeeze=False,
+        layout="constrained",
+    )
+    for i, cell in enumerate(rows):
+        for j, residency in enumerate(columns):
+            memory = ", from memory" if residency == "streamed" else ""
+            name = cell if " " in cell else cell.upper()
+            name = name if phase == "step" else f"{name} training"
+            axes[i, j].set_title(f"{name}, weights {residency}{memory}")
+    return figure, axes
+
+
+def plain_log(ax: Axes, axis: str, base: int = 10, *, decades: bool = False) -> None:
+    """A logarithmic axis whose ticks read 1, 2, 5, 10, or with `decades` 1, 10, 100: no exponents."""
+    (ax.set_xscale if axis == "x" else ax.set_yscale)("log", base=base)
+    chosen = ax.xaxis if axis == "x" else ax.yaxis
+    steps = (1.0, 2.0, 5.0) if base == 10 and not decades else (1.0,)
+    chosen.set_major_locator(LogLocator(base=base, subs=steps, numticks=30))
+    chosen.set_minor_locator(NullLocator())
+    chosen.set_major_formatter(FuncFormatter(lambda value, _: trimmed(number(value))))
+
+
+def legend(figure: Figure, handles: Sequence[Line2D]) -> None:
+    """One legend below all panels, at most four entries a row; of very many the first, and how many more there are."""
+    if len(handles) > MOST_ENTRIES:
+        more = Line2D([], [], linestyle="none", label=f"and {len(handles) - MOST_ENTRIES} more")
+        handles = [*handles[:MOST_ENTRIES], more]
+    columns = min(4, len(handles)) if len(handles) != 5 else 5
+    figure.legend(handles=list(handles), loc="outside lower center", ncols=columns)
+
+
+def implementation_handles(every: Iterable[Line], shown: Iterable[Line]) -> list[Line2D]:
+    """Legend entries: a line in the colour of each implementation that is shown."""
+    names = {line.implementation for line in shown}
+    return [
+        Line2D([], [], color=colour, linewidth=1.6, label=name_of(name))
+        for name, colour in colours(line.implementation for line in every).items()
+        if name in names
+    ]
+
+
+def size_handles(every: Iterable[Line], shown: Iterable[Line]) -> list[Line2D]:
+    """Legend entries: the marker of each hidden size that is shown."""
+    sizes = {line.case.hidden for line in shown}
+    known = markers(line.case.hidden for line in every)
+    return [Line2D([], [], marker=known[s], label=f"H = {s}", **HOLLOW) for s in sorted(sizes)]
+
+
+def draw(
+    ax: Axes,
+    lines: Iterable[tuple[Sequence[Mark], str, str, bool]],
+    *,
+    size: float = SIZE,
+    joined: bool = True,
+    many: bool = False,
+) -> None:
+    """Draw lines (marks, colour, marker, dashed) with intervals, all of one look in one go. `many`: as an image."""
+    lines = list(lines)
+    common: dict[str, Any] = {"zorder": 3, "rasterized": many}
+    for (colour, dashed), alike in _by(lines, lambda line: (line[1], line[3])).items():
+        gap = Mark(nan, nan, nan, nan)
+        place = _coordinates([mark for marks, *_ in alike for mark in (*marks, gap)][:-1])
+        style: Any = DASHED if dashed else "-"
+        if joined:
+            ax.plot(*place, color=colour, linestyle=style, linewidth=0.9, **common)
+    for colour, alike in _by(lines, lambda line: line[1]).items():
+        bars = [mark for marks, *_ in alike for mark in marks if mark.low < mark.high]
+        # One broken line, for a thousand bars of their own take seconds to draw.
+        ends = [((mark.x, mark.low), (mark.x, mark.high)) for mark in bars]
+        caps: dict[str, Any] = {"marker": "_", "markersize": 3, "markeredgewidth": 0.8}
+        segments(ax, ends, color=colour, linewidth=0.8, **caps, **common)
+    for (colour, marker), alike in _by(lines, lambda line: (line[1], line[2])).items():
+        look: dict[str, Any] = {"color": colour, "marker": marker, "linestyle": "none", **common}
+        every = [mark for marks, *_ in alike for mark in marks]
+        hollow: dict[str, Any] = {"markerfacecolor": "none", "markeredgewidth": 0.9}
+        ax.plot(*_coordinates(every), markersize=size, **hollow, **look)
+        filled = [mark for mark in every if mark.filled]
+        if filled:
+            ax.plot(*_coordinates(filled), markersize=size + 0.2, **look)
+
+
+def segments(
+    ax: Axes, ends: Sequence[tuple[tuple[float, float], tuple[float, float]]], **look: Any
+) -> None:
+    """Straight pieces from end to end, as one broken line; nothing where there are none."""
+    x = [value for (x0, _), (x1, _) in ends for value in (x0, x1, nan)]
+    y = [value for (_, y0), (_, y1) in ends for value in (y0, y1, nan)]
+    if ends:
+        ax.plot(x, y, **look)
+
+
+def _by(lines: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+    found: dict[K, list[T]] = {}
+    for line in lines:
+        found.setdefault(key(line), []).append(line)
+    return found
+
+
+def _coordinates(marks: Sequence[Mark]) -> tuple[list[float], list[float]]:
+    return [mark.x for mark in marks], [mark.y for mark in marks]

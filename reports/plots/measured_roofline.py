@@ -1,0 +1,229 @@
+"""The measured roofline: a row of panels per cell, a column per residency, batch sizes of a series joined."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import atan, degrees, inf, log10
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from reports.analysis.units import giga, number
+from reports.plots import chart_data, figures
+from reports.plots.chart_data import Charts, Line, Setup
+from reports.plots.style import INK, MUTED, PAPER, colours, markers, name_of, trimmed
+
+PANEL_WIDTH = {1: 6.5, 2: 3.05}
+"""Inches inside a panel, by columns; a decade is as high as it is wide: a bandwidth roof rises at 45 degrees."""
+
+ABOVE = 1.055
+"""A level's name stands off its line by this factor."""
+CROWDED = 1.5
+"""A level that is slower than the next by less has its name beneath its line."""
+SMALL = 6.2
+"""Points: the size of the values of arithmetic roofs and ridges."""
+SAME_RIDGE = 1.05
+"""Ridges nearer than this share one value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """The axes' ends: FLOP/byte, and FLOP/s."""
+
+    left: float
+    right: float
+    bottom: float
+    top: float
+
+
+def draw(charts: Charts, ax: Axes | None = None) -> Any:
+    """Draw all steps into `ax`, or make a figure with a panel per cell and residency.
+
+    Returns the axes drawn on (an array of them for a figure), or None where no point has an intensity. Shown are whole
+    steps of one phase on the device that has most points, at the most threads that its roofs were measured with.
+    """
+    lines = chart_data.shown(charts, "roofline")
+    if not lines:
+        return None
+    with figures.style():
+        if ax is None:
+            return _figure(charts, lines)
+        _panel(ax, charts, lines, _ends(charts.setup(lines[0].case), lines))
+        return ax
+
+
+def _figure(charts: Charts, lines: Sequence[Line]) -> Any:
+    setup = charts.setup(lines[0].case)
+    columns = figures.residencies(lines)
+    wide = _ends(setup, lines)
+    by_cell: dict[str, list[Line]] = {}
+    for line in lines:
+        by_cell.setdefault(line.case.cell, []).append(line)
+    ends = {cell: _ends(setup, own, wide) for cell, own in by_cell.items()}
+    decade = PANEL_WIDTH[len(columns)] / log10(wide.right / wide.left)
+    heights = [decade * log10(end.top / end.bottom) for end in ends.values()]
+    heights = [min(3.4, max(1.2, height)) for height in heights]
+    figure, axes = figures.panels(list(by_cell), columns, heights, lines[0].case.phase)
+    many = sum(len(line.points) for line in lines) > figures.MANY
+    for row, (cell, own) in zip(axes, by_cell.items(), strict=True):
+        for ax, residency in zip(row, columns, strict=True):
+            here = [line for line in own if line.case.residency == residency]
+            _panel(ax, charts, here, ends[cell], many=many)
+        row[0].set_ylabel("GFLOP/s at the drawn roof")
+    for ax in axes[-1]:
+        ax.set_xlabel("arithmetic intensity, FLOP/byte (modelled bytes)")
+    handles = figures.implementation_handles(charts.lines, lines)
+    handles += figures.size_handles(charts.lines, lines)
+    if any(line.case.dtype != "float32" for line in lines):
+        look: dict[str, Any] = {"color": INK, "linewidth": 0.9, "linestyle": figures.DASHED}
+        handles.append(Line2D([], [], label="weights not float32", **look))
+    figures.legend(figure, handles)
+    return axes
+
+
+def _ends(setup: Setup, lines: Sequence[Line], wide: Ends | None = None) -> Ends:
+    """Ends that hold the points, their roofs and the elbows; the x axis of `wide` if given."""
+    marks = [one.roofline for line in lines for one in line.points if one.roofline]
+    peaks = [setup.peaks[line.arithmetic] for line in lines if line.arithmetic in setup.peaks]
+    slowest = setup.levels[-1].bytes_per_s if setup.levels else None
+    x = [mark.x for mark in marks]
+    y = [end for mark in marks for end in (mark.low, mark.high)]
+    top = max([*y, *peaks])
+    if slowest:
+        x.append(top / slowest)
+    left, right = (wide.left, wide.right) if wide else (min(x) / 3.2, max(x) * 2)
+    if slowest:
+        y.append(left * slowest)
+    return Ends(left, right, min(y) / 1.5, top * 1.55)
+
+
+def _panel(
+    ax: Axes, charts: Charts, lines: Sequence[Line], ends: Ends, *, many: bool = False
+) -> None:
+    figures.plain_log(ax, "x", base=2)
+    figures.plain_log(ax, "y")
+    ax.set_xlim(ends.left, ends.right)
+    ax.set_ylim(ends.bottom / 1e9, ends.top / 1e9)
+    if lines:
+        setup = charts.setup(lines[0].case)
+        kinds = {line.arithmetic for line in lines}
+        peaks = {name: peak for name, peak in setup.peaks.items() if name in kinds}
+        used = {one.under.level for line in lines for one in line.points if one.under}
+        _bands(ax, setup, peaks, ends, lines)
+        _roofs(ax, setup, peaks, ends, used)
+    by_colour = colours(line.implementation for line in charts.lines)
+    by_size = markers(line.case.hidden for line in charts.lines)
+    looks = [
+        (
+            [one.roofline.times(1e-9) for one in line.points if one.roofline],
+            by_colour[line.implementation],
+            by_size[line.case.hidden],
+            line.case.dtype != "float32",
+        )
+        for line in lines
+    ]
+    figures.draw(ax, looks, many=many)
+
+
+def _bands(
+    ax: Axes, setup: Setup, peaks: Mapping[str, float], ends: Ends, lines: Sequence[Line]
+) -> None:
+    """Where each roof in use stood beside the points, from its lowest to its highest, behind its line."""
+    look: dict[str, Any] = {"color": INK, "alpha": 0.1, "linewidth": 0, "zorder": 1.5}
+    levels = {level.name: level.bytes_per_s for level in setup.levels}
+    highest = max(peaks.values(), default=ends.top)
+    for name, (low, high) in chart_data.moved(lines, {**levels, **peaks}).items():
+        if name in levels and low < high:
+            x = [ends.left, highest / low, highest / high, ends.left]
+            y = [ends.left * low, highest, highest, ends.left * high]
+            ax.fill(x, [value / 1e9 for value in y], **look)
+        elif name in peaks:
+            start = peaks[name] / setup.levels[0].bytes_per_s if setup.levels else ends.left
+            ax.fill_between([start, ends.right], low / 1e9, high / 1e9, **look)
+
+
+def _roofs(
+    ax: Axes, setup: Setup, peaks: Mapping[str, float], ends: Ends, used: set[str | None]
+) -> None:
+    """Bandwidth roofs up to their elbow with the highest arithmetic roof, those from their first elbow on."""
+    highest = max(peaks.values(), default=ends.top)
+    faster = inf
+    for level in setup.levels:
+        rate = level.bytes_per_s
+        x = [ends.left, min(ends.right, highest / rate)]
+        if x[1] > ends.left:
+            width, colour = (1.2, INK) if level.name in used else (0.6, MUTED)
+            heights = [one * rate / 1e9 for one in x]
+            ax.plot(x, heights, color=colour, linewidth=width, zorder=2)
+            name = f"{name_of(level.name)} {trimmed(giga(rate))} GB/s"
+            _along(ax, ends, rate, name, colour, beneath=faster / rate < CROWDED)
+        faster = rate
+    for peak in peaks.values():
+        start = peak / setup.levels[0].bytes_per_s if setup.levels else ends.left
+        ax.plot([start, ends.right], [peak / 1e9] * 2, color=INK, linewidth=1.2, zorder=2)
+    _peaks(ax, ends, peaks)
+    rates = [level.bytes_per_s for level in setup.levels if level.name in used]
+    _ridges(ax, ends, {(peak / rate, peak) for peak in peaks.values() for rate in rates})
+
+
+def _peaks(ax: Axes, ends: Ends, peaks: Mapping[str, float]) -> None:
+    """Values of the arithmetic roofs over their lines; those too close for a text each share one over the highest."""
+    high = ax.get_window_extent().height * 72 / ax.figure.dpi
+    # of dtypes that share a roof, as bfloat16 x float32 with float32, the shortest name stands for all
+    names = {peaks[name]: name for name in sorted(peaks, key=len, reverse=True)}
+    groups: list[list[float]] = []
+    for peak in sorted(names, reverse=True):
+        above = groups[-1][0] if groups else inf
+        if log10(above / peak) / log10(ends.top / ends.bottom) * high < SMALL + 3:
+            groups[-1].append(peak)
+        else:
+            groups.append([peak])
+    look: dict[str, Any] = {"ha": "right", "va": "bottom", "fontsize": SMALL}
+    for group in groups:
+        text = ", ".join(f"{names[peak]} {trimmed(giga(peak))}" for peak in group)
+        place = (ends.right, group[0] / 1e9)
+        ax.annotate(f"{text} GFLOP/s", place, (-2, 2), textcoords="offset points", **look)
+
+
+def _ridges(ax: Axes, ends: Ends, ridges: set[tuple[float, float]]) -> None:
+    """Dotted verticals from each elbow of the levels in use down to the axis; their values as low as there is room."""
+    wide = ax.get_window_extent().width * 72 / ax.figure.dpi / log10(ends.right / ends.left)
+    taken: list[float] = []
+    before = 0.0
+    for ridge, peak in sorted(ridges):
+        if not ends.left < ridge < ends.right:
+            continue
+        foot = ends.bottom / 1e9
+        ax.plot([ridge] * 2, [foot, peak / 1e9], color=MUTED, linewidth=0.8, ls=":", zorder=1)
+        if ridge < SAME_RIDGE * before:
+            continue
+        before, text, start = ridge, trimmed(number(ridge)), wide * log10(ridge / ends.left)
+        row = next((i for i, end in enumerate(taken) if end <= start), len(taken))
+        # Digits are 0.64 of their size wide; the font's widest figure.
+        taken[row : row + 1] = [start + 5 + 0.64 * SMALL * len(text)]
+        look: dict[str, Any] = {"color": MUTED, "fontsize": SMALL, "zorder": 2}
+        # On paper of its own, where a neighbour's line would run through it.
+        look["bbox"] = {"boxstyle": "square,pad=0.1", "facecolor": PAPER, "linewidth": 0}
+        above = (2, 2 + row * (SMALL + 2.5))
+        ax.annotate(text, (ridge, foot), above, textcoords="offset points", **look)
+
+
+def _along(ax: Axes, ends: Ends, rate: float, name: str, colour: str, *, beneath: bool) -> None:
+    """A level's name and value along its line, where it enters the panel: above it, or below if that is crowded."""
+    x = max(ends.left, ends.bottom / rate) * 1.1
+    slope = rate / 1e9 * (1 / ABOVE if beneath else ABOVE)
+    ax.text(
+        x,
+        x * slope,
+        name,
+        # The direction in data; matplotlib turns it to the panel's, whose size is not known yet.
+        rotation=degrees(atan(slope)),
+        transform_rotates_text=True,
+        rotation_mode="anchor",
+        ha="left",
+        va="top" if beneath else "baseline",
+        fontsize=5.6,
+        color=colour,
+    )
