@@ -59,8 +59,9 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Warnings:
-    """Warnings of one code with the same advice: (about, message) each."""
+    """Warnings of one code with the same advice: (about, message) each. `severity` is error, warning or note."""
 
+    severity: str
     code: str
     advice: str
     items: tuple[tuple[str, str], ...]

@@ -64,7 +64,7 @@ def _block(block: Block) -> str:
             return "\n".join(f"    {line}" for line in text.splitlines())
         case Link(text, label, href):
             return f"{escape(text)} " + (f"[{escape(label)}](<{href}>)" if href else escape(label))
-        case Warnings(code, advice, items):
+        case Warnings(_, code, advice, items):
             lines = [f"- {escape(about)}: {escape(message)}" for about, message in items]
             return "\n".join([f"**{escape(code)}** ({escape(advice)})", "", *lines])
 

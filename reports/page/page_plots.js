@@ -112,7 +112,8 @@ function plotsOf(data) {
       const x = Math.max(x0, y0 - log(rate)), y = x + log(rate), length = text.length * size * 0.56;
       // Where the next faster roof leaves no room above: beneath its line, and behind the name before it if that is there too.
       const crowded = log(before / rate) * perY * Math.cos(angle) < size + 6;
-      along = crowded && last ? along + last + 8 : size + 6;  // a name that began at the axis would lean over its figures
+      // A name that began at the axis would lean over its figures.
+      along = crowded && last ? along + last + 8 : Math.max(8, (size + 11) * Math.tan(angle));
       const off = (size / 2 + 4.5) * (crowded ? -1 : 1), middle = along + length / 2;
       [before, last] = [rate, crowded ? length : 0];
       const [right, up] = [middle * Math.cos(angle), middle * Math.sin(angle)];

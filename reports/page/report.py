@@ -59,6 +59,7 @@ CAPTIONS = {
     ),
 }
 
+SEVERITIES = ("error", "warning", "note")
 FEW = 3
 """Points that a warning lists by name."""
 
@@ -197,12 +198,14 @@ def _section(name: str, title: str, text: str, table: Table, *more: Block) -> Se
 
 
 def _warnings(analysis: Analysis) -> tuple[Block, ...]:
-    groups: dict[tuple[str, str], list[RunWarning]] = {}
-    for warning in analysis.warnings:
-        groups.setdefault((warning.code, warning.advice), []).append(warning)
+    """The worst first; those of one code with the same advice as one."""
+    groups: dict[tuple[str, str, str], list[RunWarning]] = {}
+    for warning in sorted(analysis.warnings, key=lambda one: SEVERITIES.index(str(one.severity))):
+        place = str(warning.severity), warning.code, warning.advice
+        groups.setdefault(place, []).append(warning)
     blocks = tuple(
-        Warnings(code, advice, tuple((_about(warning), warning.message) for warning in group))
-        for (code, advice), group in groups.items()
+        Warnings(*place, tuple((_about(warning), warning.message) for warning in group))
+        for place, group in groups.items()
     )
     return blocks or (Paragraph("None."),)
 

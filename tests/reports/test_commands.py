@@ -58,7 +58,7 @@ def test_compare_prints_ratios_ranking_and_what_differs_and_writes_them(folders,
     # paths outside the checkout are cut off, and where make puts temporary files is inside it
     assert re.search(r"python -m reports compare \S+/run0 \S+/run2", markdown)
     assert "1.10" in markdown
-    assert "<svg" in page
+    assert 'src="data:image/svg+xml;base64,' in page
     for text in (markdown, page):
         assert str(tmp_path) not in text
 

@@ -11,7 +11,6 @@ from reports.analysis import claims, experiments, headline, points, series
 from reports.analysis.analysis import Analysis
 from reports.page import report
 from reports.page.markdown import render
-from reports.plots import batch as plot_time
 from reports.plots import chart_data, page_data
 from reports.tables import deepbench
 from reports.tables import points as point_table
@@ -111,11 +110,16 @@ def test_a_headline_never_compares_what_must_fetch_all_weights_with_what_need_no
     assert ("torch_sequence" in text) != ("torch_loop" in text)
 
 
+def time_lines(made):
+    """What the still picture of times against batch shows."""
+    return chart_data.shown(chart_data.charts(Analysis(made)), "time_against_batch")
+
+
 def test_time_against_batch_shows_what_fetches_alike():
     single = [synthetic.point(batch=batch, residency="resident") for batch in (1, 2)]
     many = profile([sequence(), *single, synthetic.point(cell="gru")])
-    assert {one.fetched for one in plot_time._shown(many)} == {("W", "U")}
-    assert {one.fetched for one in plot_time._shown(profile([sequence()]))} == {("U",)}
+    assert {one.fetched for one in time_lines(many)} == {("W", "U")}
+    assert {one.fetched for one in time_lines(profile([sequence()]))} == {("U",)}
 
 
 def test_no_ridge_is_predicted_for_a_sequence_of_two_stages():
