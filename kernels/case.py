@@ -18,6 +18,7 @@ ALL = "all"
 ELEMENT_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "int8": 1}
 DTYPES = ("float32", "bfloat16", "int8")
 """Of weights. int8 is quantised: q stands for q / 127 of its row's scale; scales and biases are float32."""
+LARGEST_INT8 = 127
 ACTIVATIONS = {"float32": "float32", "bfloat16": "bfloat16", "int8": "float32"}
 """The activations that a weights' dtype has where a case does not say."""
 ARITHMETIC = {
@@ -27,7 +28,7 @@ ARITHMETIC = {
     ("int8", "float32"): ("int8", "float32", "tf32x3", "bfloat16x2"),
 }
 """Dtypes in which products of (weights, activations) can be computed without rounding either: any of their roofs may be
-a case's. int8's is that of weights with activations in enough digits of 8 bits for float32's tolerance. The kinds with
+a case's. int8's is that of weights with activations in enough limbs of 8 bits for float32's tolerance. The kinds with
 an x are a GPU's: so many products of rounded terms that count as one (`bench/roofs/gpu_matmul.py`)."""
 
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}

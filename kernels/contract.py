@@ -1,14 +1,16 @@
-"""What an implementation provides.
+"""What an implementation provides, how it declares the cases that it computes, and the check that a file keeps to both.
 
-Standard library only; torch is named for types alone. kernels/README.md tells how to add an implementation.
+Torch is named for types alone and not loaded. kernels/README.md tells how to add an implementation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 
-from kernels.case import Case
+from kernels.case import ARITHMETIC, DEVICES, PARTS, RESIDENCIES, Case, Unavailable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,9 +18,21 @@ if TYPE_CHECKING:
     from kernels.reference.cells import Inputs, Weights
     from kernels.reference.inputs import Layout
 
+Step: TypeAlias = "Callable[[], Sequence[Tensor]]"
+"""The timed call, without arguments. It returns its answer."""
+Bind: TypeAlias = "Callable[[int, int], Step]"
+"""From the numbers of a set of weights and of a set of inputs to the call for that pair."""
+Sets: TypeAlias = "Sequence[Sequence[Tensor]]"
+"""Sets of weights, each the tensors of an implementation's layout."""
+
+FUNCTIONS = ("version", "unavailable", "layout", "canonical", "prepare")
+READS = ("per_step", "per_call")
+ONE_DTYPE = (("float32", "float32"), ("bfloat16", "bfloat16"))
+"""Pairs of weights and activations of implementations whose products take one float dtype."""
+
 
 class Implementation(Protocol):
-    """What a file in this folder provides at module level. See kernels/README.md for how to add one."""
+    """What a file in `kernels/implementations` provides at module level. See kernels/README.md for how to add one."""
 
     label: str
     """A few words for plots."""
@@ -42,8 +56,67 @@ class Implementation(Protocol):
         """The same weights in PyTorch's convention, for the check."""
         ...
 
-    def prepare(
-        self, case: Case, sets: Sequence[Sequence[Tensor]], inputs: Sequence[Inputs]
-    ) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
+    def prepare(self, case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
         """Everything that is not the step. Returns `bind(set, input)`, which returns the timed call for that pair."""
         ...
+
+
+@dataclass(frozen=True)
+class Support:
+    """The cases that an implementation computes. Its `unavailable` is the one of the contract.
+
+    A case is computed if each of its words is among those named here. `weights_x_activations` are pairs of dtypes;
+    `sequences` is true where a call may be several steps. `instead` tells for a field (or `steps`) what computes the
+    other cases. `also` is asked last, for what words cannot tell: sizes, this machine, a library's version.
+    """
+
+    device: tuple[str, ...] = DEVICES
+    phase: tuple[str, ...] = ("step",)
+    part: tuple[str, ...] = PARTS
+    weights_x_activations: tuple[tuple[str, str], ...] = tuple(ARITHMETIC)
+    sequences: bool = False
+    residency: tuple[str, ...] = RESIDENCIES
+    instead: Mapping[str, str] = field(default_factory=dict)
+    also: Callable[[Case], str | None] | None = None
+
+    def unavailable(self, case: Case) -> str | None:
+        """Why this case cannot be computed here, in one line, or None."""
+        pairs = [" x ".join(pair) for pair in self.weights_x_activations]
+        for name, value, known in (
+            ("steps", str(case.steps), (str(case.steps),) if self.sequences else ("1",)),
+            ("device", case.device, self.device),
+            ("phase", case.phase, self.phase),
+            ("part", case.part, self.part),
+            ("residency", case.residency, self.residency),
+            ("weights x activations", f"{case.dtype} x {case.activations}", pairs),
+        ):
+            if value not in known:
+                reason = f"it computes {name} {' or '.join(known)}, not {value}"
+                return f"{reason}: {self.instead[name]}" if name in self.instead else reason
+        return self.also(case) if self.also else None
+
+
+def limit_sets(sets: Sets, most: int, what: str) -> None:
+    """Raise Unavailable where streaming takes more sets of weights than an implementation compiles or records."""
+    if len(sets) > most:
+        raise Unavailable(
+            f"streaming takes {len(sets)} {what}, more than {most}: use a larger hidden size"
+        )
+
+
+def checked(module: ModuleType, where: str) -> Implementation:
+    """The module, if it provides what `Implementation` asks for. Raises Unavailable with everything it lacks."""
+    lacking = [name for name in ("label", "reads", *FUNCTIONS) if not hasattr(module, name)]
+    if lacking:
+        raise Unavailable(f"{where} lacks {', '.join(lacking)}: see kernels/README.md")
+    names = (*FUNCTIONS, "packs", "compiled_as")
+    wrong = [name for name in names if not callable(getattr(module, name, checked))]
+    if wrong:
+        raise Unavailable(f"{where}: {', '.join(wrong)} must be a function: see kernels/README.md")
+    label, reads = module.label, module.reads
+    if not isinstance(label, str) or not label:
+        raise Unavailable(f"{where}: label {label!r} is not a few words: see kernels/README.md")
+    told = isinstance(reads, dict) and reads.keys() == {"W", "U"}
+    if not told or not all(value in READS for value in reads.values()):
+        raise Unavailable(f"{where}: reads {reads!r} must give W and U one of {', '.join(READS)}")
+    return cast("Implementation", module)

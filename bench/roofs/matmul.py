@@ -2,7 +2,7 @@
 
 The best counts, per dtype. A library's product must be packed and blocked, and on some processors the library is not at
 home; the step kernels' own inner loop (`kernels/vector/llvm.py`) over a tile of weights that stays in the first
-cache shows what the multipliers give. Its int8 weights meet activations in 2 digits of 8 bits, which count as one
+cache shows what the multipliers give. Its int8 weights meet activations in 2 limbs of 8 bits, which count as one
 activation.
 
 FLOPs: 2*M*N*K. Bytes: matrices that the caches reuse; no memory is in the way.
@@ -22,7 +22,8 @@ from bench.roofs.product import Shape
 from kernels.reference.inputs import TORCH_DTYPES, Arena
 from kernels.vector.cache import for_all_threads
 from kernels.vector.counters import APART, take
-from kernels.vector.llvm import DEPTH, DIGITS, LANES, LINE_BYTES, products, registers, runs
+from kernels.vector.llvm import LANES, LINE_BYTES, registers
+from kernels.vector.products import DEPTH, limbs, products, runs
 
 KIND = "matmul"
 UNIT = "flop/s"
@@ -34,7 +35,7 @@ REPEATS = 256
 AT_ONCE = 16
 """Products between two looks at a counter, of which each thread has its own: one for all would be fought for by many
 threads, every 5 us by each. Who is done takes of what others have left, as a step does with its last blocks."""
-KINDS = {"float32": "float32", "bfloat16": "bfloat16 pairs", "int8": "int8 digits"}
+KINDS = {"float32": "float32", "bfloat16": "bfloat16 pairs", "int8": "int8 limbs"}
 
 
 class Tile(NamedTuple):
@@ -58,7 +59,7 @@ SHAPES = (
 
 
 def tile(dtype: str) -> Tile:
-    """The tile whose sums this machine's registers hold: fewer rows where weights meet two digits."""
+    """The tile whose sums this machine's registers hold: fewer rows where weights meet two limbs."""
     if registers() < 16:
         return Tile(1, 3)
     return Tile(2, 4) if dtype == "int8" else Tile(4, 4)
@@ -111,10 +112,10 @@ def _tile(variant: Tile, dtype: str) -> Callable[[int], None]:
     threads = numba.get_num_threads()
     if (variant, dtype) not in _COMPILED:
         _COMPILED[variant, dtype] = _compile(variant, KINDS[dtype])
-    digits = DIGITS if dtype == "int8" else 1
+    sums_each = variant.batch * limbs(KINDS[dtype])
     weights = TURNS * variant.vectors * LINE_BYTES
-    inputs = TURNS * variant.batch * digits * 4
-    sums = variant.batch * digits * variant.vectors * LINE_BYTES
+    inputs = TURNS * sums_each * 4
+    sums = sums_each * variant.vectors * LINE_BYTES
     each = -(-(weights + inputs + sums) // 4096) * 4096
     memory = Arena(threads * each, "cpu", 0)
     counters = np.zeros(APART * threads, np.int64)

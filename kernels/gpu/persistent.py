@@ -19,14 +19,14 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
 from kernels.case import ELEMENT_BYTES, GATE_SUMS, Case
+from kernels.gpu import gates
 from kernels.gpu import one_sequence as one
-from kernels.gpu.step import cut_constants, gates, of_rows, sigmoid, tanh
+from kernels.gpu.gates import by_gate, gru, lstm, of_rows, sigmoid, tanh
 from kernels.reference.cells import Weights
 
 WARPS = 8
@@ -79,13 +79,13 @@ def run(
     sequence[(how.programs,)](
         weights.U, weights.b_w, weights.b_u, from_x, h, c, out, c_new, arrived,
         case.batch, case.hidden, out.shape[0], how.programs,
-        **cut_constants(case, how), **options, launch_cooperative_grid=True,
+        **constants(case, how), **options, launch_cooperative_grid=True,
     )  # fmt: skip
 
 
-def processors_of(device: torch.device) -> int:
-    """Streaming multiprocessors of a GPU."""
-    return int(torch.cuda.get_device_properties(device).multi_processor_count)
+def constants(case: Case, how: Cut) -> dict[str, object]:
+    """The kernel's compile-time arguments."""
+    return gates.constants(case, how.units, how.k, how.sequences, how.parts)
 
 
 @triton.jit
@@ -116,7 +116,7 @@ def split(sums, SUMS: tl.constexpr, UNITS: tl.constexpr, SEQUENCES: tl.constexpr
     """Four sums a unit, or one four times."""
     s0, s1, s2, s3 = sums, sums, sums, sums
     if SUMS == 4:
-        s0, s1, s2, s3 = gates(sums, SUMS, UNITS, SEQUENCES)
+        s0, s1, s2, s3 = by_gate(sums, SUMS, UNITS, SEQUENCES)
     return s0, s1, s2, s3
 
 
@@ -126,7 +126,7 @@ def sequence(
     CELL: tl.constexpr, SUMS: tl.constexpr, GATES: tl.constexpr, UNITS: tl.constexpr, K: tl.constexpr,
     LINE: tl.constexpr, SEQUENCES: tl.constexpr, PARTS: tl.constexpr,
 ):  # fmt: skip
-    """T steps. Grid: (programs,), all of which run at once. Rows of a block are as in `kernels/gpu/step.py`."""
+    """T steps. Grid: (programs,), all of which run at once. Rows of a block are as in `kernels/gpu/gates.py`."""
     ROWS: tl.constexpr = SUMS * UNITS
     first = tl.program_id(0) * UNITS
     sequences = tl.arange(0, SEQUENCES)
@@ -189,11 +189,10 @@ def sequence(
         if CELL == "rnn":
             new = tanh(s0)
         elif CELL == "lstm":
-            state = sigmoid(s1) * state + sigmoid(s0) * tanh(s2)
+            state = lstm(s0, s1, s2, state)
             new = sigmoid(s3) * tanh(state)
         else:
-            n = tanh(s2 + sigmoid(s0) * s3)
-            z = sigmoid(s1)
+            n, z = gru(s0, s1, s2, s3)
             before = tl.load(last + own, mask=real, other=0, cache_modifier=".cg").to(tl.float32)
             new = (1.0 - z) * n + z * before
         tl.store(out + now * H + own, new.to(out.dtype.element_ty), mask=real)

@@ -2,7 +2,7 @@
 
 A program takes a block of units with all their gates, so that new state follows where its sums are. Weights are in
 PyTorch's convention, each row one contiguous run. One sequence is multiplied and added in float32
-(`kernels/gpu/one_sequence.py`); more go through the tensor cores:
+(`kernels/gpu/one_sequence.py`); more go through the tensor cores (`kernels/gpu/many_sequences.py`):
 
     bfloat16 x bfloat16   as they are
     bfloat16 x float32    activations split into 3 bfloat16 terms, which lose nothing
@@ -18,16 +18,16 @@ Checked in Triton's interpreter and compiled ahead of time; not run on a card, a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import triton
 import triton.language as tl
 
 from kernels.case import ELEMENT_BYTES, GATE_SUMS, GATES, Case
+from kernels.gpu import gates
+from kernels.gpu import many_sequences as many
 from kernels.gpu import one_sequence as one
-
-if TYPE_CHECKING:
-    from kernels.gpu.persistent import Cut as SequenceCut
+from kernels.gpu.gates import by_gate, gru, lstm, of_rows, sigmoid, tanh
 
 MOST_SEQUENCES = 64
 """Sequences whose sums a program keeps in registers."""
@@ -39,13 +39,6 @@ WARPS = 4
 TILE_BYTES = 16 << 10
 """Of weights that a program of one sequence loads at once, which its registers hold."""
 MOST_K = 1024
-TERMS = {
-    ("float32", "float32"): 1,
-    ("bfloat16", "bfloat16"): 1,
-    ("bfloat16", "float32"): 3,
-    ("int8", "float32"): 2,
-}
-"""bfloat16 terms of an activation in a product of matrices, by the dtypes of weights and activations."""
 
 
 class Cut(NamedTuple):
@@ -77,88 +70,13 @@ def cut(case: Case, processors: int) -> Cut:
     return Cut(units, k, sequences, min(MOST_PARTS, tiles, short_of), WARPS, stages)
 
 
-def cut_constants(case: Case, how: Cut | SequenceCut) -> dict[str, object]:
-    """What the kernels of a step and of a sequence are both compiled for: the cell, and how its work is cut."""
-    return {
-        "CELL": case.cell,
-        "SUMS": GATE_SUMS[case.cell],
-        "GATES": GATES[case.cell],
-        "UNITS": how.units,
-        "K": how.k,
-        "SEQUENCES": how.sequences,
-        "LINE": one.LINE_BYTES // ELEMENT_BYTES[case.dtype],
-        "PARTS": how.parts,
-    }
-
-
 def constants(case: Case, how: Cut) -> dict[str, object]:
     """The kernel's compile-time arguments."""
     return {
-        **cut_constants(case, how),
-        "TERMS": TERMS[case.dtype, case.activations],
+        **gates.constants(case, how.units, how.k, how.sequences, how.parts),
+        "TERMS": many.TERMS[case.dtype, case.activations],
         "QUANTISED": case.dtype == "int8",
     }
-
-
-@triton.jit
-def sigmoid(v):
-    """1 / (1 + e**-v)."""
-    return 1.0 / (1.0 + tl.exp(-v))
-
-
-@triton.jit
-def tanh(v):
-    """Right to float32's rounding of 1, and 1 or -1 where e**2v is out of range."""
-    return 1.0 - 2.0 / (tl.exp(2.0 * v) + 1.0)
-
-
-@triton.jit
-def multiply(sums, w, x, TERMS: tl.constexpr):
-    """A tile of weights (rows, k) times activations (k, sequences)."""
-    if w.dtype == tl.float32:
-        sums = tl.dot(w, x, sums, input_precision="tf32x3")
-    else:
-        w = w.to(tl.bfloat16)
-        term = x.to(tl.bfloat16)
-        sums = tl.dot(w, term, sums)
-        rest = x
-        for _ in tl.static_range(1, TERMS):
-            rest = rest - term.to(tl.float32)
-            term = rest.to(tl.bfloat16)
-            sums = tl.dot(w, term, sums)
-    return sums
-
-
-@triton.jit
-def product(
-    matrix, v, rows, real, sequences, first, last, B, N,
-    K: tl.constexpr, SEQUENCES: tl.constexpr, TERMS: tl.constexpr,
-):  # fmt: skip
-    """Rows of a matrix with N columns times activations (B, N), over tiles of k: (rows, sequences) in float32."""
-    s = tl.zeros((rows.shape[0], SEQUENCES), tl.float32)
-    for tile in range(first, last):
-        k = tile * K + tl.arange(0, K)
-        w = tl.load(matrix + rows[:, None] * N + k[None, :], real[:, None] & (k < N)[None, :], 0)
-        inside = (k < N)[:, None] & (sequences < B)[None, :]
-        x = tl.load(v + sequences[None, :] * N + k[:, None], mask=inside, other=0)
-        s = multiply(s, w, x, TERMS)
-    return s
-
-
-@triton.jit
-def of_rows(values, rows, real):
-    """One float32 for each row: (rows, 1), zero where a row is none."""
-    return tl.load(values + rows, mask=real, other=0).to(tl.float32)[:, None]
-
-
-@triton.jit
-def gates(sums, SUMS: tl.constexpr, UNITS: tl.constexpr, SEQUENCES: tl.constexpr):
-    """Four sums a unit, each (units, sequences), from rows that hold them one kind after the other."""
-    inner = tl.permute(tl.reshape(sums, (2, 2, UNITS, SEQUENCES)), (2, 3, 0, 1))
-    even, odd = tl.split(inner)  # 0 and 2, 1 and 3
-    s0, s2 = tl.split(even)
-    s1, s3 = tl.split(odd)
-    return s0, s1, s2, s3
 
 
 @triton.jit
@@ -172,15 +90,14 @@ def new_state(
     if CELL == "rnn":
         out = tanh(sums)
     elif CELL == "lstm":
-        i, f, g, o = gates(sums, 4, UNITS, SEQUENCES)
+        i, f, g, o = by_gate(sums, 4, UNITS, SEQUENCES)
         before = tl.load(c + at, mask=inside, other=0).to(tl.float32)
-        state = sigmoid(f) * before + sigmoid(i) * tanh(g)
+        state = lstm(i, f, g, before)
         tl.store(c_new + at, state.to(c_new.dtype.element_ty), mask=inside)
         out = sigmoid(o) * tanh(state)
     else:
-        r, z, n_x, n_h = gates(sums, 4, UNITS, SEQUENCES)
-        n = tanh(n_x + sigmoid(r) * n_h)
-        z = sigmoid(z)
+        r, z, n_x, n_h = by_gate(sums, 4, UNITS, SEQUENCES)
+        n, z = gru(r, z, n_x, n_h)
         out = (1.0 - z) * n + z * tl.load(h + at, mask=inside, other=0).to(tl.float32)
     tl.store(h_new + at, out.to(h_new.dtype.element_ty), mask=inside)
 
@@ -191,11 +108,7 @@ def step(
     CELL: tl.constexpr, SUMS: tl.constexpr, GATES: tl.constexpr, UNITS: tl.constexpr, K: tl.constexpr,
     LINE: tl.constexpr, SEQUENCES: tl.constexpr, PARTS: tl.constexpr, TERMS: tl.constexpr, QUANTISED: tl.constexpr,
 ):  # fmt: skip
-    """One step. Grid: (blocks of units, PARTS). `partial`: float32 (blocks, PARTS, SUMS * UNITS, SEQUENCES).
-
-    A block's rows are its units' first sums, then their second ones, and so on. GRU's candidate has two: W's in the
-    third place, U's in the fourth.
-    """
+    """One step. Grid: (blocks of units, PARTS). `partial`: float32 (blocks, PARTS, SUMS * UNITS, SEQUENCES)."""
     block, part = tl.program_id(0), tl.program_id(1)
     sequences = tl.arange(0, SEQUENCES)
     row = tl.arange(0, SUMS * UNITS)
@@ -212,24 +125,22 @@ def step(
     tiles_w = tl.cdiv(I, K)
     tiles = tiles_w + tl.cdiv(H, K)
     first, last = part * tiles // PARTS, (part + 1) * tiles // PARTS
-    last_w, first_u, last_u = (
-        tl.minimum(last, tiles_w),
-        tl.maximum(first, tiles_w) - tiles_w,
-        last - tiles_w,
-    )
+    last_w = tl.minimum(last, tiles_w)
+    first_u = tl.maximum(first, tiles_w) - tiles_w
+    last_u = last - tiles_w
     units = block * UNITS + tl.arange(0, UNITS)
     if SEQUENCES == 1:
         x0, x1, x2, x3 = one.product(W, x, units, first, last_w, I, H, GATES, UNITS, K, LINE)
         h0, h1, h2, h3 = one.product(U, h, units, first_u, last_u, H, H, GATES, UNITS, K, LINE)
         if CELL == "gru":
             h2, h3 = h3, h2
-        from_x, from_h = (
-            one.rows(x0, x1, x2, x3, SUMS, UNITS),
-            one.rows(h0, h1, h2, h3, SUMS, UNITS),
-        )
+        from_x = one.rows(x0, x1, x2, x3, SUMS, UNITS)
+        from_h = one.rows(h0, h1, h2, h3, SUMS, UNITS)
     else:
-        from_x = product(W, x, rows, of_w, sequences, first, last_w, B, I, K, SEQUENCES, TERMS)
-        from_h = product(U, h, rows, of_u, sequences, first_u, last_u, B, H, K, SEQUENCES, TERMS)
+        from_x = many.product(W, x, rows, of_w, sequences, first, last_w, B, I, K, SEQUENCES, TERMS)
+        from_h = many.product(
+            U, h, rows, of_u, sequences, first_u, last_u, B, H, K, SEQUENCES, TERMS
+        )
     if QUANTISED:
         from_x *= of_rows(scale_w, rows, of_w) * (1.0 / 127.0)
         from_h *= of_rows(scale_u, rows, of_u) * (1.0 / 127.0)
@@ -246,9 +157,8 @@ def step(
         if before == PARTS - 1:
             tl.debug_barrier()
             sums = biases + tl.load(partial + inner, cache_modifier=".cg")
-            for other in tl.static_range(
-                1, PARTS
-            ):  # past the first-level cache, which may be stale
+            for other in tl.static_range(1, PARTS):
+                # past the first-level cache, which may be stale
                 sums += tl.load(partial + inner + other * ONE, cache_modifier=".cg")
             new_state(sums, h, c, h_new, c_new, units, sequences, B, H, CELL, UNITS, SEQUENCES)
             tl.store(arrived + block, 0)

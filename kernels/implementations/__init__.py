@@ -1,4 +1,7 @@
-"""One file = one implementation; the file's name is its name; listing the folder is the registry."""
+"""One file = one implementation: its name is the file's, and listing the folder is the registry. Loads them by name.
+
+What several share is in files that begin with _; what a file must provide is `kernels.contract`. Imports every room.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,10 @@ from collections.abc import Hashable
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 from typing import cast
 
 from kernels.case import Case, Unavailable
-from kernels.contract import Implementation
-
-FUNCTIONS = ("version", "unavailable", "layout", "canonical", "prepare")
-READS = ("per_step", "per_call")
+from kernels.contract import Implementation, checked
 
 _ADOPTED: dict[str, tuple[Path, Implementation]] = {}
 """Files of the user's own, by name: see `adopt`."""
@@ -40,7 +39,7 @@ def load(name: str) -> Implementation:
         module = import_module(f"kernels.implementations.{name}")
     except Exception as error:  # whatever a library does on import is why it cannot be had
         raise Unavailable(f"implementation {name} cannot be loaded: {_reason(error)}") from error
-    return _checked(module, f"implementation {name}")
+    return checked(module, f"implementation {name}")
 
 
 def named(given: str) -> str:
@@ -119,33 +118,10 @@ def _from_file(file: Path, path: str) -> Implementation:
         raise Unavailable(f"{path}: cannot be loaded: {_reason(error)}") from error
     finally:
         sys.dont_write_bytecode = before
-    implementation = _checked(module, path)
+    implementation = checked(module, path)
     told = implementation.version
     vars(module)["version"] = lambda: f"{told()}, by a file from elsewhere, sha256 {digest}"
     return implementation
-
-
-def _checked(module: ModuleType, where: str) -> Implementation:
-    """The module, if it provides what `Implementation` asks for. Raises Unavailable with everything it lacks."""
-    wrong = [name for name in ("label", "reads", *FUNCTIONS) if not hasattr(module, name)]
-    if wrong:
-        raise Unavailable(f"{where} lacks {', '.join(wrong)}: see kernels/README.md")
-    wrong = [
-        name
-        for name in (*FUNCTIONS, "packs", "compiled_as")
-        if not callable(getattr(module, name, _checked))
-    ]
-    if wrong:
-        raise Unavailable(f"{where}: {', '.join(wrong)} must be a function: see kernels/README.md")
-    if not isinstance(module.label, str) or not module.label:
-        raise Unavailable(
-            f"{where}: label {module.label!r} is not a few words: see kernels/README.md"
-        )
-    reads = module.reads
-    told = isinstance(reads, dict) and reads.keys() == {"W", "U"}
-    if not told or not all(value in READS for value in reads.values()):
-        raise Unavailable(f"{where}: reads {reads!r} must give W and U one of {', '.join(READS)}")
-    return cast("Implementation", module)
 
 
 def _reason(error: BaseException) -> str:

@@ -14,29 +14,26 @@ import torch
 from torch import Tensor
 
 from kernels.case import Case
+from kernels.contract import Bind, Sets, Step
 from kernels.reference.cells import Inputs
-
-Prepare = Callable[
-    [Case, Sequence[Sequence[Tensor]], Sequence[Inputs]],
-    Callable[[int, int], Callable[[], Sequence[Tensor]]],
-]
 
 
 def prepare(
-    step: Prepare, case: Case, sets: Sequence[Sequence[Tensor]], inputs: Sequence[Inputs]
-) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
+    prepare_step: Callable[[Case, Sets, Sequence[Inputs]], Bind],
+    case: Case,
+    sets: Sets,
+    inputs: Sequence[Inputs],
+) -> Bind:
     """`bind` of phase train, from the `prepare` of the same implementation's steps."""
     leaves = [tuple(_leaf(tensor) for tensor in one) for one in sets]
     given = [one._replace(x=_leaf(one.x), h=_leaf(one.h), c=_leaf(one.c)) for one in inputs]
-    forward = step(replace(case, phase="step"), leaves, given)
+    forward = prepare_step(replace(case, phase="step"), leaves, given)
 
-    def bind(w: int, i: int) -> Callable[[], Sequence[Tensor]]:
+    def bind(w: int, i: int) -> Step:
         x, h, c, _, d_h_new, d_c_new = given[i]
-        of_lstm = case.cell == "lstm"
-        by = (x, h, c, *leaves[w]) if of_lstm else (x, h, *leaves[w])
-        return partial(
-            _there_and_back, forward(w, i), by, (d_h_new, d_c_new) if of_lstm else (d_h_new,)
-        )
+        if case.cell == "lstm":
+            return partial(_passes, forward(w, i), (x, h, c, *leaves[w]), (d_h_new, d_c_new))
+        return partial(_passes, forward(w, i), (x, h, *leaves[w]), (d_h_new,))
 
     return bind
 
@@ -46,8 +43,7 @@ def _leaf(tensor: Tensor) -> Tensor:
     return tensor.detach().requires_grad_()
 
 
-def _there_and_back(
-    forward: Callable[[], Sequence[Tensor]], by: tuple[Tensor, ...], d_new: tuple[Tensor, ...]
-) -> tuple[Tensor, ...]:
+def _passes(forward: Step, by: Sequence[Tensor], d_new: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Forward, then backward: new state, and the gradients of these leaves."""
     new = forward()
     return *new, *torch.autograd.grad(new, by, d_new)

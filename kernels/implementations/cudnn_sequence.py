@@ -16,20 +16,21 @@ card yet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import torch
 from torch import Tensor
 
 from kernels.case import Case
-from kernels.implementations import _pytorch_layout, torch_sequence
+from kernels.contract import ONE_DTYPE, Bind, Sets, Step, Support
+from kernels.implementations import _layouts, torch_sequence
 from kernels.reference.cells import Inputs
 from kernels.reference.inputs import TORCH_DTYPES
 
 label = "cuDNN sequence"
 reads = {"W": "per_call", "U": "per_call"}
-layout, canonical = _pytorch_layout.layout, _pytorch_layout.canonical
+layout, canonical = _layouts.layout, _layouts.canonical
 
 MODES = {"rnn": 1, "lstm": 2, "gru": 3}
 """cuDNN's numbers: tanh, LSTM, GRU."""
@@ -43,19 +44,10 @@ def version() -> str:
     return f"torch {torch.__version__}, cuDNN {torch.backends.cudnn.version()}"
 
 
-def unavailable(case: Case) -> str | None:
-    """Whole steps forward, on a GPU; weights and activations share one dtype."""
-    if case.device != "cuda":
-        return f"cuDNN is a GPU's, and the device is a {case.device}: torch_sequence is PyTorch's there"
-    if case.part != "cell" or case.phase != "step":
-        return f"it computes whole steps forward, not part {case.part} in phase {case.phase}"
-    if case.activations != case.dtype or case.dtype == "int8":
-        return f"cuDNN takes one float dtype, not {case.dtype} weights with {case.activations} activations"
-    return _lacking(case) if torch.cuda.is_available() else None
-
-
 def _lacking(case: Case) -> str | None:
     """What this PyTorch and its cuDNN lack for such a case, or None."""
+    if not torch.cuda.is_available():
+        return None
     if not torch.backends.cudnn.is_available():
         return "this PyTorch has no cuDNN"
     one = torch.empty(1, dtype=TORCH_DTYPES[case.dtype], device=case.device)
@@ -66,14 +58,23 @@ def _lacking(case: Case) -> str | None:
     return f"{found} has no sequences of {case.dtype} by cuDNN, but by its own steps"
 
 
+SUPPORTS = Support(
+    device=("cuda",),
+    part=("cell",),
+    weights_x_activations=ONE_DTYPE,
+    sequences=True,
+    instead={"device": "cuDNN is a GPU's, and torch_sequence PyTorch's on a CPU"},
+    also=_lacking,
+)
+unavailable = SUPPORTS.unavailable
+
+
 def packs(case: Case) -> bool:  # noqa: ARG001 - the contract's signature
     """Always: into cuDNN's block."""
     return True
 
 
-def prepare(
-    case: Case, sets: Sequence[Sequence[Tensor]], inputs: Sequence[Inputs]
-) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
+def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
     """Copy each set of weights into a block as cuDNN lays it out; bind it and a set of inputs to the call."""
     blocks = []
     for tensors in sets:
@@ -87,7 +88,7 @@ def prepare(
     return bind if case.dtype != "float32" else lambda w, i: partial(_exactly, bind(w, i))
 
 
-def _exactly(call: Callable[[], Sequence[Tensor]]) -> Sequence[Tensor]:
+def _exactly(call: Step) -> Sequence[Tensor]:
     """Without tf32."""
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         return call()

@@ -10,7 +10,7 @@ into tensors used again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -19,14 +19,14 @@ import torch
 from openvino import opset13 as op
 from torch import Tensor
 
-from kernels.case import GATE_SUMS, GATES, Case, Unavailable
-from kernels.implementations import _pytorch_layout
+from kernels.case import GATE_SUMS, GATES, Case
+from kernels.contract import ONE_DTYPE, Bind, Sets, Step, Support, limit_sets
+from kernels.implementations import _layouts
 from kernels.reference.cells import Inputs, Weights
-from kernels.reference.inputs import TORCH_DTYPES
 
 label = "OpenVINO"
 reads = {"W": "per_step", "U": "per_step"}
-layout, canonical = _pytorch_layout.layout, _pytorch_layout.canonical
+layout, canonical = _layouts.layout, _layouts.canonical
 
 MOST_SETS = 64
 """Sets of weights, and so compiled models, for one case."""
@@ -39,21 +39,25 @@ def version() -> str:
     return f"openvino {ov.get_version().split('-')[0]}"
 
 
-def unavailable(case: Case) -> str | None:
-    """One dtype, float32, or bfloat16 where the plugin computes in it."""
-    if case.steps > 1:
-        return "its call is one step: torch_sequence computes sequences"
-    if case.phase != "step":
-        return "inference alone"
-    if case.device != "cpu":
-        return "its models are compiled for the CPU here"
-    if case.activations != case.dtype or case.dtype not in PRECISIONS:
-        return f"a product takes one dtype here, not {case.dtype} weights with {case.activations} activations"
-    if case.dtype == "bfloat16" and "BF16" not in _core().get_property(
-        "CPU", "OPTIMIZATION_CAPABILITIES"
-    ):
+def _lacking(case: Case) -> str | None:
+    capabilities = _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if case.dtype == "bfloat16" and "BF16" not in capabilities:
         return "OpenVINO computes in bfloat16 only where the processor has instructions for it"
     return None
+
+
+@cache
+def _core() -> ov.Core:
+    return ov.Core()
+
+
+SUPPORTS = Support(
+    device=("cpu",),
+    weights_x_activations=ONE_DTYPE,
+    instead={"steps": "torch_sequence computes sequences"},
+    also=_lacking,
+)
+unavailable = SUPPORTS.unavailable
 
 
 def packs(case: Case) -> bool:  # noqa: ARG001 - the contract's signature
@@ -61,18 +65,13 @@ def packs(case: Case) -> bool:  # noqa: ARG001 - the contract's signature
     return True
 
 
-def prepare(
-    case: Case, sets: Sequence[Sequence[Tensor]], inputs: Sequence[Inputs]
-) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
+def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
     """One compiled model per set of weights, and one request per pair. Raises Unavailable for more than MOST_SETS."""
-    if len(sets) > MOST_SETS:
-        raise Unavailable(
-            f"streaming takes {len(sets)} compiled models, more than {MOST_SETS}: use a larger hidden size"
-        )
+    limit_sets(sets, MOST_SETS, "compiled models")
     models = [_compiled(case, Weights(*tensors)) for tensors in sets]
     outputs = [torch.empty(tuple(one.shape), dtype=inputs[0].h.dtype) for one in models[0].outputs]
 
-    def bind(w: int, i: int) -> Callable[[], Sequence[Tensor]]:
+    def bind(w: int, i: int) -> Step:
         request = models[w].create_infer_request()
         for place, one in enumerate(models[w].inputs):
             request.set_input_tensor(place, _shared(getattr(inputs[i], one.any_name)))
@@ -87,11 +86,6 @@ def prepare(
         return call
 
     return bind
-
-
-@cache
-def _core() -> ov.Core:
-    return ov.Core()
 
 
 def _compiled(case: Case, weights: Weights) -> ov.CompiledModel:
@@ -132,7 +126,7 @@ def _model(case: Case, weights: Weights) -> ov.Model:
     biased = [
         op.add(one, _constant(b)) for one, b in zip(sums, _biases(case, b_w, b_u), strict=True)
     ]
-    return _over(given, takes, _GATES[case.cell](biased, given["h"], given["c"]))
+    return _over(given, takes, _new_state(case.cell, biased, given["h"], given["c"]))
 
 
 def _joined(cell: str, from_x: Any, from_h: Any) -> list[Any]:
@@ -151,23 +145,16 @@ def _biases(case: Case, b_w: Tensor, b_u: Tensor) -> Sequence[Tensor]:
     return w_r + u_r, w_z + u_z, w_n, u_n
 
 
-def _rnn(sums: Sequence[Any], _h: Any, _c: Any) -> tuple[Any, ...]:
-    return (op.tanh(sums[0]),)
-
-
-def _lstm(sums: Sequence[Any], _h: Any, c: Any) -> tuple[Any, ...]:
-    i, f, o = (op.sigmoid(sums[gate]) for gate in (0, 1, 3))
-    c_new = op.add(op.multiply(f, c), op.multiply(i, op.tanh(sums[2])))
-    return op.multiply(o, op.tanh(c_new)), c_new
-
-
-def _gru(sums: Sequence[Any], h: Any, _c: Any) -> tuple[Any, ...]:
+def _new_state(cell: str, sums: Sequence[Any], h: Any, c: Any) -> tuple[Any, ...]:
+    if cell == "rnn":
+        return (op.tanh(sums[0]),)
+    if cell == "lstm":
+        i, f, o = (op.sigmoid(sums[gate]) for gate in (0, 1, 3))
+        c_new = f * c + i * op.tanh(sums[2])
+        return o * op.tanh(c_new), c_new
     r, z = op.sigmoid(sums[0]), op.sigmoid(sums[1])
-    n = op.tanh(op.add(sums[2], op.multiply(r, sums[3])))
-    return (op.add(n, op.multiply(z, op.subtract(h, n))),)
-
-
-_GATES = {"rnn": _rnn, "lstm": _lstm, "gru": _gru}
+    n = op.tanh(sums[2] + r * sums[3])
+    return (n + z * (h - n),)
 
 
 def _over(given: dict[str, Any], takes: Sequence[str], outputs: Sequence[Any]) -> ov.Model:
@@ -191,8 +178,6 @@ def _constant(tensor: Tensor) -> Any:
 
 def _shared(tensor: Tensor) -> ov.Tensor:
     """The same memory as OpenVINO's; numpy has no bfloat16, so it goes by as words of 16 bits."""
-    kind = next(
-        kind for dtype, (kind, _) in PRECISIONS.items() if TORCH_DTYPES[dtype] == tensor.dtype
-    )
-    words = tensor.view(torch.int16) if tensor.dtype == torch.bfloat16 else tensor
-    return ov.Tensor(words.numpy(), list(tensor.shape), kind)
+    if tensor.dtype == torch.bfloat16:
+        return ov.Tensor(tensor.view(torch.int16).numpy(), list(tensor.shape), ov.Type.bf16)
+    return ov.Tensor(tensor.numpy(), list(tensor.shape), ov.Type.f32)

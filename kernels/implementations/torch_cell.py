@@ -16,13 +16,21 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from kernels.case import Case
-from kernels.implementations import _autograd, _pytorch_layout
+from kernels.case import PHASES, Case
+from kernels.contract import ONE_DTYPE, Bind, Sets, Step, Support
+from kernels.implementations import _autograd, _layouts
 from kernels.reference.cells import Inputs, Weights
 
 label = "PyTorch cell"
 reads = {"W": "per_step", "U": "per_step"}
-layout, canonical = _pytorch_layout.layout, _pytorch_layout.canonical
+layout, canonical = _layouts.layout, _layouts.canonical
+
+SUPPORTS = Support(
+    phase=PHASES,
+    weights_x_activations=ONE_DTYPE,
+    instead={"steps": "torch_sequence computes sequences"},
+)
+unavailable = SUPPORTS.unavailable
 
 
 def version() -> str:
@@ -30,39 +38,21 @@ def version() -> str:
     return f"torch {torch.__version__}"
 
 
-def unavailable(case: Case) -> str | None:
-    """A call is one step; weights and activations share one dtype in PyTorch's cells."""
-    if case.steps > 1:
-        return "its call is one step: torch_sequence computes sequences"
-    if case.activations != case.dtype:
-        return f"PyTorch's cells take one dtype, not {case.dtype} weights with {case.activations} activations"
-    return None
-
-
-def prepare(
-    case: Case, sets: Sequence[Sequence[Tensor]], inputs: Sequence[Inputs]
-) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
+def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
     """Bind one set of weights and one set of inputs to the call; to train, with autograd around the same step."""
     if case.phase == "train":
         return _autograd.prepare(prepare, case, sets, inputs)
 
-    def bind(w: int, i: int) -> Callable[[], Sequence[Tensor]]:
-        weights, given = Weights(*sets[w]), inputs[i]
+    def bind(w: int, i: int) -> Step:
+        weights, (x, h, c, sums, *_) = Weights(*sets[w]), inputs[i]
         if case.part == "linear":
-            return partial(_linear, case.cell, given.x, given.h, weights.W, weights.U)
+            return partial(_linear, case.cell, x, h, weights.W, weights.U)
         if case.part == "pointwise":
-            return partial(
-                _POINTWISE[case.cell], given.sums, given.h, given.c, weights.b_w, weights.b_u
-            )
+            return partial(_POINTWISE[case.cell], sums, h, c, weights.b_w, weights.b_u)
         if case.cell == "lstm":
-            return partial(torch.lstm_cell, given.x, (given.h, given.c), *weights)
-        return partial(
-            _one,
-            {"rnn": torch.rnn_tanh_cell, "gru": torch.gru_cell}[case.cell],
-            given.x,
-            given.h,
-            *weights,
-        )
+            return partial(torch.lstm_cell, x, (h, c), *weights)
+        cell = torch.rnn_tanh_cell if case.cell == "rnn" else torch.gru_cell
+        return partial(_one, cell, x, h, *weights)
 
     return bind
 

@@ -8,7 +8,7 @@ On a GPU nothing is packed: the weights are arguments, as they lie in the arena,
 That has not run on a card yet.
 
 Weights that are trained are no constants either. The compiled training step takes them as they lie in the arena, one
-for all sets, and autograd walks its compiled way back: forward and backward are two pieces of code, as for any user.
+for all sets, and autograd calls the compiled backward pass: each pass is code of its own, as for any user.
 
 A call first runs dynamo's guards: are these still tensors like those it was compiled for? That is part of what a user
 pays, and part of the floor. Compiling takes seconds and needs a C++ compiler; it is done before anything is timed, and
@@ -21,8 +21,9 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache, partial
 from importlib.util import find_spec
 from inspect import signature
@@ -32,13 +33,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from kernels.case import Case, Unavailable
-from kernels.implementations import _autograd, _pytorch_layout
+from kernels.case import GATES, Case
+from kernels.contract import Bind, Sets, Step, limit_sets
+from kernels.implementations import _autograd, _layouts, torch_cell
+from kernels.implementations._equations import new_state
 from kernels.reference.cells import Inputs, Weights
 
 label = "torch.compile"
 reads = {"W": "per_step", "U": "per_step"}
-layout, canonical = _pytorch_layout.layout, _pytorch_layout.canonical
+layout, canonical = _layouts.layout, _layouts.canonical
+version = torch_cell.version
 
 MOST_SETS = 16
 """Sets of weights that are compiled for one case, about a second each."""
@@ -58,21 +62,12 @@ ONCE: dict[str, Any] = {
 }
 
 
-def version() -> str:
-    """PyTorch's version."""
-    return f"torch {torch.__version__}"
-
-
-def unavailable(case: Case) -> str | None:
-    """One dtype, a C++ compiler, on a GPU Triton, and a PyTorch that compiles sets of weights apart from others."""
-    if case.steps > 1:
-        return "its call is one step: torch_sequence computes sequences"
+def _lacking(case: Case) -> str | None:
+    """A C++ compiler, on a GPU Triton, or a PyTorch that compiles sets of weights apart from others; or None."""
     if case.device != "cpu" and find_spec("triton") is None:
         return "torch.compile needs Triton for a GPU, and it is not installed"
     if "isolate_recompiles" not in signature(torch.compile).parameters:
         return f"torch {torch.__version__} cannot keep compiled modules of one class apart: install a newer one"
-    if case.activations != case.dtype:
-        return f"a compiled product takes one dtype, not {case.dtype} weights with {case.activations} activations"
     return _no_compiler()
 
 
@@ -87,23 +82,22 @@ def _no_compiler() -> str | None:
     return None
 
 
+SUPPORTS = replace(torch_cell.SUPPORTS, also=_lacking)
+unavailable = SUPPORTS.unavailable
+
+
 def packs(case: Case) -> bool:
     """Inference on a CPU alone: weights that are trained are no constants, and a GPU's are arguments."""
     return case.phase == "step" and case.device == "cpu"
 
 
-def prepare(
-    case: Case, sets: Sequence[Sequence[Tensor]], inputs: Sequence[Inputs]
-) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
+def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
     """Compile one module per set of weights; to train, one for all. Raises Unavailable for more than MOST_SETS."""
     if case.phase == "train":
         return _training(case, sets, inputs)
     if not packs(case):
         return _on_gpu(case, sets, inputs)
-    if len(sets) > MOST_SETS:
-        raise Unavailable(
-            f"streaming takes {len(sets)} compiled modules, more than {MOST_SETS}: use a larger hidden size"
-        )
+    limit_sets(sets, MOST_SETS, "compiled modules")
     steps = []
     for tensors in sets:
         frozen = torch.compile(_Frozen(case, Weights(*tensors)), **ONCE)
@@ -111,7 +105,7 @@ def prepare(
             frozen(*inputs[0][:4])
         steps.append(frozen)
 
-    def bind(w: int, i: int) -> Callable[[], Sequence[Tensor]]:
+    def bind(w: int, i: int) -> Step:
         step, (x, h, c, sums) = steps[w], inputs[i][:4]
 
         def call() -> Sequence[Tensor]:
@@ -122,35 +116,26 @@ def prepare(
     return bind
 
 
-def _on_gpu(
-    case: Case, sets: Sequence[Sequence[Tensor]], inputs: Sequence[Inputs]
-) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
+def _on_gpu(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
     """One compiled step, whose weights are its arguments."""
-    step = torch.compile(partial(_step, case.cell, case.part), **ONCE)
-
-    def bind(w: int, i: int) -> Callable[[], Sequence[Tensor]]:
-        return partial(step, Weights(*sets[w]), *inputs[i][:4])
-
+    bind = _unfrozen(case, sets, inputs)
     with _compiling(freezing=False), torch.inference_mode():
         bind(0, 0)()
     return bind
 
 
-def _training(
-    case: Case, sets: Sequence[Sequence[Tensor]], inputs: Sequence[Inputs]
-) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
-    """Forward and backward, compiled by a first call there and back."""
-    step = torch.compile(partial(_step, case.cell, case.part), **ONCE)
-
-    def prepare(
-        _case: Case, leaves: Sequence[Sequence[Tensor]], given: Sequence[Inputs]
-    ) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
-        return lambda w, i: partial(step, Weights(*leaves[w]), *given[i][:4])
-
-    bind = _autograd.prepare(prepare, case, sets, inputs)
+def _training(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
+    """Forward and backward, compiled by a first call of both passes."""
+    bind = _autograd.prepare(_unfrozen, case, sets, inputs)
     with _compiling(freezing=False):
         bind(0, 0)()
     return bind
+
+
+def _unfrozen(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
+    """To be compiled by its first call, for all sets of weights."""
+    step = torch.compile(partial(_step, case.cell, case.part), **ONCE)
+    return lambda w, i: partial(step, Weights(*sets[w]), *inputs[i][:4])
 
 
 @contextmanager
@@ -197,14 +182,17 @@ def _step(
         from_x, from_h = linear(x, W), linear(h, U)
         return (from_x, from_h) if cell == "gru" else (from_x + from_h,)
     if cell == "gru":
-        return _gru(*_gru_sums(part, weights, x, h, sums), h)
-    biased = sums + (b_w + b_u) if part == "pointwise" else linear(x, W, b_w) + linear(h, U, b_u)
-    return (torch.tanh(biased),) if cell == "rnn" else _lstm(biased, c)
+        gates = _gru_sums(part, weights, x, h, sums)
+    elif part == "pointwise":
+        gates = (sums + (b_w + b_u)).chunk(GATES[cell], dim=1)
+    else:
+        gates = (linear(x, W, b_w) + linear(h, U, b_u)).chunk(GATES[cell], dim=1)
+    return new_state(cell, lambda gate: gates[gate], h, c)
 
 
 def _gru_sums(
     part: str, weights: Weights, x: Tensor, h: Tensor, sums: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, ...]:
     """Sums of r and z, and the two products of n, biases added."""
     W, U, b_w, b_u = weights
     if part == "pointwise":
@@ -214,15 +202,3 @@ def _gru_sums(
     r_x, z_x, n_x = linear(x, W, b_w).chunk(3, dim=1)
     r_h, z_h, n_h = linear(h, U, b_u).chunk(3, dim=1)
     return r_x + r_h, z_x + z_h, n_x, n_h
-
-
-def _lstm(sums: Tensor, c: Tensor) -> tuple[Tensor, ...]:
-    i, f, g, o = sums.chunk(4, dim=1)
-    c_new = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-    return torch.sigmoid(o) * torch.tanh(c_new), c_new
-
-
-def _gru(s_r: Tensor, s_z: Tensor, n_x: Tensor, n_h: Tensor, h: Tensor) -> tuple[Tensor, ...]:
-    z = torch.sigmoid(s_z)
-    n = torch.tanh(n_x + torch.sigmoid(s_r) * n_h)
-    return ((1 - z) * n + z * h,)

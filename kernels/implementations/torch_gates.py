@@ -9,7 +9,7 @@ Reads [x, h] once per gate, each gate's [W_g | U_g] and bias; writes the joined 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -17,29 +17,18 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from kernels.case import Case
-from kernels.implementations import _autograd
+from kernels.contract import Bind, Sets, Step
+from kernels.implementations import _autograd, torch_cell
+from kernels.implementations._equations import new_state
 from kernels.reference.cells import Inputs, Weights
 from kernels.reference.inputs import Layout
 
 label = "one layer per gate"
 reads = {"W": "per_step", "U": "per_step"}
+version, SUPPORTS, unavailable = torch_cell.version, torch_cell.SUPPORTS, torch_cell.unavailable
 
 JOINED_GATES = {"rnn": 1, "lstm": 4, "gru": 2}
 """Gates that are one layer over [x, h]; GRU's third is two layers."""
-
-
-def version() -> str:
-    """PyTorch's version."""
-    return f"torch {torch.__version__}"
-
-
-def unavailable(case: Case) -> str | None:
-    """A call is one step; a PyTorch layer's weights and activations share one dtype."""
-    if case.steps > 1:
-        return "its call is one step: torch_sequence computes sequences"
-    if case.activations != case.dtype:
-        return f"a PyTorch layer takes one dtype, not {case.dtype} weights with {case.activations} activations"
-    return None
 
 
 def layout(case: Case) -> Layout:
@@ -68,75 +57,39 @@ def canonical(case: Case, tensors: Sequence[Tensor]) -> Weights:
     return Weights(torch.cat(W), torch.cat(U), torch.cat(b_w), torch.cat(b_u))
 
 
-def prepare(
-    case: Case, sets: Sequence[Sequence[Tensor]], inputs: Sequence[Inputs]
-) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
+def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
     """Bind one set of weights and one set of inputs to the call; to train, with autograd around the same step."""
     if case.phase == "train":
         return _autograd.prepare(prepare, case, sets, inputs)
-    step = _STEPS[case.cell]
+    call = {"cell": _cell, "linear": _linear, "pointwise": _pointwise}[case.part]
 
-    def bind(w: int, i: int) -> Callable[[], Sequence[Tensor]]:
-        tensors, given = sets[w], inputs[i]
-        layers, biases = tuple(tensors[: len(tensors) // 2]), tuple(tensors[len(tensors) // 2 :])
-        if case.part == "linear":
-            return partial(_linear, case.cell, given.x, given.h, layers)
-        if case.part == "pointwise":
-            return partial(_pointwise, case.cell, given, biases)
-        return partial(step, given, layers, biases)
+    def bind(w: int, i: int) -> Step:
+        half = len(sets[w]) // 2
+        return partial(call, case.cell, inputs[i], tuple(sets[w][:half]), tuple(sets[w][half:]))
 
     return bind
 
 
-def _rnn(
-    given: Inputs, layers: tuple[Tensor, ...], biases: tuple[Tensor, ...]
+def _cell(
+    cell: str, given: Inputs, layers: tuple[Tensor, ...], biases: tuple[Tensor, ...]
 ) -> tuple[Tensor, ...]:
     xh = torch.cat([given.x, given.h], dim=1)
-    return (torch.tanh(linear(xh, layers[0], biases[0])),)
-
-
-def _lstm(
-    given: Inputs, layers: tuple[Tensor, ...], biases: tuple[Tensor, ...]
-) -> tuple[Tensor, ...]:
-    xh = torch.cat([given.x, given.h], dim=1)
-    i = torch.sigmoid(linear(xh, layers[0], biases[0]))
-    f = torch.sigmoid(linear(xh, layers[1], biases[1]))
-    g = torch.tanh(linear(xh, layers[2], biases[2]))
-    o = torch.sigmoid(linear(xh, layers[3], biases[3]))
-    c = f * given.c + i * g
-    return o * torch.tanh(c), c
-
-
-def _gru(
-    given: Inputs, layers: tuple[Tensor, ...], biases: tuple[Tensor, ...]
-) -> tuple[Tensor, ...]:
-    xh = torch.cat([given.x, given.h], dim=1)
-    r = torch.sigmoid(linear(xh, layers[0], biases[0]))
-    z = torch.sigmoid(linear(xh, layers[1], biases[1]))
-    n = torch.tanh(
-        linear(given.x, layers[2], biases[2]) + r * linear(given.h, layers[3], biases[3])
+    over = (xh, xh, given.x, given.h) if cell == "gru" else (xh,) * len(layers)
+    return new_state(
+        cell, lambda gate: linear(over[gate], layers[gate], biases[gate]), given.h, given.c
     )
-    return ((1 - z) * n + z * given.h,)
 
 
-_STEPS = {"rnn": _rnn, "lstm": _lstm, "gru": _gru}
+def _linear(
+    cell: str, given: Inputs, layers: tuple[Tensor, ...], _biases: tuple[Tensor, ...]
+) -> tuple[Tensor, ...]:
+    xh = torch.cat([given.x, given.h], dim=1)
+    over = (xh, xh, given.x, given.h) if cell == "gru" else (xh,) * len(layers)
+    return tuple(linear(one, layer) for one, layer in zip(over, layers, strict=True))
 
 
-def _linear(cell: str, x: Tensor, h: Tensor, layers: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    xh = torch.cat([x, h], dim=1)
-    if cell != "gru":
-        return tuple(linear(xh, layer) for layer in layers)
-    return linear(xh, layers[0]), linear(xh, layers[1]), linear(x, layers[2]), linear(h, layers[3])
-
-
-def _pointwise(cell: str, given: Inputs, biases: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+def _pointwise(
+    cell: str, given: Inputs, _layers: tuple[Tensor, ...], biases: tuple[Tensor, ...]
+) -> tuple[Tensor, ...]:
     sums = given.sums.chunk(len(biases), dim=1)
-    if cell == "rnn":
-        return (torch.tanh(sums[0] + biases[0]),)
-    if cell == "lstm":
-        i, f, o = (torch.sigmoid(sums[gate] + biases[gate]) for gate in (0, 1, 3))
-        c = f * given.c + i * torch.tanh(sums[2] + biases[2])
-        return o * torch.tanh(c), c
-    r, z = (torch.sigmoid(sums[gate] + biases[gate]) for gate in (0, 1))
-    n = torch.tanh(sums[2] + biases[2] + r * (sums[3] + biases[3]))
-    return ((1 - z) * n + z * given.h,)
+    return new_state(cell, lambda gate: sums[gate] + biases[gate], given.h, given.c)

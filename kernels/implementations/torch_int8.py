@@ -17,14 +17,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kernels.case import GATES, Case
-from kernels.reference.cells import Inputs, Weights
-from kernels.reference.inputs import Floats, Layout
-from kernels.vector.gates import LARGEST_INT8
+from kernels.case import LARGEST_INT8, Case
+from kernels.contract import Bind, Sets, Step, Support
+from kernels.implementations import _layouts
+from kernels.reference.cells import Inputs
 
 label = "PyTorch int8"
 reads = {"W": "per_step", "U": "per_step"}
 rounds_to = "int8"
+layout, canonical = _layouts.layout, _layouts.canonical
 
 CELLS = {
     "rnn": "quantized_rnn_tanh_cell_dynamic",
@@ -39,22 +40,26 @@ def version() -> str:
     return f"torch {torch.__version__}, {torch.backends.quantized.engine}"
 
 
-def unavailable(case: Case) -> str | None:
-    """int8 weights, float32 activations, on a CPU, where PyTorch was built with these operators."""
-    if case.steps > 1:
-        return "its call is one step: torch_sequence computes sequences"
-    if case.phase != "step":
-        return "a step alone: quantised weights are not trained"
-    if case.dtype != "int8" or case.activations != "float32":
-        return f"weights of int8 with float32 activations alone, not {case.dtype} with {case.activations}"
-    if case.part == "pointwise":
-        return "nothing of the part pointwise is quantised"
-    if case.device != "cpu":
-        return "dynamic quantisation has no CUDA kernels"
+def _lacking(_case: Case) -> str | None:
     lacking = [name for name in NEEDED if not hasattr(torch.ops.quantized, name)]
     if lacking or torch.backends.quantized.engine == "none":
         return f"torch {torch.__version__} is built without dynamic quantisation"
     return None
+
+
+SUPPORTS = Support(
+    device=("cpu",),
+    part=("cell", "linear"),
+    weights_x_activations=(("int8", "float32"),),
+    instead={
+        "steps": "torch_sequence computes sequences",
+        "device": "dynamic quantisation has no CUDA kernels",
+        "phase": "quantised weights are not trained",
+        "part": "nothing of the part pointwise is quantised",
+    },
+    also=_lacking,
+)
+unavailable = SUPPORTS.unavailable
 
 
 def packs(case: Case) -> bool:  # noqa: ARG001 - the contract's signature
@@ -62,34 +67,18 @@ def packs(case: Case) -> bool:  # noqa: ARG001 - the contract's signature
     return True
 
 
-def layout(case: Case) -> Layout:
-    """W and U in int8, the scale of each of their rows, then the biases where the part reads them."""
-    rows = GATES[case.cell] * case.hidden
-    scales = Floats((rows,))
-    biases = Floats((rows if case.part == "cell" else 0,))
-    return (rows, case.input), (rows, case.hidden), scales, scales, biases, biases
-
-
-def canonical(case: Case, tensors: Sequence[Tensor]) -> Weights:  # noqa: ARG001 - the contract's signature
-    """What the integers stand for, in float64."""
-    W, U, scale_w, scale_u, b_w, b_u = tensors
-    return Weights(_values(W, scale_w), _values(U, scale_u), b_w, b_u)
-
-
-def prepare(
-    case: Case, sets: Sequence[Sequence[Tensor]], inputs: Sequence[Inputs]
-) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
+def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
     """Pack every set of weights once."""
     packed = [_packed(*tensors) for tensors in sets]
 
-    def bind(w: int, i: int) -> Callable[[], Sequence[Tensor]]:
-        (W, U), (b_w, b_u), given = packed[w], sets[w][4:], inputs[i]
+    def bind(w: int, i: int) -> Step:
+        (W, U), (b_w, b_u), (x, h, c, *_) = packed[w], sets[w][4:], inputs[i]
         if case.part == "linear":
-            return partial(_linear, torch.ops.quantized.linear_dynamic, given.x, given.h, W, U)
+            return partial(_linear, torch.ops.quantized.linear_dynamic, x, h, W, U)
         cell = getattr(torch.ops.quantized, CELLS[case.cell])
         if case.cell == "lstm":
-            return partial(cell, given.x, (given.h, given.c), W, U, b_w, b_u)
-        return partial(_one, cell, given.x, given.h, W, U, b_w, b_u)
+            return partial(cell, x, (h, c), W, U, b_w, b_u)
+        return partial(_one, cell, x, h, W, U, b_w, b_u)
 
     return bind
 
@@ -108,16 +97,11 @@ def _packed(
 def _quantised(matrix: Tensor, scale: Tensor) -> Tensor:
     """PyTorch's own quantised tensor of these integers, a scale per row."""
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # it is to be replaced in a future PyTorch; the operators have no other way in
+        # it is to be replaced in a future PyTorch; the operators have no other way in
+        warnings.simplefilter("ignore")
         return torch._make_per_channel_quantized_tensor(
             matrix, scale.double() / LARGEST_INT8, torch.zeros(len(scale), dtype=torch.int64), 0
         )
-
-
-def _values(matrix: Tensor, scale: Tensor) -> Tensor:
-    return matrix.double() * (scale.double() / LARGEST_INT8)[:, None]
 
 
 def _one(cell: Callable[..., Tensor], *arguments: Any) -> tuple[Tensor, ...]:

@@ -19,12 +19,23 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from kernels.case import GATES, Case
+from kernels.case import Case
+from kernels.contract import ONE_DTYPE, Bind, Sets, Step, Support
+from kernels.implementations import _layouts
 from kernels.reference.cells import Inputs, Weights
-from kernels.reference.inputs import Layout
 
 label = "PyTorch sequence"
 reads = {"W": "per_call", "U": "per_step"}
+layout = _layouts.recurrent_first
+
+SUPPORTS = Support(
+    device=("cpu",),
+    part=("cell",),
+    weights_x_activations=ONE_DTYPE,
+    sequences=True,
+    instead={"device": "on a GPU PyTorch's sequences are cuDNN's, cudnn_sequence"},
+)
+unavailable = SUPPORTS.unavailable
 
 _CALLS: dict[str, Callable[..., tuple[Tensor, ...]]] = {
     "rnn": torch._VF.rnn_tanh,
@@ -40,26 +51,9 @@ def version() -> str:
     return f"torch {torch.__version__}"
 
 
-def unavailable(case: Case) -> str | None:
-    """Whole steps forward, on a CPU; weights and activations share one dtype."""
-    if case.device != "cpu":
-        return "on a GPU PyTorch's sequences are cuDNN's: cudnn_sequence"
-    if case.part != "cell" or case.phase != "step":
-        return f"it computes whole steps forward, not part {case.part} in phase {case.phase}"
-    if case.activations != case.dtype:
-        return f"PyTorch's sequences take one dtype, not {case.dtype} weights with {case.activations} activations"
-    return None
-
-
 def packs(case: Case) -> bool:
     """oneDNN's LSTM packs its weights at every call; RNN and GRU read those that they are given."""
     return case.cell == "lstm"
-
-
-def layout(case: Case) -> Layout:
-    """U and b_u, which every step reads, then W and b_w."""
-    rows = GATES[case.cell] * case.hidden
-    return (rows, case.hidden), (rows,), (rows, case.input), (rows,)
 
 
 def canonical(case: Case, tensors: Sequence[Tensor]) -> Weights:  # noqa: ARG001 - the contract's signature
@@ -68,41 +62,29 @@ def canonical(case: Case, tensors: Sequence[Tensor]) -> Weights:  # noqa: ARG001
     return Weights(W, U, b_w, b_u)
 
 
-def prepare(
-    case: Case, sets: Sequence[Sequence[Tensor]], inputs: Sequence[Inputs]
-) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
+def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
     """Bind one set of weights and one set of inputs to the call."""
     return binder(case, [canonical(case, tensors) for tensors in sets], inputs)
 
 
-def binder(
-    case: Case, sets: Sequence[Sequence[Tensor]], inputs: Sequence[Inputs]
-) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
+def binder(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
     """Bind a set of weights in PyTorch's order and a set of inputs to the call."""
     call = _CALLS[case.cell]
 
-    def bind(w: int, i: int) -> Callable[[], Sequence[Tensor]]:
-        weights, given = list(sets[w]), inputs[i]
-        x = given.x.view(case.steps, case.batch, case.input)
-        h, c = given.h.unsqueeze(0), given.c.unsqueeze(0)
+    def bind(w: int, i: int) -> Step:
+        x = inputs[i].x.view(case.steps, case.batch, case.input)
+        h, c = inputs[i].h.unsqueeze(0), inputs[i].c.unsqueeze(0)
         if case.cell == "lstm":
-            return partial(_lstm, call, x, (h, c), weights)
-        return partial(_other, call, x, h, weights)
+            return partial(_lstm, call, x, (h, c), list(sets[w]), *_OPTIONS)
+        return partial(_other, call, x, h, list(sets[w]), *_OPTIONS)
 
     return bind
 
 
-def _lstm(
-    call: Callable[..., tuple[Tensor, ...]],
-    x: Tensor,
-    state: tuple[Tensor, Tensor],
-    weights: list[Tensor],
-) -> tuple[Tensor, ...]:
-    outputs, _h, c = call(x, state, weights, *_OPTIONS)
+def _lstm(call: Callable[..., tuple[Tensor, ...]], *given: object) -> tuple[Tensor, ...]:
+    outputs, _h, c = call(*given)
     return outputs, c
 
 
-def _other(
-    call: Callable[..., tuple[Tensor, ...]], x: Tensor, h: Tensor, weights: list[Tensor]
-) -> tuple[Tensor, ...]:
-    return (call(x, h, weights, *_OPTIONS)[0],)
+def _other(call: Callable[..., tuple[Tensor, ...]], *given: object) -> tuple[Tensor, ...]:
+    return (call(*given)[0],)

@@ -9,23 +9,22 @@ writes the products with W, every h, and the last c, to memory that is used agai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 import triton
 from torch import Tensor
 
 from kernels.case import GATES, Case
+from kernels.contract import ONE_DTYPE, Bind, Sets, Step, Support
 from kernels.gpu import persistent
-from kernels.implementations import _pytorch_layout
+from kernels.implementations import _layouts
+from kernels.implementations._gpus import processors, too_old
 from kernels.reference.cells import Inputs, Weights
 
 label = "persistent (Triton)"
 reads = {"W": "per_call", "U": "per_call"}
-layout, canonical = _pytorch_layout.layout, _pytorch_layout.canonical
-
-CAPABILITY = (8, 0)
-"""The oldest GPUs that multiply bfloat16 in tensor cores."""
+layout, canonical = _layouts.layout, _layouts.canonical
 
 
 def version() -> str:
@@ -33,25 +32,24 @@ def version() -> str:
     return f"triton {triton.__version__}, torch {torch.__version__}"
 
 
-def unavailable(case: Case) -> str | None:
-    """Whole steps forward, on CUDA devices that are new enough, where U fits on the chip."""
-    if case.device != "cuda":
-        return f"a GPU's sequence, not one of a {case.device}"
-    if case.part != "cell" or case.phase != "step":
-        return f"it computes whole steps forward, not part {case.part} in phase {case.phase}"
-    if case.activations != case.dtype or case.dtype == "int8":
-        return f"its products take one float dtype, not {case.dtype} weights with {case.activations} activations"
-    if torch.cuda.is_available():
-        if torch.cuda.get_device_capability() < CAPABILITY:
-            found = ".".join(map(str, torch.cuda.get_device_capability()))
-            return f"a GPU of compute capability 8.0 or newer is needed, and this is {found}"
-        return persistent.too_large(case, processors(torch.device(case.device)))
-    return None
+def _too_large(case: Case) -> str | None:
+    """Why it does not fit on this GPU, or None, also where there is none."""
+    if not torch.cuda.is_available():
+        return None
+    return too_old() or persistent.too_large(case, processors(torch.device(case.device)))
 
 
-def prepare(
-    case: Case, sets: Sequence[Sequence[Tensor]], inputs: Sequence[Inputs]
-) -> Callable[[int, int], Callable[[], Sequence[Tensor]]]:
+SUPPORTS = Support(
+    device=("cuda",),
+    part=("cell",),
+    weights_x_activations=ONE_DTYPE,
+    sequences=True,
+    also=_too_large,
+)
+unavailable = SUPPORTS.unavailable
+
+
+def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
     """Memory for the products with W, for all h and the last c, and the barrier's counter; bind the rest."""
     T, B, G = case.steps, case.batch, GATES[case.cell]
     first = inputs[0].h
@@ -61,7 +59,7 @@ def prepare(
     arrived = torch.zeros(1, dtype=torch.int32, device=first.device)
     answer = (out, c_new) if case.cell == "lstm" else (out,)
 
-    def bind(w: int, i: int) -> Callable[[], Sequence[Tensor]]:
+    def bind(w: int, i: int) -> Step:
         weights, given = Weights(*sets[w]), inputs[i]
         x, across = given.x.view(T * B, case.input), weights.W.T
         c = given.c if case.cell == "lstm" else given.h
@@ -74,8 +72,3 @@ def prepare(
         return sequence
 
     return bind
-
-
-def processors(device: torch.device) -> int:
-    """Streaming multiprocessors of a GPU; 1 where Triton's interpreter stands in for one."""
-    return persistent.processors_of(device) if device.type == "cuda" else 1

@@ -1,4 +1,4 @@
-"""Step kernels of a CPU, emitted as LLVM vectors through numba: products, gates, and the step made of them.
+"""Step kernels of a CPU, emitted as LLVM vectors through numba: products, limbs, gates, and the step made of them.
 
-One kernel's parts, not its contract: that is `implementations`. Imports the words and `reference`.
+One kernel's parts, not its contract: that is `implementations`. Imports `case` alone, beside numba.
 """

@@ -1,4 +1,4 @@
-"""The pointwise part of a step for 16 units of one sequence, emitted as LLVM vectors (see vectors.py).
+"""The pointwise part of a step for 16 units of one sequence, emitted as LLVM vectors (see llvm.py).
 
 What numba's vectoriser makes of these loops costs an eighth of a resident step at H 512; as vectors they cost a
 fiftieth. tanh is the rational approximation that Eigen and XLA use, an odd polynomial of degree 13 over an even one of
@@ -16,9 +16,10 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from kernels.case import GATES
+from kernels.case import GATES, LARGEST_INT8
 from kernels.vector import llvm
-from kernels.vector.llvm import DIGITS, LANES, LINE_BYTES
+from kernels.vector.limbs import LIMBS
+from kernels.vector.llvm import F32, FLOATS, HALVES, I32, INTS, LANES, LINE_BYTES, ints
 
 LIMIT = 7.99881172180175781
 """Here the approximation comes to 1, 2.3e-7 above tanh, and so it stays beyond."""
@@ -32,33 +33,17 @@ ODD = (
     -2.76076847742355e-16,
 )
 EVEN = (4.89352518554385e-03, 2.26843463243900e-03, 1.18534705686654e-04, 1.19825839466702e-06)
-LARGEST_INT8 = 127.0
-
-_I16, _I32, _I64, _F32 = ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
-_FLOATS, _INTS, _HALVES = (ir.VectorType(kind, LANES) for kind in (_F32, _I32, _I16))
 
 
 @intrinsic(prefer_literal=True)
 def gates(
-    _typing: Any,
-    sums_x: Any,
-    sums_h: Any,
-    steps_x: Any,
-    steps_h: Any,
-    biases: Any,
-    scales: Any,
-    state: Any,
-    new_h: Any,
-    new_c: Any,
-    count: Any,
-    cell: Any,
-    kind: Any,
-    activations: Any,
-) -> Any:
+    _typing: Any, sums_x: Any, sums_h: Any, steps_x: Any, steps_h: Any, biases: Any, scales: Any,
+    state: Any, new_h: Any, new_c: Any, count: Any, cell: Any, kind: Any, activations: Any,
+) -> Any:  # fmt: skip
     """New state of `count` units (1 to 16) of one sequence, from the sums of its two products.
 
-    sums_x, sums_h    addresses of what `vectors.products` stored for this sequence: [digits][gates][16]
-    steps_x, steps_h  addresses of what a digit is worth and the sums of the digits times 128, with digits
+    sums_x, sums_h    addresses of what `products` stored for this sequence: [limbs][gates][16]
+    steps_x, steps_h  addresses of what a limb's unit is worth and the sums of the limbs times 128, with limbs
     biases, scales    addresses of [2][gates][16] in the weights' dtype (float32 for int8), for W and for U
     state             address of c (LSTM) or h (GRU); new_h, new_c where the new state goes
     """
@@ -68,26 +53,19 @@ def gates(
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         tile = _Tile(builder, name, product, dtype, *arguments[:10])
-        {"rnn": _rnn, "lstm": _lstm, "gru": _gru}[name](tile)
+        if name == "rnn":
+            tile.store(tile.new_h, _tanh(tile.sum(0)))
+        elif name == "lstm":
+            i, f, o = (_sigmoid(tile.sum(gate)) for gate in (0, 1, 3))
+            c = f * tile.load(tile.state) + i * _tanh(tile.sum(2))
+            tile.store(tile.new_c, c)
+            tile.store(tile.new_h, o * _tanh(c))
+        else:
+            r, z = (_sigmoid(tile.sum(gate)) for gate in (0, 1))
+            n = _tanh(tile.part(0, 2) + r * tile.part(1, 2))
+            tile.store(tile.new_h, n + z * (tile.load(tile.state) - n))
 
     return signature, generate
-
-
-def _rnn(tile: _Tile) -> None:
-    tile.store(tile.new_h, _tanh(tile.sum(0)))
-
-
-def _lstm(tile: _Tile) -> None:
-    i, f, o = (_sigmoid(tile.sum(gate)) for gate in (0, 1, 3))
-    c = f * tile.load(tile.state) + i * _tanh(tile.sum(2))
-    tile.store(tile.new_c, c)
-    tile.store(tile.new_h, o * _tanh(c))
-
-
-def _gru(tile: _Tile) -> None:
-    r, z = (_sigmoid(tile.sum(gate)) for gate in (0, 1))
-    n = _tanh(tile.part(0, 2) + r * tile.part(1, 2))
-    tile.store(tile.new_h, n + z * (tile.load(tile.state) - n))
 
 
 @dataclass
@@ -98,30 +76,33 @@ class _Lanes:
     value: Any
 
     def __add__(self, other: _Lanes | float) -> _Lanes:
-        added = self.builder.fadd(self.value, self._lanes(other), flags=("contract",))
-        return _Lanes(self.builder, added)
+        return self._with(self.builder.fadd, other, flags=("contract",))
 
     def __sub__(self, other: _Lanes | float) -> _Lanes:
-        return _Lanes(self.builder, self.builder.fsub(self.value, self._lanes(other)))
+        return self._with(self.builder.fsub, other)
 
     def __mul__(self, other: _Lanes | float) -> _Lanes:
-        multiplied = self.builder.fmul(self.value, self._lanes(other), flags=("contract",))
-        return _Lanes(self.builder, multiplied)
+        return self._with(self.builder.fmul, other, flags=("contract",))
 
     def __truediv__(self, other: _Lanes) -> _Lanes:
-        return _Lanes(self.builder, self.builder.fdiv(self.value, other.value))
+        return self._with(self.builder.fdiv, other)
+
+    def _with(self, emit: Any, other: _Lanes | float, **flags: Any) -> _Lanes:
+        value = other.value if isinstance(other, _Lanes) else _every(other)
+        return _Lanes(self.builder, emit(self.value, value, **flags))
 
     def clamped(self, limit: float) -> _Lanes:
         """Within -limit to limit; what is not a number stays none."""
         value = self.value
         for sign, bound in ((">", limit), ("<", -limit)):
-            beyond = self.builder.fcmp_ordered(sign, value, self._lanes(bound))
-            value = self.builder.select(beyond, self._lanes(bound), value)
+            beyond = self.builder.fcmp_ordered(sign, value, _every(bound))
+            value = self.builder.select(beyond, _every(bound), value)
         return _Lanes(self.builder, value)
 
-    @staticmethod
-    def _lanes(other: _Lanes | float) -> Any:
-        return other.value if isinstance(other, _Lanes) else ir.Constant(_FLOATS, [other] * LANES)
+
+def _every(number: float) -> Any:
+    """The same number in every lane."""
+    return ir.Constant(FLOATS, [number] * LANES)
 
 
 def _tanh(x: _Lanes) -> _Lanes:
@@ -167,24 +148,25 @@ class _Tile:
     def part(self, part: int, gate: int) -> _Lanes:
         """W x + b_w (part 0) or U h + b_u (part 1) of this gate."""
         place = part * GATES[self.cell] + gate
-        if self.kind == "int8 digits":
-            total = self._digits(part, gate)
+        if self.kind == "int8 limbs":
+            total = self._limbs(part, gate)
         else:
             total = self._floats((self.sums_x, self.sums_h)[part], gate)
         if self.kind.startswith("int8"):
             total = total * (self._floats(self.scales, place) * (1 / LARGEST_INT8))
         if self.kind.startswith("bfloat16"):
-            at = self._at(self.biases, place * LINE_BYTES // 2)
-            bias = self._widened(llvm.load(self.builder, at, _HALVES, LINE_BYTES // 2))
+            size = LINE_BYTES // 2
+            at = llvm.shifted(self.builder, self.biases, place * size)
+            bias = self._widened(llvm.load(self.builder, at, HALVES, size))
         else:
             bias = self._floats(self.biases, place)
         return total + bias
 
     def load(self, address: Any) -> _Lanes:
         """`count` activations as floats, the other lanes 0."""
-        kind = _HALVES if self.activations == "bfloat16" else _FLOATS
+        kind = HALVES if self.activations == "bfloat16" else FLOATS
         got = llvm.masked_load(self.builder, address, kind, self.count)
-        return self._widened(got) if kind is _HALVES else _Lanes(self.builder, got)
+        return self._widened(got) if kind is HALVES else _Lanes(self.builder, got)
 
     def store(self, address: Any, lanes: _Lanes) -> None:
         """The first `count` lanes, rounded to the activations' dtype."""
@@ -192,37 +174,33 @@ class _Tile:
         value = self._narrowed(lanes) if half else lanes.value
         llvm.masked_store(self.builder, value, address, self.count)
 
-    def _digits(self, part: int, gate: int) -> _Lanes:
-        """The sums of both digits, less 128 times what the digits add up to, times what they are worth."""
+    def _limbs(self, part: int, gate: int) -> _Lanes:
+        """The sums of both limbs, less 128 times what the limbs add up to, times what their unit is worth."""
         b, G = self.builder, GATES[self.cell]
         sums, record = (self.sums_x, self.sums_h)[part], (self.steps_x, self.steps_h)[part]
-        whole = None
-        for digit in range(DIGITS):
-            at = self._at(sums, (digit * G + gate) * LINE_BYTES)
-            excess = llvm.splat(b, llvm.load(b, self._at(record, 4 + 4 * digit), _I32, 4))
-            exact = b.sub(llvm.load(b, at, _INTS, LINE_BYTES), excess)
-            value = _Lanes(b, b.sitofp(exact, _FLOATS))
-            whole = value if whole is None else whole * 256.0 + value
-        assert whole is not None
-        return whole * _Lanes(b, llvm.splat(b, llvm.load(b, record, _F32, 4)))
+        values = []
+        for limb in range(LIMBS):
+            at = llvm.shifted(b, sums, (limb * G + gate) * LINE_BYTES)
+            excess = llvm.splat(b, llvm.load(b, llvm.shifted(b, record, 4 + 4 * limb), I32, 4))
+            exact = b.sub(llvm.load(b, at, INTS, LINE_BYTES), excess)
+            values.append(_Lanes(b, b.sitofp(exact, FLOATS)))
+        high, low = values
+        return (high * 256.0 + low) * _Lanes(b, llvm.splat(b, llvm.load(b, record, F32, 4)))
 
     def _floats(self, address: Any, place: int) -> _Lanes:
-        at = self._at(address, place * LINE_BYTES)
-        return _Lanes(self.builder, llvm.load(self.builder, at, _FLOATS, LINE_BYTES))
-
-    def _at(self, address: Any, offset: int) -> Any:
-        return self.builder.add(address, ir.Constant(_I64, offset))
+        at = llvm.shifted(self.builder, address, place * LINE_BYTES)
+        return _Lanes(self.builder, llvm.load(self.builder, at, FLOATS, LINE_BYTES))
 
     def _widened(self, halves: Any) -> _Lanes:
-        wide = self.builder.shl(self.builder.zext(halves, _INTS), llvm.ints(16))
-        return _Lanes(self.builder, self.builder.bitcast(wide, _FLOATS))
+        wide = self.builder.shl(self.builder.zext(halves, INTS), ints(16))
+        return _Lanes(self.builder, self.builder.bitcast(wide, FLOATS))
 
     def _narrowed(self, lanes: _Lanes) -> Any:
         """To the nearest bfloat16, ties to even; what is not a number stays none."""
         b = self.builder
-        bits = b.bitcast(lanes.value, _INTS)
-        odd = b.and_(b.lshr(bits, llvm.ints(16)), llvm.ints(1))
-        rounded = b.add(bits, b.add(odd, llvm.ints(0x7FFF)))
+        bits = b.bitcast(lanes.value, INTS)
+        odd = b.and_(b.lshr(bits, ints(16)), ints(1))
+        rounded = b.add(bits, b.add(odd, ints(0x7FFF)))
         number = b.fcmp_ordered("ord", lanes.value, lanes.value)
-        kept = b.select(number, rounded, llvm.ints(0x7FC00000))
-        return b.trunc(b.lshr(kept, llvm.ints(16)), _HALVES)
+        kept = b.select(number, rounded, ints(0x7FC00000))
+        return b.trunc(b.lshr(kept, ints(16)), HALVES)

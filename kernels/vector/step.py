@@ -8,6 +8,7 @@ file: two processes that add variants of one function at once may take one numbe
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from sys import intern
 from typing import Any, NamedTuple
 
@@ -19,12 +20,12 @@ from kernels.case import GATES
 from kernels.vector.cache import for_all_threads, named
 from kernels.vector.counters import pointer, take
 from kernels.vector.gates import gates
-from kernels.vector.llvm import DEPTH, DIGITS, LANES, LARGEST_DIGITS, LINE_BYTES, products, split
+from kernels.vector.limbs import in_limbs
+from kernels.vector.llvm import LANES, LINE_BYTES
+from kernels.vector.products import DEPTH, limbs, products
 
 OWN, SHARES = 7, 8
 """Shares of the blocks that are a thread's own; who is done takes from the rest, for memory serves no two alike."""
-LEAST_LARGEST = 1e-30
-"""Of a sequence's activations, for digits of them."""
 
 
 class Shape(NamedTuple):
@@ -43,22 +44,14 @@ class Shape(NamedTuple):
     """bytes prefetched ahead"""
 
 
-_COMPILED: dict[Shape, Callable[..., None]] = {}
-
-
+@cache
 def compiled(shape: Shape) -> Callable[..., None]:
     """The step of this shape: takes addresses of weights, scales, biases, x, h, state, h', c', and sizes."""
-    if shape not in _COMPILED:
-        _COMPILED[shape] = _compile(shape)
-    return _COMPILED[shape]
-
-
-def _compile(shape: Shape) -> Callable[..., None]:
     # interned: numba finds them in its cache by their pickle, in which one word twice is not two equal words
     cell, kind, activations = (intern(word) for word in shape[:3])
     N, most, streams, ahead = shape[3:]
     G, depth = GATES[cell], DEPTH[kind]
-    digits = DIGITS if kind == "int8 digits" else 1
+    per_sum = limbs(kind)
     bias_bytes = LINE_BYTES // 2 if kind.startswith("bfloat16") else LINE_BYTES
     element = 2 if activations == "bfloat16" else 4
     order = _order(shape)
@@ -75,7 +68,7 @@ def _compile(shape: Shape) -> Callable[..., None]:
                 thread, threads, counter, uintp(weights), uintp(scales), uintp(biases), uintp(x), uintp(h),
                 uintp(state), uintp(new_h), uintp(new_c), B, I, H, in_place,
                 counter + uintp(LINE_BYTES + thread * work_bytes), sums_bytes, x_bytes, h_bytes,
-                cell, kind, activations, G, N, most, streams, ahead, depth, digits, element, bias_bytes, order,
+                cell, kind, activations, G, N, most, streams, ahead, depth, per_sum, element, bias_bytes, order,
             )  # fmt: skip
 
     return step
@@ -85,7 +78,7 @@ def _compile(shape: Shape) -> Callable[..., None]:
 def _share(
     thread, threads, counter, weights, scales, biases, x, h, state, new_h, new_c, B, I, H,
     in_place, work, sums_bytes, x_bytes, h_bytes,
-    cell, kind, activations, G, N, most, streams, ahead, depth, digits, element, bias_bytes, order,
+    cell, kind, activations, G, N, most, streams, ahead, depth, per_sum, element, bias_bytes, order,
 ):  # fmt: skip
     """One thread's blocks."""
     passes = (B + most - 1) // most
@@ -102,30 +95,30 @@ def _share(
     for block in range(thread * each * streams, thread * each * streams + each):
         _blocks_at(streams, block, each, weights, scales, biases, x_at, h_at, state, new_h, new_c,
                    B, I, H, x_bytes, h_bytes, work, steps,
-                   cell, kind, activations, G, N, most, ahead, depth, digits, element, bias_bytes)  # fmt: skip
+                   cell, kind, activations, G, N, most, ahead, depth, per_sum, element, bias_bytes)  # fmt: skip
     block = threads * each * streams + take(counter, 1)
     while block < blocks:
         _blocks_at(1, block, 0, weights, scales, biases, x_at, h_at, state, new_h, new_c,
                    B, I, H, x_bytes, h_bytes, work, steps,
-                   cell, kind, activations, G, N, most, ahead, depth, digits, element, bias_bytes)  # fmt: skip
+                   cell, kind, activations, G, N, most, ahead, depth, per_sum, element, bias_bytes)  # fmt: skip
         block = threads * each * streams + take(counter, 1)
 
 
 @numba.njit(nogil=True)
 def _blocks_at(
     S, first, each, weights, scales, biases, x, h, state, new_h, new_c, B, I, H, x_bytes, h_bytes, sums, steps,
-    cell, kind, activations, G, N, most, ahead, depth, digits, element, bias_bytes,
+    cell, kind, activations, G, N, most, ahead, depth, per_sum, element, bias_bytes,
 ):  # fmt: skip
     """New state of `S` blocks, `each` apart, the first being `first`."""
     turns_x, turns_h = (I + depth - 1) // depth, (H + depth - 1) // depth
     part = uintp((turns_x + turns_h) * N * LINE_BYTES)
     block = part * uintp(G // N)
-    sums_h = sums + uintp(S * B * digits * G * LINE_BYTES)
+    sums_h = sums + uintp(S * B * per_sum * G * LINE_BYTES)
     for p in range(G // N):
         at = weights + uintp(first) * block + uintp(p) * part
         for turn in range((B + most - 1) // most):
             first_of_turn = uintp(min(turn * most, B - most))
-            there = uintp(p * N * LINE_BYTES) + first_of_turn * uintp(digits * G * LINE_BYTES)
+            there = uintp(p * N * LINE_BYTES) + first_of_turn * uintp(per_sum * G * LINE_BYTES)
             products(
                 at, uintp(each) * block, x + uintp(turn * x_bytes), uintp(turns_x),
                 sums + there, kind, N, most, S, G, ahead,
@@ -139,7 +132,7 @@ def _blocks_at(
         one = uintp(first + s * each)
         units = uintp(min(LANES, H - int(one) * LANES))
         for b in range(B):
-            got = uintp((s * B + b) * digits * G * LINE_BYTES)
+            got = uintp((s * B + b) * per_sum * G * LINE_BYTES)
             unit = (uintp(b * H) + one * uintp(LANES)) * uintp(element)
             record = uintp(b * LINE_BYTES)
             gates(
@@ -147,45 +140,6 @@ def _blocks_at(
                 biases + one * uintp(2 * G * bias_bytes), scales + one * uintp(2 * G * LINE_BYTES),
                 state + unit, new_h + unit, new_c + unit, units, cell, kind, activations,
             )  # fmt: skip
-
-
-@numba.njit(nogil=True)
-def _digits(source, count, target, b, most, record):
-    """One sequence in digits; into its record what a unit is worth, and 128 times the sums of both digits.
-
-    An infinity, or what is no number, makes the unit none and thereby the sequence's whole new state. Activations that
-    are all too small for a unit to have an inverse count as 0.
-    """
-    bits = np.int32(_largest(carray(pointer(source, np.int32), (count,))))
-    largest = bits.view(np.float32)
-    usable = LEAST_LARGEST <= largest < np.inf
-    per_unit = np.float32(LARGEST_DIGITS) / largest if usable else np.float32(0)
-    apart = uintp(most * DIGITS * 4)
-    at = target + uintp(b * DIGITS * 4)
-    high_sum, low_sum = 0, 0
-    for k in range(0, count, LANES):
-        high, low = split(
-            source + uintp(k * 4),
-            min(LANES, count - k),
-            per_unit,
-            at + uintp(k // 4) * apart,
-            apart,
-        )
-        high_sum += high
-        low_sum += low
-    worth = largest / np.float32(LARGEST_DIGITS)
-    carray(pointer(record, np.float32), (1,))[0] = worth if largest < np.inf else np.nan
-    excess = carray(pointer(record, np.int32), (3,))
-    excess[1], excess[2] = 128 * high_sum, 128 * low_sum
-
-
-@numba.njit(nogil=True)
-def _largest(bits):
-    """The bits of the largest of these floats without their signs; no number is above infinity."""
-    largest = np.int32(0)
-    for k in range(len(bits)):
-        largest = max(largest, bits[k] & np.int32(0x7FFFFFFF))
-    return largest
 
 
 def _copying(given_as: Any, wanted_as: Any, depth: int, shift: int) -> Callable[..., None]:
@@ -206,7 +160,7 @@ _copy_2 = _copying(np.uint32, np.uint32, 2, 0)
 _copy_4 = _copying(np.uint32, np.uint32, 4, 0)
 _copy_pairs = _copying(np.uint16, np.uint16, 2, 0)
 _widen_2 = _copying(np.uint16, np.uint32, 2, 16)
-_ORDERS = {"float32": 0, "bfloat16": 1, "int8": 2, "bfloat16 pairs": 3, "int8 digits": 4}
+_ORDERS = {"float32": 0, "bfloat16": 1, "int8": 2, "bfloat16 pairs": 3, "int8 limbs": 4}
 
 
 def _order(shape: Shape) -> int:
@@ -235,6 +189,6 @@ def _arrange(order, source, target, pass_bytes, records, B, count, most, element
             elif order == 3:
                 _copy_pairs(given, count, to, b, most)
             elif order == 4:
-                _digits(given, count, to, b, most, records + uintp(one * LINE_BYTES))
+                in_limbs(given, count, to, b, most, records + uintp(one * LINE_BYTES))
             else:
                 _widen_2(given, count, to, b, most)

@@ -19,8 +19,8 @@ from triton.runtime import interpreter
 
 from bench.roofs import triton_memory
 from kernels.case import CELLS, GATES, Case
+from kernels.gpu import many_sequences, step
 from kernels.gpu import persistent as triton_sequence
-from kernels.gpu import step
 from kernels.implementations import triton_fused, triton_persistent
 from kernels.reference import cells, check
 from kernels.reference.inputs import Arena, draw
@@ -66,7 +66,7 @@ def fused(memory):
     for cell in CELLS:
         chance = random.Random(cell)
         for number in range(SHAPES_EACH):
-            dtype, activations = list(step.TERMS)[number % 4]
+            dtype, activations = list(many_sequences.TERMS)[number % 4]
             H, I = (1, 1) if number == 0 else (chance.randint(1, 36), chance.randint(1, 150))  # noqa: E741
             B = (1, 7, 1, 3, 17, 64)[number % 6]
             processors = 1 + 7 * (number % 3 > 0)

@@ -16,6 +16,7 @@ from kernels.case import CELLS, DTYPES, GATES, Case
 from kernels.implementations import torch_sequence
 from kernels.reference import cells, check, inputs
 from kernels.reference.inputs import Arena, draw, set_bytes
+from tests.kernels import declared
 
 OWN = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
 STEP = {"rnn": torch.nn.RNNCell, "lstm": torch.nn.LSTMCell, "gru": torch.nn.GRUCell}
@@ -63,18 +64,11 @@ def by_single_steps(case, given, weights):
     return torch.stack(outputs), c
 
 
-@pytest.mark.parametrize("name", implementations.names())
-@each_cell
+@declared.each("cell", "dtype", device="cpu", steps=3)
 @each_shape
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_it_answers_as_that_many_single_steps_do_or_says_why_not(name, cell, shape, dtype):
+def test_it_answers_as_that_many_single_steps_do(name, cell, shape, dtype):
     implementation = implementations.load(name)
     case = sequence(cell, shape, dtype)
-    if reason := implementation.unavailable(case):
-        assert "\n" not in reason
-        pytest.skip(reason)
-    if implementation.unavailable(replace(case, steps=2)):
-        pytest.skip("it computes single steps alone: held against the reference elsewhere")
     tensors, sets = drawn(case, implementation)
     with torch.inference_mode():
         answer = implementation.prepare(case, [tensors], sets)(0, 0)()

@@ -14,9 +14,9 @@ from kernels.reference.inputs import Arena, draw
 from tests.kernels import ahead
 
 pytest.importorskip("triton", reason=ahead.NO_TRITON)
-from kernels.gpu import persistent, step
+from kernels.gpu import persistent
 from kernels.gpu.persistent import WARPS
-from kernels.implementations import triton_persistent
+from kernels.implementations import _gpus, triton_persistent
 
 H200_PROCESSORS = 132
 
@@ -48,9 +48,9 @@ def test_the_counter_of_arrivals_is_left_as_it_was(answers):
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        ({"device": "cpu", "threads": 1}, "a GPU's sequence"),
-        ({"phase": "train", "steps": 1}, "whole steps forward"),
-        ({"activations": "float32"}, "one float dtype"),
+        ({"device": "cpu", "threads": 1}, "not cpu"),
+        ({"phase": "train", "steps": 1}, "not train"),
+        ({"activations": "float32"}, "not bfloat16 x float32"),
     ],
 )
 def test_what_the_implementation_cannot_compute_is_a_reason(words, reason):
@@ -104,7 +104,7 @@ def test_compiled_ahead_it_keeps_u_on_the_chip(capability, case, tmp_path, monke
     taken = ahead.compiled(
         persistent.sequence,
         arguments,
-        step.cut_constants(case, how),
+        persistent.constants(case, how),
         capability,
         tmp_path,
         num_warps=persistent.WARPS,
@@ -157,7 +157,7 @@ def test_on_a_card_every_step_agrees_with_the_reference(card, cell, hidden, batc
     from_x = x.float() @ weights.W.float().T
     out, c_new = x.new_empty(T, batch, hidden), torch.empty_like(first.h)
     arrived = torch.zeros(1, dtype=torch.int32, device=card)
-    processors = persistent.processors_of(x.device)
+    processors = _gpus.processors(x.device)
     for _ in range(2):
         check.poison((out, c_new))
         persistent.run(case, weights, from_x, first.h, first.c, out, c_new, arrived, processors)

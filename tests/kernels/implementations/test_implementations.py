@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import random
 from functools import partial
 
@@ -11,18 +10,16 @@ import pytest
 import torch
 
 from kernels import implementations
-from kernels.case import CELLS, GATES, PARTS, Case, Unavailable
+from kernels.case import CELLS, GATES, Case, Unavailable
 from kernels.reference import cells, check, gradients
 from kernels.reference.inputs import INPUT_SETS, Arena, draw, set_bytes
+from tests.kernels import declared
+from tests.kernels.declared import COMPILED, EVERY_COMPILE
 
-NAMES = implementations.names()
 SHAPES_EACH = 20
 BATCHES = (1, 9)
 """Few, for a step that is compiled takes seconds for each."""
 PACKED = "numba_fused"
-COMPILED = "torch_compile"
-"""Compiles for seconds; by default at one shape of one cell, with EVERY_COMPILE=1 in the environment at all."""
-EVERY_COMPILE = "EVERY_COMPILE" in os.environ
 SCALE = 16.0
 """Exact in both dtypes; makes gate sums of order one at these sizes, so that no term is lost in rounding."""
 
@@ -35,28 +32,13 @@ def arena():
     return arena
 
 
-def loaded(name, cell="lstm"):
-    """The implementation; the test is skipped where its library is absent, where it computes on a GPU alone,
-    or where it would compile for long."""
-    if name == COMPILED and cell != "lstm" and not EVERY_COMPILE:
-        pytest.skip("it compiles for seconds: EVERY_COMPILE=1 asks for it")
-    try:
-        implementation = implementations.load(name)
-    except Unavailable as reason:
-        pytest.skip(str(reason))
-    here, on_a_gpu = (possible(implementation, "lstm", 8, 6, 1, device=d) for d in ("cpu", "cuda"))
-    if on_a_gpu and not here:
-        pytest.skip(implementation.unavailable(Case("lstm", 8, 6, 1)))
-    return implementation
-
-
-def possible(implementation, *sizes, **words):
-    """The first case of these sizes, over the dtypes of weights and activations, that it can compute; None without."""
-    cases = (
-        Case(*sizes, **words, dtype=dtype, activations=activations)
-        for dtype, activations in check.TOLERANCES
-    )
-    return next((case for case in cases if not implementation.unavailable(case)), None)
+def first(name, **words):
+    """The first case with these words that it computes; skipped with the reason where this machine cannot."""
+    implementation = implementations.load(name)
+    case = next(declared.of(name, **words))
+    if reason := implementation.unavailable(case):
+        pytest.skip(reason)
+    return implementation, case
 
 
 def random_shapes(name, seed):
@@ -72,18 +54,16 @@ def random_shapes(name, seed):
         yield chance.randint(1, 40), chance.randint(1, 40), chance.choice(batches)
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize(("dtype", "activations"), check.TOLERANCES)
+SLOW = "" if EVERY_COMPILE else COMPILED
+
+
+@declared.each(
+    "cell", "part", "dtype", "activations", but=SLOW, device="cpu", phase="step", steps=1
+)
 def test_it_agrees_with_the_reference_at_twenty_random_shapes(
     arena, name, cell, part, dtype, activations
 ):
-    implementation = loaded(name, cell)
-    if name == COMPILED and not EVERY_COMPILE:
-        pytest.skip(
-            "it compiles for seconds: EVERY_COMPILE=1 asks for it, and suite smoke checks one"
-        )
+    implementation = implementations.load(name)
     for H, I, B in random_shapes(name, f"{name}{cell}{part}{dtype}"):  # noqa: E741 - the method's own letters
         case = Case(cell, H, I, B, part=part, dtype=dtype, activations=activations)
         if reason := implementation.unavailable(case):
@@ -100,15 +80,9 @@ def test_it_agrees_with_the_reference_at_twenty_random_shapes(
         assert worst <= allowed, f"H={H} I={I} B={B}"
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_its_gradients_agree_with_the_reference_or_it_says_why_it_does_not_train(
-    arena, name, cell, dtype
-):
-    implementation = loaded(name, cell)
-    if name == COMPILED and dtype != "float32" and not EVERY_COMPILE:
-        pytest.skip("it compiles for seconds: EVERY_COMPILE=1 asks for it")
+@declared.each("cell", "dtype", device="cpu", phase="train")
+def test_its_gradients_agree_with_the_reference(arena, name, cell, dtype):
+    implementation = implementations.load(name)
     for H, I, B in random_shapes(name, f"{name}{cell}{dtype}"):  # noqa: E741 - the method's own letters
         case = Case(cell, H, I, B, phase="train", dtype=dtype, activations=dtype)
         if reason := implementation.unavailable(case):
@@ -130,15 +104,12 @@ def test_its_gradients_agree_with_the_reference_or_it_says_why_it_does_not_train
         assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True)), case.id
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("cell", CELLS)
+@declared.each("cell", part="cell", dtype="float32")
 def test_its_canonical_weights_are_those_of_its_layout_each_once(name, cell):
     """Weights numbered 1 to n come back as 1 to n; what else the convention wants is zero."""
-    implementation = loaded(name)
+    implementation = implementations.load(name)
     H, I = 16, 5  # noqa: E741 - the method's own letters; 16 fills the vectors of those that pack
-    case = possible(implementation, cell, H, I, 1)
-    if case.dtype == "int8":
-        pytest.skip("its weights are numbers times scales")
+    case = Case(cell, H, I, 1)
     layout = implementation.layout(case)
     numbers = iter(range(1, 10_000))
     tensors = [
@@ -171,10 +142,9 @@ def test_the_gates_of_torch_gates_are_the_rows_of_pytorchs_stacked_weights(cell)
         assert torch.equal(weights.b_u[2 * H :], tensors[7])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@declared.each(device="cpu")
 def test_it_computes_with_the_weights_and_inputs_it_is_bound_to(name):
-    implementation = loaded(name)
-    case = possible(implementation, "lstm", 8, 6, 1)
+    implementation, case = first(name, cell="lstm", part="cell", device="cpu", phase="step")
     layout = implementation.layout(case)
     sets = Arena(3 * set_bytes(layout, case.dtype), "cpu", 0).sets(layout, case.dtype, 3)
     inputs = draw(case, torch.Generator().manual_seed(0))
@@ -187,33 +157,48 @@ def test_it_computes_with_the_weights_and_inputs_it_is_bound_to(name):
             assert check.error(case, answer, cells.reference(case, inputs[i], weights)) <= allowed
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("cell", CELLS)
-def test_it_leaves_weights_and_inputs_as_they_were(name, cell):
-    implementation = loaded(name, cell)
-    for part in PARTS if name != COMPILED or EVERY_COMPILE else PARTS[:1]:
-        case = possible(implementation, cell, 8, 6, 1, part=part)
-        if case is None:
-            continue
-        layout = implementation.layout(case)
-        sets = Arena(set_bytes(layout, case.dtype), "cpu", 0).sets(layout, case.dtype, 1)
-        inputs = draw(case, torch.Generator().manual_seed(0))
-        before = [t.clone() for t in (*sets[0], *inputs[0])]
-        with torch.inference_mode():
-            implementation.prepare(case, sets, inputs)(0, 0)()
-        after = (*sets[0], *inputs[0])
-        assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True)), case.id
+@declared.each("cell", "part", device="cpu", phase="step")
+def test_it_leaves_weights_and_inputs_as_they_were(name, cell, part):
+    implementation, case = first(name, cell=cell, part=part, device="cpu", phase="step")
+    layout = implementation.layout(case)
+    sets = Arena(set_bytes(layout, case.dtype), "cpu", 0).sets(layout, case.dtype, 1)
+    inputs = draw(case, torch.Generator().manual_seed(0))
+    before = [t.clone() for t in (*sets[0], *inputs[0])]
+    with torch.inference_mode():
+        implementation.prepare(case, sets, inputs)(0, 0)()
+    after = (*sets[0], *inputs[0])
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True)), case.id
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_it_can_compute_a_whole_step_of_every_cell(name):
-    implementation = loaded(name)
-    assert all(possible(implementation, cell, 8, 6, 1) for cell in CELLS)
+@declared.each()
+def test_it_declares_a_whole_step_of_every_cell(name):
+    assert {case.cell for case in declared.of(name, part="cell")} == set(CELLS)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@declared.each()
+def test_what_it_does_not_declare_is_refused_with_a_reason_that_names_a_word_of_the_case(name):
+    implementation = implementations.load(name)
+    supported = set(declared.of(name)) | set(declared.of(name, residency="streamed"))
+    refused = [case for case in declared.CASES if case not in supported]
+    assert refused
+    for case in refused:
+        reason = implementation.unavailable(case)
+        words = {str(value) for value in case.to_dict().values()}
+        assert words & set(reason.replace(":", "").split()), case.id
+        assert "\n" not in reason
+        assert len(reason) <= 150
+
+
+@declared.each()
+def test_what_it_declares_it_computes_or_says_what_is_lacking_here(name):
+    implementation = implementations.load(name)
+    reasons = {implementation.unavailable(case) for case in declared.of(name)}
+    assert all(reason is None or "\n" not in reason for reason in reasons)
+
+
+@declared.each()
 def test_it_says_what_it_is(name):
-    implementation = loaded(name)
+    implementation = implementations.load(name)
     assert implementation.label
     assert implementation.version()
     assert implementation.reads.keys() == {"W", "U"}
@@ -222,19 +207,12 @@ def test_it_says_what_it_is(name):
 
 def test_no_two_have_one_label():
     labels = []
-    for name in NAMES:
+    for name in implementations.names():
         try:
             labels.append(implementations.load(name).label)
         except Unavailable:
             continue
     assert len(set(labels)) == len(labels) > 2
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_mixture_of_dtypes_it_cannot_compute_is_a_reason(name):
-    case = Case("lstm", 8, 8, 1, dtype="bfloat16", activations="float32")
-    reason = loaded(name).unavailable(case)
-    assert reason is None or "bfloat16" in reason
 
 
 def test_an_unknown_implementation_is_unavailable_and_the_known_ones_are_named():

@@ -19,7 +19,7 @@ from kernels.implementations import numba_fused
 from kernels.reference import cells, check
 from kernels.reference.cells import Weights
 from kernels.reference.inputs import TORCH_DTYPES, Arena, draw, set_bytes
-from kernels.vector import llvm
+from kernels.vector import limbs
 
 ROOT = Path(__file__).parents[3]
 LANES, DEPTH = 16, {"float32": 1, "bfloat16": 2, "int8": 4}
@@ -163,12 +163,12 @@ def test_without_dot_products_it_computes_with_floats(monkeypatch, cell, dtype, 
     holds(case)
 
 
-def test_no_sum_of_digits_has_more_terms_than_are_exact(monkeypatch):
+def test_no_sum_of_limbs_has_more_terms_than_are_exact(monkeypatch):
     monkeypatch.setattr(numba_fused, "runs", lambda _kind: True)
-    case = Case("rnn", 16, llvm.MOST_DIGIT_TERMS, 1, dtype="int8")
-    assert numba_fused._shape(case).kind == "int8 digits"
+    case = Case("rnn", 16, limbs.MOST_TERMS, 1, dtype="int8")
+    assert numba_fused._shape(case).kind == "int8 limbs"
     for field in ("input", "hidden"):
-        longer = replace(case, **{field: llvm.MOST_DIGIT_TERMS + 1})
+        longer = replace(case, **{field: limbs.MOST_TERMS + 1})
         assert numba_fused._shape(longer).kind == "int8"
 
 
@@ -176,13 +176,13 @@ def test_no_sum_of_digits_has_more_terms_than_are_exact(monkeypatch):
 @pytest.mark.parametrize("into", ["x", "h"])
 @pytest.mark.parametrize("dtype", ["float32", "int8"])
 def test_what_is_no_number_stays_none_and_other_sequences_know_nothing_of_it(dtype, into, broken):
-    """An infinity is an answer's end or an infinity's gate, 1 or -1; in digits it is no number."""
+    """An infinity is an answer's end or an infinity's gate, 1 or -1; in limbs it is no number."""
     case = Case("rnn", 37, 13, 3, dtype=dtype)
     weights, inputs, step = prepared(case)
     getattr(inputs, into)[1, 11] = broken
     answer = step()[0]
     right = cells.reference(case, inputs, weights)[0]
-    if numba_fused._shape(case).kind == "int8 digits" or math.isnan(broken):
+    if numba_fused._shape(case).kind == "int8 limbs" or math.isnan(broken):
         assert answer[1].isnan().all()
     else:
         assert torch.equal(answer[1].double(), right[1])
@@ -191,7 +191,7 @@ def test_what_is_no_number_stays_none_and_other_sequences_know_nothing_of_it(dty
 
 
 @pytest.mark.parametrize("size", [0.0, 1e-45, 1e-38, 1e-31, 1e-20, 1e20])
-def test_digits_of_the_smallest_and_of_large_activations(size):
+def test_limbs_of_the_smallest_and_of_large_activations(size):
     case = Case("rnn", 37, 13, 3, dtype="int8")
     weights, inputs, step = prepared(case)
     for tensor in (inputs.x, inputs.h):
@@ -205,9 +205,9 @@ import sys, torch
 from kernels.vector import step
 from kernels.case import Case
 from kernels.implementations import numba_fused
-from tests.kernels.test_numba_fused import holds
+from tests.kernels.implementations.test_numba_fused import holds
 holds(Case("rnn", 37, 13, 1))
-(one,) = step._COMPILED.values()
+one = step.compiled(numba_fused._shape(Case("rnn", 37, 13, 1)))
 print(sum(one.stats.cache_misses.values()))
 """
 
@@ -235,11 +235,11 @@ def test_a_compiled_step_is_found_again_by_the_next_process(tmp_path):
 
 
 AVX2 = """
-from kernels.vector import llvm
+from kernels.vector import llvm, products
 from kernels.case import Case
 from kernels.implementations import numba_fused
-from tests.kernels.test_numba_fused import holds
-print(llvm.registers(), *(kind for kind in llvm.DEPTH if llvm.runs(kind)), sep=",")
+from tests.kernels.implementations.test_numba_fused import holds
+print(llvm.registers(), *(kind for kind in products.DEPTH if products.runs(kind)), sep=",")
 for dtype, activations in (("float32", "float32"), ("bfloat16", "bfloat16")):
     case = Case("rnn", 37, 13, 3, dtype=dtype, activations=activations)
     holds(case)

@@ -8,7 +8,7 @@ import inspect
 import pytest
 import torch
 
-from kernels import implementations
+from kernels import contract, implementations
 from kernels.case import Case, Unavailable
 from kernels.implementations import torch_cell
 
@@ -78,7 +78,7 @@ def test_nothing_is_left_beside_the_file(write, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]
 
 
-@pytest.mark.parametrize("lacking", ["label", "reads", *implementations.FUNCTIONS])
+@pytest.mark.parametrize("lacking", ["label", "reads", *contract.FUNCTIONS])
 def test_what_the_contract_asks_for_and_is_missing_is_named(write, lacking):
     line = refused(write(f"{GOOD}\ndel {lacking}\n"))
     assert f"lacks {lacking}: see kernels/README.md" in line
@@ -163,7 +163,7 @@ def test_every_implementation_of_the_folder_keeps_the_contract_or_says_why_not()
 
 
 def test_the_functions_asked_for_are_those_of_the_protocol():
-    own = vars(implementations.Implementation)
+    own = vars(contract.Implementation)
     functions = {name for name, value in own.items() if inspect.isfunction(value)}
-    assert functions - {"__init__", "__subclasshook__"} == set(implementations.FUNCTIONS)
+    assert functions - {"__init__", "__subclasshook__"} == set(contract.FUNCTIONS)
     assert own["__annotations__"].keys() == {"label", "reads"}

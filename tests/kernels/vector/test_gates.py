@@ -9,12 +9,13 @@ import numba
 import numpy as np
 import pytest
 import torch
-from numba import uintp
+from numba import types, uintp
 
 from kernels.case import GATES
 from kernels.reference.cells import Weights, pointwise
 from kernels.vector import gates
 from kernels.vector.llvm import LANES
+from tests.kernels.emitted import assembled, emitted, literals
 from tests.kernels.memory import Guarded, untouched
 
 TANH_ERROR, SIGMOID_ERROR = 3e-7, 1.7e-7
@@ -26,7 +27,7 @@ KINDS = [
     ("bfloat16", "bfloat16"),
     ("bfloat16 pairs", "bfloat16"),
     ("int8", "float32"),
-    ("int8 digits", "float32"),
+    ("int8 limbs", "float32"),
 ]
 TORCH = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -35,12 +36,12 @@ TORCH = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 def compiled(cell, kind="float32", activations="float32"):
     """Gates of `tiles` times 16 units, whose biases and scales are the same; `apart` bytes between two tiles' state."""
     G = GATES[cell]
-    digits = 2 if kind == "int8 digits" else 1
+    per_sum = 2 if kind == "int8 limbs" else 1
 
     @numba.njit
     def run(tiles, sums_x, sums_h, steps_x, steps_h, biases, scales, state, h, c, apart, count):
         for tile in range(tiles):
-            sums, unit = uintp(tile * digits * G * 64), uintp(tile * apart)
+            sums, unit = uintp(tile * per_sum * G * 64), uintp(tile * apart)
             gates.gates(
                 sums_x + sums, sums_h + sums, steps_x, steps_h, biases, scales,
                 state + unit, h + unit, c + unit, uintp(count), cell, kind, activations,
@@ -156,7 +157,7 @@ def drawn(cell, kind, chance):
     biases = torch.from_numpy(chance.uniform(-1, 1, (2, G, LANES)).astype(np.float32))
     biases = biases.to(TORCH["bfloat16" if kind.startswith("bfloat16") else "float32"])
     records = np.zeros((2, 16), np.float32)
-    if kind == "int8 digits":
+    if kind == "int8 limbs":
         worth, excess = np.float32([2e-5, 3e-5]), chance.integers(-(2**20), 2**20, (2, 2))
         exact = chance.integers(
             [[[[-20_000]], [[-500_000]]]], [[[[20_000]], [[500_000]]]], (2, 2, G, LANES)
@@ -212,3 +213,13 @@ def reference(cell, products, biases, state, count):
     b_w, b_u = (part[:, :count].reshape(-1) for part in biases)
     weights = Weights(torch.empty(0), torch.empty(0), b_w, b_u)
     return [new[0] for new in pointwise(cell, sums.reshape(1, -1), state, state, weights)]
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize(
+    ("kind", "activations"), [("float32", "float32"), ("bfloat16", "bfloat16"), ("int8", "float32")]
+)
+def test_gates_compile_for_arm(cell, kind, activations):
+    words = emitted(gates.gates, *(types.uintp,) * 10, *literals(cell, kind, activations))
+    assert "x86" not in words
+    assert "fmla\tv" in assembled(words, "aarch64-unknown-linux-gnu", "neoverse-n1")

@@ -1,0 +1,47 @@
+"""Products of a matrix and several sequences' activations in Triton, on the tensor cores."""
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+
+TERMS = {
+    ("float32", "float32"): 1,
+    ("bfloat16", "bfloat16"): 1,
+    ("bfloat16", "float32"): 3,
+    ("int8", "float32"): 2,
+}
+"""bfloat16 terms of an activation in a product of matrices, by the dtypes of weights and activations."""
+
+
+@triton.jit
+def multiply(sums, w, x, TERMS: tl.constexpr):
+    """A tile of weights (rows, k) times activations (k, sequences)."""
+    if w.dtype == tl.float32:
+        sums = tl.dot(w, x, sums, input_precision="tf32x3")
+    else:
+        w = w.to(tl.bfloat16)
+        term = x.to(tl.bfloat16)
+        sums = tl.dot(w, term, sums)
+        rest = x
+        for _ in tl.static_range(1, TERMS):
+            rest = rest - term.to(tl.float32)
+            term = rest.to(tl.bfloat16)
+            sums = tl.dot(w, term, sums)
+    return sums
+
+
+@triton.jit
+def product(
+    matrix, v, rows, real, sequences, first, last, B, N,
+    K: tl.constexpr, SEQUENCES: tl.constexpr, TERMS: tl.constexpr,
+):  # fmt: skip
+    """Rows of a matrix with N columns times activations (B, N), over tiles of k: (rows, sequences) in float32."""
+    s = tl.zeros((rows.shape[0], SEQUENCES), tl.float32)
+    for tile in range(first, last):
+        k = tile * K + tl.arange(0, K)
+        w = tl.load(matrix + rows[:, None] * N + k[None, :], real[:, None] & (k < N)[None, :], 0)
+        inside = (k < N)[:, None] & (sequences < B)[None, :]
+        x = tl.load(v + sequences[None, :] * N + k[:, None], mask=inside, other=0)
+        s = multiply(s, w, x, TERMS)
+    return s

@@ -1,0 +1,23 @@
+"""What our own kernels ask of a GPU: how many processors it has, and whether it is new enough."""
+
+from __future__ import annotations
+
+import torch
+
+CAPABILITY = (8, 0)
+"""The oldest GPUs that multiply bfloat16 in tensor cores."""
+
+
+def processors(device: torch.device) -> int:
+    """Streaming multiprocessors of a GPU; 1 where Triton's interpreter stands in for one."""
+    if device.type != "cuda":
+        return 1
+    return torch.cuda.get_device_properties(device).multi_processor_count
+
+
+def too_old() -> str | None:
+    """Why this machine's GPU cannot run them, or None, also where there is none."""
+    if torch.cuda.is_available() and torch.cuda.get_device_capability() < CAPABILITY:
+        found = ".".join(map(str, torch.cuda.get_device_capability()))
+        return f"a GPU of compute capability 8.0 or newer is needed, and this is {found}"
+    return None

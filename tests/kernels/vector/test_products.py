@@ -1,0 +1,120 @@
+"""Products as LLVM vectors, against numpy in float64 and in whole numbers."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numba
+import numpy as np
+import pytest
+from numba import types
+
+from kernels.vector import limbs, products
+from kernels.vector.llvm import LANES
+from kernels.vector.products import DEPTH
+from tests.kernels.emitted import assembled, emitted, literals
+from tests.kernels.memory import Guarded, untouched
+
+PORTABLE = sorted(DEPTH.keys() - products.NEEDS.keys())
+TILES = [
+    # vectors, sequences, streams, gates, bytes ahead, turns
+    (1, 1, 1, 1, 0, 1),
+    (4, 1, 2, 4, 0, 7),
+    (2, 3, 1, 4, 8192, 5),
+    (1, 9, 1, 3, 64, 11),
+    (3, 2, 3, 3, 1 << 20, 2),
+]
+
+
+@pytest.fixture(params=DEPTH)
+def kind(request):
+    if not products.runs(request.param):
+        pytest.skip(f"this processor has no {products.NEEDS[request.param]}")
+    return request.param
+
+
+@cache
+def compiled_products(kind, N, B, S, G, ahead):
+    @numba.njit
+    def run(weights, apart, inputs, turns, sums):
+        products.products(weights, apart, inputs, turns, sums, kind, N, B, S, G, ahead)
+
+    return run
+
+
+def bfloat16(numbers):
+    """The upper halves of these floats, and the numbers that they are."""
+    halves = (numbers.astype(np.float32).view(np.uint32) >> 16).astype(np.uint16)
+    return halves, (halves.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
+
+
+def drawn(kind, chance, weights_shape, inputs_shape):
+    """Weights and inputs as the kind keeps them, and the numbers they stand for."""
+    numbers = chance.uniform(-1, 1, weights_shape).astype(np.float32)
+    given = chance.uniform(-1, 1, inputs_shape).astype(np.float32)
+    if kind.startswith("int8"):
+        weights = chance.integers(-128, 128, weights_shape).astype(np.int8)
+        if kind == "int8 limbs":
+            given = chance.integers(-128, 128, inputs_shape).astype(np.int8)
+            return weights, weights.astype(np.int64) + 128, given, given.astype(np.int64)
+        return weights, weights.astype(np.float64), given, given.astype(np.float64)
+    if kind.startswith("bfloat16"):
+        pair = bfloat16(numbers)
+        if kind == "bfloat16 pairs":
+            return *pair, *bfloat16(given)
+        return *pair, given, given.astype(np.float64)
+    return numbers, numbers.astype(np.float64), given, given.astype(np.float64)
+
+
+@pytest.mark.parametrize(("N", "B", "S", "G", "ahead", "turns"), TILES)
+def test_products_are_those_of_numpy_and_nothing_else_is_stored(kind, N, B, S, G, ahead, turns):
+    chance = np.random.default_rng(turns)
+    limbs_each, depth, unused = (2 if kind == "int8 limbs" else 1), DEPTH[kind], 64
+    rows = N * LANES
+    weights, w, inputs, x = drawn(
+        kind, chance, (S, turns, rows, depth), (turns, B, limbs_each, depth)
+    )
+    tile_bytes = weights[0].nbytes
+    packed = Guarded(S * (tile_bytes + unused))
+    for s in range(S):
+        start = s * (tile_bytes + unused)
+        packed.bytes[start : start + tile_bytes] = weights[s].reshape(-1).view(np.uint8)
+    given, sums = Guarded.of(inputs), Guarded(S * B * limbs_each * G * LANES * 4)
+    run = compiled_products(kind, N, B, S, G, ahead)
+    run(packed.address, np.uintp(tile_bytes + unused), given.address, np.uintp(turns), sums.address)
+    exact = np.einsum("stnk,tbdk->sbdn", w, x).reshape(S, B, limbs_each, N, LANES)
+    dtype = np.int32 if kind == "int8 limbs" else np.float32
+    found = sums.as_(dtype, S, B, limbs_each, G, LANES)
+    if kind == "int8 limbs":
+        assert np.array_equal(found[..., :N, :], exact)
+    else:
+        size = np.einsum("stnk,tbdk->sbdn", abs(w), abs(x)).reshape(exact.shape)
+        assert (abs(found[..., :N, :] - exact) <= 2.0**-23 * turns * depth * size).all()
+    assert untouched(found[..., N:, :])
+    assert sums.guards_hold()
+
+
+def test_sums_of_limbs_are_exact_up_to_as_many_terms_as_are_allowed():
+    """Largest weights with largest limbs: the sums wrap round, and less 128 times the limbs they are right again."""
+    kind, turns = "int8 limbs", limbs.MOST_TERMS // 4
+    if not products.runs(kind):
+        pytest.skip(f"this processor has no {products.NEEDS[kind]}")
+    weights = Guarded.of(np.full((turns, LANES, 4), -128, np.int8))
+    limbs_each = Guarded.of(np.tile(np.int8([[-128] * 4, [127] * 4]), (turns, 1, 1, 1)))
+    sums = Guarded(2 * 64)
+    compiled_products(kind, 1, 1, 1, 1, 0)(
+        weights.address, np.uintp(0), limbs_each.address, np.uintp(turns), sums.address
+    )
+    excess = 4 * turns * 128 * np.int64([-128, 127])
+    found = sums.as_(np.int32, 2, LANES) - excess.astype(np.int32)[:, None]
+    right = 4 * turns * -128 * np.int64([-128, 127])
+    assert np.array_equal(found, np.tile(right[:, None], LANES))
+
+
+@pytest.mark.parametrize("kind", PORTABLE)
+def test_products_that_run_everywhere_compile_for_arm(kind):
+    words = emitted(products.products, *(types.uintp,) * 5, *literals(kind, 4, 1, 1, 4, 8192))
+    assert "x86" not in words
+    assembly = assembled(words, "aarch64-unknown-linux-gnu", "neoverse-n1")
+    assert "fmla\tv" in assembly
+    assert "prfm\tpldl2keep" in assembly
