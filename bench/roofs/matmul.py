@@ -1,7 +1,7 @@
 """Arithmetic roof: large products by PyTorch's library, and small ones out of registers and the first cache.
 
 The best counts, per dtype. A library's product must be packed and blocked, and on some processors the library is not at
-home; the step kernels' own inner loop (`kernels/vector/llvm.py`) over a tile of weights that stays in the first
+home; the step kernels' own inner loop (`kernels/vector/products.py`) over a tile of weights that stays in the first
 cache shows what the multipliers give. Its int8 weights meet activations in 2 limbs of 8 bits, which count as one
 activation.
 
