@@ -79,25 +79,19 @@ function traces(view, { has, at }, joined = true) {
   });
 }
 
-function axis(view, title, low, high, [ticks, text]) {
+// `ticks`: Plotly's own, or values and their texts.
+function axis(view, title, low, high, ticks) {
   const { ink, muted, grid } = view.theme;
   return {
     type: "log", title: { text: title, standoff: 8, font: { size: 12.5 } }, range: [log(low), log(high)],
-    tickmode: "array", tickvals: ticks, ticktext: ticks.map(text), tickfont: { color: ink }, tickcolor: muted,
-    ticks: "outside", ticklen: 4, gridcolor: grid, linecolor: muted, zeroline: false, automargin: false,
+    tickfont: { color: ink }, tickcolor: muted, ticks: "outside", ticklen: 4, gridcolor: grid, linecolor: muted,
+    zeroline: false, automargin: false, tickformat: ",.3~r", minorloglabels: "complete", ...ticks,
   };
 }
 
-function powers(base, low, high, steps = [1]) {
-  const found = [], [first, last] = [low, high].map((end) => Math.log(end) / Math.log(base));
-  for (let e = Math.floor(first); e <= Math.ceil(last); e++) {
-    found.push(...steps.map((step) => step * base ** e).filter((value) => value >= low && value <= high));
-  }
-  return found;
-}
-
+const POWERS_OF_TWO = { dtick: log(2) };
 // 1, 10, 100 and, where there is room, 2 and 5 between.
-const decades = (low, high, room) => [powers(10, low, high, log(high / low) > room ? [1] : [1, 2, 5]), number];
+const decades = (low, high, room) => ({ dtick: log(high / low) > room ? 1 : "D2" });
 
 function roofline(view) {
   const { theme: { ink, muted }, setup: { levels, peaks: every }, data: { points: p, series } } = view;
@@ -146,8 +140,8 @@ function roofline(view) {
       rate: giga(rate), text: `${plain(name)} ${number(giga(rate))} GB/s`, colour: used.has(name) ? ink : muted })),
     peaks: [...names].map(([peak, name]) => ({ name: plain(name), peak })), ridges: ridges.map(([ridge]) => ridge),
     layout: {
-      xaxis: axis(view, "arithmetic intensity, FLOP/byte", left, right, [powers(2, left / 64, right * 64), number]),
-      yaxis: axis(view, "GFLOP/s at the drawn roof", bottom, top * 1.55, [powers(10, bottom / 10, top * 10, [1, 2, 5]), number]),
+      xaxis: axis(view, "arithmetic intensity, FLOP/byte", left, right, POWERS_OF_TWO),
+      yaxis: axis(view, "GFLOP/s at the drawn roof", bottom, top * 1.55, { dtick: "D2" }),
     },
   };
 }
@@ -199,7 +193,7 @@ function timeAgainstBatch(view) {
   const batches = [...new Set(points.map((i) => p.batch[i]))].sort((a, b) => a - b), [first, last] = [batches[0], batches.at(-1)];
   const times = [...allowed.filter(Boolean).map(([, time]) => time), ...marks.flatMap(({ low, high }) => [low, high])];
   const low = least(times) / 1.4, high = most(times) * 1.4;
-  const few = batches.length <= (view.narrow ? 8 : 16) ? batches : powers(2, first, last);
+  const ticks = batches.length <= (view.narrow ? 8 : 16) ? { tickvals: batches } : POWERS_OF_TWO;
   return {
     traces: [
       line(allowed, { color: muted, width: 1.1 }, {
@@ -208,7 +202,7 @@ function timeAgainstBatch(view) {
       ...traces(view, found),
     ],
     layout: {
-      xaxis: axis(view, "batch, sequences per step", first / 1.25, last * 1.25, [few, String]),
+      xaxis: axis(view, "batch, sequences per step", first / 1.25, last * 1.25, ticks),
       yaxis: axis(view, `time of a step at the drawn roof, ${unit}`, low, high, decades(low, high, 4)),
     },
   };
@@ -253,13 +247,14 @@ function bandwidth(view) {
   }
   // The write, copy and triad roofs share one grey: their marks tell them apart.
   const others = curves.filter(({ kind }) => CURVES[kind]).map(({ name, kind }) => `${CURVES[kind][1]} ${name}`);
-  const ticks = powers(2, left, right), apart = Math.ceil(ticks.length / (view.narrow ? 5 : 9));
+  const doublings = Math.ceil(Math.log2(right / left) / (view.narrow ? 5 : 9));
+  const sizes = Array.from({ length: 64 / doublings }, (_, k) => 2 ** (k * doublings));
   return {
     notes, head: 42, key: ["plain line: read roof, dashed at fewer threads", "pale bar: that roof beside the points", ...others],
     traces: [segments(bars, { color: ink, width: 5 }, { opacity: 0.2 }), ...drawn, ...traces(view, found, false)],
     layout: {
       shapes,
-      xaxis: axis(view, "working set, all threads together", left, right, [ticks.filter((_, k) => k % apart === 0), bytesText]),
+      xaxis: axis(view, "working set, all threads together", left, right, { tickvals: sizes, ticktext: sizes.map(bytesText) }),
       yaxis: axis(view, "GB/s at the drawn roof", low, high, decades(low, high, 4)),
     },
   };
