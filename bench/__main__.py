@@ -368,8 +368,8 @@ def _told(run: Run, point: Point) -> str:
     if point.status != "ok" or point.bytes is None or point.flops is None:
         return f"{point.implementation}: {point.status}: {point.reason}"
     time, roof = stats.estimate(point.seconds), stats.median(point.roof_bytes_per_s)
-    bench = run.bench_of(point.case.device)
-    written = bench.write_seconds(point.bytes["written"], point.case.threads)
+    context = run.context(point.case.device)
+    written = context.write_seconds(point.bytes["written"], point.case.threads)
     share = stats.estimate(fractions.of(point, written))
     moved = point.bytes["read"] + point.bytes["written"]
     long = (point.prepare_seconds or 0.0) >= LONG_SECONDS

@@ -1,49 +1,73 @@
-"""What measures on a CPU: its clock, its probes, its memory and its state (see `bench.device.protocol`)."""
+"""This machine's processors as a device (see `bench.device.device`)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from functools import cached_property
+from time import monotonic
+from typing import Any
 
-from bench.device import threads
-from bench.measure.probes import Walk
+from bench.device import cpu_sweep, memory_curve, threads
+from bench.device.device import Curve, Finding, Sweep, Walk, fastest_products
+from bench.profile.records import Roof
 from bench.roofs import matmul, read, vector, write
 from bench.roofs.product import Shape
 from bench.telemetry import memory, state
 from bench.telemetry.energy import Meter
+from bench.timing import bounded, rounds
 from bench.timing import clock as cpu_clock
-from bench.timing.rounds import Clock
+from bench.timing.clock import Clock
+from kernels.case import Unavailable
 from kernels.reference.inputs import Arena
 
-Product = Shape | matmul.Tile
+THOROUGH_SECONDS = 1.0
+"""A suite that grants the read curve less has half its sizes measured, and every other roof swept once, not twice."""
+
+MEMORY_SHARE = 4
+"""The arena takes at most one part in so many of the memory that is free when a run begins."""
+
+UNTOLD_CACHE_BYTES = 32 << 20
+"""The last cache level where the system tells none."""
 
 
 class Cpu:
-    """This machine's processors."""
+    """Processors with their pools of threads, memory, and counters of energy where they can be read."""
 
-    device = "cpu"
+    name = "cpu"
     clock: Clock = cpu_clock
 
-    def __init__(self, meter: Meter | None = None) -> None:
-        """With counters of energy, where they can be read."""
-        self.meter = meter
+    def __init__(
+        self, pools: threads.Pools | None = None, meter: Meter | None = None, seed: int = 0
+    ) -> None:
+        """`pools` were started for it; `seed` is of the arena's weights."""
+        self.pools, self.meter, self._seed = pools, meter, seed
+        self.resweep_seconds = 1.0
+        self.throttled = state.throttled()
+        self._limit = bounded.Limit()
 
-    def variants(self) -> Sequence[read.Variant]:
-        """Those of the read probe."""
-        return read.VARIANTS
+    @property
+    def settle_seconds(self) -> float:
+        """Longer where torch and numba have a pool each."""
+        shared = self.pools is None or self.pools.shared
+        return rounds.SETTLE_SECONDS if shared else rounds.SETTLE_SECONDS_TWO_POOLS
+
+    def variants(self, kind: str) -> Sequence[vector.Variant]:
+        """Those of the read and the write probe."""
+        return read.VARIANTS if kind == "read" else write.VARIANTS
 
     def bytes_per_pass(self, variant: read.Variant, walk: Walk) -> int:
         """Bytes that a pass reads."""
         return read.bytes_per_pass(variant, walk.one_set, walk.threads, walk.sets, walk.times)
 
-    def walker(self, variant: read.Variant, block: Arena, walk: Walk) -> Callable[[int], object]:
+    def walker(
+        self, variant: read.Variant, block: Arena, walk: Walk
+    ) -> tuple[Callable[[int], object], int]:
         """The read probe over the sets at the block's start."""
-        return read.prepare(
-            variant, block.address, walk.one_set, walk.threads, walk.sets, walk.times
-        )
-
-    def write_variants(self) -> Sequence[vector.Variant]:
-        """Those of the write probe."""
-        return write.VARIANTS
+        size = self.bytes_per_pass(variant, walk)
+        if not size:
+            return _nothing, 0
+        walked = walk.one_set, walk.threads, walk.sets, walk.times
+        return read.prepare(variant, block.address, *walked), size
 
     def writer(
         self, variant: vector.Variant, block: Arena, size: int, threads: int
@@ -54,21 +78,53 @@ class Cpu:
             return _nothing, 0
         return write.prepare(variant, block.address, size, threads), moved
 
-    def product(self, variant: Product, dtype: str) -> Callable[[int], object]:
-        """Matrix products by the library, or of a tile."""
-        return matmul.prepare(variant, dtype, self.device)
+    def products(self) -> dict[str, Any]:
+        """The library's shapes, and our tile of each kind."""
+        tiles = (matmul.tile(dtype) for dtype in matmul.KINDS)
+        known: tuple[Shape | matmul.Tile, ...] = (*matmul.SHAPES, *tiles)
+        return {variant.name: variant for variant in known}
 
-    def product_flops(self, variant: Product, dtype: str, threads: int) -> int:
-        """FLOPs of one product."""
-        return matmul.flops(variant, dtype, threads)
+    def product(
+        self, variant: Shape | matmul.Tile, dtype: str, threads: int
+    ) -> tuple[Callable[[int], object], int]:
+        """Matrix products by the library, or of a tile."""
+        run = matmul.prepare(variant, dtype, self.name)
+        return run, matmul.flops(variant, dtype, threads)
 
     def use(self, count: int) -> None:
         """Threads of torch and numba."""
         threads.use(count)
 
-    def watch(self) -> state.Telemetry:
+    def telemetry(self) -> state.Telemetry:
         """Begin to watch load, clock and throttling."""
         return state.Telemetry()
+
+    @cached_property
+    def _room(self) -> tuple[int, Arena]:
+        """Bytes that were free at first, and an arena that may grow to a share of them.
+
+        To a half, a quarter, ... of that share where a limit on addresses is less. Raises Unavailable.
+        """
+        free = memory.available()
+        most = free // MEMORY_SHARE
+        while True:
+            try:
+                return free, Arena(cpu_sweep.SMALLEST, self.name, self._seed, most_bytes=most)
+            except Unavailable:
+                if most <= cpu_sweep.SMALLEST:
+                    raise
+            most //= 2
+
+    def room(self) -> tuple[int, int]:
+        """As at first: the sweep walks the same arena."""
+        free, arena = self._room
+        return free, arena.most_bytes
+
+    def arena(self, size_bytes: int) -> Arena:
+        """The one that was swept, grown."""
+        arena = self._room[1]
+        arena.grow(size_bytes)
+        return arena
 
     def page_bytes(self, block: Arena) -> int | None:
         """The page size of nearly all of a block."""
@@ -92,6 +148,71 @@ class Cpu:
         """A CPU is not lost while this runs."""
         return None
 
+    def sweep(self, asked: Sweep) -> Iterator[Finding]:
+        """Read curve, writing in each of its levels, products, empty calls."""
+        middles = list((yield from self._read(asked, ())).middles.values())
+        counts, thorough = _counts(asked), asked.seconds >= THOROUGH_SECONDS
+        scratch = Arena(max(middles), self.name, self._seed)
+        pages = self.page_bytes(self._room[1])
+        yield from cpu_sweep.writing(scratch.address, middles, pages, counts, thorough, self._limit)
+        del scratch
+        yield from cpu_sweep.arithmetic(self.name, counts, thorough, self._limit)
+        yield from self._limit.warnings()  # before the last roofs, after which nothing is resumed
+        yield from cpu_sweep.calls(counts)
+
+    def resweep(self, asked: Sweep, known: Sequence[Roof]) -> Iterator[Finding]:
+        """The read curve and the fastest products."""
+        yield from self._read(asked, known)
+        yield from cpu_sweep.fastest_products(fastest_products(known, self.products()), self.name)
+
+    def _read(self, asked: Sweep, known: Sequence[Roof]) -> Generator[Finding, None, Curve]:
+        """Sweep the read curve; then what all its samples so far say."""
+        start, found = monotonic(), list(known)
+        reported = _last_level_bytes()
+        arena = self._room[1]
+        arena.grow(min(reported, arena.most_bytes))
+        for roof in memory_curve.sweep(
+            arena,
+            reported,
+            self.page_bytes(arena),
+            _counts(asked),
+            asked.seconds,
+            asked.seconds >= THOROUGH_SECONDS,
+            max((roof.sweep or 0 for roof in known), default=asked.sweeps_before) + 1,
+            self._limit,
+        ):
+            found.append(roof)
+            yield roof
+        curve = self.curve(found, asked)
+        yield curve
+        self.resweep_seconds = monotonic() - start
+        return curve
+
+    def curve(self, roofs: Iterable[Roof], asked: Sweep) -> Curve:
+        """By all threads' roofs."""
+        return memory_curve.read_off(roofs, threads.available(), _last_level_bytes(), asked.caches)
+
+    def sentinel(self, arena: Arena, size_bytes: int) -> Roof:
+        """By all threads."""
+        return cpu_sweep.sentinel(
+            arena.address, size_bytes, self.page_bytes(arena), threads.available()
+        )
+
+    def close(self) -> None:
+        """Threads and cores as before."""
+        if self.pools:
+            threads.restore(self.pools)
+
+
+def _counts(asked: Sweep) -> list[int]:
+    """Numbers of threads: the points', one, and all."""
+    return sorted({1, threads.available(), *asked.counts})
+
+
+def _last_level_bytes() -> int:
+    """The last cache level as the system tells it, or a common one."""
+    return memory.last_level_bytes() or UNTOLD_CACHE_BYTES
+
 
 def _nothing(_passes: int) -> None:
-    """Too small a block is not filled."""
+    """Too small a block is not walked."""

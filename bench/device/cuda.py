@@ -1,24 +1,28 @@
-"""What measures on a GPU: its clock, its probes, its memory and its state (see `bench.device.protocol`).
+"""A GPU as a device (see `bench.device.device`): the one that CUDA names first.
 
 Tested with stand-ins for torch.cuda and NVML; not run on a card yet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
 
-from bench.device import threads
+from bench.device import cuda_sweep, threads
+from bench.device.cuda_sweep import memory_probes
+from bench.device.device import Curve, Finding, Sweep, Walk, fastest_products
 from bench.machine import nvml
-from bench.measure.probes import Walk
+from bench.profile.records import Roof
 from bench.roofs import gpu_matmul
 from bench.roofs.product import Shape
 from bench.telemetry.energy import Meter
-from bench.timing import cuda_clock
-from kernels.case import Unavailable
+from bench.timing import bounded, cuda_clock
 from kernels.reference.inputs import Arena
+
+MEMORY_SHARE = 2
+"""The arena takes at most one part in so many of the GPU's free memory."""
 
 
 class Watch:
@@ -42,17 +46,22 @@ class Watch:
 
 
 class Cuda:
-    """The GPU that CUDA names first."""
+    """A GPU with its driver's answers and its counter of energy, where NVML tells them."""
 
-    device = "cuda"
+    name = "cuda"
+    settle_seconds = 0.0  # nothing spins, and one pass over the data fills the cache
+    resweep_seconds = 1.0
 
-    def __init__(self, gpu: nvml.Gpu | None = None, meter: Meter | None = None) -> None:
-        """As NVML knows it, with its counter of energy, where it does."""
-        self._gpu, self.meter = gpu, meter
-        self.clock = cuda_clock.Clock(gpu.throttle if gpu else lambda: ())
+    def __init__(
+        self, gpu: nvml.Gpu | None = None, meter: Meter | None = None, seed: int = 0
+    ) -> None:
+        """`gpu` is as NVML knows it; `seed` is of the arena's weights."""
+        self.gpu, self.meter, self._seed = gpu, meter, seed
+        self._throttle = gpu.throttle if gpu else lambda: ()
+        self.clock = cuda_clock.Clock(self._throttle)
 
-    def variants(self) -> Sequence[Any]:
-        """Those of the read probe."""
+    def variants(self, _kind: str) -> Sequence[Any]:
+        """Those of every memory probe."""
         found: Sequence[Any] = memory_probes().VARIANTS
         return found
 
@@ -64,56 +73,66 @@ class Cuda:
         each = probes.bytes_per_pass("read", variant, walk.one_set)
         return int(walk.sets * walk.times * each)
 
-    def walker(self, variant: Any, block: Arena, walk: Walk) -> Callable[[int], object]:
+    def walker(self, variant: Any, block: Arena, walk: Walk) -> tuple[Callable[[int], object], int]:
         """The read probe over the sets at the block's start: one launch, or one for each set."""
-        probes, count = memory_probes(), self.processors()
+        moved = self.bytes_per_pass(variant, walk)
         size = walk.one_set if walk.times > 1 else walk.sets * walk.one_set
-        words = block.words()
-        starts = range(0, walk.sets * walk.one_set, size)
-        runs = [
-            probes.prepare("read", variant, words[at // 4 : (at + size) // 4], count)[0]
-            for at in starts
-        ]
+        starts = range(0, walk.sets * walk.one_set, size) if moved else ()
+        runs = [self._probe("read", variant, block, at, size) for at in starts]
         if len(runs) == 1:
-            return lambda passes: runs[0](passes * walk.times)
+            return lambda passes: runs[0](passes * walk.times), moved
 
         def passes(count: int) -> None:
             for _ in range(count):
                 for run in runs:
                     run(walk.times)
 
-        return passes
-
-    def write_variants(self) -> Sequence[Any]:
-        """As those of the read probe."""
-        return self.variants()
+        return passes, moved
 
     def writer(
         self, variant: Any, block: Arena, size: int, _threads: int
     ) -> tuple[Callable[[int], object], int]:
         """The write probe over the block's first `size` bytes."""
-        probes, words = memory_probes(), block.words()[: size // 4]
-        moved = int(probes.bytes_per_pass("write", variant, size))
+        moved = int(memory_probes().bytes_per_pass("write", variant, size))
         if not moved:
             return lambda _passes: None, 0
-        run, _ = probes.prepare("write", variant, words, self.processors())
-        return run, moved
+        return self._probe("write", variant, block, 0, size), moved
 
-    def product(self, variant: Shape, dtype: str) -> Callable[[int], object]:
+    def _probe(
+        self, kind: str, variant: Any, block: Arena, at: int, size: int
+    ) -> Callable[[int], object]:
+        """A memory probe over `size` bytes of the block from `at` on."""
+        words = block.words()[at // 4 : (at + size) // 4]
+        run: Callable[[int], object]
+        run, _ = memory_probes().prepare(kind, variant, words, self._processors())
+        return run
+
+    def products(self) -> dict[str, Any]:
+        """The library's shapes."""
+        return {shape.name: shape for shape in gpu_matmul.SHAPES}
+
+    def product(
+        self, variant: Shape, dtype: str, _threads: int
+    ) -> tuple[Callable[[int], object], int]:
         """Matrix products by the library."""
-        return gpu_matmul.prepare(dtype, variant, self.device)
-
-    def product_flops(self, variant: Shape, _dtype: str, _threads: int) -> int:
-        """FLOPs of one product."""
-        return gpu_matmul.flops(variant)
+        return gpu_matmul.prepare(dtype, variant, self.name), gpu_matmul.flops(variant)
 
     def use(self, _threads: int) -> None:
         """A GPU's own; the reference is computed by all of the CPU's."""
         torch.set_num_threads(threads.available())
 
-    def watch(self) -> Watch:
+    def telemetry(self) -> Watch:
         """Begin to watch clock, heat, power and throttling."""
-        return Watch(self._gpu, self.clock)
+        return Watch(self.gpu, self.clock)
+
+    def room(self) -> tuple[int, int]:
+        """As of now: the sweep gave its block back."""
+        free = self.memory_available()
+        return free, free // MEMORY_SHARE
+
+    def arena(self, size_bytes: int) -> Arena:
+        """A new one."""
+        return Arena(size_bytes, self.name, self._seed)
 
     def page_bytes(self, _block: Arena) -> None:
         """A GPU does not tell."""
@@ -143,17 +162,46 @@ class Cuda:
             return str(error).strip().split("\n", 1)[0]
         return None
 
-    def processors(self) -> int:
+    def sweep(self, _asked: Sweep) -> Iterator[Finding]:
+        """Read curve, datasheet, the other probes in each of its levels, products, calls; the block is given back."""
+        words = cuda_sweep.block(self.memory_available(), self.name)
+        sizes, count = cuda_sweep.sizes(words.numel() * 4), self._processors()
+        found = []
+        for roof in cuda_sweep.memory("read", words, sizes, count, self._throttle):
+            found.append(roof)
+            yield roof
+        if self.gpu:
+            yield from cuda_sweep.datasheet(self.gpu.card())
+        curve = self.curve(found, _asked)
+        yield curve
+        for kind in ("copy", "triad", "write"):  # the last leaves one number everywhere
+            middles = list(curve.middles.values())
+            yield from cuda_sweep.memory(kind, words, middles, count, self._throttle)
+        del words
+        torch.cuda.empty_cache()
+        limit = bounded.Limit()
+        yield from cuda_sweep.arithmetic(self.name, self._throttle, limit)
+        yield from limit.warnings()
+        yield from cuda_sweep.calls(self.name, self._throttle)
+
+    def resweep(self, _asked: Sweep, known: Sequence[Roof]) -> Iterator[Finding]:
+        """The fastest products; the read curve is swept once, because a GPU has no neighbours."""
+        fastest = fastest_products(known, self.products())
+        yield from cuda_sweep.fastest_products(fastest, self.name, self._throttle)
+
+    def curve(self, roofs: Iterable[Roof], _asked: Sweep) -> Curve:
+        """With the second-level cache that PyTorch tells."""
+        told = getattr(torch.cuda.get_device_properties(0), "L2_cache_size", 0)
+        return cuda_sweep.read_off(roofs, told or cuda_sweep.L2_BYTES)
+
+    def sentinel(self, arena: Arena, size_bytes: int) -> Roof:
+        """Over no more than the arena holds."""
+        words = arena.words()[: min(size_bytes, arena.size_bytes) // 4]
+        return cuda_sweep.sentinel(words, self._processors(), self._throttle)
+
+    def close(self) -> None:
+        """Nothing was taken."""
+
+    def _processors(self) -> int:
         """Streaming multiprocessors."""
         return int(torch.cuda.get_device_properties(0).multi_processor_count)
-
-
-def memory_probes() -> Any:
-    """`bench.roofs.triton_memory`. Raises Unavailable without Triton."""
-    try:
-        from bench.roofs import triton_memory
-    except ImportError as error:
-        raise Unavailable(
-            f"a GPU's memory probes need Triton, and a step without its roof is no result: {error}"
-        ) from error
-    return triton_memory

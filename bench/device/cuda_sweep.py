@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.device import cuda, levels
+from bench.device import levels
+from bench.device.device import Curve, middles
 from bench.machine.nvml import Card
 from bench.profile.records import MEMORY, Level, Roof
 from bench.roofs import gpu_call, gpu_matmul
@@ -28,8 +29,21 @@ SMALLEST = 1 << 20
 LARGEST = 8 << 30
 MEMORY_SHARE = 4
 """The curve ends at one part in so many of the memory that is free, if that is less."""
+L2_BYTES = 64 << 20
+"""The second-level cache where PyTorch does not tell."""
 SAMPLE_SECONDS = 0.010
 REPEATS = 3
+
+
+def memory_probes() -> Any:
+    """`bench.roofs.triton_memory`. Raises Unavailable without Triton."""
+    try:
+        from bench.roofs import triton_memory
+    except ImportError as error:
+        raise Unavailable(
+            f"a GPU's memory probes need Triton, and a step without its roof is no result: {error}"
+        ) from error
+    return triton_memory
 
 
 def sizes(largest: int) -> list[int]:
@@ -57,7 +71,7 @@ def memory(
     kind: str, words: Tensor, working_sets: Sequence[int], processors: int, throttle: Throttle
 ) -> Iterator[Roof]:
     """Bandwidth of a kind of probe, every variant, at each working set. Raises Unavailable without Triton."""
-    triton_memory = cuda.memory_probes()
+    triton_memory = memory_probes()
     for size, variant in itertools.product(working_sets, triton_memory.VARIANTS):
         moved = triton_memory.bytes_per_pass(kind, variant, size)
         if not moved:
@@ -118,7 +132,7 @@ def datasheet(card: Card) -> Iterator[Roof]:
         yield _roof("read", "byte/s", "bus times clock", rates, source="datasheet")
 
 
-def found_levels(roofs: Iterable[Roof], l2_bytes: int | None) -> tuple[Level, ...]:
+def read_off(roofs: Iterable[Roof], l2_bytes: int) -> Curve:
     """The plateaus of the measured read curve, named with the second-level cache that the GPU reports."""
     curve: dict[int, float] = {}
     for roof in roofs:
@@ -126,10 +140,22 @@ def found_levels(roofs: Iterable[Roof], l2_bytes: int | None) -> tuple[Level, ..
             size = roof.working_set_bytes
             curve[size] = max(curve.get(size, 0.0), *roof.samples)
     plateaus = levels.plateaus(curve)
-    names = levels.name(plateaus, [(2, l2_bytes)] if l2_bytes else [])
-    return tuple(
+    names = levels.name(plateaus, [(2, l2_bytes)])
+    found = tuple(
         Level("cuda", name, end if name != MEMORY else None, rate)
         for name, (end, rate) in zip(names, plateaus, strict=True)
+    )
+    cache = levels.last_cache_bytes(plateaus) if len(plateaus) > 1 else l2_bytes
+    last, largest = levels.last_level(cache, l2_bytes), max(curve)
+    span = levels.STREAM_FACTOR * last
+    return Curve(
+        levels=found,
+        last_cache=last,
+        span=span,
+        middles=middles(found, SMALLEST, largest),
+        unsure=False,
+        nearly_flat=span,
+        largest=largest,
     )
 
 

@@ -35,6 +35,9 @@ FLAT = 0.04
 """Two doublings that lose less than this share are memory. A cache's end costs more: one twice as fast as memory, which
 keeps its share of a set four times too large for it, still gives 14 % on it."""
 
+STREAM_FACTOR = 4
+"""Streamed weights span at least so many times the last cache level."""
+
 NEARLY_FLAT = 0.05
 """A set that loses less than this share on the way to the largest is not called a cache's afterwards: the curve is
 swept again at the end of a run, and may move a little around FLAT."""
@@ -107,7 +110,7 @@ def plateaus(curve: dict[int, float], memory_from: int | None = None) -> list[tu
 
 
 def name(
-    found: list[tuple[int, float]], caches: list[tuple[int, int]], last: str = MEMORY
+    found: list[tuple[int, float]], caches: Sequence[tuple[int, int]], last: str = MEMORY
 ) -> list[str]:
     """Names for plateaus: `last` for the last, each before it takes the reported cache nearest in size to its end.
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from time import perf_counter
-from typing import NamedTuple
 
 from bench.device import cpu_sweep, levels
-from bench.measure import point
+from bench.device.device import Curve, middles
 from bench.profile.records import LARGEST_SET, MEMORY, Level, Roof
 from bench.profile.stats import median
 from bench.timing import bounded
@@ -26,25 +25,6 @@ larger cache than reported is flat too."""
 
 ROUNDS_OF_FEWER_THREADS = 3
 """For their curve; where memory begins is told by all threads."""
-
-
-class Found(NamedTuple):
-    """What the curve of all threads says.
-
-    `last_cache` is up to where weights may lie in a cache, `span` what streamed weights span at least, `unsure`
-    whether the curve was not flat at its end; `nearly_flat` the least size that is nearly as slow as the `largest`.
-    """
-
-    levels: tuple[Level, ...]
-    last_cache: int
-    span: int
-    unsure: bool
-    nearly_flat: int
-    largest: int
-
-
-NOTHING = Found((), 0, 0, unsure=False, nearly_flat=0, largest=0)
-"""Before the curve is swept."""
 
 
 def sweep(
@@ -64,7 +44,7 @@ def sweep(
     """
     everyone = max(counts)
     reported = max(reported, cpu_sweep.SMALLEST * everyone)  # of less, not every variant has a turn
-    swept = min(point.STREAM_FACTOR * reported, cpu_sweep.SWEPT, arena.most_bytes)
+    swept = min(levels.STREAM_FACTOR * reported, cpu_sweep.SWEPT, arena.most_bytes)
     arena.grow(swept)
     seen: list[Roof] = []
     for roof in cpu_sweep.read_curve(
@@ -72,7 +52,7 @@ def sweep(
     ):
         seen.append(roof)
         yield roof
-    enough = max(point.STREAM_FACTOR * reported, cpu_sweep.LEAST_MEMORY)
+    enough = max(levels.STREAM_FACTOR * reported, cpu_sweep.LEAST_MEMORY)
     # where memory is less than the caches, its largest set alone: a cache may hold all that is walked
     sets = cpu_sweep.doublings(
         min(reported, arena.most_bytes) // 2 + 1, min(enough, arena.most_bytes)
@@ -113,32 +93,35 @@ def sweep(
 
 
 def read_off(
-    roofs: Iterable[Roof], device: str, threads: int, reported: int, caches: list[tuple[int, int]]
-) -> Found:
-    """Levels and sizes from the read roofs of so many threads. `caches` are (level, bytes), as the system reports."""
+    roofs: Iterable[Roof], threads: int, reported: int, caches: Sequence[tuple[int, int]]
+) -> Curve:
+    """What the read roofs of so many threads say. `caches` are (level, bytes), as the system reports."""
     mine = [one for one in roofs if one.kind == "read" and one.threads == threads]
     rounds = _rounds(mine, threads)
-    best = _curve(mine, rounds)
+    best = _best(mine, rounds)
     far = max(best) >= min(cpu_sweep.LEAST_MEMORY, BEYOND * reported)
     flat = levels.flat_from(rounds) if far else None
     plateaus = levels.plateaus(best, flat)
     names = levels.name(plateaus, caches, MEMORY if flat else LARGEST_SET)
     last = levels.last_level(levels.last_cache_bytes(plateaus), reported)
-    untold = min(max(best), max(cpu_sweep.LEAST_MEMORY, point.STREAM_FACTOR * last))
-    return Found(
-        levels=tuple(
-            Level(device, name, end if number < len(names) else None, rate)
-            for number, (name, (end, rate)) in enumerate(zip(names, plateaus, strict=True), 1)
-        ),
+    untold = min(max(best), max(cpu_sweep.LEAST_MEMORY, levels.STREAM_FACTOR * last))
+    span = max(flat, levels.STREAM_FACTOR * last) if flat else untold
+    found = tuple(
+        Level("cpu", name, end if number < len(names) else None, rate)
+        for number, (name, (end, rate)) in enumerate(zip(names, plateaus, strict=True), 1)
+    )
+    return Curve(
+        levels=found,
         last_cache=last,
-        span=max(flat, point.STREAM_FACTOR * last) if flat else untold,
+        span=span,
+        middles=middles(found, cpu_sweep.SMALLEST, span),
         unsure=flat is None,
         nearly_flat=levels.within(rounds, levels.NEARLY_FLAT) or max(best),
         largest=max(best),
     )
 
 
-def _curve(roofs: Iterable[Roof], rounds: Sequence[Mapping[int, float]]) -> dict[int, float]:
+def _best(roofs: Iterable[Roof], rounds: Sequence[Mapping[int, float]]) -> dict[int, float]:
     """The best rate of each size; of those that had turns in rounds, the largest one's times the median ratio if less.
 
     The best of a size that was sampled minutes before another would show a machine that drifts as a cache.

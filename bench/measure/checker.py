@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import torch
 from torch import Tensor
 
 from bench.device import threads
+from bench.measure.rotation import Step
 from kernels import implementations
 from kernels.case import Case
 from kernels.contract import Implementation
@@ -19,7 +20,7 @@ from kernels.reference.cells import Inputs, Weights
 from kernels.reference.inputs import INPUT_SETS, Arena
 
 CALLS_IN_A_ROW = 3
-"""Each step judged is called so often, its answer spoiled in between: one that works now and then is found out."""
+"""Each step checked is called so often, its answer spoiled in between: one that works now and then is found out."""
 
 CHANGED_AT_ONCE = 64
 """Weights of every weight tensor that are changed to see whether the answer follows.
@@ -42,7 +43,7 @@ class Wrong(Exception):
     """An answer outside its tolerance, or a rule broken; the message says which, by how much, and when."""
 
 
-class Judge:
+class Checker:
     """Compares a sample of a point's bound steps with the reference, and watches inputs, weights and threads."""
 
     def __init__(
@@ -57,7 +58,7 @@ class Judge:
     ) -> None:
         """Look at the weights before the implementation does: `used_bytes` of the arena are its.
 
-        `seed` says which steps are judged and which weights are changed.
+        `seed` says which steps are checked and which weights are changed.
         """
         self._case, self._implementation = case, implementation
         self._sets, self._inputs = sets, inputs
@@ -67,9 +68,7 @@ class Judge:
         self._random = random.Random(f"{seed} {case.id}")
         self.tolerance = check.tolerance(case, implementations.rounds_to(implementation))
 
-    def check(
-        self, steps: Sequence[tuple[int, int, Callable[[], Sequence[Tensor]]]], when: str
-    ) -> float:
+    def check(self, steps: Sequence[Step], when: str) -> float:
         """The largest error over four of the bound steps: first, last and others by chance. Raises Wrong."""
         worst = 0.0
         for step in self._chosen(steps):
@@ -88,7 +87,7 @@ class Judge:
         self.follow(step, when)
         return worst
 
-    def follow(self, step: tuple[int, int, Callable[[], Sequence[Tensor]]], when: str) -> None:
+    def follow(self, step: Step, when: str) -> None:
         """Whether the answer to the same input follows the weights, when some of them change. Raises Wrong.
 
         Every answer may be right, and yet no weight be read: an answer remembered by the input's value, a product kept
@@ -137,9 +136,7 @@ class Judge:
         if self._case.device == "cpu" and used > self._case.threads:
             raise Wrong(f"it set {used} threads where the case has {self._case.threads} ({when})")
 
-    def _chosen(
-        self, steps: Sequence[tuple[int, int, Callable[[], Sequence[Tensor]]]]
-    ) -> list[tuple[int, int, Callable[[], Sequence[Tensor]]]]:
+    def _chosen(self, steps: Sequence[Step]) -> list[Step]:
         """First and last step and two by chance, in any order, each with another set of inputs."""
         chosen = {steps[0][1]: steps[0], steps[-1][1]: steps[-1]}
         for step in self._random.sample(steps, len(steps)):

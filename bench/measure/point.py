@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from bench.measure import probes
-from bench.measure.checker import Judge, Wrong
-from bench.measure.probes import Bench
+from bench.device.device import Walk
+from bench.measure import probes, rotation
+from bench.measure.checker import Checker, Wrong
+from bench.measure.context import Context
 from bench.profile import stats
 from bench.profile.records import Point
 from bench.telemetry import energy
@@ -26,9 +27,6 @@ from kernels.reference.inputs import INPUT_SETS, draw, redraw, set_bytes
 LOST = "the device was lost in this process"
 NO_ROOM = "memory was taken by others"
 """How the reasons of points begin that could not be tried and might have been: a resumed run tries them."""
-
-STREAM_FACTOR = 4
-"""Streamed weights span at least so many times the last cache level."""
 
 ABSOLUTE_PATH = re.compile(r"((?:[A-Za-z]:)?[/\\](?:[^/\\\s'\":]+[/\\])+)([^/\\\s'\":]*)")
 """A path as error messages hold them: its folders are cut off, because a profile names no folder of its user's."""
@@ -48,14 +46,17 @@ class NoRoom(Exception):
 
 
 def point(
-    bench: Bench,
+    context: Context,
     case: Case,
     name: str,
     implementation: Implementation,
     order: int,
-    judge: type[Judge] = Judge,
+    checker: type[Checker] = Checker,
 ) -> Point:
-    """Measure `case` by `implementation`. What `judge` finds wrong or any error fails it; what cannot be is skipped."""
+    """Measure `case` by `implementation`.
+
+    What `checker` finds wrong or any error fails it; what cannot be is skipped.
+    """
     base = Point(
         case=case,
         implementation=name,
@@ -63,15 +64,14 @@ def point(
         order=order,
         at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    if cause := bench.instruments.lost():
+    if cause := context.device.lost():
         return replace(base, reason=f"{LOST}: {cause}")
-    held = bench.arena.size_bytes
-    weights = bench.arena.digest(held)
-    allowed = timeout.SECONDS + 4 * bench.budget_seconds
+    held, weights = _digest(context)
+    allowed = timeout.SECONDS + 4 * context.budget_seconds
     try:
         base = _counted(base, implementation.reads)
         with timeout.within(allowed), torch.inference_mode(case.phase == "step"):
-            return _measured(bench, base, implementation, judge)
+            return _measured(context, base, implementation, checker)
     except Unavailable as reason:
         return replace(base, status="skipped", reason=str(reason))
     except torch.OutOfMemoryError as error:
@@ -85,29 +85,22 @@ def point(
             raise
         return replace(base, reason=f"{type(error).__name__}: {first_line(error)}"[:500])
     finally:
-        intact = bench.instruments.lost() is None
-        if intact and bench.arena.digest(held) != weights:
-            bench.arena.refill()  # whatever wrote there: the next point reads the same arena
+        if context.device.lost() is None and context.arena.digest(held) != weights:
+            context.arena.refill()  # whatever wrote there: the next point reads the same arena
+
+
+def _digest(context: Context) -> tuple[int, int]:
+    """Bytes that the arena holds, and their digest: as the point before left them, for that one saw them unchanged."""
+    cache, arena, held = context.cache, context.arena, context.arena.size_bytes
+    if cache.digest is None or cache.digest[:2] != (arena, held):
+        cache.digest = arena, held, arena.digest(held)
+    return cache.digest[1:]
 
 
 def first_line(error: BaseException) -> str:
     """What an error says, without folders; of Triton's compiler its own message, which stands below the source."""
     text = str(getattr(error, "error_message", None) or error)
     return ABSOLUTE_PATH.sub(r"\2", text.strip().split("\n", 1)[0])
-
-
-def weight_sets(
-    case: Case, one_set_bytes: int, span_bytes: int, most_bytes: int | None = None
-) -> int:
-    """How many sets of weights a case rotates through: one where resident, else as many as span `span_bytes`.
-
-    No more than `most_bytes` hold: where memory is short the last set would not fit, and those before it span nearly as
-    much.
-    """
-    if case.residency == "resident":
-        return 1
-    needed = math.ceil(span_bytes / one_set_bytes)
-    return max(1, needed if most_bytes is None else min(needed, most_bytes // one_set_bytes))
 
 
 def memory_needed(case: Case, arena_bytes: int) -> int:
@@ -125,38 +118,6 @@ def memory_needed(case: Case, arena_bytes: int) -> int:
         exact, activations = 8 * exact, 4 * activations
     each = INPUT_SETS * ELEMENT_BYTES[case.activations] + 8
     return arena_bytes + exact + activations * each + kept
-
-
-@dataclass(frozen=True, slots=True)
-class Pairing:
-    """How many calls of each probe beside a step make up one step's bytes and FLOPs; 0 for a probe that is not paired.
-
-    `written_seconds` is what writing takes at the surveyed roof where its probe is not paired. `projected` are the
-    shares of reading and products that a hoisted sequence does first (`kernels.roofline_model`).
-    """
-
-    steps: int
-    read_calls: float
-    write_calls: float
-    written_seconds: float
-    product_calls: float
-    projected: tuple[float, float]
-
-    def fractions(self, rows: Sequence[Sequence[float]]) -> list[float]:
-        """Round by round, the least that bytes and products need, over the step's time.
-
-        `rows` are seconds per call of the step, which holds `steps` of them, and of the probes that are paired: read,
-        write, product.
-        """
-        found = []
-        for taken, reading, *rest in zip(*rows, strict=True):
-            writing = rest.pop(0) * self.write_calls if self.write_calls else self.written_seconds
-            products = rest.pop(0) * self.product_calls if self.product_calls else 0.0
-            least = roofline_model.limit(
-                reading * self.read_calls, writing, products, self.projected
-            )
-            found.append(least * self.steps / taken)
-        return found
 
 
 def _counted(base: Point, reads: Mapping[str, str]) -> Point:
@@ -183,35 +144,34 @@ def _counted(base: Point, reads: Mapping[str, str]) -> Point:
 
 
 def _measured(
-    bench: Bench, base: Point, implementation: Implementation, judge: type[Judge]
+    context: Context, base: Point, implementation: Implementation, checker: type[Checker]
 ) -> Point:
-    case = base.case
-    reason = implementation.unavailable(case)
-    if reason:
+    case, device = base.case, context.device
+    if reason := implementation.unavailable(case):
         raise Unavailable(reason)
     layout = implementation.layout(case)
     one_set = set_bytes(layout, case.dtype)
-    count = weight_sets(case, one_set, bench.span_bytes, bench.arena.most_bytes)
+    count = rotation.weight_sets(case, one_set, context.span_bytes, context.arena.most_bytes)
     used = count * one_set
-    probes.rotation_length(count)  # before so many sets are made
+    rotation.length(count)  # before so many sets are made
     packed = implementations.packs(implementation, case)
-    _make_room(bench, case, used, copies=2 if packed else 0)
-    sets = bench.arena.sets(layout, case.dtype, count)
-    generator = torch.Generator(device=case.device).manual_seed(bench.seed)
+    _make_room(context, case, used, copies=2 if packed else 0)
+    sets = context.arena.sets(layout, case.dtype, count)
+    generator = torch.Generator(device=case.device).manual_seed(context.seed)
     inputs = draw(case, generator)
     if case.steps > 1:
-        _make_sure_it_ends(bench, case, implementation, sets)
+        _make_sure_it_ends(context, case, implementation, sets)
         one_set = min(one_set, cost.walked_bytes(case, implementation.reads))
-    judged = judge(case, implementation, sets, inputs, bench.arena, used, bench.seed)
-    prepared_before = bench.preparing_seconds
-    steps = probes.prepare(bench, implementation, case, sets, inputs)
-    prepare_seconds = bench.preparing_seconds - prepared_before
-    worst = judged.check(steps, "before it was timed")
+    checked = checker(case, implementation, sets, inputs, context.arena, used, context.seed)
+    prepared_before = context.cache.preparing_seconds
+    steps = rotation.prepare(context, implementation, case, sets, inputs)
+    prepare_seconds = context.cache.preparing_seconds - prepared_before
+    worst = checked.check(steps, "before it was timed")
 
-    device = bench.instruments
-    step = rounds.Contender(probes.rotation([call for _, _, call in steps]), pass_calls=count)
-    walk = probes.Walk(one_set, count, case.threads, cost.WEIGHT_READS[case.phase], packed)
-    watching = device.watch()
+    turning = rotation.in_turn([call for _, _, call in steps])
+    step = rounds.Contender(turning, pass_calls=count)
+    walk = Walk(one_set, count, case.threads, cost.WEIGHT_READS[case.phase], packed)
+    telemetry = device.telemetry()
     had = device.memory_taken()
 
     def between() -> None:
@@ -220,13 +180,15 @@ def _measured(
         if taken > LEAST_FREE > free:
             raise Wrong(f"it took {taken} bytes of memory since it was built, and {free} were left")
 
-    sampled = _rounds(bench, base, step, walk, between)
-    samples = sampled.samples
-    state = watching.seen()
-    alone = case.steps == 1 and stats.median(samples.seconds[0]) > SINGLE_SECONDS
+    samples, walked, (read, written, products) = _rounds(context, base, step, walk, between)
+    state = telemetry.seen()
+    usual = stats.median(samples.seconds[0])
+    alone = case.steps == 1 and usual > SINGLE_SECONDS
     single = rounds.single_calls(step, 0.02, device.clock) if alone else None
-    joules = energy.of_calls(device.meter, step.run, stats.median(samples.seconds[0]), device.wait)
-    worst = max(worst, judged.check(steps, "after it was timed"))
+    joules = energy.of_calls(device.meter, step.run, usual, device.wait)
+    worst = max(worst, checked.check(steps, "after it was timed"))
+    own = device.page_bytes(context.memory(0, packed=True)) if packed else context.page_bytes
+    otherwise = {"threads": walked.threads, "set_bytes": walked.one_set}
     return replace(
         base,
         status="ok",
@@ -234,131 +196,134 @@ def _measured(
         seconds=tuple(taken / case.steps for taken in samples.seconds[0]),
         steps_per_sample=samples.calls[0] * case.steps,
         single_step_seconds=single,
-        roof_walk=_otherwise(walk, sampled.walk),
-        roof_bytes_per_s=sampled.read,
-        roof_write_bytes_per_s=sampled.written,
-        roof_flop_per_s=sampled.products,
-        floor_seconds=probes.floor_seconds(bench, case, base.implementation, implementation),
+        roof_walk=otherwise if walked != walk else None,
+        roof_bytes_per_s=read,
+        roof_write_bytes_per_s=written,
+        roof_flop_per_s=products,
+        floor_seconds=probes.floor_seconds(context, case, base.implementation, implementation),
         launch_seconds=device.launch_seconds(step.run),
         joules=None if joules is None else joules / case.steps,
         weight_sets=count,
         working_set_bytes=count * one_set,
-        page_bytes=device.page_bytes(bench.memory(0, packed=True)) if packed else bench.page_bytes,
+        page_bytes=own,
         own_weights=packed,
         rounds_to=implementations.rounds_to(implementation),
         prepare_seconds=prepare_seconds,
         error=worst,
-        tolerance=judged.tolerance,
+        tolerance=checked.tolerance,
         state=state,
     )
 
 
-def _otherwise(walk: probes.Walk, walked: probes.Walk) -> dict[str, int] | None:
-    """How the read probe walked where it could not walk as the step does."""
-    if walked == walk:
-        return None
-    return {"threads": walked.threads, "set_bytes": walked.one_set}
-
-
-def _make_room(bench: Bench, case: Case, weights: int, copies: int) -> None:
+def _make_room(context: Context, case: Case, weights: int, copies: int) -> None:
     """Have the arena hold a point's weights.
 
     Raises Unavailable where this machine's memory does not hold the point, and NoRoom where it did when the run began.
     `copies` of the weights lie beside the arena: those that a library packs, and the block that stands in for them.
     """
-    arena = bench.arena
+    arena, device, free = context.arena, context.device, context.free_bytes
     needed = memory_needed(case, weights) + copies * weights
-    for bytes_needed, most in ((needed, bench.free_bytes // 2), (weights, arena.most_bytes)):
+    for bytes_needed, most in ((needed, free // 2), (weights, arena.most_bytes)):
         if bytes_needed > most:
             raise Unavailable(
                 f"too large for this machine's memory: it needs {bytes_needed} bytes and {most} are there for it, of "
-                f"{bench.free_bytes} that were free"
+                f"{free} that were free"
             )
     more = needed - min(weights, arena.size_bytes)
-    if more > NEARLY_ALL * bench.instruments.memory_available():
-        bench.release()
-    there = bench.instruments.memory_available()
+    if more > NEARLY_ALL * device.memory_available():
+        context.cache.release()
+    there = device.memory_available()
     if more > NEARLY_ALL * there:
-        was = bench.free_bytes
         raise NoRoom(
-            f"{NO_ROOM}: it needs {more} bytes more and {there} are left of {was}: free some and --resume"
+            f"{NO_ROOM}: it needs {more} bytes more and {there} are left of {free}: free some and --resume"
         )
     arena.grow(weights)
 
 
 def _make_sure_it_ends(
-    bench: Bench, case: Case, implementation: Implementation, sets: Sequence[Sequence[Tensor]]
+    context: Context, case: Case, implementation: Implementation, sets: Sequence[Sequence[Tensor]]
 ) -> None:
     """Raise Unavailable for a sequence whose call, made some sixty times for a point, takes longer than is allowed."""
-    expected = probes.call_seconds(bench, case, implementation, sets)
-    if expected > bench.longest_call_seconds:
+    expected = rotation.call_seconds(context, case, implementation, sets)
+    if expected > context.longest_call_seconds:
         raise Unavailable(
             f"a call of {case.steps} steps takes about {expected:.2g} s here, longer than the suite's "
-            f"longest_call_seconds, {bench.longest_call_seconds:g}"
+            f"longest_call_seconds, {context.longest_call_seconds:g}"
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Sampled:
-    """A step's samples, those of the probes beside it as rates, and what the read probe walked."""
-
-    samples: rounds.Samples
-    walk: probes.Walk
-    read: tuple[float, ...]
-    written: tuple[float, ...]
-    products: tuple[float, ...]
 
 
 def _rounds(
-    bench: Bench,
+    context: Context,
     base: Point,
     step: rounds.Contender,
-    walk: probes.Walk,
+    walk: Walk,
     between: Callable[[], None],
-) -> Sampled:
-    """The step beside its probes; once more, with the probe's variant sought anew, if it comes out impossible."""
+) -> tuple[rounds.Samples, Walk, list[tuple[float, ...]]]:
+    """The step beside its probes; once more, with the probe's variant sought anew, if it comes out impossible.
+
+    Returns the samples, what the read probe walked, and the rates of the read, write and product probe, () of one that
+    is not paired.
+    """
     case = base.case
     assert base.bytes is not None
     assert base.flops is not None
-    linear, written = base.flops["linear"], base.bytes["written"]
+    read, written, linear = base.bytes["read"], base.bytes["written"], base.flops["linear"]
     for _attempt in range(2):
-        probe = probes.read_probe(bench, walk)
-        writing = probes.write_probe(bench, base.bytes, case.threads)
-        calls = base.bytes["read"] / probe.bytes_per_pass
+        reading = probes.read_probe(context, walk)
+        writing = probes.write_probe(context, base.bytes, case.threads)
+        t_read = read / reading.amount * reading.seconds_per_pass
         product = None
-        for reading, flops in roofline_model.stages(
-            calls * probe.seconds_per_pass, 0.0, linear, base.projected
-        ):
-            product = product or probes.arithmetic_probe(bench, case, flops, reading)
-        pairing = Pairing(
+        for t_bytes, flops in roofline_model.stages(t_read, 0.0, linear, base.projected):
+            product = product or probes.arithmetic_probe(context, case, flops, t_bytes)
+        three = (reading, writing, product)
+        figure = partial(
+            fractions,
             steps=case.steps,
-            read_calls=calls,
-            write_calls=written / writing[1] if writing else 0.0,
-            written_seconds=bench.write_seconds(written, case.threads),
-            product_calls=linear / product[1] if product else 0.0,
+            calls=[
+                amount / probe.amount if probe else None
+                for amount, probe in zip((read, written, linear), three, strict=True)
+            ],
+            written_seconds=context.write_seconds(written, case.threads),
             projected=base.projected,
         )
-        others = [one for one in (writing, product) if one]
         samples = rounds.rounds(
-            [step, probe.contender, *(contender for contender, _ in others)],
-            pairing.fractions,
-            bench.precision,
-            bench.budget_seconds,
-            bench.settle_seconds,
+            [step, *(probe.contender for probe in three if probe)],
+            figure,
+            context.precision,
+            context.budget_seconds,
+            context.settle_seconds,
             between,
-            bench.instruments.clock,
+            context.device.clock,
         )
-        if stats.estimate(pairing.fractions(samples.seconds)).low <= roofline_model.IMPOSSIBLE:
+        if stats.estimate(figure(samples.seconds)).low <= roofline_model.IMPOSSIBLE:
             break
-        bench.variants.pop(probe.walk, None)
+        context.cache.variants.pop(reading.walk, None)
+    rows = iter(samples.seconds[1:])
     rates = [
-        tuple(amount / seconds for seconds in row)
-        for (_, amount), row in zip(others, samples.seconds[2:], strict=True)
+        tuple(probe.amount / seconds for seconds in next(rows)) if probe else () for probe in three
     ]
-    return Sampled(
-        samples,
-        walk=probe.walk,
-        read=tuple(probe.bytes_per_pass / seconds for seconds in samples.seconds[1]),
-        written=rates.pop(0) if writing else (),
-        products=rates.pop(0) if product else (),
-    )
+    return samples, reading.walk, rates
+
+
+def fractions(
+    rows: Sequence[Sequence[float]],
+    steps: int,
+    calls: Sequence[float | None],
+    written_seconds: float,
+    projected: tuple[float, float],
+) -> list[float]:
+    """Round by round, the least that bytes and products need, over the step's time.
+
+    `rows` are seconds per call of the step, which holds `steps` of them, and of the probes that are paired; `calls` how
+    many calls of the read, write and product probe make up one step, None for one that is not paired. Where writing is
+    not, it takes `written_seconds`, as the surveyed roof says. `projected` are the shares of reading and products that
+    a hoisted sequence does first (`kernels.roofline_model`).
+    """
+    found = []
+    for taken, *each in zip(*rows, strict=True):
+        seconds = iter(each)
+        reading, writing, products = (count and count * next(seconds) for count in calls)
+        writing = written_seconds if writing is None else writing
+        least = roofline_model.limit(reading or 0.0, writing, products or 0.0, projected)
+        found.append(least * steps / taken)
+    return found

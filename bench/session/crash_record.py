@@ -16,7 +16,7 @@ MOST_DEATHS = 2
 """After so many processes have ended at the same point it is recorded as failed."""
 
 
-class InFlight:
+class CrashRecord:
     """`in_flight.txt` beside a run's journal: a key a line, for each process that ended at that point."""
 
     def __init__(self, folder: Path) -> None:
@@ -31,6 +31,12 @@ class InFlight:
     def deaths(self, key: str) -> int:
         """How many processes ended while this point was measured."""
         return self._deaths[key]
+
+    def reason(self, key: str) -> str | None:
+        """Why a point is not tried again, once MOST_DEATHS processes ended with it."""
+        if (deaths := self.deaths(key)) < MOST_DEATHS:
+            return None
+        return f"{deaths} processes ended while it was measured: killed, crashed or out of memory"
 
     @contextmanager
     def during(self, key: str) -> Iterator[None]:

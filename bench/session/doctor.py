@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from time import sleep
 from typing import Any
 
-from bench.device import cpu_sweep, threads
+from bench.device import cpu_sweep, levels, threads
+from bench.device.cpu import Cpu
 from bench.machine import describe, environment, nvml
-from bench.measure import point
-from bench.profile.records import RunWarning
+from bench.profile.records import Profile, RunWarning
 from bench.session import lock, warnings
 from bench.telemetry import memory, state
 
@@ -58,6 +58,15 @@ def standing(
     ]
 
 
+def of_run(cpu: Cpu, header: Profile, page_bytes: int | None) -> list[RunWarning]:
+    """What is against the CPU of a run, whose arena lies on pages of so many bytes."""
+    assert cpu.pools is not None
+    return [
+        *standing(header.machine, header.environment, page_bytes, cpu.pools),
+        *warnings.of_throttling(cpu.throttled, state.throttled()),
+    ]
+
+
 def _another(holder: str | None) -> Sequence[RunWarning]:
     if holder is None:
         return ()
@@ -71,7 +80,7 @@ def _another(holder: str | None) -> Sequence[RunWarning]:
 
 def _memory() -> Sequence[RunWarning]:
     reported = memory.last_level_bytes() or 0
-    needed = 4 * max(point.STREAM_FACTOR * reported, cpu_sweep.LEAST_MEMORY)
+    needed = 4 * max(levels.STREAM_FACTOR * reported, cpu_sweep.LEAST_MEMORY)
     there = memory.available()
     if there >= needed:
         return ()

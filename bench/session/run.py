@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from time import monotonic
 
 from bench.device import threads
+from bench.device.device import Curve, Device, Finding
 from bench.machine import describe, environment, gpus
 from bench.measure import point as points
-from bench.measure.probes import Bench
-from bench.profile import records
+from bench.measure.context import Context
 from bench.profile.errors import BadFile
 from bench.profile.journal import from_journal, write_profile
-from bench.profile.records import Level, Point, Profile, Roof, RunWarning
+from bench.profile.records import SENTINEL, Level, Point, Profile, Roof, RunWarning, Status
 from bench.profile.suite import Planned, Suite
-from bench.session import crash_record, lock, progress, trial, warnings
+from bench.session import (
+    crash_record,
+    lock,
+    observe,
+    progress,
+    trial,
+)
 from bench.session.folder import (
     SUITE_FILE,
     BadOutput,
@@ -28,7 +35,7 @@ from bench.session.folder import (
     point_latest,
     same,
 )
-from bench.session.side import Side, is_surveyed
+from bench.session.survey import Survey, is_over, survey
 from bench.telemetry import energy, state
 from bench.timing import clock, interrupts
 from kernels import implementations
@@ -49,104 +56,102 @@ class Run:
         self._machine = lock.hold(folder)
         self.plan, self.folder, self.seed = plan, folder, seed
         self._load, self._swapped = state.Load(), state.swapped_bytes()
-        self._sides, energy_told, layer = self._both()
-        self._header = header = Profile(
+        self._devices: dict[str, Device] = {}
+        self._standing: dict[str, Callable[[int | None], Iterable[RunWarning]]] = {}
+        self._layer: str | None = None
+        energy_told = {}
+        for name in sorted({planned.case.device for planned in plan.points} or {"cpu"}):
+            self._devices[name], energy_told[name] = self._opened(name)
+        more = environment.GPU_PACKAGES if "cuda" in self._devices else ()
+        device = ALL if len(self._devices) > 1 else next(iter(self._devices))
+        self.header = Profile(
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             suite=plan.name,
             seed=seed,
-            settings={
-                **plan.settings,
-                "device": ALL if len(self._sides) > 1 else next(iter(self._sides)),
-            },
+            settings={**plan.settings, "device": device},
             project=environment.project(),
             machine=describe.machine(),
             environment={
-                **environment.environment(threads.available(), layer, self._packages()),
+                **environment.environment(
+                    threads.available(), self._layer, environment.PACKAGES + more
+                ),
                 "energy": energy_told,
             },
         )
         if earlier:
-            same(folder, earlier, header)
+            same(folder, earlier, self.header)
             only_planned(folder, earlier, [point.key for point in plan.points])
         found = earlier.points if earlier else ()
         self._done = {point.key: point for point in found if not _was_lost(point)}
-        self._earlier = earlier
+        self._earlier = earlier.roofs if earlier else ()
         with self._writing():
             if not earlier:
                 claim(folder)
                 if plan.text:  # before the journal: whoever finds that can resume
                     (folder / SUITE_FILE).write_text(plan.text, encoding="utf-8")
-            self._in_flight = crash_record.InFlight(folder)
-            self._journal = open_journal(folder, header, earlier)
-        self._begun = False
+            self._crashes = crash_record.CrashRecord(folder)
+            self._journal = open_journal(folder, self.header, earlier)
         self._spent: list[progress.Spent] = []
+        self._surveys: dict[str, Survey | str] = {}
         self._levels: dict[str, tuple[Level, ...]] = {}
         self._refused: dict[str, str] = {}
         self._roofs: list[Roof] = []
 
-    def _both(self) -> tuple[dict[str, Side], dict[str, str], str | None]:
-        """A side for each device that points are planned for, a CPU's if there are none.
+    def _opened(self, name: str) -> tuple[Device, str]:
+        """The device of that name, and in words whether its energy is counted. Here what is loaded is what it needs."""
+        if name == "cpu":
+            from bench.device.cpu import Cpu
+            from bench.session import doctor
 
-        With them whether energy is counted there, in words; and the threading layer.
-        """
-        devices = {planned.case.device for planned in self.plan.points} or {"cpu"}
-        sides: dict[str, Side] = {}
-        told: dict[str, str] = {}
-        layer = None
-        if "cpu" in devices:
-            from bench.session.side_cpu import CpuSide
+            meter, told = _meter(energy.of_cpu)
+            pools = threads.start()
+            cpu, self._layer = Cpu(pools, meter, self.seed), pools.layer
+            self._standing[name] = lambda pages: doctor.of_run(cpu, self.header, pages)
+            return cpu, told
+        from bench.device.cuda import Cuda
 
-            meter, told["cpu"] = _meter(energy.of_cpu)
-            sides["cpu"] = mine = CpuSide(self, meter)
-            layer = mine.pools.layer
-        if "cuda" in devices:
-            from bench.session.side_cuda import CudaSide
-
-            gpu = gpus.by_nvml()
-            meter, told["cuda"] = _meter(lambda: energy.of_gpu(gpu))
-            sides["cuda"] = CudaSide(self, gpu, meter)
-        return sides, told, layer
-
-    def _packages(self) -> tuple[str, ...]:
-        return environment.PACKAGES + (environment.GPU_PACKAGES if "cuda" in self._sides else ())
-
-    @property
-    def header(self) -> Profile:
-        """The machine and the environment, as the profile states them."""
-        return self._header
+        gpu = gpus.by_nvml()
+        meter, told = _meter(lambda: energy.of_gpu(gpu))
+        cuda = Cuda(gpu, meter, self.seed)
+        self._standing[name] = lambda _pages: observe.of_gpu(cuda, self._surveys[name])
+        return cuda, told
 
     def begin(self) -> None:
         """Measure the roofs, unless an earlier process of this run did; allocate the arenas."""
-        self._refused = trial.rehearse([p for p in self.plan.points if self._is_risky(p)])
+        self._refused = trial.tried([p for p in self.plan.points if self._is_risky(p)])
         clock.quieten()
-        if self._earlier:
-            surveyed = [d for d in self._sides if is_surveyed(self._earlier, d)]
-            self._roofs = [roof for roof in self._earlier.roofs if roof.device in surveyed]
-            kept = self._earlier.levels
-            self._levels = {d: tuple(one for one in kept if one.device == d) for d in surveyed}
-        for side in self._sides.values():
-            side.begin(self._earlier)
-        self._begun = True
+        for name, device in self._devices.items():
+            earlier = [roof for roof in self._earlier if roof.device == name]
+            self._roofs += earlier if is_over(earlier) else []
+            found = self._surveyed(device, earlier)
+            if isinstance(found, Survey):
+                self._levels[name] = found.curve.levels
+                self._keep(replace(found.sentinel, kind=SENTINEL))
+            self._surveys[name] = found
 
-    def bench_of(self, device: str) -> Bench:
-        """What points of a device are measured with; there after `begin`. Raises Unavailable where it has none."""
-        return self._sides[device].bench
+    def _surveyed(self, device: Device, earlier: Sequence[Roof]) -> Survey | str:
+        """Its survey; or the reason, where a GPU does not let it be had: that costs its own points alone."""
+        try:
+            return survey(device, self.plan, self.seed, self.header.machine, earlier, self._keep)
+        except BadOutput:
+            raise
+        except Exception as error:  # of CUDA, Triton's compiler, or the C compiler that it starts
+            if device.name == "cpu":
+                raise
+            if isinstance(error, Unavailable):
+                return str(error)
+            return f"its roofs cannot be measured: {points.first_line(error)}"
 
-    @property
-    def bench(self) -> Bench:
-        """The CPU's."""
-        return self.bench_of("cpu")
+    def survey(self, device: str = "cpu") -> Survey:
+        """What is known of a device after `begin`. Raises Unavailable where nothing is."""
+        found = self._surveys[device]
+        if isinstance(found, str):
+            raise Unavailable(found)
+        return found
 
-    @property
-    def private_bytes(self) -> int:
-        """The size of a core's own cache: the second level's one instance, or 1 MiB where the system tells none."""
-        own = [c["size_bytes"] for c in self._header.machine["cpu"]["caches"] if c["level"] == 2]
-        return min(own, default=1 << 20)
-
-    def plateau_middles(self) -> dict[str, int]:
-        """The levels found on the CPU, and a working set well inside each."""
-        side = self._sides["cpu"]
-        return dict(zip([one.name for one in side.levels], side.middles(), strict=True))
+    def context(self, device: str = "cpu") -> Context:
+        """What points of a device are measured with. Raises Unavailable where there is nothing."""
+        return self.survey(device).context
 
     def roofs(self, device: str | None = None) -> list[Roof]:
         """The roofs found so far, of one device or of all."""
@@ -167,48 +172,40 @@ class Run:
 
     def _preparing_seconds(self, planned: Planned) -> float:
         with suppress(Unavailable):
-            return self.bench_of(planned.case.device).preparing_seconds
+            return self.context(planned.case.device).cache.preparing_seconds
         return 0.0
 
     def _found(self, planned: Planned, order: int) -> Point:
-        def without(status: records.Status, reason: str) -> Point:
-            return records.Point(
-                planned.case, planned.implementation, status, reason=reason, order=order
-            )
+        def without(status: Status, reason: str) -> Point:
+            return Point(planned.case, planned.implementation, status, reason=reason, order=order)
 
-        deaths = self._in_flight.deaths(planned.key)
-        if deaths >= crash_record.MOST_DEATHS:
-            ended = (
-                f"{deaths} processes ended while it was measured: killed, crashed or out of memory"
-            )
-            return without("failed", ended)
-        if planned.key in self._refused:
-            return without("failed", self._refused[planned.key])
+        if reason := self._crashes.reason(planned.key) or self._refused.get(planned.key):
+            return without("failed", reason)
         try:
             implementation = implementations.load(planned.implementation)
-            bench = self.bench_of(planned.case.device)
+            context = self.context(planned.case.device)
         except Unavailable as reason:
             return without("skipped", str(reason))
-        bench.instruments.use(planned.case.threads)
+        context.device.use(planned.case.threads)
         try:
-            with self._in_flight.during(planned.key):
+            with self._crashes.during(planned.key):
                 return points.point(
-                    bench, planned.case, planned.implementation, implementation, order
+                    context, planned.case, planned.implementation, implementation, order
                 )
         except OSError as error:  # of the note, for a point raises nothing
             raise self._unwritten(error) from error
 
     def _is_risky(self, planned: Planned) -> bool:
-        deaths = self._in_flight.deaths(planned.key)
-        if planned.key in self._done or deaths >= crash_record.MOST_DEATHS:
+        key = planned.key
+        if key in self._done or self._crashes.reason(key):
             return False
-        return bool(deaths or implementations.file_of(planned.implementation))
+        return bool(self._crashes.deaths(key) or implementations.file_of(planned.implementation))
 
     def seconds_left(self, planned: Sequence[Planned]) -> float:
         """An estimate for those of the points not measured yet, and for the roofs measured once more at the end."""
         left = [one for one in planned if one.key not in self._done and _can_be_had(one)]
         each = 2 * self.plan.settings["budget_seconds"]
-        again = sum(side.took() for side in self._sides.values())
+        again = sum(device.resweep_seconds for device in self._devices.values())
         return progress.seconds_left(self._spent, left, each, _compiled_as) + again
 
     def finish(self, planned: Iterable[Planned]) -> Profile:
@@ -216,36 +213,50 @@ class Run:
         lost = [point for point in self._done.values() if _was_lost(point)]
         complete = all(p.key in self._done for p in planned) and not lost
         try:
-            found = self._looked_at(complete) if self._begun else []
+            found = self._looked_at(complete=complete) if self._surveys else []
             with self._writing():
-                return self._assembled(complete, found)
+                for warning in found:
+                    self._journal.append(warning)
+                if complete:
+                    self._journal.complete()
+                    self._crashes.forget()
+                profile = from_journal(self.folder)
+                write_profile(profile, self.folder)
+                point_latest(self.folder)
+                return profile
         finally:
             self.close()
 
     def close(self) -> None:
         """End without a profile: threads and cores as before, the machine free for others."""
         self._journal.close()
-        for side in self._sides.values():
-            side.end()
+        for device in self._devices.values():
+            device.close()
+        self._surveys = {}
         self._machine.release()
 
-    def _looked_at(self, complete: bool) -> list[RunWarning]:
+    def _looked_at(self, *, complete: bool) -> list[RunWarning]:
         """The roofs once more, and every warning. What cannot be seen is a warning itself: it costs no profile."""
         found: list[RunWarning] = []
-        for side in self._sides.values() if complete else ():
-            found += _seen("the roofs once more", side.again)
-        return found + self._warnings()
+        for name in self._surveys if complete else ():
+            found += observe.seen(f"the roofs once more ({name})", partial(self._resweep, name))
+        looks: dict[str, observe.Look] = {}
+        for name, surveyed in self._surveys.items():
+            mine = [point for point in self._done.values() if point.case.device == name]
+            looks |= observe.looks(
+                self._devices[name], surveyed, mine, self._standing[name], self._keep
+            )
+        looks |= observe.others(self._load, self._swapped, on_gpu="cuda" in self._devices)
+        return found + [one for what, look in looks.items() for one in observe.seen(what, look)]
 
-    def _assembled(self, complete: bool, found: Sequence[RunWarning]) -> Profile:
-        for warning in found:
-            self._journal.append(warning)
-        if complete:
-            self._journal.complete()
-            self._in_flight.forget()
-        profile = from_journal(self.folder)
-        write_profile(profile, self.folder)
-        point_latest(self.folder)
-        return profile
+    def _resweep(self, name: str) -> Sequence[RunWarning]:
+        device, found = self._devices[name], self._surveys[name]
+        if isinstance(found, Survey) and device.lost() is None:
+            for finding in device.resweep(found.asked, self.roofs(name)):
+                self._keep(finding)
+                if isinstance(finding, Curve):
+                    self._surveys[name] = replace(found, curve=finding)
+        return ()
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -262,56 +273,16 @@ class Run:
             f"{self.folder}: cannot be written: {why}: mend it and go on with --resume={self.folder}"
         )
 
-    def keep(self, roofs: Iterable[Roof]) -> None:
-        """Roofs, each in the journal before the next is measured."""
-        for roof in roofs:
-            with self._writing():
-                self._journal.append(roof)
-                self._roofs.append(roof)
-
-    def note(self, found: Roof | RunWarning) -> None:
-        """A finding for the journal alone, from which no figure follows."""
+    def _keep(self, finding: Finding) -> None:
+        """A finding, in the journal before the next is made."""
         with self._writing():
-            self._journal.append(found)
-
-    def keep_levels(self, device: str, found: tuple[Level, ...]) -> None:
-        """A device's levels as now known."""
-        self._levels[device] = found
-        with self._writing():
-            self._journal.levels(tuple(one for each in self._levels.values() for one in each))
-
-    def _warnings(self) -> list[RunWarning]:
-        found: list[RunWarning] = []
-        for device, side in self._sides.items():
-            mine = [point for point in self._done.values() if point.case.device == device]
-            for what, look in side.looks(mine).items():
-                found += _seen(what, look)
-        if "cuda" not in self._sides:
-            found += _seen("the GPU", _cpu_only)
-        found += _seen(
-            "what others do", lambda: warnings.of_load(self._load.cores_taken_by_others())
-        )
-        found += _seen("swap space", lambda: warnings.of_swap(self._swapped, state.swapped_bytes()))
-        return found
-
-
-def _seen(what: str, look: Callable[[], Sequence[RunWarning] | None]) -> Sequence[RunWarning]:
-    """What a look finds; where it raises, a warning that says so."""
-    try:
-        return look() or ()
-    except BadOutput:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever a machine lacks: the profile is worth more
-        message = (
-            f"{what} could not be looked at: {type(error).__name__}: {points.first_line(error)}"
-        )
-        return (RunWarning("not looked at", "run", message, "report it: nothing else is lost"),)
-
-
-def _cpu_only() -> list[RunWarning]:
-    why = gpus.no_cuda_reason() or "the suite's points are of the CPU"
-    message = f"no GPU was measured: {why}"
-    return [RunWarning("cpu only", "run", message, "nothing, if that is known")]
+            if isinstance(finding, Curve):
+                self._levels[finding.levels[0].device] = finding.levels
+                self._journal.levels(tuple(one for each in self._levels.values() for one in each))
+            else:
+                self._journal.append(finding)
+            if isinstance(finding, Roof):
+                self._roofs.append(finding)
 
 
 def _was_lost(point: Point) -> bool:

@@ -33,7 +33,7 @@ WEIGHT_SETS = 2
 ROOT = Path(__file__).parents[2]
 
 
-def rehearse(planned: Sequence[Planned], seconds: float = SECONDS) -> dict[str, str]:
+def tried(planned: Sequence[Planned], seconds: float = SECONDS) -> dict[str, str]:
     """Try every one of these points. Returns, by key, why some of them must not be run in a process that matters."""
     found: dict[str, str] = {}
     left = deque(planned)
@@ -104,7 +104,7 @@ def main(seconds: float) -> None:
 def _try(case: Case, name: str) -> None:
     import torch
 
-    from bench.measure import point, probes
+    from bench.measure import point, rotation
     from bench.telemetry import memory
     from kernels.reference.inputs import Arena, draw, set_bytes
 
@@ -120,7 +120,7 @@ def _try(case: Case, name: str) -> None:
     sets = Arena(size, case.device, 0).sets(layout, case.dtype, WEIGHT_SETS)
     inputs = draw(case, torch.Generator(device=case.device).manual_seed(0))
     with torch.inference_mode(case.phase == "step"):
-        for _, _, call in probes.bind(implementation, case, sets, inputs):
+        for _, _, call in rotation.bind(implementation, case, sets, inputs):
             call()
     if case.device == "cuda":
         torch.cuda.synchronize()

@@ -6,16 +6,13 @@ caches) are derived on reading, by the report.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from bench.device.threads import named
 from bench.machine.system import as_list, cpu_list
 from bench.profile import fractions, stats
 from bench.profile.records import Point, Roof, RunWarning
-
-if TYPE_CHECKING:
-    from bench.measure.probes import Bench
 
 DRIFT = 0.05
 CLOCK = 0.05
@@ -26,6 +23,7 @@ HEAT = 5.0
 FULL_SPEED = ("performance", "schedutil")
 """Clock governors that let a busy core run as fast as it may."""
 
+CPU_POINTS = "the suite's points are of the CPU"
 SLACK = 1.25
 """A precision missed by less than this factor is not worth a line."""
 
@@ -160,6 +158,31 @@ def of_gpu_processes(others: int) -> list[RunWarning]:
     return [
         RunWarning("gpu in use", "run", message, "end them: nvidia-smi names them; measure again")
     ]
+
+
+def of_gpu(
+    remarks: list[str], failed: str | None, lost: str | None, *, watched: bool
+) -> list[RunWarning]:
+    """What its driver tells of a GPU, why it has no roofs, whether NVML watches it, and why it was lost."""
+    found = []
+    if remarks:
+        found.append(RunWarning("gpu", "run", "; ".join(remarks), "nothing, if that is meant"))
+    if failed:
+        why = f"no point of the GPU was measured: {failed}"
+        return [*found, RunWarning("gpu", "cuda", why, "mend that and measure again")]
+    if not watched:
+        message = "NVML cannot be asked: throttling, power and energy of the GPU are unknown"
+        found.append(RunWarning("gpu unwatched", "run", message, "install nvidia-ml-py"))
+    if lost:
+        message = f"the GPU was lost to this process: {lost}"
+        found.append(RunWarning("gpu lost", "run", message, "continue with --resume"))
+    return found
+
+
+def of_no_gpu(reason: str | None) -> list[RunWarning]:
+    """That no GPU was measured, and why: there is none, or no point asked for it."""
+    message = f"no GPU was measured: {reason or CPU_POINTS}"
+    return [RunWarning("cpu only", "run", message, "nothing, if that is known")]
 
 
 def of_throttling(before: dict[str, int], after: dict[str, int]) -> list[RunWarning]:
@@ -334,16 +357,24 @@ def of_own_weights(points: Iterable[Point], page_bytes: int | None) -> list[RunW
     ]
 
 
-def of_points(points: Iterable[Point], precision: float, bench: Bench) -> list[RunWarning]:
-    """One warning per kind, naming the points it is about: noisy, of short samples, or beside a busy process."""
+def of_points(
+    points: Iterable[Point],
+    precision: float,
+    least: float,
+    write_seconds: Callable[[int, int], float],
+) -> list[RunWarning]:
+    """One warning per kind, naming the points it is about: noisy, of short samples, or beside a busy process.
+
+    Samples of less than `least` seconds are short. `write_seconds` is what so many bytes take so many threads at the
+    surveyed roof.
+    """
     noisy, short, busy = [], [], []
-    least = bench.instruments.clock.SAMPLE_SECONDS / 2
     slowed: dict[str, list[str]] = {}
     for point in points:
         if point.status != "ok":
             continue
         assert point.bytes is not None
-        written = bench.write_seconds(point.bytes["written"], point.case.threads)
+        written = write_seconds(point.bytes["written"], point.case.threads)
         if fractions.precision_of(point, written) > SLACK * precision:
             noisy.append(point.key)
         if point.steps_per_sample and stats.median(point.seconds) * point.steps_per_sample < least:

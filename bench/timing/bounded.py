@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 
 from bench.profile.records import RunWarning
-from bench.timing.rounds import Clock
+from bench.timing.clock import Clock
 
 MOST_CALL_SECONDS = 1.0
 """A call expected to take longer is not made."""

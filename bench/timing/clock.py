@@ -6,9 +6,24 @@ import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter_ns
+from typing import Protocol
 
 SAMPLE_SECONDS = 0.010
 """Least length of a timed block, or one call."""
+
+
+class Clock(Protocol):
+    """What a device's time is told by: this module is a CPU's, `bench.timing.cuda_clock.Clock` a GPU's."""
+
+    @property
+    def SAMPLE_SECONDS(self) -> float:  # noqa: N802 - a module's constant satisfies it
+        """Least length of a timed block, or one call."""
+
+    def seconds_each(self, block: Callable[[int], object], count: int) -> float:
+        """Seconds per call of a block of `count` calls."""
+
+    def calls_for(self, block: Callable[[int], object], seconds: float) -> int:
+        """How many calls last at least `seconds`, as far as this clock can time so many."""
 
 
 def seconds_each(block: Callable[[int], object], count: int) -> float:

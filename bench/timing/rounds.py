@@ -12,11 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
 from time import perf_counter
-from typing import Protocol
 
 from bench.profile import stats
 from bench.timing import clock as cpu_clock
-from bench.timing.clock import undisturbed
+from bench.timing.clock import Clock, undisturbed
 
 SPARE = 1.25
 """How much longer a block is planned, so that it is not too short when the machine speeds up a little."""
@@ -29,23 +28,6 @@ SETTLE_SECONDS_TWO_POOLS = 0.020
 
 LEAST_ROUNDS = 10
 MOST_ROUNDS = 400
-
-
-class Clock(Protocol):
-    """What a device's time is told by: `bench.timing.clock` is a CPU's, `bench.timing.cuda_clock.Clock` a GPU's."""
-
-    @property
-    def SAMPLE_SECONDS(self) -> float:  # noqa: N802 - a module's constant satisfies it
-        """Least length of a timed block, or one call."""
-        ...
-
-    def seconds_each(self, block: Callable[[int], object], count: int) -> float:
-        """Seconds per call of a block of `count` calls."""
-        ...
-
-    def calls_for(self, block: Callable[[int], object], seconds: float) -> int:
-        """How many calls last at least `seconds`, as far as this clock can time so many."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

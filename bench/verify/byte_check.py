@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from bench.measure import point as points
+from bench.device import levels
+from bench.measure.rotation import weight_sets
 from bench.profile.records import Point, Profile
 from bench.verify.callgrind import Count, Job
 from bench.verify.checks import GOOD, Check, within
@@ -192,8 +193,8 @@ def _uncountable(job: Job) -> str | None:
 
 
 def _job(case: Case, name: str, last_level: int) -> Job:
-    span = points.STREAM_FACTOR * last_level
-    sets = points.weight_sets(case, _set_bytes(case, name), span)
+    span = levels.STREAM_FACTOR * last_level
+    sets = weight_sets(case, _set_bytes(case, name), span)
     return Job(case, name, sets, last_level)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import psutil
 
 from bench.device import cpu_sweep, threads
-from bench.measure import probes
+from bench.measure.context import Context
 from bench.profile import stats
 from bench.roofs import copy, read, triad, write
 from bench.timing import rounds
@@ -77,21 +77,21 @@ def function(library: ctypes.CDLL, kind: str) -> Callable[..., int]:
 
 
 def comparisons(
-    bench: probes.Bench, library: ctypes.CDLL, address: int, sizes: dict[str, int]
+    context: Context, library: ctypes.CDLL, address: int, sizes: dict[str, int]
 ) -> list[Callable[[bool], Check | None]]:
     """The best of ours and the best of C's, in turns, at a size inside each level, at 1 and all threads.
 
     Each is called with whether it shall be thorough, and is None for too small a block. `address` is of
-    memory that may be overwritten, as large as the largest of `sizes`. Reads walk the bench's arena.
+    memory that may be overwritten, as large as the largest of `sizes`. Reads walk the context's arena.
     """
-    settle = _settle_seconds(library, bench.arena.address)
+    settle = _settle_seconds(library, context.arena.address)
     counts = sorted({1, threads.available()})
     return [
         partial(
             _compared,
             library,
             probe,
-            bench.arena.address if probe is read else address,
+            context.arena.address if probe is read else address,
             (place, size, place == list(sizes)[-1]),
             count,
             settle,

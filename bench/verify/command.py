@@ -16,8 +16,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from bench.device import cpu_sweep, threads
+from bench.device.device import Walk
 from bench.machine import gpus
-from bench.measure import point, probes
+from bench.measure import point, probes, rotation
+from bench.measure.context import Context
 from bench.profile import fractions, reader, stats
 from bench.profile.journal import write_profile
 from bench.roofs import read
@@ -38,6 +40,8 @@ BUDGET_SECONDS = 3.0
 QUICK_PRECISION = 0.01
 QUICK_BUDGET_SECONDS = 1.5
 """Of every check by default; of those that came out wrong, and of all with `--all`, the two above."""
+UNTOLD_CACHE_BYTES = 1 << 20
+"""A core's own cache, the second level's one instance, where the system tells none."""
 GLANCE_SECONDS = 0.2
 """For a step that must be impossible: a factor of a thousand needs no precision."""
 LEAST_OF_LIKWID = 0.90
@@ -73,10 +77,13 @@ def plant(run: Run, times: int, *, thorough: bool) -> Iterator[Check]:
 
     More than once, to see how often they are hit, none has a second chance.
     """
-    bench = run.bench
-    places = known_answers.places(run.private_bytes, bench.last_level_bytes, threads.available())
+    context = run.context()
+    own = [c["size_bytes"] for c in run.header.machine["cpu"]["caches"] if c["level"] == 2]
+    places = known_answers.places(
+        min(own, default=UNTOLD_CACHE_BYTES), context.last_level_bytes, threads.available()
+    )
     attempts = [
-        partial(_planted, bench, place, truth, f"{name}: {truth}", number)
+        partial(_planted, context, place, truth, f"{name}: {truth}", number)
         for number in range(1, times + 1)
         for name, place in places.items()
         for truth in place.truths
@@ -85,7 +92,7 @@ def plant(run: Run, times: int, *, thorough: bool) -> Iterator[Check]:
 
 
 def _planted(
-    bench: probes.Bench,
+    context: Context,
     place: known_answers.Place,
     truth: str,
     what: str,
@@ -95,26 +102,29 @@ def _planted(
     threads.use(place.case.threads)
     what += f", time {number}" if number > 1 else ""
     try:
-        return Check("planted", what, *_score(bench, place, truth, thorough=thorough))
+        return Check("planted", what, *_score(context, place, truth, thorough=thorough))
     except Unavailable as reason:
         return Check("planted", what, str(reason))
 
 
 def _score(
-    bench: probes.Bench, place: known_answers.Place, truth: str, *, thorough: bool
+    context: Context, place: known_answers.Place, truth: str, *, thorough: bool
 ) -> tuple[str, str, float]:
     """What a planted step scored, what it should have, and the margin. Raises Unavailable where memory is short."""
     one_set = set_bytes(known_answers.layout(place, place.case), place.case.dtype)
-    count = point.weight_sets(place.case, one_set, bench.span_bytes, bench.arena.most_bytes)
-    bench.variants.clear()
-    bench.arena.grow(count * one_set)
-    variant = probes.best_variant(bench, probes.Walk(one_set, count, place.case.threads))
+    count = rotation.weight_sets(place.case, one_set, context.span_bytes, context.arena.most_bytes)
+    context.cache.variants.clear()
+    context.arena.grow(count * one_set)
+    variant = probes.best_variant(context, Walk(one_set, count, place.case.threads))
     step = known_answers.implementation(truth, place, variant)
     band = known_answers.TRUTHS[truth]
-    bench.precision = PRECISION if thorough else QUICK_PRECISION
     budget = BUDGET_SECONDS if thorough else QUICK_BUDGET_SECONDS
-    bench.budget_seconds = budget if band else GLANCE_SECONDS
-    found = point.point(bench, place.case, truth, step, 0, known_answers.TrustingJudge)
+    context = replace(
+        context,
+        precision=PRECISION if thorough else QUICK_PRECISION,
+        budget_seconds=budget if band else GLANCE_SECONDS,
+    )
+    found = point.point(context, place.case, truth, step, 0, known_answers.TrustingChecker)
     wanted = f"{band[0]:.2f} to {band[1]:.2f}" if band else "above 1.03: impossible"
     if found.status == "skipped":
         raise Unavailable(found.reason)
@@ -129,7 +139,7 @@ def _score(
 
 def against_c(run: Run, *, thorough: bool) -> Iterator[Check]:
     """Every bandwidth roof against C, or why not."""
-    sizes = run.plateau_middles()
+    sizes = run.survey().curve.middles
     with TemporaryDirectory() as folder:
         try:
             library = c_probe.build(Path(folder))
@@ -137,13 +147,13 @@ def against_c(run: Run, *, thorough: bool) -> Iterator[Check]:
         except Unavailable as reason:
             yield Check("probes", "the roofs against C", str(reason))
             return
-        attempts = c_probe.comparisons(run.bench, library, scratch.address, sizes)
+        attempts = c_probe.comparisons(run.context(), library, scratch.address, sizes)
         yield from settled(attempts, thorough=thorough)
 
 
 def against_likwid(run: Run, *, thorough: bool) -> Iterator[Check]:
     """Reads of the last level by one stream of our probe and by likwid-bench, at 1 and all threads, or why not."""
-    place, size = list(run.plateau_middles().items())[-1]
+    place, size = list(run.survey().curve.middles.items())[-1]
     counts = sorted({1, threads.available()})
     attempts = [partial(_likwid, run, place, size, count) for count in counts]
     yield from settled(attempts, thorough=thorough)
@@ -154,7 +164,7 @@ def _likwid(run: Run, place: str, size: int, count: int, thorough: bool) -> Chec
     try:
         kernel = likwid.kernel(size, count)
         pairs = PAIRS if thorough else QUICK_PAIRS
-        ratio, rate = _over_likwid(run.bench, kernel, size, count, pairs)
+        ratio, rate = _over_likwid(run.context(), kernel, size, count, pairs)
     except Unavailable as reason:
         return Check("probes", what, str(reason))
     found = f"{told(ratio)} of {kernel}, {rate / 1e9:.1f} GB/s"
@@ -163,7 +173,7 @@ def _likwid(run: Run, place: str, size: int, count: int, thorough: bool) -> Chec
 
 
 def _over_likwid(
-    bench: probes.Bench, kernel: str, size: int, count: int, pairs: int
+    context: Context, kernel: str, size: int, count: int, pairs: int
 ) -> tuple[stats.Estimate, float]:
     """Our bandwidth over likwid-bench's, pair by pair, and ours.
 
@@ -171,7 +181,7 @@ def _over_likwid(
     there, for prefetchers end with a page.
     """
     threads.use(count)
-    address = bench.memory(size, packed=True).address
+    address = context.memory(size, packed=True).address
     seconds: dict[read.Variant, float] = {}
     for variant in [one for one in read.VARIANTS if one.streams == 1] * c_probe.TURNS:
         each = rounds.glance(read.prepare(variant, address, size, count), cpu_sweep.GLANCE_SECONDS)

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from bench.device.threads import named
-from bench.measure.checker import Judge
+from bench.measure.checker import Checker
+from bench.measure.rotation import Step
 from bench.roofs import call, read
 from kernels.case import Case
 from kernels.contract import Implementation
@@ -34,10 +35,10 @@ TRUTHS: dict[str, tuple[float, float] | None] = {
 }
 
 
-class TrustingJudge(Judge):
+class TrustingChecker(Checker):
     """Looks at answers alone: a planted step's weights, in PyTorch's convention, are zeros whatever the arena holds."""
 
-    def follow(self, step: tuple[int, int, Callable[[], Sequence[Tensor]]], when: str) -> None:
+    def follow(self, step: Step, when: str) -> None:
         """They need not."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.device import cpu, threads
-from bench.measure import probes
+from bench.measure.context import Context
 from bench.session import crash_record, lock
 from bench.timing import clock
 from kernels.reference.inputs import Arena
@@ -29,15 +29,15 @@ def short_runs(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def bench(monkeypatch):
-    """A bench with a last level of 256 KiB; samples of half a millisecond."""
+def context(monkeypatch):
+    """A measurement context with a last level of 256 KiB; samples of half a millisecond."""
     import torch
 
     before = torch.get_num_threads()
     monkeypatch.setattr(clock, "SAMPLE_SECONDS", 0.0005)
     threads.use(1)
-    yield probes.Bench(
-        instruments=cpu.Cpu(),
+    yield Context(
+        device=cpu.Cpu(),
         arena=Arena(8 << 20, "cpu", seed=0),
         page_bytes=4096,
         last_level_bytes=256 << 10,

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 from rich.console import Console
 
+from bench.device import cpu
+from bench.device.device import fastest_products
+from bench.measure.context import write_roofs
 from bench.profile import reader, records, suite
 from bench.profile.errors import BadFile
 from bench.profile.journal import Journal, from_journal
 from bench.profile.records import RunWarning
-from bench.session import side, side_cpu
 from reports import __main__, locate, published
 from reports.analysis import headline
 from reports.analysis.analysis import Analysis
@@ -173,8 +175,8 @@ def _journal(raw: bytes, folder: Path) -> None:
     told = from_journal(folder)
     harmless(told)
     # what a run that is resumed makes of it
-    side.arithmetic_roofs(told.roofs, side_cpu.products())
-    side.write_roofs(told.roofs)
+    fastest_products(told.roofs, cpu.Cpu().products())
+    write_roofs(told.roofs)
     journal = Journal(folder)
     try:
         journal.resumed()

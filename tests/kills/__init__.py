@@ -57,7 +57,7 @@ def prepare(suite: str) -> None:
     """Import what a run of the suite needs, for the processes forked from this one; no thread may be started here."""
     for name in (
         "bench.session.run",
-        "bench.session.side_cpu",
+        "bench.device.cpu",
         "reports.page.build",
         "rich.console",
         "hypothesis",

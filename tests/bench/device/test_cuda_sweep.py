@@ -56,7 +56,7 @@ def test_the_read_curve_finds_both_levels_at_their_rates():
     roofs = list(cuda_sweep.memory("read", words, cuda_sweep.sizes(8 << 30), 132, no_throttle))
     assert {roof.implementation for roof in roofs} == {"good", "bad"}
     assert all(len(roof.samples) == cuda_sweep.REPEATS for roof in roofs)
-    l2, memory = cuda_sweep.found_levels(roofs, L2_BYTES)
+    l2, memory = cuda_sweep.read_off(roofs, L2_BYTES).levels
     assert (l2.name, memory.name, memory.up_to_bytes) == ("L2", "DRAM", None)
     assert l2.up_to_bytes == 48 << 20
     assert l2.bytes_per_s == pytest.approx(L2_RATE, rel=0.01)
@@ -76,7 +76,7 @@ def test_a_datasheets_bandwidth_is_no_part_of_the_curve():
     card = SimpleNamespace(datasheet_bytes_per_s=99e12)
     (told,) = cuda_sweep.datasheet(card)
     assert told.source == "datasheet"
-    levels = cuda_sweep.found_levels([*measured, told], None)
+    levels = cuda_sweep.read_off([*measured, told], L2_BYTES).levels
     assert max(level.bytes_per_s for level in levels) < 10e12
     assert not list(cuda_sweep.datasheet(SimpleNamespace(datasheet_bytes_per_s=None)))
 

@@ -56,7 +56,7 @@ def swept(monkeypatch):
         monkeypatch.setattr(rounds, "once", lambda contender, _seconds: seconds(contender))
         arena, limit = Memory(most), bounded.Limit()
         roofs = list(memory_curve.sweep(arena, reported, 4096, counts, 0.0, thorough, 1, limit))
-        return memory_curve.read_off(roofs, "cpu", max(counts), reported, CACHES), arena
+        return memory_curve.read_off(roofs, max(counts), reported, CACHES), arena
 
     return sweep
 
@@ -298,7 +298,7 @@ def test_no_level_is_faster_than_what_was_read_of_it():
             samples = [rate] * (12 if sweep == 1 else 6)
             made = cpu_sweep._roof(read, size, 4096, 2, "1x8x16", samples)
             roofs.append(replace(made, sweep=sweep if size >= 32 * MIB else None))
-    found = memory_curve.read_off(roofs, "cpu", 2, REPORTED, CACHES)
+    found = memory_curve.read_off(roofs, 2, REPORTED, CACHES)
     cache, last = found.levels[-2:]
     assert cache.bytes_per_s == pytest.approx(98e9, rel=1e-6)
     assert last.bytes_per_s == pytest.approx(60e9, rel=1e-6)

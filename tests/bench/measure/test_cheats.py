@@ -19,9 +19,9 @@ def case(cheat):
 
 
 @pytest.mark.parametrize("name", cheats.names())
-def test_a_cheat_is_a_failed_point_with_its_reason(bench, name):
+def test_a_cheat_is_a_failed_point_with_its_reason(context, name):
     cheat = cheats.load(name)
-    found = point.point(bench, case(cheat), name, cheat, order=0)
+    found = point.point(context, case(cheat), name, cheat, order=0)
     assert found.status == "failed"
     assert re.search(cheat.caught, found.reason), found.reason
     assert "\n" not in found.reason
@@ -31,15 +31,15 @@ def test_a_cheat_is_a_failed_point_with_its_reason(bench, name):
 
 
 @pytest.mark.parametrize("name", cheats.names())
-def test_the_honest_point_after_a_cheat_is_good_and_has_the_same_weights(bench, name):
+def test_the_honest_point_after_a_cheat_is_good_and_has_the_same_weights(context, name):
     cheat = cheats.load(name)
-    (bits,) = bench.arena.sets(((bench.arena.size_bytes // 4,),), "float32", 1)[0]
+    (bits,) = context.arena.sets(((context.arena.size_bytes // 4,),), "float32", 1)[0]
     before = bits.view(torch.int32).clone()
-    point.point(bench, case(cheat), name, cheat, order=0)
+    point.point(context, case(cheat), name, cheat, order=0)
     assert torch.equal(bits.view(torch.int32), before)
     name = "torch_cell" if cheat.steps == 1 else "torch_sequence"
     threads.use(1)  # as a run does before every point
-    found = point.point(bench, case(cheat), name, implementations.load(name), order=1)
+    found = point.point(context, case(cheat), name, implementations.load(name), order=1)
     assert (found.status, found.reason) == ("ok", None)
 
 
@@ -56,31 +56,31 @@ def test_the_honest_point_after_a_cheat_is_good_and_has_the_same_weights(bench, 
     ],
 )
 @pytest.mark.parametrize("residency", ["resident", "streamed"])
-def test_a_cheat_is_never_timed(bench, monkeypatch, name, residency):
+def test_a_cheat_is_never_timed(context, monkeypatch, name, residency):
     def timed(*_arguments, **_named):
         raise AssertionError("timed")
 
-    monkeypatch.setattr(point.measure, "rounds", timed)
+    monkeypatch.setattr(point.rounds, "rounds", timed)
     cheat = cheats.load(name)
     cheat.residency = residency
-    found = point.point(bench, case(cheat), name, cheat, order=0)
+    found = point.point(context, case(cheat), name, cheat, order=0)
     assert re.search(cheat.caught, found.reason), found.reason
 
 
 @pytest.mark.parametrize("name", ["reads"])
-def test_a_file_that_lacks_a_name_of_the_contract_is_a_failed_point(bench, name):
+def test_a_file_that_lacks_a_name_of_the_contract_is_a_failed_point(context, name):
     lacking = cheats.load("raises")
     delattr(lacking, name)
-    found = point.point(bench, case(lacking), "lacking", lacking, order=0)
+    found = point.point(context, case(lacking), "lacking", lacking, order=0)
     assert found.status == "failed"
 
 
 @pytest.mark.parametrize(
     "name", ["label", "version", "unavailable", "layout", "canonical", "prepare"]
 )
-def test_a_file_that_lacks_another_name_is_a_failed_point_or_none_the_worse(bench, name):
+def test_a_file_that_lacks_another_name_is_a_failed_point_or_none_the_worse(context, name):
     lacking = cheats.load("raises_while_timed")
     delattr(lacking, name)
-    found = point.point(bench, case(lacking), "lacking", lacking, order=0)
+    found = point.point(context, case(lacking), "lacking", lacking, order=0)
     assert found.status == "failed"
     assert "\n" not in found.reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -18,7 +19,7 @@ CASE = Case("lstm", hidden=64, input=32, batch=4)
 
 
 def rounds_coarser(share, with_changed_weights):
-    """PyTorch's cell, off by so much of its tolerance: always, or while the weights hold what the judge puts there."""
+    """PyTorch's cell, off by so much of its tolerance: always, or while weights hold what the checker puts there."""
 
     def prepare(case, sets, inputs):
         bind = torch_cell.prepare(case, sets, inputs)
@@ -38,30 +39,30 @@ def rounds_coarser(share, with_changed_weights):
     return SimpleNamespace(**{**vars(torch_cell), "prepare": prepare})
 
 
-def test_an_answer_to_larger_weights_may_be_off_by_more_and_yet_follows(bench):
-    """The judge's weights are fifty times as large as those the tolerance is for, and so are sums of few units."""
-    found = point.point(bench, CASE, "coarse", rounds_coarser(1.5, True), order=0)
+def test_an_answer_to_larger_weights_may_be_off_by_more_and_yet_follows(context):
+    """The checker's weights are fifty times as large as those the tolerance is for, and so are sums of few units."""
+    found = point.point(context, CASE, "coarse", rounds_coarser(1.5, True), order=0)
     assert (found.status, found.reason) == ("ok", None)
-    found = point.point(bench, CASE, "coarse", rounds_coarser(1.5, False), order=0)
+    found = point.point(context, CASE, "coarse", rounds_coarser(1.5, False), order=0)
     assert "wrong answer" in found.reason
-    found = point.point(bench, CASE, "coarse", rounds_coarser(3.0, True), order=0)
+    found = point.point(context, CASE, "coarse", rounds_coarser(3.0, True), order=0)
     assert "does not follow its weights" in found.reason
 
 
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_training_whose_changed_weights_saturate_every_gate_is_right(bench, cell, dtype):
+def test_training_whose_changed_weights_saturate_every_gate_is_right(context, cell, dtype):
     """Its gradients all but vanish, and what is left of them is rounding."""
     for seed in range(4):
-        bench.seed = seed
+        context = replace(context, seed=seed)
         case = Case(cell, 1, 300, 1, phase="train", dtype=dtype, activations=dtype)
-        found = point.point(bench, case, "torch_cell", torch_cell, order=0)
+        found = point.point(context, case, "torch_cell", torch_cell, order=0)
         assert (found.status, found.reason) == ("ok", None)
 
 
 @pytest.mark.parametrize("name", implementations.names())
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_a_step_of_65536_inputs_is_right(bench, name, dtype):
+def test_a_step_of_65536_inputs_is_right(context, name, dtype):
     """Of float32 activations: PyTorch's own was called wrong, at 1.1e-5 of 1e-5."""
     if name == "torch_compile":
         pytest.skip("it compiles for seconds")
@@ -70,32 +71,32 @@ def test_a_step_of_65536_inputs_is_right(bench, name, dtype):
         sizes = {"hidden": 4, "input": 65_536, "batch": batch, "part": part}
         case = Case("rnn", **sizes, dtype=dtype, activations="float32")
         if not implementation.unavailable(case):
-            found = point.point(bench, case, name, implementation, order=0)
+            found = point.point(context, case, name, implementation, order=0)
             assert (found.status, found.reason) == ("ok", None)
 
 
 @pytest.mark.parametrize("hidden", [1, 2, 5])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8"])
-def test_a_layout_of_mostly_padding_is_not_said_to_read_fewer_weights(bench, hidden, dtype):
+def test_a_layout_of_mostly_padding_is_not_said_to_read_fewer_weights(context, hidden, dtype):
     """Blocks of 16 units, of which one or a few are there."""
     implementation = implementations.load("numba_fused")
     for seed in range(5):
-        bench.seed = seed
+        context = replace(context, seed=seed)
         case = Case("gru", hidden, 1, 1, dtype=dtype)
-        found = point.point(bench, case, "numba_fused", implementation, order=0)
+        found = point.point(context, case, "numba_fused", implementation, order=0)
         assert (found.status, found.reason) == ("ok", None)
 
 
 @pytest.mark.parametrize("hidden", [1, 5])
-def test_of_mostly_padding_too_weights_that_are_not_read_are_found_out(bench, hidden):
+def test_of_mostly_padding_too_weights_that_are_not_read_are_found_out(context, hidden):
     fused = implementations.load("numba_fused")
     of_zeros = {
         "canonical": lambda *given: Weights(*(0 * t for t in fused.canonical(*given))),
         "prepare": zeros,
     }
     cheat = SimpleNamespace(**{**vars(fused), **of_zeros})
-    judged = point.point(bench, Case("rnn", hidden, 60, 1), "cheat", cheat, order=0)
-    assert "it reads fewer" in judged.reason
+    checked = point.point(context, Case("rnn", hidden, 60, 1), "cheat", cheat, order=0)
+    assert "it reads fewer" in checked.reason
 
 
 def zeros(case, _sets, _inputs):

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -45,11 +46,11 @@ def failing(error):
     ids=lambda error: type(error).__name__,
 )
 @pytest.mark.parametrize("when", [faulty.when_preparing, faulty.instead_of_a_call])
-def test_whatever_is_raised_is_a_failed_point_and_the_next_one_is_measured(bench, error, when):
-    found = point.point(bench, CASE, "torch_cell", when(failing(error)), order=0)
+def test_whatever_is_raised_is_a_failed_point_and_the_next_one_is_measured(context, error, when):
+    found = point.point(context, CASE, "torch_cell", when(failing(error)), order=0)
     assert found.status == "failed"
     assert found.reason.startswith(type(error).__name__)
-    good = point.point(bench, CASE, "torch_cell", faulty.when_preparing(lambda: None), order=1)
+    good = point.point(context, CASE, "torch_cell", faulty.when_preparing(lambda: None), order=1)
     assert good.status == "ok"
 
 
@@ -65,16 +66,16 @@ def sleep_and_catch():
 
 @pytest.mark.parametrize("harm", [turn_forever, sleep_and_catch])
 @pytest.mark.parametrize("when", [faulty.when_preparing, faulty.instead_of_a_call])
-def test_one_that_does_not_come_back_is_given_up(bench, monkeypatch, harm, when):
+def test_one_that_does_not_come_back_is_given_up(context, monkeypatch, harm, when):
     monkeypatch.setattr(timeout, "SECONDS", 0.05)
-    found = point.point(bench, CASE, "torch_cell", when(harm), order=0)
+    found = point.point(context, CASE, "torch_cell", when(harm), order=0)
     assert (found.status, found.reason) == ("failed", "it did not come back within 0.09 s")
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
-def test_no_timer_is_left_after_a_good_point(bench):
+def test_no_timer_is_left_after_a_good_point(context):
     before = signal.getsignal(signal.SIGALRM)
-    assert point.point(bench, CASE, "torch_cell", faulty.torch_cell, order=0).status == "ok"
+    assert point.point(context, CASE, "torch_cell", faulty.torch_cell, order=0).status == "ok"
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
     assert signal.getsignal(signal.SIGALRM) is before
 
@@ -103,15 +104,15 @@ def test_compiled_code_that_does_not_come_back_ends_with_its_process():
     assert "Timeout" in done.stderr
 
 
-def test_memory_that_cannot_be_had_is_a_failed_point(bench):
+def test_memory_that_cannot_be_had_is_a_failed_point(context):
     """A limit on this process's address space, 256 MiB above what it has."""
     before = resource.getrlimit(resource.RLIMIT_AS)
     there = psutil.Process().memory_info().vms
     resource.setrlimit(resource.RLIMIT_AS, (there + (256 << 20), before[1]))
     try:
         greedy = faulty.when_preparing(lambda: torch.empty(1 << 32, dtype=torch.uint8))
-        found = point.point(bench, CASE, "torch_cell", greedy, order=0)
-        good = point.point(bench, CASE, "torch_cell", faulty.torch_cell, order=1)
+        found = point.point(context, CASE, "torch_cell", greedy, order=0)
+        good = point.point(context, CASE, "torch_cell", faulty.torch_cell, order=1)
     finally:
         resource.setrlimit(resource.RLIMIT_AS, before)
     assert found.status == "failed"
@@ -120,7 +121,7 @@ def test_memory_that_cannot_be_had_is_a_failed_point(bench):
 
 
 def test_one_that_keeps_taking_memory_is_stopped_before_the_system_stops_everything(
-    bench, monkeypatch
+    context, monkeypatch
 ):
     """It keeps a MiB a call; no other memory of the machine than 96 MiB is counted."""
     monkeypatch.setattr(point, "LEAST_FREE", 32 << 20)
@@ -128,9 +129,8 @@ def test_one_that_keeps_taking_memory_is_stopped_before_the_system_stops_everyth
     monkeypatch.setattr(memory, "available", lambda: there - memory.taken())
     monkeypatch.setattr(point, "memory_needed", lambda *_: 0)
     leaking = faulty.instead_of_a_call(lambda: kept.append(b"x" * (1 << 20)))
-    monkeypatch.setattr(bench, "budget_seconds", 10.0)
-    monkeypatch.setattr(bench, "precision", 0.0)
-    found = point.point(bench, CASE, "torch_cell", leaking, order=0)
+    context = replace(context, budget_seconds=10.0, precision=0.0)
+    found = point.point(context, CASE, "torch_cell", leaking, order=0)
     assert found.status == "failed"
     assert "it took" in found.reason
     assert len(kept) < 2000
@@ -194,18 +194,18 @@ def test_a_process_that_runs_out_of_its_groups_memory_leaves_which_point_it_meas
 ):
     assert memory.available() <= ROOM
     take = (
-        "import sys, pathlib\nfrom bench.session.crash_record import InFlight\n"
+        "import sys, pathlib\nfrom bench.session.crash_record import CrashRecord\n"
         "pathlib.Path('/proc/self/oom_score_adj').write_text('1000')\n"
-        "with InFlight(pathlib.Path(sys.argv[1])).during('greedy'): bytearray(1 << 30)"
+        "with CrashRecord(pathlib.Path(sys.argv[1])).during('greedy'): bytearray(1 << 30)"
     )
     assert light(take, str(tmp_path)).returncode == -signal.SIGKILL
-    assert crash_record.InFlight(tmp_path).deaths("greedy") == 1
+    assert crash_record.CrashRecord(tmp_path).deaths("greedy") == 1
 
 
 @pytest.mark.slow
 def test_a_file_that_takes_its_groups_memory_is_found_out_in_another_process(little_memory, own):  # noqa: ARG001
     greedy = own("greedy", "bytearray(1 << 30)")
-    assert trial.rehearse([greedy]) == {
+    assert trial.tried([greedy]) == {
         greedy.key: "tried in a process of its own, it ended that process: SIGKILL, as where memory is used up"
     }
 
@@ -217,14 +217,14 @@ def test_a_file_that_crashes_is_found_out_in_another_process_and_a_good_one_is_n
         own("crash", "ctypes.string_at(0)"),
         own("raises", "raise SystemExit"),
     )
-    assert trial.rehearse([good, crash, after]) == {
+    assert trial.tried([good, crash, after]) == {
         crash.key: "tried in a process of its own, it ended that process: SIGSEGV"
     }
 
 
 def test_a_file_that_does_not_come_back_is_found_out_too(own):
     hang = own("hang", "time.sleep(1000)")
-    assert trial.rehearse([hang], seconds=0.2) == {
+    assert trial.tried([hang], seconds=0.2) == {
         hang.key: "tried in a process of its own, it did not come back within 0.2 s"
     }
 
@@ -233,16 +233,16 @@ def test_a_process_that_died_left_which_point_it_measured_and_one_that_did_not_l
     tmp_path,
 ):
     die = (
-        "import os, sys, pathlib\nfrom bench.session.crash_record import InFlight\n"
-        "with InFlight(pathlib.Path(sys.argv[1])).during('a'): pass\n"
-        "with InFlight(pathlib.Path(sys.argv[1])).during('b'): os.kill(os.getpid(), 9)"
+        "import os, sys, pathlib\nfrom bench.session.crash_record import CrashRecord\n"
+        "with CrashRecord(pathlib.Path(sys.argv[1])).during('a'): pass\n"
+        "with CrashRecord(pathlib.Path(sys.argv[1])).during('b'): os.kill(os.getpid(), 9)"
     )
     for times in (1, 2):
         assert light(die, str(tmp_path)).returncode == -signal.SIGKILL
-        noted = crash_record.InFlight(tmp_path)
+        noted = crash_record.CrashRecord(tmp_path)
         assert (noted.deaths("a"), noted.deaths("b"), noted.deaths("c")) == (0, times, 0)
     with pytest.raises(MyOwn), noted.during("c"):
         raise MyOwn
-    assert crash_record.InFlight(tmp_path).deaths("c") == 0
+    assert crash_record.CrashRecord(tmp_path).deaths("c") == 0
     noted.forget()
     assert not list(tmp_path.iterdir())

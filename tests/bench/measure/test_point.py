@@ -10,7 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from bench.device import threads
-from bench.measure import point, probes
+from bench.device.device import Walk
+from bench.measure import point, probes, rotation
 from bench.measure.checker import CALLS_IN_A_ROW
 from bench.profile import fractions, stats
 from bench.roofs import matmul, read
@@ -54,7 +55,7 @@ def spy(log):
 
 @pytest.mark.parametrize("name", implementations.names())
 @pytest.mark.parametrize("case", [CASE, STREAMED], ids=["resident", "streamed"])
-def test_a_good_point_has_samples_beside_its_roof_and_passed_its_check(bench, name, case):
+def test_a_good_point_has_samples_beside_its_roof_and_passed_its_check(context, name, case):
     if name == "torch_compile":
         pytest.skip("it compiles for seconds: suite smoke measures it")
     if name == "torch_int8":
@@ -62,7 +63,7 @@ def test_a_good_point_has_samples_beside_its_roof_and_passed_its_check(bench, na
     implementation = implementations.load(name)
     if reason := implementation.unavailable(case):
         pytest.skip(reason)
-    found = point.point(bench, case, name, implementation, order=5)
+    found = point.point(context, case, name, implementation, order=5)
     assert (found.status, found.reason, found.order) == ("ok", None, 5)
     assert len(found.seconds) == len(found.roof_bytes_per_s) >= 10
     assert all(s > 0 for s in (*found.seconds, *found.roof_bytes_per_s, found.floor_seconds))
@@ -77,9 +78,9 @@ def test_a_good_point_has_samples_beside_its_roof_and_passed_its_check(bench, na
 
 @pytest.mark.parametrize("name", ["torch_cell", "torch_gates"])
 @pytest.mark.parametrize("case", [CASE, STREAMED], ids=["resident", "streamed"])
-def test_a_good_point_of_training_is_held_against_a_training_steps_cost(bench, name, case):
+def test_a_good_point_of_training_is_held_against_a_training_steps_cost(context, name, case):
     case = replace(case, phase="train")
-    found = point.point(bench, case, name, implementations.load(name), order=5)
+    found = point.point(context, case, name, implementations.load(name), order=5)
     assert (found.status, found.reason) == ("ok", None)
     assert 0 < found.error <= found.tolerance
     counted = cost.of(case)
@@ -89,22 +90,22 @@ def test_a_good_point_of_training_is_held_against_a_training_steps_cost(bench, n
     assert found.key == f"{case.id}-{name}"
 
 
-def test_the_probe_beside_training_reads_each_set_twice_in_a_row(bench, monkeypatch):
+def test_the_probe_beside_training_reads_each_set_twice_in_a_row(context, monkeypatch):
     asked = []
     real = probes.read_probe
     monkeypatch.setattr(probes, "read_probe", lambda *a: asked.append(real(*a)) or asked[-1])
     for phase in ("step", "train"):
-        point.point(bench, replace(STREAMED, phase=phase), "torch_cell", torch_cell, order=0)
+        point.point(context, replace(STREAMED, phase=phase), "torch_cell", torch_cell, order=0)
     step, train = asked[0], asked[-1]
-    assert train.bytes_per_pass == 2 * step.bytes_per_pass
+    assert train.amount == 2 * step.amount
 
 
-def test_a_floor_of_training_is_another_one(bench):
+def test_a_floor_of_training_is_another_one(context):
     step, train = (
-        probes.floor_seconds(bench, replace(CASE, phase=phase), "torch_cell", torch_cell)
+        probes.floor_seconds(context, replace(CASE, phase=phase), "torch_cell", torch_cell)
         for phase in ("step", "train")
     )
-    assert len(bench.floors) == 2
+    assert len(context.cache.floors) == 2
     assert step != train
 
 
@@ -130,15 +131,15 @@ def forgets(what):
     ],
     ids=["no gradients", "twice W's", "none of a bias", "float16"],
 )
-def test_wrong_gradients_are_a_failed_point_and_never_timed(bench, monkeypatch, what):
-    monkeypatch.setattr(point.measure, "rounds", None)
+def test_wrong_gradients_are_a_failed_point_and_never_timed(context, monkeypatch, what):
+    monkeypatch.setattr(point.rounds, "rounds", None)
     case = replace(CASE, phase="train")
-    found = point.point(bench, case, "forgets", forgets(what), order=0)
+    found = point.point(context, case, "forgets", forgets(what), order=0)
     assert found.status == "failed"
     assert "wrong answer before it was timed" in found.reason
 
 
-def test_gradients_added_to_what_was_there_are_a_failed_point(bench):
+def test_gradients_added_to_what_was_there_are_a_failed_point(context):
     """They must be written: the memory of the answer before holds NaN."""
     held = {}
 
@@ -147,7 +148,7 @@ def test_gradients_added_to_what_was_there_are_a_failed_point(bench):
             held[index] = held[index].add_(tensor) if index in held else tensor
         return [*answer[:5], *held.values()]
 
-    found = point.point(bench, replace(CASE, phase="train"), "adds", forgets(adds), order=0)
+    found = point.point(context, replace(CASE, phase="train"), "adds", forgets(adds), order=0)
     assert (found.status, found.reason) == (
         "failed",
         "wrong answer before it was timed: error inf, tolerance 1e-05",
@@ -157,42 +158,44 @@ def test_gradients_added_to_what_was_there_are_a_failed_point(bench):
 @pytest.mark.parametrize("span", [1 << 22, 132 << 20, 1 << 30])
 @pytest.mark.parametrize("one_set", [4096, 100_001, 1 << 20, 3 << 20, 1 << 30])
 def test_streamed_weights_span_memory_and_not_a_set_more(one_set, span):
-    sets = point.weight_sets(STREAMED, one_set, span)
+    sets = rotation.weight_sets(STREAMED, one_set, span)
     assert sets * one_set >= span
     assert sets == 1 or (sets - 1) * one_set < span
-    assert point.weight_sets(CASE, one_set, span) == 1
+    assert rotation.weight_sets(CASE, one_set, span) == 1
 
 
 def test_streamed_weights_are_as_many_as_the_memory_for_them_holds():
-    assert point.weight_sets(STREAMED, 3 << 20, 16 << 20, 16 << 20) == 5
-    assert point.weight_sets(STREAMED, 3 << 20, 16 << 20, 1 << 30) == 6
-    assert point.weight_sets(STREAMED, 3 << 20, 16 << 20, 1 << 20) == 1
+    assert rotation.weight_sets(STREAMED, 3 << 20, 16 << 20, 16 << 20) == 5
+    assert rotation.weight_sets(STREAMED, 3 << 20, 16 << 20, 1 << 30) == 6
+    assert rotation.weight_sets(STREAMED, 3 << 20, 16 << 20, 1 << 20) == 1
 
 
-def test_a_point_whose_weights_outgrow_the_arena_makes_it_grow(bench):
-    bench.arena = Arena(1 << 16, "cpu", 0, most_bytes=8 << 20)
-    found = point.point(bench, STREAMED, "torch_cell", torch_cell, order=0)
+def test_a_point_whose_weights_outgrow_the_arena_makes_it_grow(context):
+    context = replace(context, arena=Arena(1 << 16, "cpu", 0, most_bytes=8 << 20))
+    found = point.point(context, STREAMED, "torch_cell", torch_cell, order=0)
     assert found.status == "ok", found.reason
-    assert bench.arena.size_bytes >= found.working_set_bytes >= bench.span_bytes
+    assert context.arena.size_bytes >= found.working_set_bytes >= context.span_bytes
 
 
-def test_a_point_whose_memory_others_took_is_failed_and_tried_again_on_resuming(bench, monkeypatch):
+def test_a_point_whose_memory_others_took_is_failed_and_tried_again_on_resuming(
+    context, monkeypatch
+):
     monkeypatch.setattr(memory, "available", lambda: 1 << 10)
-    found = point.point(bench, CASE, "torch_cell", torch_cell, order=0)
+    found = point.point(context, CASE, "torch_cell", torch_cell, order=0)
     assert found.status == "failed"
     assert found.reason.startswith(point.NO_ROOM)
     assert run._was_lost(found)
 
 
-def test_a_streamed_point_says_how_many_sets_it_rotates(bench):
-    found = point.point(bench, STREAMED, "torch_cell", torch_cell, order=0)
+def test_a_streamed_point_says_how_many_sets_it_rotates(context):
+    found = point.point(context, STREAMED, "torch_cell", torch_cell, order=0)
     assert found.weight_sets > 1
-    assert found.working_set_bytes >= bench.span_bytes
+    assert found.working_set_bytes >= context.span_bytes
 
 
-def test_a_step_rotates_through_every_set_of_weights_and_of_inputs(bench):
+def test_a_step_rotates_through_every_set_of_weights_and_of_inputs(context):
     log = []
-    found = point.point(bench, STREAMED, "spy", spy(log), order=0)
+    found = point.point(context, STREAMED, "spy", spy(log), order=0)
     K = found.weight_sets
     timed = log[JUDGED:]  # after the check's calls
     turn = lcm(K, INPUT_SETS)
@@ -201,33 +204,33 @@ def test_a_step_rotates_through_every_set_of_weights_and_of_inputs(bench):
     assert {w for w, _ in timed} == set(range(K))
 
 
-def test_a_resident_step_keeps_its_weights_and_rotates_its_inputs(bench):
+def test_a_resident_step_keeps_its_weights_and_rotates_its_inputs(context):
     log = []
-    point.point(bench, CASE, "spy", spy(log), order=0)
+    point.point(context, CASE, "spy", spy(log), order=0)
     timed = log[JUDGED:]
     assert timed[: 2 * INPUT_SETS] == [(0, i) for i in range(INPUT_SETS)] * 2
 
 
-def test_the_check_looks_at_four_steps_from_the_first_to_the_last_set(bench):
+def test_the_check_looks_at_four_steps_from_the_first_to_the_last_set(context):
     log = []
-    found = point.point(bench, STREAMED, "spy", spy(log), order=0)
+    found = point.point(context, STREAMED, "spy", spy(log), order=0)
     looked_at = log[PREPARED:][: CALLS_IN_A_ROW * INPUT_SETS]
     assert len(set(looked_at)) == INPUT_SETS
     assert {i for _, i in looked_at} == set(range(INPUT_SETS))
     assert {0, found.weight_sets - 1} <= {w for w, _ in looked_at}
 
 
-def test_inputs_are_drawn_anew_in_every_round(bench, monkeypatch):
+def test_inputs_are_drawn_anew_in_every_round(context, monkeypatch):
     drawn = []
     monkeypatch.setattr(point, "redraw", lambda *_arguments: drawn.append(1))
-    found = point.point(bench, CASE, "torch_cell", torch_cell, order=0)
+    found = point.point(context, CASE, "torch_cell", torch_cell, order=0)
     assert len(drawn) >= len(found.seconds)
 
 
-def test_a_case_too_large_for_memory_is_skipped_with_the_bytes_needed_and_there(bench):
-    bench.free_bytes = 2 << 20
+def test_a_case_too_large_for_memory_is_skipped_with_the_bytes_needed_and_there(context):
+    context = replace(context, free_bytes=2 << 20)
     large = Case("lstm", hidden=64, input=32, batch=1 << 16)
-    found = point.point(bench, large, "torch_cell", torch_cell, order=0)
+    found = point.point(context, large, "torch_cell", torch_cell, order=0)
     assert found.status == "skipped"
     needed, there = map(
         int, re.search(r"needs (\d+) bytes and (\d+) are there", found.reason).groups()
@@ -236,22 +239,22 @@ def test_a_case_too_large_for_memory_is_skipped_with_the_bytes_needed_and_there(
     assert needed >= cost.of(large).activation_bytes
 
 
-def test_weights_that_outgrow_the_arena_are_skipped_with_the_bytes_needed_and_there(bench):
+def test_weights_that_outgrow_the_arena_are_skipped_with_the_bytes_needed_and_there(context):
     large = Case("lstm", hidden=1024, input=1024, batch=1)
-    found = point.point(bench, large, "torch_cell", torch_cell, order=0)
+    found = point.point(context, large, "torch_cell", torch_cell, order=0)
     assert found.status == "skipped"
     needed, there = map(
         int, re.search(r"needs (\d+) bytes and (\d+) are there", found.reason).groups()
     )
-    assert needed >= cost.of(large).weight_bytes > there == bench.arena.size_bytes
+    assert needed >= cost.of(large).weight_bytes > there == context.arena.size_bytes
 
 
-def test_where_memory_is_the_limit_the_bytes_there_are_half_of_what_was_free(bench):
-    bench.free_bytes = 100 << 20
+def test_where_memory_is_the_limit_the_bytes_there_are_half_of_what_was_free(context):
+    context = replace(context, free_bytes=100 << 20)
     large = Case("lstm", hidden=64, input=32, batch=1 << 16)
-    found = point.point(bench, large, "torch_cell", torch_cell, order=0)
+    found = point.point(context, large, "torch_cell", torch_cell, order=0)
     assert f"{50 << 20} are there" in found.reason
-    assert str(bench.free_bytes) in found.reason
+    assert str(context.free_bytes) in found.reason
 
 
 @pytest.mark.parametrize("part", ["cell", "linear", "pointwise"])
@@ -270,44 +273,50 @@ def test_the_memory_to_train_covers_gradients_of_the_reference_and_of_the_answer
     assert point.memory_needed(case, 12345) >= least
 
 
-def test_a_case_that_the_implementation_refuses_is_skipped_with_its_reason(bench):
+def test_a_case_that_the_implementation_refuses_is_skipped_with_its_reason(context):
     case = Case("lstm", 64, 32, 4, dtype="bfloat16", activations="float32")
-    found = point.point(bench, case, "torch_cell", torch_cell, order=0)
+    found = point.point(context, case, "torch_cell", torch_cell, order=0)
     assert (found.status, found.reason) == ("skipped", torch_cell.unavailable(case))
     assert found.seconds == ()
 
 
-def test_weights_too_small_to_stream_are_skipped(bench, monkeypatch):
+def test_weights_too_small_to_stream_are_skipped(context, monkeypatch):
     """The list of bound steps itself would fill the caches."""
-    monkeypatch.setattr(probes, "MOST_STEPS", 4095)
+    monkeypatch.setattr(rotation, "MOST_STEPS", 4095)
     small = Case("rnn", hidden=1, input=1, batch=1, residency="streamed")
-    found = point.point(bench, small, "torch_cell", torch_cell, order=0)
+    found = point.point(context, small, "torch_cell", torch_cell, order=0)
     assert found.status == "skipped"
     assert "too small to stream" in found.reason
 
 
-def test_a_planted_step_that_does_nothing_is_scored_far_above_one(bench):
-    bench.last_level_bytes = 512 << 10
-    for place in known_answers.places(64 << 10, bench.last_level_bytes, threads=1).values():
+def test_a_planted_step_that_does_nothing_is_scored_far_above_one(context):
+    context = replace(context, last_level_bytes=512 << 10)
+    for place in known_answers.places(64 << 10, context.last_level_bytes, threads=1).values():
         step = known_answers.implementation("does nothing", place, read.VARIANTS[0])
-        found = point.point(bench, place.case, "does nothing", step, 0, known_answers.TrustingJudge)
+        found = point.point(
+            context, place.case, "does nothing", step, 0, known_answers.TrustingChecker
+        )
         assert found.status == "ok", found.reason
         pairs = zip(found.seconds, found.roof_bytes_per_s, strict=True)
         score = stats.estimate([found.bytes["read"] / roof / seconds for seconds, roof in pairs])
         assert score.low > roofline_model.IMPOSSIBLE
 
 
-def test_truths_that_outgrow_the_arena_are_planted_all_the_same_or_not_checked(bench, monkeypatch):
+def test_truths_that_outgrow_the_arena_are_planted_all_the_same_or_not_checked(
+    context, monkeypatch
+):
     """Memory's step claims eight times the last level, and the curve may have walked less."""
     for budget in ("BUDGET_SECONDS", "QUICK_BUDGET_SECONDS", "GLANCE_SECONDS"):
         monkeypatch.setattr(command, budget, 0.01)
-    bench.arena = Arena(1 << 20, "cpu", seed=0, most_bytes=16 << 20)
-    bench.last_level_bytes = 1 << 20
-    run = SimpleNamespace(bench=bench, private_bytes=64 << 10)
+    context = replace(context, arena=Arena(1 << 20, "cpu", seed=0, most_bytes=16 << 20))
+    context = replace(context, last_level_bytes=1 << 20)
+    caches = [{"level": 2, "size_bytes": 64 << 10}]
+    header = SimpleNamespace(machine={"cpu": {"caches": caches}})
+    run = SimpleNamespace(context=lambda: context, header=header)
     found = list(command.plant(run, 1, thorough=False))
     assert all(check.margin is not None for check in found)
-    assert bench.arena.size_bytes >= 8 << 20
-    bench.free_bytes = 0
+    assert context.arena.size_bytes >= 8 << 20
+    context = replace(context, free_bytes=0)
     refused = list(command.plant(run, 1, thorough=False))
     assert len(refused) == len(found)
     assert all(check.good and "too large" in check.found for check in refused)
@@ -322,84 +331,86 @@ def rounds_of(monkeypatch, *each):
         step, probe = next(given)
         rows = ((step,) * 10, *((probe,) * 10 for _ in contenders[1:]))
         figure(rows)
-        return point.measure.Samples(rows, (1,) * len(rows))
+        return point.rounds.Samples(rows, (1,) * len(rows))
 
-    monkeypatch.setattr(point.measure, "rounds", rounds)
+    monkeypatch.setattr(point.rounds, "rounds", rounds)
     return seen
 
 
-def test_an_impossible_point_is_measured_once_more_with_a_probe_chosen_anew(bench, monkeypatch):
+def test_an_impossible_point_is_measured_once_more_with_a_probe_chosen_anew(context, monkeypatch):
     seen = rounds_of(monkeypatch, (1e-9, 1e-3), (2e-3, 1e-3))
-    found = point.point(bench, CASE, "torch_cell", torch_cell, order=0)
+    found = point.point(context, CASE, "torch_cell", torch_cell, order=0)
     assert len(seen) == 2
     assert seen[0][0] is seen[1][0]
     assert seen[0][1] is not seen[1][1]
     assert found.seconds[0] == 2e-3
 
 
-def test_a_point_impossible_twice_is_recorded_as_it_was_measured(bench, monkeypatch):
+def test_a_point_impossible_twice_is_recorded_as_it_was_measured(context, monkeypatch):
     seen = rounds_of(monkeypatch, (1e-9, 1e-3), (1e-9, 1e-3))
-    found = point.point(bench, CASE, "torch_cell", torch_cell, order=0)
+    found = point.point(context, CASE, "torch_cell", torch_cell, order=0)
     assert len(seen) == 2
     assert (found.status, found.seconds[0]) == ("ok", 1e-9)
 
 
-def test_a_possible_point_is_measured_once(bench, monkeypatch):
+def test_a_possible_point_is_measured_once(context, monkeypatch):
     seen = rounds_of(monkeypatch, (2e-3, 1e-3))
-    point.point(bench, CASE, "torch_cell", torch_cell, order=0)
+    point.point(context, CASE, "torch_cell", torch_cell, order=0)
     assert len(seen) == 1
 
 
 def test_the_arithmetic_probe_is_paired_where_products_take_more_than_half_as_long_as_the_bytes(
-    bench, monkeypatch
+    context, monkeypatch
 ):
     variant = matmul.Shape(8, 8, 8)
-    bench.arithmetic = {("float32", 1): (1e6, variant)}  # so slow that arithmetic must be the limit
+    context = replace(
+        context, arithmetic={("float32", 1): (1e6, variant)}
+    )  # so slow that arithmetic must be the limit
     seen = rounds_of(monkeypatch, (1.0, 1e-3))
-    found = point.point(bench, CASE, "torch_cell", torch_cell, order=0)
+    found = point.point(context, CASE, "torch_cell", torch_cell, order=0)
     assert len(seen[0]) == 3
     assert found.roof_flop_per_s == (matmul.flops(variant, "float32", 1) / 1e-3,) * 10
-    bench.arithmetic = {("float32", 1): (1e18, variant)}
+    context = replace(context, arithmetic={("float32", 1): (1e18, variant)})
     seen = rounds_of(monkeypatch, (1.0, 1e-3))
-    found = point.point(bench, CASE, "torch_cell", torch_cell, order=0)
+    found = point.point(context, CASE, "torch_cell", torch_cell, order=0)
     assert len(seen[0]) == 2
     assert found.roof_flop_per_s == ()
 
 
 def test_the_write_probe_is_paired_where_more_than_a_tenth_of_the_bytes_is_written(
-    bench, monkeypatch
+    context, monkeypatch
 ):
     train = replace(CASE, phase="train")
     written = cost.of(train).bytes_written
     assert written > 0.1 * (cost.of(train).bytes_read + written)
     seen = rounds_of(monkeypatch, (1.0, 1e-3))
-    found = point.point(bench, train, "torch_cell", torch_cell, order=0)
+    found = point.point(context, train, "torch_cell", torch_cell, order=0)
     assert len(seen[0]) == 3
     (rate,) = set(found.roof_write_bytes_per_s)
     assert rate == pytest.approx(written / 1e-3, rel=0.05)
     assert found.roof_flop_per_s == ()
-    bench.writes = {1: {1 << 20: 1.0}}  # what was surveyed counts no more
+    context = replace(context, writes={1: {1 << 20: 1.0}})  # what was surveyed counts no more
     half = found.bytes["read"] / found.roof_bytes_per_s[0] + written / rate
     assert fractions.of(found, 1e9) == pytest.approx([half / 1.0] * len(found.seconds))
     seen = rounds_of(monkeypatch, (1.0, 1e-3))
-    found = point.point(bench, CASE, "torch_cell", torch_cell, order=0)
+    found = point.point(context, CASE, "torch_cell", torch_cell, order=0)
     assert len(seen[0]) == 2
     assert found.roof_write_bytes_per_s == ()
 
 
 def test_a_training_step_at_its_arithmetic_limit_is_held_against_all_three_probes(
-    bench, monkeypatch
+    context, monkeypatch
 ):
     variant = matmul.Shape(8, 8, 8)
-    bench.arithmetic = {("float32", 1): (1e6, variant)}
+    context = replace(context, arithmetic={("float32", 1): (1e6, variant)})
     scored = []
-    real = point.Pairing.fractions
+    real = point.fractions
     monkeypatch.setattr(
-        point.Pairing, "fractions", lambda *a: scored.append(real(*a)) or scored[-1]
+        point, "fractions", lambda *a, **k: scored.append(real(*a, **k)) or scored[-1]
     )
     seen = rounds_of(monkeypatch, (1e3, 1e-3))
     train = replace(CASE, phase="train")
-    found = point.point(bench, train, "torch_cell", torch_cell, order=0)
+    found = point.point(context, train, "torch_cell", torch_cell, order=0)
     assert len(seen[0]) == 4
     assert found.roof_flop_per_s == (variant.flops / 1e-3,) * 10
     assert scored[-1] == pytest.approx(fractions.of(found, 0.0))
@@ -407,7 +418,7 @@ def test_a_training_step_at_its_arithmetic_limit_is_held_against_all_three_probe
 
 @pytest.mark.parametrize(("dtype", "paired"), [("bfloat16", "float32"), ("float32", "float32")])
 def test_weights_are_held_against_the_best_arithmetic_they_widen_to(
-    bench, monkeypatch, dtype, paired
+    context, monkeypatch, dtype, paired
 ):
     """Faster float32 products are a limit of bfloat16 weights, never the other way round."""
     prepared = []
@@ -418,30 +429,30 @@ def test_weights_are_held_against_the_best_arithmetic_they_widen_to(
     )
     variant = matmul.Shape(8, 8, 8)
     slow, fast = (1e3, variant), (1e4, variant)
-    bench.arithmetic = {("float32", 1): fast, ("bfloat16", 1): slow}
+    context = replace(context, arithmetic={("float32", 1): fast, ("bfloat16", 1): slow})
     if dtype == "float32":
-        bench.arithmetic = {("float32", 1): slow, ("bfloat16", 1): fast}
+        context = replace(context, arithmetic={("float32", 1): slow, ("bfloat16", 1): fast})
     rounds_of(monkeypatch, (1e9, 1e-3))
     case = Case("lstm", 64, 32, 4, dtype=dtype, activations=dtype)
-    point.point(bench, case, "torch_cell", torch_cell, order=0)
+    point.point(context, case, "torch_cell", torch_cell, order=0)
     assert prepared == [paired]
 
 
-def test_the_floor_is_measured_once_per_kind_of_call(bench, monkeypatch):
+def test_the_floor_is_measured_once_per_kind_of_call(context, monkeypatch):
     rounds_of(monkeypatch, *[(1.0, 1e-3)] * 3)
     for batch in (1, 2):
-        point.point(bench, Case("lstm", 64, 32, batch), "torch_cell", torch_cell, order=0)
-    assert len(bench.floors) == 1
-    point.point(bench, Case("gru", 64, 32, 1), "torch_cell", torch_cell, order=0)
-    assert len(bench.floors) == 2
+        point.point(context, Case("lstm", 64, 32, batch), "torch_cell", torch_cell, order=0)
+    assert len(context.cache.floors) == 1
+    point.point(context, Case("gru", 64, 32, 1), "torch_cell", torch_cell, order=0)
+    assert len(context.cache.floors) == 2
 
 
-def test_a_variant_of_the_probe_is_tried_once_per_working_set(bench):
-    walk = probes.Walk(1 << 16, 2, 1)
-    probes.best_variant(bench, walk)
-    assert bench.variants.keys() == {walk}
-    bench.variants[walk] = "kept"
-    assert probes.best_variant(bench, walk) == "kept"
+def test_a_variant_of_the_probe_is_tried_once_per_working_set(context):
+    walk = Walk(1 << 16, 2, 1)
+    probes.best_variant(context, walk)
+    assert context.cache.variants.keys() == {walk}
+    context.cache.variants[walk] = "kept"
+    assert probes.best_variant(context, walk) == "kept"
 
 
 @pytest.mark.parametrize("count", [0, -1, 4096])
@@ -461,15 +472,15 @@ def test_every_planted_step_claims_the_bytes_it_reads(last_level):
         assert read_in_a_call == pytest.approx(claimed, rel=0.01), name
 
 
-def test_the_read_probe_never_reads_beyond_the_arena(bench):
-    too_many = bench.arena.size_bytes // (1 << 16) + 1
+def test_the_read_probe_never_reads_beyond_the_arena(context):
+    too_many = context.arena.size_bytes // (1 << 16) + 1
     with pytest.raises(Unavailable, match="more than the arena"):
-        probes.best_variant(bench, probes.Walk(1 << 16, too_many, 1))
+        probes.best_variant(context, Walk(1 << 16, too_many, 1))
 
 
-def test_a_training_steps_probe_is_no_moving_roof(bench):
+def test_a_training_steps_probe_is_no_moving_roof(context):
     """It reads each set twice, the second time maybe in a cache: its speed is another one by right."""
-    step = point.point(bench, STREAMED, "torch_cell", torch_cell, order=0)
+    step = point.point(context, STREAMED, "torch_cell", torch_cell, order=0)
     double = tuple(2 * roof for roof in step.roof_bytes_per_s)
     train = replace(step, case=replace(STREAMED, phase="train"), roof_bytes_per_s=double)
     assert not warnings.of_paired_roofs([step, train])
@@ -477,7 +488,7 @@ def test_a_training_steps_probe_is_no_moving_roof(bench):
 
 
 @pytest.mark.parametrize(("t_bytes", "paired"), [(0.0019, True), (0.0021, False)])
-def test_the_matrix_product_joins_a_round_from_half_of_the_bytes_time_on(bench, t_bytes, paired):
-    bench.arithmetic = {("float32", 1): (1e9, matmul.Shape(8, 8, 8))}
+def test_the_matrix_product_joins_a_round_from_half_of_the_bytes_time_on(context, t_bytes, paired):
+    context = replace(context, arithmetic={("float32", 1): (1e9, matmul.Shape(8, 8, 8))})
     case = Case("lstm", 64, 64, 1)
-    assert (probes.arithmetic_probe(bench, case, 1e6, t_bytes) is not None) is paired
+    assert (probes.arithmetic_probe(context, case, 1e6, t_bytes) is not None) is paired

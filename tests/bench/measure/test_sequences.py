@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.measure import point, probes
+from bench.measure import point, probes, rotation
 from bench.profile import fractions
 from bench.roofs import matmul
 from kernels import cost, roofline_model
@@ -17,8 +17,8 @@ from tests.bench.measure.test_point import rounds_of
 CASE = Case("gru", hidden=64, input=160, batch=2, steps=6)
 
 
-def test_a_sequence_is_measured_per_step_beside_the_weights_that_every_step_reads(bench):
-    found = point.point(bench, CASE, "torch_sequence", torch_sequence, order=0)
+def test_a_sequence_is_measured_per_step_beside_the_weights_that_every_step_reads(context):
+    found = point.point(context, CASE, "torch_sequence", torch_sequence, order=0)
     assert (found.status, found.reason) == ("ok", None)
     assert found.steps_per_sample % 6 == 0
     assert found.single_step_seconds is None
@@ -34,41 +34,41 @@ def test_a_sequence_is_measured_per_step_beside_the_weights_that_every_step_read
     assert found.working_set_bytes == 3 * 64 * 65 * 4
 
 
-def test_seconds_and_floor_are_a_steps_share_of_a_call(bench, monkeypatch):
+def test_seconds_and_floor_are_a_steps_share_of_a_call(context, monkeypatch):
     rounds_of(monkeypatch, (0.6, 1e-3))
-    monkeypatch.setattr(probes.measure, "best", lambda *_arguments: [0.006])
+    monkeypatch.setattr(probes.rounds, "best", lambda *_arguments: [0.006])
     monkeypatch.setattr(point, "_make_sure_it_ends", lambda *_arguments: None)
-    found = point.point(bench, CASE, "torch_sequence", torch_sequence, order=0)
+    found = point.point(context, CASE, "torch_sequence", torch_sequence, order=0)
     assert found.seconds == pytest.approx([0.1] * 10)
     assert found.floor_seconds == pytest.approx(0.001)
 
 
-def test_a_single_step_has_no_stage_before_it(bench):
+def test_a_single_step_has_no_stage_before_it(context):
     one = replace(CASE, steps=1)
-    found = point.point(bench, one, "torch_sequence", torch_sequence, order=0)
+    found = point.point(context, one, "torch_sequence", torch_sequence, order=0)
     assert found.status == "ok"
     assert found.projection is None
     assert found.fetched == ("W", "U")
-    assert found.bytes == point.point(bench, one, "torch_cell", torch_cell, order=0).bytes
+    assert found.bytes == point.point(context, one, "torch_cell", torch_cell, order=0).bytes
 
 
-def test_a_call_that_takes_too_long_is_skipped_with_its_time(bench, monkeypatch):
+def test_a_call_that_takes_too_long_is_skipped_with_its_time(context, monkeypatch):
     seconds = iter([0.9, 4.5])  # a call of two steps, and of six
-    monkeypatch.setattr(probes.measure, "best", lambda *_arguments: [next(seconds)])
-    found = point.point(bench, CASE, "torch_sequence", torch_sequence, order=0)
+    monkeypatch.setattr(probes.rounds, "best", lambda *_arguments: [next(seconds)])
+    found = point.point(context, CASE, "torch_sequence", torch_sequence, order=0)
     assert found.status == "skipped"
     assert found.reason.startswith("a call of 6 steps takes about 4.5 s here, longer than")
 
 
 @pytest.mark.parametrize(("first", "longer", "expected"), [(2.5, 10.5, 100.5), (3.0, 2.0, 3.0)])
 def test_how_long_a_call_takes_is_told_from_a_short_one(
-    bench, monkeypatch, first, longer, expected
+    context, monkeypatch, first, longer, expected
 ):
     seconds = iter([first, longer])
-    monkeypatch.setattr(probes.measure, "best", lambda *_arguments: [next(seconds)])
+    monkeypatch.setattr(probes.rounds, "best", lambda *_arguments: [next(seconds)])
     long = replace(CASE, steps=100)
-    sets = bench.arena.sets(torch_sequence.layout(long), "float32", 1)
-    assert probes.call_seconds(bench, long, torch_sequence, sets) == pytest.approx(expected)
+    sets = context.arena.sets(torch_sequence.layout(long), "float32", 1)
+    assert rotation.call_seconds(context, long, torch_sequence, sets) == pytest.approx(expected)
 
 
 def test_the_limits_of_two_stages_are_added_up():
@@ -77,21 +77,21 @@ def test_the_limits_of_two_stages_are_added_up():
     assert roofline_model.limit(10.0, 1.0, 10.0, (0.0, 0.0)) == 11.0
 
 
-def test_what_a_round_scores_is_what_a_point_scores(bench, monkeypatch):
+def test_what_a_round_scores_is_what_a_point_scores(context, monkeypatch):
     """The figure that ends the rounds and the one formed of the record are the same."""
     scored = []
-    real = point.Pairing.fractions
+    real = point.fractions
     monkeypatch.setattr(
-        point.Pairing, "fractions", lambda *a: scored.append(real(*a)) or scored[-1]
+        point, "fractions", lambda *a, **k: scored.append(real(*a, **k)) or scored[-1]
     )
-    bench.arithmetic = {("float32", 1): (1e6, matmul.Shape(8, 8, 8))}
+    context = replace(context, arithmetic={("float32", 1): (1e6, matmul.Shape(8, 8, 8))})
     rounds_of(monkeypatch, (1e6, 1e-3))
-    found = point.point(bench, CASE, "torch_sequence", torch_sequence, order=0)
+    found = point.point(context, CASE, "torch_sequence", torch_sequence, order=0)
     assert found.roof_flop_per_s
     assert scored[0] == pytest.approx(fractions.of(found, 0.0))
 
 
-def test_arithmetic_is_paired_where_the_hoisted_stage_alone_is_near_its_limit(bench, monkeypatch):
+def test_arithmetic_is_paired_where_the_hoisted_stage_alone_is_near_its_limit(context, monkeypatch):
     """100 steps make W's bytes cheap; the recurrence stays far from arithmetic."""
     case = replace(CASE, batch=1, steps=100)
     counted = cost.of(case, torch_sequence.reads)
@@ -102,22 +102,22 @@ def test_arithmetic_is_paired_where_the_hoisted_stage_alone_is_near_its_limit(be
         probes, "arithmetic_probe", lambda _b, _c, flops, t: seen.append((flops, t)) or None
     )
     rounds_of(monkeypatch, (0.6, 1e-3))
-    point.point(bench, case, "torch_sequence", torch_sequence, order=0)
+    point.point(context, case, "torch_sequence", torch_sequence, order=0)
     (first, first_time), (then, then_time) = seen
     assert first == pytest.approx(counted.projection_flops)
     assert then == pytest.approx(counted.recurrent_flops)
     assert first_time / then_time == pytest.approx(counted.projection_bytes_read / rest[0])
 
 
-def test_a_product_that_one_stage_asks_for_is_paired_whatever_the_other_asks(bench, monkeypatch):
+def test_a_product_that_one_stage_asks_for_is_paired_whatever_the_other_asks(context, monkeypatch):
     hoisted = cost.of(CASE, torch_sequence.reads).projection_flops
-    product = (point.measure.Contender(lambda _count: None), 1000)
+    product = probes.Probe(point.rounds.Contender(lambda _count: None), 1000)
     monkeypatch.setattr(
         probes, "arithmetic_probe", lambda _b, _c, flops, _t: product if flops == hoisted else None
     )
     seen = rounds_of(monkeypatch, (1e6, 1e-3))
-    found = point.point(bench, CASE, "torch_sequence", torch_sequence, order=0)
-    assert seen[0][2] is product[0]
+    found = point.point(context, CASE, "torch_sequence", torch_sequence, order=0)
+    assert seen[0][2] is product.contender
     assert found.roof_flop_per_s == (1000 / 1e-3,) * 10
 
 
@@ -127,8 +127,8 @@ def test_a_sequence_needs_memory_for_the_inputs_and_outputs_of_all_its_steps():
     assert many - one >= inputs + outputs
 
 
-def test_an_implementation_that_declares_nonsense_is_a_failed_point(bench, monkeypatch):
+def test_an_implementation_that_declares_nonsense_is_a_failed_point(context, monkeypatch):
     monkeypatch.setattr(torch_sequence, "reads", {"W": "never", "U": "per_step"})
-    found = point.point(bench, CASE, "torch_sequence", torch_sequence, order=0)
+    found = point.point(context, CASE, "torch_sequence", torch_sequence, order=0)
     assert found.status == "failed"
     assert "reads 'never' is unknown" in found.reason

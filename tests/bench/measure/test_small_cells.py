@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bench.device.device import Walk
 from bench.measure import point, probes
 from bench.session import warnings
 from kernels.case import Case
@@ -20,16 +21,16 @@ from kernels.implementations import torch_cell
     ],
 )
 def test_beside_a_set_too_small_for_the_read_probe_it_walks_what_it_can(
-    bench, sizes, part, threads_, walk
+    context, sizes, part, threads_, walk
 ):
     """Fewer threads first; then a larger set. A turn of the smallest variant is 256 bytes."""
     case = Case("rnn", *sizes, part=part, threads=threads_)
-    found = point.point(bench, case, "torch_cell", torch_cell, order=0)
+    found = point.point(context, case, "torch_cell", torch_cell, order=0)
     assert (found.status, found.reason, found.roof_walk) == ("ok", None, walk)
     told = warnings.of_small_sets([found])
     assert [warning.about for warning in told] == ([found.key] if walk else [])
 
 
-def test_a_walk_over_larger_sets_takes_no_more_memory(bench):
-    found = probes.nearest(bench, probes.Walk(64, 1000, threads=8, times=2))
-    assert found == probes.Walk(256, 250, threads=1, times=2)
+def test_a_walk_over_larger_sets_takes_no_more_memory(context):
+    found = probes.nearest(context, Walk(64, 1000, threads=8, times=2))
+    assert found == Walk(256, 250, threads=1, times=2)

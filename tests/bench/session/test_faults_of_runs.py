@@ -69,7 +69,7 @@ def begin(short_runs, tmp_path):  # noqa: ARG001 - for what it patches
     for run in reversed(made):
         run._journal.close()
         run._machine.release()
-        run._sides["cpu"].end()
+        run._devices["cpu"].close()
 
 
 def go_on(begin, folder):
@@ -349,7 +349,7 @@ def test_a_point_that_ended_one_process_is_tried_apart_and_one_that_ended_two_is
     (run.folder / crash_record.FILE).write_text(f"{KEYS[0]}\n{KEYS[1]}\n{KEYS[1]}\n")
     asked = []
     monkeypatch.setattr(
-        trial, "rehearse", lambda planned: asked.extend(planned) or {KEYS[0]: "it crashed"}
+        trial, "tried", lambda planned: asked.extend(planned) or {KEYS[0]: "it crashed"}
     )
     profile = go_on(begin, run.folder)
     assert asked == [POINTS[0]]

@@ -12,7 +12,7 @@ from bench.profile import records
 from bench.profile.journal import from_journal
 from bench.profile.suite import Planned, Suite
 from bench.session.run import Run
-from bench.telemetry import memory
+from bench.telemetry import memory as machine_memory
 from kernels import implementations
 from kernels.case import Case
 from kernels.reference import inputs
@@ -60,12 +60,12 @@ def measured(short_runs, monkeypatch, tmp_path):  # noqa: ARG001 - for what it p
         monkeypatch.setattr(cpu_sweep, "read_curve", curve)
         monkeypatch.setattr(cpu_sweep, "memory", memory)
         monkeypatch.setattr(cpu_sweep, "LEAST_MEMORY", 64 * MIB)
-        monkeypatch.setattr(memory, "available", lambda: 512 * MIB)
+        monkeypatch.setattr(machine_memory, "available", lambda: 512 * MIB)
         run = Run(PLAN, 0, tmp_path / "run")
         run.begin()
         for order, planned in enumerate(POINTS):
             run.measure(planned, order)
-        arena = run.bench.arena
+        arena = run.context().arena
         return run.finish(POINTS), arena
 
     return measure
@@ -143,11 +143,13 @@ def test_rounds_of_a_survey_that_was_cut_short_pair_with_none_of_the_one_that_fo
     assert profile.complete
 
 
-def test_blocks_of_earlier_points_are_given_back_before_others_are_blamed(bench, monkeypatch):
-    kept = bench.memory(4 * MIB, packed=True).size_bytes
+def test_blocks_of_earlier_points_are_given_back_before_others_are_blamed(context, monkeypatch):
+    kept = context.memory(4 * MIB, packed=True).size_bytes
     left = {True: 1 << 10, False: 4 << 30}
-    monkeypatch.setattr(memory, "available", lambda: left[bench.stand_in is not None])
+    monkeypatch.setattr(
+        machine_memory, "available", lambda: left[context.cache.stand_in is not None]
+    )
     planned = Case("lstm", 64, 64, 1, threads=1)
-    found = points.point(bench, planned, "torch_cell", implementations.load("torch_cell"), 0)
+    found = points.point(context, planned, "torch_cell", implementations.load("torch_cell"), 0)
     assert kept == 4 * MIB
     assert (found.status, found.reason) == ("ok", None)

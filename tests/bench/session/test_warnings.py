@@ -27,12 +27,18 @@ from bench.profile.records import Point, Roof
 from bench.roofs import call, read
 from bench.session import doctor, lock, warnings
 from bench.telemetry import core_frequency, memory, state
-from bench.timing import clock
 from kernels.case import Case
 from kernels.implementations import torch_cell
 from kernels.reference.inputs import HUGE_PAGE
 
 CASE = Case("lstm", hidden=64, input=32, batch=4)
+LEAST = 0.00025
+"""Seconds of a sample that is none too short."""
+
+
+def written(_bytes, _threads):
+    """Seconds that writing takes."""
+    return 0.0
 
 
 def codes(found):
@@ -85,13 +91,13 @@ def system(tmp_path, monkeypatch):
     return write
 
 
-def test_a_busy_neighbour_is_told_beside_the_points_it_ran_beside(bench, neighbour):  # noqa: ARG001
-    bench.precision, bench.budget_seconds = 1e-9, 0.3
-    found = points.point(bench, replace(CASE, hidden=256), "torch_cell", torch_cell, order=0)
+def test_a_busy_neighbour_is_told_beside_the_points_it_ran_beside(context, neighbour):  # noqa: ARG001
+    context = replace(context, precision=1e-9, budget_seconds=0.3)
+    found = points.point(context, replace(CASE, hidden=256), "torch_cell", torch_cell, order=0)
     assert found.state["load"] >= warnings.BUSY_CORES
-    assert "load" in codes(warnings.of_points([found], precision=1.0, bench=bench))
+    assert "load" in codes(warnings.of_points([found], 1.0, LEAST, written))
     quiet = replace(found, state={**found.state, "load": 0.0})
-    assert "load" not in codes(warnings.of_points([quiet], precision=1.0, bench=bench))
+    assert "load" not in codes(warnings.of_points([quiet], 1.0, LEAST, written))
 
 
 def test_a_busy_neighbour_is_told_of_the_run(neighbour):  # noqa: ARG001
@@ -194,7 +200,7 @@ def test_the_least_quota_of_a_group_and_those_above_it_counts(system, files, gra
         assert not warnings.of_quota(granted + 2, 2)
 
 
-def test_processors_slowed_down_are_told_beside_the_point_and_of_the_run(bench, system):
+def test_processors_slowed_down_are_told_beside_the_point_and_of_the_run(system):
     count = "sys/devices/system/cpu/cpu1/thermal_throttle/core_throttle_count"
     stat = "sys/fs/cgroup/cpu.stat"
     system(count, "3\n")
@@ -211,7 +217,7 @@ def test_processors_slowed_down_are_told_beside_the_point_and_of_the_run(bench, 
     of_run = warnings.of_throttling(before, state.throttled())
     assert codes(of_run) == ["throttled", "throttled"]
     assert "2 times" in of_run[0].message
-    of_point = warnings.of_points([slowed, point()], precision=1.0, bench=bench)
+    of_point = warnings.of_points([slowed, point()], 1.0, LEAST, written)
     assert [(warning.code, warning.about) for warning in of_point] == [
         ("throttled", slowed.key)
     ] * 2
@@ -346,10 +352,10 @@ def test_a_roof_that_moves_beside_streamed_points_is_told():
     assert not warnings.of_paired_roofs([fast, point(roof_bytes_per_s=(1.5e9,) * 10)])
 
 
-def test_a_planted_slow_roof_is_drift(bench, monkeypatch):
+def test_a_planted_slow_roof_is_drift(context, monkeypatch):
     """The probe itself, which reads everything twice from some moment on."""
     monkeypatch.setattr(cpu_sweep, "SAMPLE_SECONDS", 0.002)
-    address, size = bench.arena.address, 1 << 20
+    address, size = context.arena.address, 1 << 20
     start, prepare = cpu_sweep.sentinel(address, size, None, 1), read.prepare
 
     def slow(*arguments):
@@ -362,18 +368,17 @@ def test_a_planted_slow_roof_is_drift(bench, monkeypatch):
     assert re.search(r"ran -\d\d% at the end", found.message)
 
 
-def test_few_or_scattered_samples_are_noisy_and_steady_ones_are_not(bench):
+def test_few_or_scattered_samples_are_noisy_and_steady_ones_are_not():
     rng = np.random.default_rng(0)
     scattered = point(seconds=tuple(1e-3 * rng.uniform(0.5, 1.5, 10)))
-    found = warnings.of_points([scattered, point(CASE, seconds=(2e-3,) * 10)], 0.02, bench)
+    found = warnings.of_points([scattered, point(CASE, seconds=(2e-3,) * 10)], 0.02, LEAST, written)
     assert [(warning.code, warning.about) for warning in found] == [("noisy", scattered.key)]
 
 
-def test_samples_much_shorter_than_asked_are_told(bench, monkeypatch):
-    monkeypatch.setattr(clock, "SAMPLE_SECONDS", 0.010)
+def test_samples_much_shorter_than_asked_are_told():
     short, long = point(steps_per_sample=4), point(steps_per_sample=6)
-    assert codes(warnings.of_points([short], 1.0, bench)) == ["short sample"]
-    assert not warnings.of_points([long], 1.0, bench)
+    assert codes(warnings.of_points([short], 1.0, 0.005, written)) == ["short sample"]
+    assert not warnings.of_points([long], 1.0, 0.005, written)
 
 
 def test_streamed_weights_that_may_lie_in_a_cache_are_told():
@@ -383,9 +388,9 @@ def test_streamed_weights_that_may_lie_in_a_cache_are_told():
     assert not warnings.of_streaming([point(working_set_bytes=1)], 100)
 
 
-def test_a_failed_point_is_no_witness(bench):
+def test_a_failed_point_is_no_witness():
     failed = Point(CASE, "torch_cell", "failed", reason="wrong")
-    assert not warnings.of_points([failed], 0.1, bench)
+    assert not warnings.of_points([failed], 0.1, LEAST, written)
     assert not warnings.of_clock([failed])
     assert not warnings.of_streaming([failed], 1)
 

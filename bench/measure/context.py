@@ -1,0 +1,98 @@
+"""What points of one device are measured with: device, arena, roofs, and how long to take. Frozen; its caches apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.device.device import Device, Walk
+from bench.profile.records import Roof
+from bench.timing import rounds
+from kernels import roofline_model
+from kernels.case import Case
+from kernels.reference.inputs import Arena
+
+
+@dataclass
+class Cache:
+    """What earlier points of a context found or allocated, and later ones use again."""
+
+    floors: dict[tuple[str, Case], float] = field(default_factory=dict)
+    variants: dict[Walk, Any] = field(default_factory=dict)
+    """The read probe's fastest variant over each memory that it walked so far."""
+    write_variants: dict[tuple[int, int], Any] = field(default_factory=dict)
+    """The write probe's fastest variant by bytes written and threads."""
+    stand_in: Arena | None = None
+    """A block as libraries allocate theirs: see `Context.memory`."""
+    written: Arena | None = None
+    """What the write probe fills beside a step."""
+    digest: tuple[Arena, int, int] | None = None
+    """An arena, the bytes that it held, and their digest while nobody had written there."""
+    preparing_seconds: float = 0.0
+    """What packing and compiling took so far, of points and of their floors."""
+
+    def release(self) -> None:
+        """Give back the blocks that earlier points needed beside the arena: they are no memory that others took."""
+        self.stand_in = self.written = None
+
+
+@dataclass(frozen=True)
+class Context:
+    """The measurement context of a device's points."""
+
+    device: Device
+    arena: Arena
+    page_bytes: int | None
+    last_level_bytes: int
+    span_bytes: int
+    """What streamed weights span at least."""
+    free_bytes: int
+    """Memory of the device that was free when the run began."""
+    arithmetic: dict[tuple[str, int], tuple[float, Any]]
+    """Arithmetic roofs: rate and variant of the fastest product, by dtype and threads."""
+    precision: float
+    budget_seconds: float
+    longest_call_seconds: float
+    settle_seconds: float
+    seed: int
+    writes: dict[int, dict[int, float]] = field(default_factory=dict)
+    """Write roofs: threads, then working set in bytes, to byte/s."""
+    cache: Cache = field(default_factory=Cache)
+
+    def memory(self, size_bytes: int, *, packed: bool) -> Arena:
+        """What the probe reads beside a step: the arena, whose views the step reads, or a stand-in for its own copies.
+
+        A library that packs its weights keeps them in blocks whose addresses it tells nobody. The stand-in comes from
+        the same allocator, so it has the same pages, of which the arena's differ. Raises Unavailable.
+        """
+        if not packed:
+            return self.arena
+        cache = self.cache
+        if cache.stand_in is None or cache.stand_in.size_bytes < size_bytes:
+            cache.stand_in = None  # before another one is allocated
+            cache.stand_in = Arena(size_bytes, self.device.name, self.seed, large_pages=False)
+        return cache.stand_in
+
+    def write_seconds(self, written: int, threads: int) -> float:
+        """How long `written` bytes take at the write roof of the working set nearest to them; 0 where there is none."""
+        curve = tuple(self.writes.get(threads, {}).items())
+        roof = roofline_model.nearest(curve, written)
+        return written / roof if roof else 0.0
+
+    def best(
+        self, contender: rounds.Contender, repeats: int, sample_seconds: float, settle: float = 0.0
+    ) -> float:
+        """Seconds per call of the best of some samples, by the device's clock."""
+        return min(rounds.best(contender, repeats, sample_seconds, settle, self.device.clock))
+
+
+def write_roofs(found: Iterable[Roof]) -> dict[int, dict[int, float]]:
+    """Threads, then working set in bytes, to byte/s."""
+    best: dict[int, dict[int, float]] = {}
+    for roof in found:
+        if roof.kind == "write" and roof.threads is not None and roof.working_set_bytes:
+            of_threads = best.setdefault(roof.threads, {})
+            size = roof.working_set_bytes
+            of_threads[size] = max(of_threads.get(size, 0.0), *roof.samples)
+    return best
