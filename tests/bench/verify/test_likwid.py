@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from types import SimpleNamespace
 
 import pytest
 
@@ -126,7 +127,8 @@ def test_it_has_every_core_though_the_thread_that_runs_it_is_bound_to_one(stands
 
 def test_a_machine_without_it_is_told_and_not_wrong(monkeypatch):
     monkeypatch.setenv("PATH", os.devnull)
-    run = type("Run", (), {"plateau_middles": lambda _: {"L1": 1 << 15, "DRAM": 1 << 30}})()
+    curve = SimpleNamespace(middles={"L1": 1 << 15, "DRAM": 1 << 30})
+    run = SimpleNamespace(survey=lambda: SimpleNamespace(curve=curve))
     found = list(command.against_likwid(run, thorough=False))
     assert found
     assert all(one.good and one.margin is None for one in found)
