@@ -308,7 +308,7 @@ def _verified(given: argparse.Namespace) -> Iterator[Check]:
             run.begin()
             if "planted" in parts:
                 say("planting steps of known truth")
-                yield from command.plant(run, given.times, thorough=given.all)
+                yield from command.known(run, given.times, thorough=given.all)
             if "probes" in parts:
                 say("holding the roofs against C and likwid-bench")
                 yield from command.against_c(run, thorough=given.all)

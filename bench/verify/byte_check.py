@@ -10,13 +10,14 @@ the interpreter's and the library's own data.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from bench.device import levels
 from bench.measure.rotation import weight_sets
 from bench.profile.records import Point, Profile
-from bench.verify.callgrind import Count, Job
 from bench.verify.checks import GOOD, Check, within
+from bench.verify.counted_steps import Count, Job
 from kernels import cost, implementations
 from kernels.case import ACTIVATIONS, CELLS, DTYPES, ELEMENT_BYTES, Case
 from kernels.reference.inputs import set_bytes
@@ -52,6 +53,16 @@ STAYS = 0.02
 """Largest share of its weights that a resident step may fetch from beyond a cache that holds them."""
 
 
+CASES = (
+    (512, "streamed", FAR),
+    (768, "streamed", FAR),
+    (512, "resident", ROOMY),
+    (768, "resident", NEAR),
+    (1024, "resident", NEAR),
+)
+"""Units, residency and simulated last level of what is counted of every cell; the first of an LSTM by default."""
+
+
 def jobs(names: Sequence[str], *, thorough: bool) -> list[Job]:
     """What `python -m bench verify` counts: an LSTM streamed at 512 units by each of these but those in SLOW.
 
@@ -66,38 +77,21 @@ def jobs(names: Sequence[str], *, thorough: bool) -> list[Job]:
         dtype = _dtype(name)
         wider = 2 if ELEMENT_BYTES[dtype] == 1 else 1
         for cell in CELLS if thorough else ("lstm",):
-            for H, residency, last_level in (
-                (512, "streamed", FAR),
-                (768, "streamed", FAR),
-                (512, "resident", ROOMY),
-                (768, "resident", NEAR),
-                (1024, "resident", NEAR),
-            )[: None if thorough else 1]:
-                case = Case(
-                    cell,
-                    wider * H,
-                    wider * H,
-                    1,
-                    dtype=dtype,
-                    activations=ACTIVATIONS[dtype],
-                    residency=residency,
-                )
+            for H, residency, last_level in CASES if thorough else CASES[:1]:
+                case = Case(cell, wider * H, wider * H, 1, dtype=dtype, residency=residency)
+                case = replace(case, activations=ACTIVATIONS[dtype])
                 found.append(_job(case, name, last_level))
     return found
 
 
 def jobs_on_gpu(names: Sequence[str], last_level_bytes: int) -> list[Job]:
     """What is counted on a GPU, with so much second-level cache: every cell, streamed, at two sizes."""
-    return [
-        _job(
-            Case(cell, H, H, 1, residency="streamed", device="cuda", threads=0),
-            name,
-            last_level_bytes,
-        )
-        for name in names
+    cases = [
+        Case(cell, H, H, 1, residency="streamed", device="cuda", threads=0)
         for cell in CELLS
         for H in (1024, 2048)
     ]
+    return [_job(case, name, last_level_bytes) for name in names for case in cases]
 
 
 def of_points(measured: Sequence[Point]) -> tuple[list[Job], list[Count]]:
@@ -147,8 +141,7 @@ def stays(job: Job) -> bool:
 
 def checks(counts: Iterable[Count]) -> list[Check]:
     """One for every count, and one for every reason why an implementation's steps are not counted."""
-    found = [check(count) for count in counts]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(check(count) for count in counts))
 
 
 def check(found: Count) -> Check:
@@ -193,26 +186,19 @@ def _uncountable(job: Job) -> str | None:
 
 
 def _job(case: Case, name: str, last_level: int) -> Job:
-    span = levels.STREAM_FACTOR * last_level
-    sets = weight_sets(case, _set_bytes(case, name), span)
+    one_set = cost.of(case).weight_bytes
+    with suppress(Exception):  # the child meets it again, and says so
+        one_set = set_bytes(implementations.load(name).layout(case), case.dtype)
+    sets = weight_sets(case, one_set, levels.STREAM_FACTOR * last_level)
     return Job(case, name, sets, last_level)
-
-
-def _set_bytes(case: Case, name: str) -> int:
-    try:
-        return set_bytes(implementations.load(name).layout(case), case.dtype)
-    except Exception:  # noqa: BLE001 - the child meets it again, and says so
-        return cost.of(case).weight_bytes
 
 
 def _dtype(name: str) -> str:
     """float32, or the first dtype of weights that the implementation takes."""
-    try:
+    with suppress(Exception):  # the child meets it again, and says so
         module = implementations.load(name)
         for dtype in DTYPES:
             case = Case("lstm", 512, 512, 1, dtype=dtype, activations=ACTIVATIONS[dtype])
             if module.unavailable(case) is None:
                 return dtype
-    except Exception:  # noqa: BLE001 - the child meets it again, and says so
-        return DTYPES[0]
     return DTYPES[0]

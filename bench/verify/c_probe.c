@@ -2,7 +2,7 @@
 
    A block is cut into as many parts as the probe has arrays, each thread has a contiguous share of each, whole multiples
    of 2 KiB, and walks it `passes` times. Bytes are those loaded and stored, once per pass, as in STREAM; without
-   write-allocate. Each probe returns the bytes of one pass.
+   write-allocate.
 
    read    adds up the block
    write   fills the block, with another number in every pass
@@ -132,51 +132,24 @@ static storer *const storers[] = {
 
 int ways(int reads) { return reads ? sizeof readers / sizeof *readers : sizeof storers / sizeof *storers; }
 
-static size_t share_of(size_t bytes, int arrays, int threads) {
-    return bytes / sizeof(float) / arrays / threads / SHARE * SHARE;
-}
-
-/* out[thread * 16] gets each thread's sum. */
-size_t probe_read(float *block, size_t bytes, int threads, long passes, int way, float *out) {
-    size_t share = share_of(bytes, 1, threads);
+/* Passes over a block by a probe's way: kind 0 reads, and out[thread * 16] gets each thread's sum; 1, 2 and 3 write, copy
+   and triad, of so many arrays. Returns the bytes of one pass. */
+size_t probe(int kind, float *block, size_t bytes, int threads, long passes, int way, float *out) {
+    int arrays = kind ? kind : 1;
+    size_t share = bytes / sizeof(float) / arrays / threads / SHARE * SHARE, whole = share * threads;
 #pragma omp parallel for num_threads(threads) schedule(static, 1)
     for (int thread = 0; thread < threads; thread++) {
-        float total = 0;
+        float *a = block + (arrays - 1) * whole + thread * share, total = 0;
+        const float *b = arrays > 1 ? block + thread * share : NULL;
+        const float *c = arrays > 2 ? block + whole + thread * share : NULL;
         for (long pass = 0; pass < passes; pass++) {
-            total += readers[way](block + thread * share, share);
+            if (kind)
+                storers[way](a, b, c, arrays > 1 ? 0.5f : pass + 0.5f, share);
+            else
+                total += readers[way](a, share);
             AGAIN;
         }
         out[thread * LINE] = total;
     }
-    return share * threads * sizeof(float);
-}
-
-static size_t storing(float *block, size_t bytes, int threads, long passes, int way, int arrays) {
-    size_t share = share_of(bytes, arrays, threads), whole = share * threads;
-#pragma omp parallel for num_threads(threads) schedule(static, 1)
-    for (int thread = 0; thread < threads; thread++) {
-        float *a = block + (arrays - 1) * whole + thread * share;
-        const float *b = arrays > 1 ? block + thread * share : NULL;
-        const float *c = arrays > 2 ? block + whole + thread * share : NULL;
-        for (long pass = 0; pass < passes; pass++) {
-            storers[way](a, b, c, arrays > 1 ? 0.5f : pass + 0.5f, share);
-            AGAIN;
-        }
-    }
     return whole * arrays * sizeof(float);
-}
-
-size_t probe_write(float *block, size_t bytes, int threads, long passes, int way, float *out) {
-    (void)out;
-    return storing(block, bytes, threads, passes, way, 1);
-}
-
-size_t probe_copy(float *block, size_t bytes, int threads, long passes, int way, float *out) {
-    (void)out;
-    return storing(block, bytes, threads, passes, way, 2);
-}
-
-size_t probe_triad(float *block, size_t bytes, int threads, long passes, int way, float *out) {
-    (void)out;
-    return storing(block, bytes, threads, passes, way, 3);
 }

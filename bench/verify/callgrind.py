@@ -14,21 +14,22 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import groupby
 from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Lock
-from typing import Any
+from threading import Event
+from typing import NamedTuple
 
 from bench.device import threads
-from bench.verify.counted_steps import FEW, MANY, SECONDS_PER_JOB
-from kernels.case import Case, Unavailable
+from bench.verify import counted_steps, programs
+from bench.verify.counted_steps import BEGUN, FEW, MANY, ROOT, SECONDS_PER_JOB, Count, Job
+from kernels.case import Unavailable
 
-ROOT = Path(__file__).parents[2]
+REQUESTS = Path(__file__).with_name("callgrind_requests.c")
 LINE_BYTES = 64
 NOT_TRIED_AFTER = "another step by it ended the process"
 LEAST_JOBS = 3
@@ -49,64 +50,16 @@ ENVIRONMENT = {
 BINDING = ("OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY")
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A step to be counted: by which implementation, over how many sets of weights, beyond how large a last level."""
-
-    case: Case
-    implementation: str
-    sets: int
-    last_level_bytes: int
+STOP_SECONDS = 0.2
+"""Between two looks whether whoever asked for a count has gone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
-    """Bytes a step fetched from beyond the last level and wrote back to there, or the reason why they are unknown."""
+class Tool(NamedTuple):
+    """What the processes that count share: the tool's name, its requests, and whether all must end."""
 
-    job: Job
-    tool: str
-    read: int | None = None
-    written: int | None = None
-    reason: str | None = None
-    died: bool = False
-    """Whether this job took the whole process with it."""
-
-
-class Children:
-    """The processes that count. They end with their parent's interest in them, and no more begin then."""
-
-    def __init__(self) -> None:
-        self.ended = False
-        self._lock = Lock()
-        self._running: set[subprocess.Popen[str]] = set()
-
-    def run(self, command: list[str], environment: dict[str, str]) -> tuple[int, str]:
-        """Its exit code, negative for a signal, and what it said on standard error."""
-        with self._lock:
-            if self.ended:
-                return -signal.SIGKILL, ""
-            process = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
-            )
-            self._running.add(process)
-        _, said = process.communicate()
-        with self._lock:
-            self._running.remove(process)
-        return process.returncode, said
-
-    def end(self) -> None:
-        """Kill those at work."""
-        with self._lock:
-            self.ended = True
-            for process in self._running:
-                process.kill()
+    name: str
+    requests: Path
+    stopped: Event
 
 
 def missing() -> str | None:
@@ -115,13 +68,12 @@ def missing() -> str | None:
         return f"counting needs valgrind on x86-64 Linux, and this is {platform.system()} on {platform.machine()}"
     if shutil.which("valgrind") is None:
         return "no valgrind: install it (Debian and Ubuntu: the package valgrind) to count bytes"
+    try:
+        with TemporaryDirectory() as folder:
+            programs.compiled(REQUESTS, Path(folder))
+    except Unavailable as reason:
+        return f"valgrind cannot be told when to count: {reason}"
     return None
-
-
-def tool() -> str:
-    """Name and version of what counts."""
-    told = subprocess.run(["valgrind", "--version"], capture_output=True, text=True, check=False)
-    return told.stdout.strip().replace("valgrind-", "callgrind ") or "callgrind"
 
 
 def count(wanted: Sequence[Job]) -> Iterator[Count]:
@@ -132,39 +84,40 @@ def count(wanted: Sequence[Job]) -> Iterator[Count]:
     reason = missing()
     if reason:
         raise Unavailable(reason)
-    name, children = tool(), Children()
-    shares = [share for some in _by_level(wanted) for share in _shares(some, threads.available())]
+    version = programs.run(["valgrind", "--version"], timeout=60).stdout.strip()
+    name = version.replace("valgrind-", "callgrind ") or "callgrind"
     with TemporaryDirectory() as folder, ThreadPoolExecutor(threads.available()) as pool:
+        tool = Tool(name, programs.compiled(REQUESTS, Path(folder)), Event())
+        shares = [
+            (share, Path(folder) / str(number), tool)
+            for number, share in enumerate(_shares(wanted, threads.available()))
+        ]
         try:
-            for found in pool.map(
-                lambda each: _counts(each[1], Path(folder) / str(each[0]), name, children),
-                enumerate(shares),
-            ):
+            for found in pool.map(lambda each: _counts(*each), shares):
                 yield from found
         finally:
-            children.end()
+            tool.stopped.set()
 
 
-def _by_level(wanted: Sequence[Job]) -> list[list[Job]]:
-    found: dict[int, list[Job]] = {}
-    for job in sorted(wanted, key=lambda job: job.last_level_bytes):
-        found.setdefault(job.last_level_bytes, []).append(job)
-    return list(found.values())
+def _shares(wanted: Sequence[Job], processes: int) -> Iterator[list[Job]]:
+    """The jobs of each last level in so many parts at most, but few jobs in one: a process takes long to begin."""
+
+    def level(job: Job) -> int:
+        return job.last_level_bytes
+
+    for _, same in groupby(sorted(wanted, key=level), key=level):
+        some = list(same)
+        each = max(LEAST_JOBS, ceil(len(some) / processes))
+        yield from (some[first : first + each] for first in range(0, len(some), each))
 
 
-def _shares(some: list[Job], processes: int) -> list[list[Job]]:
-    """In so many parts at most, but few jobs in one: a process takes long to begin."""
-    each = max(LEAST_JOBS, ceil(len(some) / processes))
-    return [some[first : first + each] for first in range(0, len(some), each)]
-
-
-def _counts(some: list[Job], folder: Path, name: str, children: Children) -> list[Count]:
-    """Counts of all of these, by as many processes as it takes, unless no more may begin."""
+def _counts(some: list[Job], folder: Path, tool: Tool) -> list[Count]:
+    """Counts of all of these, by as many processes as it takes, unless all must end."""
     found: list[Count] = []
-    while some and not children.ended:
+    while some and not tool.stopped.is_set():
         place = folder / str(len(some))
         place.mkdir(parents=True)
-        done = _counted(some, place, name, children)
+        done = _counted(some, place, tool)
         found += done
         some = some[len(done) :]
         last = done[-1]
@@ -176,14 +129,8 @@ def _counts(some: list[Job], folder: Path, name: str, children: Children) -> lis
     return found
 
 
-def _counted(some: Sequence[Job], folder: Path, name: str, children: Children) -> list[Count]:
+def _counted(some: Sequence[Job], folder: Path, tool: Tool) -> list[Count]:
     """Counts of the first of `some`: all, or as far as the process came, its last one the one that ended it."""
-    given = [
-        {"case": job.case.to_dict(), "implementation": job.implementation, "sets": job.sets}
-        for job in some
-    ]
-    (folder / "jobs.json").write_text(json.dumps(given), encoding="utf-8")
-    child = [sys.executable, "-m", "bench.verify.counted_steps", str(folder / "jobs.json")]
     options = (
         "--tool=callgrind",
         "--quiet",
@@ -196,26 +143,22 @@ def _counted(some: Sequence[Job], folder: Path, name: str, children: Children) -
         f"--callgrind-out-file={folder / 'callgrind'}",
     )
     # once without, so that what an implementation compiles comes from its cache under the simulator
-    for prefix, progress in (((), "plain"), (("valgrind", *options), "counted")):
-        ended = _run([*prefix, *child, str(folder / progress)], children)
-    found = {}
-    for path in folder.glob("callgrind.*"):
-        label, totals = _totals(path.read_text(encoding="utf-8"))
-        if label:
-            found[label] = totals
-    told = _progress(folder / "counted")
-    if not told:
-        return [Count(job, name, reason=ended) for job in some]  # it did not even come to the first
+    for prefix, progress in ((), "plain"), (("valgrind", *options), "counted"):
+        command = counted_steps.command(some, folder, tool.requests, progress)
+        ended = _run([*prefix, *command], tool.stopped)
+    totals = dict(_totals(path.read_text(encoding="utf-8")) for path in folder.glob("callgrind.*"))
+    states = _states(folder / "counted")
+    if not states:
+        return [Count(job, tool.name, reason=ended) for job in some]  # it did not come to the first
     counts = []
-    for number, job in enumerate(some[: len(told)]):
-        reason = told[number] if told[number] != "begun" else ended
-        one, many = found.get(f"{number} {FEW}"), found.get(f"{number} {MANY}")
-        if reason is None and one and many:
-            read, written = difference(one, many)
-            counts.append(Count(job, name, read, written))
+    for number, (job, state) in enumerate(zip(some, states, strict=False)):
+        one, many = totals.get(f"{number} {FEW}"), totals.get(f"{number} {MANY}")
+        if state is None and one and many:
+            counts.append(Count(job, tool.name, *difference(one, many)))
         else:
-            died = told[number] == "begun"
-            counts.append(Count(job, name, reason=reason or "callgrind wrote no counts", died=died))
+            died = state == BEGUN
+            reason = ended if died else state or "callgrind wrote no counts"
+            counts.append(Count(job, tool.name, reason=reason, died=died))
     return counts
 
 
@@ -243,27 +186,36 @@ def _totals(text: str) -> tuple[str | None, dict[str, int]]:
     return label[1].strip(), dict(zip(names, values, strict=True))
 
 
-def _run(command: list[str], children: Children) -> str:
-    """Run it to its end; how it ended, should that be the reason of anything."""
+def _run(command: list[str], stopped: Event) -> str:
+    """Run it to its end, or until all must end; how it ended, should that be the reason of anything."""
     kept = {name: value for name, value in os.environ.items() if name not in BINDING}
     cache = os.environ.get("NUMBA_CACHE_DIR", str(ROOT / ".cache" / "numba"))
-    code, said = children.run(command, {**kept, **ENVIRONMENT, "NUMBA_CACHE_DIR": f"{cache}-avx2"})
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**kept, **ENVIRONMENT, "NUMBA_CACHE_DIR": f"{cache}-avx2"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    )
+    said = None
+    while said is None:
+        try:
+            _, said = process.communicate(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            if stopped.is_set():
+                process.kill()
+    code = process.returncode
     if code == -signal.SIGALRM:
         return f"it took longer than {SECONDS_PER_JOB} s under valgrind"
     if code < 0:
         return f"it ended with {signal.Signals(-code).name} under valgrind"
-    lines = said.strip().splitlines()
-    return f"it ended with exit code {code}: {lines[-1][:200] if lines else 'nothing said'}"
+    return f"it ended with exit code {code}: {programs.line(said, -1)}"
 
 
-def _progress(path: Path) -> list[str | None]:
-    """Per job begun: None where it ended well, its reason where not, `begun` where the process ended within it."""
-    found: dict[int, Any] = {}
-    if path.exists():
-        for text in path.read_text(encoding="utf-8").splitlines():
-            entry = json.loads(text)
-            if "begin" in entry:
-                found[entry["begin"]] = "begun"
-            else:
-                found[entry["end"]] = entry["reason"]
-    return [found[number] for number in sorted(found)]
+def _states(progress: Path) -> list[str | None]:
+    """Per job begun: None where it ended well, its reason where not, BEGUN where the process ended within it."""
+    lines = progress.read_text(encoding="utf-8").splitlines() if progress.exists() else []
+    return [state for _, state in sorted(dict(map(json.loads, lines)).items())]

@@ -1,4 +1,4 @@
-"""Verify the instrument: planted steps of known truth through the whole path of a point, roofs against probes in C and
+"""Verify the instrument: known-answer steps through the whole path of a point, roofs against probes in C and
 likwid-bench, and counted against modelled bytes (METHODOLOGY.md). Each yields checks; by default so many that it takes
 less than three minutes on two cores, `thorough` all of them, for longer.
 
@@ -60,11 +60,9 @@ def settled(
     wrong = []
     for attempt in attempts:
         first = attempt(thorough)
-        if first is None:
-            continue
-        if first.good or not twice:
+        if first and (first.good or not twice):
             yield first
-        else:
+        elif first:
             wrong.append((attempt, first))
     for attempt, first in wrong:
         again = attempt(True)
@@ -72,8 +70,8 @@ def settled(
         yield replace(again, what=f"{again.what}, again") if again and told_anew else first
 
 
-def plant(run: Run, times: int, *, thorough: bool) -> Iterator[Check]:
-    """Known truths, `times` in a row: every step of `planted.TRUTHS` everywhere it can be planted.
+def known(run: Run, times: int, *, thorough: bool) -> Iterator[Check]:
+    """Known-answer steps, `times` in a row: every one of `known_answers.TRUTHS` everywhere it holds.
 
     More than once, to see how often they are hit, none has a second chance.
     """
@@ -83,7 +81,9 @@ def plant(run: Run, times: int, *, thorough: bool) -> Iterator[Check]:
         min(own, default=UNTOLD_CACHE_BYTES), context.last_level_bytes, threads.available()
     )
     attempts = [
-        partial(_planted, context, place, truth, f"{name}: {truth}", number)
+        partial(
+            _known, context, place, truth, f"{name}: {truth}" + f", time {number}" * (number > 1)
+        )
         for number in range(1, times + 1)
         for name, place in places.items()
         for truth in place.truths
@@ -91,32 +91,14 @@ def plant(run: Run, times: int, *, thorough: bool) -> Iterator[Check]:
     yield from settled(attempts, thorough=thorough, twice=times == 1)
 
 
-def _planted(
-    context: Context,
-    place: known_answers.Place,
-    truth: str,
-    what: str,
-    number: int,
-    thorough: bool,
+def _known(
+    context: Context, place: known_answers.Place, truth: str, what: str, thorough: bool
 ) -> Check:
+    """What a known-answer step scored and should have, or why it cannot be had: memory is short."""
     threads.use(place.case.threads)
-    what += f", time {number}" if number > 1 else ""
-    try:
-        return Check("planted", what, *_score(context, place, truth, thorough=thorough))
-    except Unavailable as reason:
-        return Check("planted", what, str(reason))
-
-
-def _score(
-    context: Context, place: known_answers.Place, truth: str, *, thorough: bool
-) -> tuple[str, str, float]:
-    """What a planted step scored, what it should have, and the margin. Raises Unavailable where memory is short."""
     one_set = set_bytes(known_answers.layout(place, place.case), place.case.dtype)
     count = rotation.weight_sets(place.case, one_set, context.span_bytes, context.arena.most_bytes)
     context.cache.variants.clear()
-    context.arena.grow(count * one_set)
-    variant = probes.best_variant(context, Walk(one_set, count, place.case.threads))
-    step = known_answers.implementation(truth, place, variant)
     band = known_answers.TRUTHS[truth]
     budget = BUDGET_SECONDS if thorough else QUICK_BUDGET_SECONDS
     context = replace(
@@ -124,17 +106,22 @@ def _score(
         precision=PRECISION if thorough else QUICK_PRECISION,
         budget_seconds=budget if band else GLANCE_SECONDS,
     )
-    found = point.point(context, place.case, truth, step, 0, known_answers.TrustingChecker)
     wanted = f"{band[0]:.2f} to {band[1]:.2f}" if band else "above 1.03: impossible"
+    try:
+        context.arena.grow(count * one_set)
+        variant = probes.best_variant(context, Walk(one_set, count, place.case.threads))
+        step = known_answers.implementation(truth, place, variant)
+        found = point.point(context, place.case, truth, step, 0, known_answers.TrustingChecker)
+    except Unavailable as reason:
+        return Check("planted", what, str(reason))
     if found.status == "skipped":
-        raise Unavailable(found.reason)
+        return Check("planted", what, found.reason or "skipped")
     if found.status != "ok":
-        return str(found.reason), wanted, -1.0
+        return Check("planted", what, str(found.reason), wanted, -1.0)
     score = stats.estimate(fractions.of(found, written_seconds=0.0))
-    margin = (
-        within(score.median, *band) if band else within(score.low, roofline_model.IMPOSSIBLE, None)
-    )
-    return told(score), wanted, margin
+    least = (score.low, roofline_model.IMPOSSIBLE, None)
+    margin = within(score.median, *band) if band else within(*least)
+    return Check("planted", what, told(score), wanted, margin)
 
 
 def against_c(run: Run, *, thorough: bool) -> Iterator[Check]:
@@ -182,14 +169,11 @@ def _over_likwid(
     """
     threads.use(count)
     address = context.memory(size, packed=True).address
-    seconds: dict[read.Variant, float] = {}
-    for variant in [one for one in read.VARIANTS if one.streams == 1] * c_probe.TURNS:
-        each = rounds.glance(read.prepare(variant, address, size, count), cpu_sweep.GLANCE_SECONDS)
-        seconds[variant] = min(each, seconds.get(variant, each))
-    best = min(seconds, key=lambda variant: seconds[variant])
-    moved = read.bytes_per_pass(best, size, count)
-    times = likwid.iterations(size, moved / seconds[best])
+    ranked = cpu_sweep.ranked(read, address, size, count, c_probe.TURNS)
+    best = next(variant for variant in ranked if variant.streams == 1)
     contender = rounds.Contender(read.prepare(best, address, size, count))
+    moved = read.bytes_per_pass(best, size, count)
+    times = likwid.iterations(size, moved / rounds.glance(contender.run, cpu_sweep.GLANCE_SECONDS))
     ours, theirs = [], []
     for _pair in range(pairs):
         theirs.append(likwid.bytes_per_s(kernel, size, count, times))

@@ -1,4 +1,4 @@
-"""Planted steps of known truth, which the instrument must score as what they are (METHODOLOGY.md, calibration).
+"""Known-answer steps, which the instrument must score as what they are (METHODOLOGY.md).
 
 Each reads its weights with the read probe itself, and its weights in PyTorch's convention are zeros, so that the right
 answer of an RNN is zero whatever the input: it passes the check while its time is known against the roof.
@@ -36,14 +36,14 @@ TRUTHS: dict[str, tuple[float, float] | None] = {
 
 
 class TrustingChecker(Checker):
-    """Looks at answers alone: a planted step's weights, in PyTorch's convention, are zeros whatever the arena holds."""
+    """Looks at answers alone: in PyTorch's convention these steps' weights are zeros, whatever the arena holds."""
 
     def follow(self, step: Step, when: str) -> None:
         """They need not."""
 
 
 class Place(NamedTuple):
-    """Where a planted step's weights lie: the case it poses as, and in how many passes over a block it reads."""
+    """Where a known-answer step's weights lie: the case it poses as, and in how many passes over a block it reads."""
 
     case: Case
     passes: int
@@ -89,7 +89,7 @@ def layout(place: Place, case: Case) -> Layout:
 
 
 def implementation(truth: str, place: Place, variant: read.Variant) -> Implementation:
-    """The planted step of that name in that place, reading as `variant` does."""
+    """The known-answer step of that name in that place, reading as `variant` does."""
 
     def canonical(case: Case, tensors: Sequence[Tensor]) -> Weights:
         dtype, H, I = tensors[0].dtype, case.hidden, case.input  # noqa: E741 - the method's own letters
@@ -103,6 +103,7 @@ def implementation(truth: str, place: Place, variant: read.Variant) -> Implement
         # filled without torch's dispatcher, whose code is out of the caches by then
         zeros = answer[0].numpy()
         size = set_bytes(layout(place, case), case.dtype)
+        passes = place.passes * {"does nothing": 0, "reads twice": 2}.get(truth, 1)
 
         def bind(w: int, _i: int) -> Callable[[], Sequence[Tensor]]:
             if read.bytes_per_pass(variant, size, case.threads):
@@ -110,32 +111,17 @@ def implementation(truth: str, place: Place, variant: read.Variant) -> Implement
             else:
                 once = call.prepare(case.threads)  # the floor's call, too small to be shared out
 
-            def read_once() -> Sequence[Tensor]:
-                once(place.passes)
-                zeros.fill(0)
-                return answer
-
-            def read_twice() -> Sequence[Tensor]:
-                once(2 * place.passes)
-                zeros.fill(0)
-                return answer
-
-            def read_and_sleep() -> Sequence[Tensor]:
+            def step() -> Sequence[Tensor]:
                 start = perf_counter()
-                once(place.passes)
+                if passes:
+                    once(passes)
                 wake = 2 * perf_counter() - start
-                while perf_counter() < wake:
+                while truth == "sleeps as long as it works" and perf_counter() < wake:
                     pass
                 zeros.fill(0)
                 return answer
 
-            def nothing() -> Sequence[Tensor]:
-                zeros.fill(0)
-                return answer
-
-            return dict(zip(TRUTHS, (read_once, read_twice, read_and_sleep, nothing), strict=True))[
-                truth
-            ]
+            return step
 
         return bind
 

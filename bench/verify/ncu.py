@@ -11,16 +11,17 @@ Not run yet: no machine with a GPU has been at hand. What can be tested without 
 from __future__ import annotations
 
 import csv
-import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.verify.callgrind import ROOT, Count, Job
-from bench.verify.counted_steps import FEW, MANY
+import torch
+
+from bench.verify import counted_steps, programs
+from bench.verify.counted_steps import FEW, MANY, ROOT, Count, Job
+from kernels.case import Unavailable
 
 READ, WRITTEN, L2 = "dram__bytes_read.sum", "dram__bytes_write.sum", "lts__t_bytes.sum"
 SCALES = {"byte": 1, "kbyte": 10**3, "mbyte": 10**6, "gbyte": 10**9}
@@ -29,8 +30,6 @@ SECONDS = 600
 
 def missing() -> str | None:
     """Why nothing can be counted here, or None; whether the driver lets ncu read is known when it is run."""
-    import torch
-
     if not torch.cuda.is_available():
         return "no CUDA device"
     if shutil.which("ncu") is None:
@@ -41,21 +40,23 @@ def missing() -> str | None:
 def count(jobs: Sequence[Job]) -> Iterator[Count]:
     """Every job's count, or the reason why it has none."""
     for job in jobs:
-        totals = []
-        for steps in (FEW, MANY):
-            with TemporaryDirectory() as folder:
-                done = _run(job, Path(folder), steps)
-            reason = refusal(done)
-            if reason:
-                yield Count(job, "ncu", reason=reason)
-                break
-            totals.append(sums(done.stdout))
-        else:
-            one, many = totals
-            read, written = ((many[name] - one[name]) / (MANY - FEW) for name in (READ, WRITTEN))
-            through = (many[L2] - one[L2]) / (MANY - FEW)
-            tool = f"ncu, {round(through)} bytes through the second-level cache"
-            yield Count(job, tool, max(0, round(read)), max(0, round(written)))
+        try:
+            one, many = (_sums_of(job, steps) for steps in (FEW, MANY))
+        except Unavailable as reason:
+            yield Count(job, "ncu", reason=str(reason))
+            continue
+        each = {name: max(0, round((many[name] - one[name]) / (MANY - FEW))) for name in one}
+        tool = f"ncu, {each[L2]} bytes through the second-level cache"
+        yield Count(job, tool, each[READ], each[WRITTEN])
+
+
+def _sums_of(job: Job, steps: int) -> dict[str, float]:
+    with TemporaryDirectory() as folder:
+        done = _run(job, Path(folder), steps)
+    reason = refusal(done)
+    if reason:
+        raise Unavailable(reason)
+    return sums(done.stdout)
 
 
 def refusal(done: subprocess.CompletedProcess[str]) -> str | None:
@@ -64,8 +65,7 @@ def refusal(done: subprocess.CompletedProcess[str]) -> str | None:
     if "ERR_NVGPUCTRPERM" in said:
         return "the driver keeps its counters to administrators (ERR_NVGPUCTRPERM): see NVIDIA's page of that name"
     if done.returncode:
-        last = said.strip().splitlines() or ["it said nothing"]
-        return f"ncu ended with exit code {done.returncode}: {last[-1][:200]}"
+        return f"ncu ended with exit code {done.returncode}: {programs.line(said, -1)}"
     if not sums(done.stdout)[READ]:
         return f"ncu gave no {READ}: this GPU may not have it"
     return None
@@ -84,10 +84,7 @@ def sums(text: str) -> dict[str, float]:
 
 
 def _run(job: Job, folder: Path, steps: int) -> subprocess.CompletedProcess[str]:
-    given = [{"case": job.case.to_dict(), "implementation": job.implementation, "sets": job.sets}]
-    (folder / "jobs.json").write_text(json.dumps(given), encoding="utf-8")
-    command = [
-        "ncu",
+    options = (
         "--csv",
         "--metrics",
         f"{READ},{WRITTEN},{L2}",
@@ -95,23 +92,6 @@ def _run(job: Job, folder: Path, steps: int) -> subprocess.CompletedProcess[str]
         "--clock-control=none",
         "--profile-from-start=off",
         "--target-processes=all",
-        sys.executable,
-        "-m",
-        "bench.verify.counted_steps",
-        str(folder / "jobs.json"),
-        str(folder / "progress"),
-        str(steps),
-    ]
-    try:
-        return subprocess.run(
-            command,
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=SECONDS,
-        )
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, 124, "", f"longer than {SECONDS} s")
+    )
+    child = counted_steps.command([job], folder, steps, "progress")
+    return programs.run(["ncu", *options, *child], SECONDS, cwd=ROOT)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import stat
 import threading
-import time
 from dataclasses import replace
 
 import pytest
@@ -16,7 +14,7 @@ from bench.profile import reader, records
 from bench.profile.journal import write_profile
 from bench.profile.records import Point
 from bench.verify import byte_check, callgrind, checks
-from bench.verify.callgrind import Count, Job
+from bench.verify.counted_steps import Count, Job
 from kernels import cost, implementations
 from kernels.case import CELLS, Case, Unavailable
 
@@ -83,19 +81,20 @@ def quickly(monkeypatch, progress):
     """Instead of a child with torch in it: whoever runs valgrind, and what the child would have told."""
     run = callgrind._run
 
-    def told(arguments, children):
+    def told(arguments, stopped):
         if arguments[0] != "valgrind":
             return "it was not under valgrind"
         callgrind.Path(arguments[-1]).write_text(progress)
-        return run(arguments[:1], children)
+        return run(arguments[:1], stopped)
 
     monkeypatch.setattr(callgrind, "_run", told)
+    monkeypatch.setattr(callgrind, "missing", lambda: None)
+    monkeypatch.setattr(callgrind.programs, "compiled", lambda *_: "no library")
 
 
 def test_who_dies_takes_its_own_jobs_along_and_no_others(tmp_path, monkeypatch):
     fake_valgrind(tmp_path, monkeypatch, '[ "$1" = --version ] && exit 0\nkill -SEGV $$\n')
-    quickly(monkeypatch, '{"begin": 0}\n')
-    monkeypatch.setattr(callgrind, "missing", lambda: None)
+    quickly(monkeypatch, '[0, "begun"]\n')
     monkeypatch.setattr(callgrind.threads, "available", lambda: 1)  # one process has them all
     jobs = [Job(case, name, 1, LEVEL) for name in ("one", "two") for case in (RNN, STREAMED)]
     found = list(callgrind.count(jobs))
@@ -110,7 +109,7 @@ def test_who_dies_takes_its_own_jobs_along_and_no_others(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("count_of", "shares"), [(1, [1]), (3, [3]), (4, [3, 1]), (21, [11, 10])])
 def test_jobs_are_shared_out_in_order_and_few_are_not(count_of, shares):
     jobs = [Job(RNN, str(number), 1, LEVEL) for number in range(count_of)]
-    found = callgrind._shares(jobs, 2)
+    found = list(callgrind._shares(jobs, 2))
     assert [len(share) for share in found] == shares
     assert [job for share in found for job in share] == jobs
 
@@ -118,31 +117,15 @@ def test_jobs_are_shared_out_in_order_and_few_are_not(count_of, shares):
 def test_who_stops_waiting_leaves_no_process_behind(tmp_path, monkeypatch):
     """As an interrupt does: the one at work is killed, and no other begins."""
     fake_valgrind(tmp_path, monkeypatch, '[ "$1" = --version ] && exit 0\nexec sleep 60\n')
-    children = callgrind.Children()
-    begun = []
-
-    def end_it_soon():
-        while not children._running:
-            time.sleep(0.01)
-        begun.extend(children._running)
-        children.end()
-
-    helper = threading.Thread(target=end_it_soon)
-    helper.start()
-    assert callgrind._run(["valgrind"], children) == "it ended with SIGKILL under valgrind"
-    helper.join()
-    assert begun[0].poll() == -signal.SIGKILL
-    assert children.run(["valgrind"], {}) == (-signal.SIGKILL, "")
-    assert callgrind._counts([Job(RNN, "one", 1, LEVEL)], tmp_path, "callgrind", children) == []
+    tool = callgrind.Tool("callgrind", tmp_path, threading.Event())
+    threading.Timer(0.5, tool.stopped.set).start()
+    assert callgrind._run(["valgrind"], tool.stopped) == "it ended with SIGKILL under valgrind"
+    assert callgrind._counts([Job(RNN, "one", 1, LEVEL)], tmp_path, tool) == []
 
 
 def test_a_step_without_a_count_says_why(tmp_path, monkeypatch):
     fake_valgrind(tmp_path, monkeypatch, '[ "$1" = --version ] && echo valgrind-9.9\nexit 0\n')
-    quickly(
-        monkeypatch,
-        '{"begin": 0}\n{"end": 0, "reason": "not here"}\n{"begin": 1}\n{"end": 1, "reason": null}\n',
-    )
-    monkeypatch.setattr(callgrind, "missing", lambda: None)
+    quickly(monkeypatch, '[0, "begun"]\n[0, "not here"]\n[1, "begun"]\n[1, null]\n')
     refused, lost = callgrind.count([Job(RNN, "one", 1, LEVEL), Job(RNN, "two", 1, LEVEL)])
     assert (refused.reason, refused.tool) == ("not here", "callgrind 9.9")
     assert lost.reason == "callgrind wrote no counts"
@@ -152,7 +135,18 @@ def test_a_step_without_a_count_says_why(tmp_path, monkeypatch):
 
 def test_a_long_one_is_ended_by_its_alarm(tmp_path, monkeypatch):
     fake_valgrind(tmp_path, monkeypatch, "kill -ALRM $$\n")
-    assert "took longer than 90 s" in callgrind._run(["valgrind"], callgrind.Children())
+    assert "took longer than 90 s" in callgrind._run(["valgrind"], threading.Event())
+
+
+@needs_valgrind
+def test_without_a_compiler_or_valgrinds_header_there_is_a_reason(tmp_path, monkeypatch):
+    broken = tmp_path / "requests.c"
+    broken.write_text("#include <no/such/header.h>\n")
+    monkeypatch.setattr(callgrind, "REQUESTS", broken)
+    assert "requests.c does not compile" in callgrind.missing()
+    (tmp_path / "valgrind").symlink_to("/usr/bin/true")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "no C compiler" in callgrind.missing()
 
 
 def test_without_valgrind_there_is_a_reason_and_no_count(monkeypatch):

@@ -96,9 +96,19 @@ def test_whatever_it_does_instead_is_the_reason(stands_in, script, reason):
         likwid.bytes_per_s("load", 1 << 20, 1, 1)
 
 
-def test_the_widest_kernel_that_runs_is_taken(stands_in):
+def test_the_widest_kernel_that_runs_is_taken(stands_in, monkeypatch):
     stands_in('case "$2" in *avx512) kill -ILL $$;; esac; echo "MByte/s: 1000.0"')
+    monkeypatch.setattr(likwid.platform, "machine", lambda: "x86_64")
     assert likwid.kernel(1 << 30, 1) == "load_avx"
+    monkeypatch.setattr(likwid.platform, "machine", lambda: "aarch64")
+    assert likwid.kernel(1 << 30, 1) == "load_neon"
+
+
+def test_on_an_architecture_whose_kernels_are_not_known_there_is_a_reason(stands_in, monkeypatch):
+    stands_in('echo "MByte/s: 1000.0"')
+    monkeypatch.setattr(likwid.platform, "machine", lambda: "riscv64")
+    with pytest.raises(Unavailable, match="known for riscv64"):
+        likwid.kernel(1 << 30, 1)
 
 
 def test_it_is_asked_for_the_size_the_threads_and_the_passes(stands_in, tmp_path):

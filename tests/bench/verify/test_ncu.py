@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bench.verify import ncu
-from bench.verify.callgrind import Job
+from bench.verify.counted_steps import Job
 from kernels import cost
 from kernels.case import Case
 
@@ -93,9 +93,9 @@ def test_ncu_is_started_so_that_caches_are_left_alone(monkeypatch, tmp_path):
         seen.append(command)
         return done()
 
-    monkeypatch.setattr(ncu.subprocess, "run", run)
+    monkeypatch.setattr(ncu.programs.subprocess, "run", run)
     ncu._run(JOB, tmp_path, 5)
     (command,) = seen
     assert {"--cache-control=none", "--profile-from-start=off"} <= set(command)
-    assert command[-1] == "5"
+    assert command[-2] == "5"
     assert (tmp_path / "jobs.json").exists()
