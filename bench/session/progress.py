@@ -24,7 +24,7 @@ STANDS_OUT = 2.0
 """A point that takes a median point's time more than so many times what is expected of it is no ordinary one."""
 
 FLOPS_PER_WEIGHT = 100
-"""So many linear FLOPs of a point take as long as a weight that it has (METHODOLOGY, section 7)."""
+"""So many linear FLOPs of a point take as long as a weight that it has (FINDINGS, time left)."""
 
 TURNS, NEAR = 15, 0.1
 """Turns of least squares, and the share of a median point's time within which all points count alike."""

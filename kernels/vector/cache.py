@@ -14,7 +14,7 @@ def for_all_threads(*variant: object) -> Callable[[Callable[..., None]], Callabl
 
     numba names compiled closures by their function and a count of its own process. Of two closures of one function that
     two processes compiled, a third may find one and call the other: a wrong answer, kept (numba's issue 10128; figures
-    are in METHODOLOGY). So the variant is in the name.
+    are in FINDINGS). So the variant is in the name.
     """
 
     return lambda function: numba.njit(parallel=True, nogil=True, cache=True)(
