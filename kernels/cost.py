@@ -23,19 +23,26 @@ float32, and a float32 scale for each row of W and of U: 2*G*H scales.
     linear     W, U: G*H*(I+H)*e_w; x, h read; the S*B*H gate sums written
     pointwise  the biases 2*G*H*e_w; gate sums, and the state it needs (LSTM c, GRU h, RNN none) read; state written
 
-Phase train is the whole step forward and then backward (`kernels.reference.gradients` has the equations). Its
-products are three times the step's: forward, D W and D U for the gradients of x and h, D^T x and D^T h for those of
-the weights. Pointwise FLOPs of the way back, per unit and sequence; d_v v' takes 3 for a sigmoid (1-v, two
-multiplications) and for a tanh:
+Phase train is the whole step's forward pass, then its backward pass. Given d_h' (and d_c'), the gradients of the new
+state, with v' for a gate's derivative by its own value, v (1 - v) for sigmoid and 1 - v^2 for tanh:
+
+    RNN   d_n = d_h' n'                                                          with n = h' and its sum as the one gate
+    LSTM  d_c'' = d_c' + d_h' o (1 - t^2)       with t = tanh(c')                d_c = d_c'' f
+          d_i = d_c'' g i'   d_f = d_c'' c f'   d_g = d_c'' i g'   d_o = d_h' t o'
+    GRU   d_z = d_h' (h - n) z'   d_n = d_h' (1 - z) n'   d_q = d_n r   d_r = d_n q r'      with q = U_n h + b_un
+
+Its products are three times the step's: forward, D W and D U for the gradients of x and h (GRU: + d_h' z), D^T x and
+D^T h for those of the weights. Pointwise FLOPs of the backward pass, per unit and sequence; d_v v' takes 3 for a
+sigmoid (1-v, two multiplications) and for a tanh:
 
     RNN   d_h' n' 3, bias sum 1                                                                              =  4
     LSTM  tanh(c'), d_o 1, d_c'' 5, d_i d_f d_g d_c 4, four v' 12, bias sums 4                               = 27
     GRU   d_z 2 + 3, d_n 2 + 3, d_r 1 + 3, d_q 1, d_h' z 1 and added to D U 1, bias sums 4                   = 21
 
-Between a step and its way back lies the rest of a sequence, so that each half counts its operands: x, h (c), W and U
+Between a step's two passes lies the rest of a sequence, so that each half counts its operands: x, h (c), W and U
 are read in both, biases in the first alone. What the second needs of the first (V values a unit: RNN h', LSTM i f g o
 c', GRU r z n q) is read there, and written before but for h' and c', which are outputs anyway (N: RNN 0, LSTM 4, GRU
-4). Gradients are written once, not added to what was there; those of gate sums stay within the way back.
+4). Gradients are written once, not added to what was there; those of gate sums stay within the backward pass.
 
     forward   W, U, biases: (G*H*(I+H) + 2*G*H)*e_w; x, h (c) read; h' (c') and N*B*H kept values written
     backward  W, U: G*H*(I+H)*e_w; x, h (c), V*B*H kept values, d_h' (d_c') read; gradients of x, h (c) written, and
@@ -69,7 +76,7 @@ STATES = {"rnn": 1, "lstm": 2, "gru": 1}
 
 BACKWARD_FLOPS_PER_UNIT = {"rnn": 4, "lstm": 27, "gru": 21}
 KEPT = {"rnn": 1, "lstm": 5, "gru": 4}
-"""Values per unit that the way back needs of the way forward."""
+"""Values per unit that the backward pass needs of the forward pass."""
 KEPT_APART = {"rnn": 0, "lstm": 4, "gru": 4}
 """Those of them that are no outputs."""
 WEIGHT_READS = {"step": 1, "train": 2}
@@ -193,7 +200,4 @@ def _matrix_bytes(case: Case) -> dict[str, int]:
     e_w, beside = ELEMENT_BYTES[case.dtype], ELEMENT_BYTES[case.dtype]
     if case.dtype == "int8":
         beside = 2 * ELEMENT_BYTES["float32"]
-    return {
-        "W": rows * (case.input * e_w + beside),
-        "U": rows * (case.hidden * e_w + beside),
-    }
+    return {"W": rows * (case.input * e_w + beside), "U": rows * (case.hidden * e_w + beside)}

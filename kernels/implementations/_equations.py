@@ -7,8 +7,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from kernels.reference.cells import Answer
 
-def new_state(cell: str, gate: Callable[[int], Tensor], h: Tensor, c: Tensor) -> tuple[Tensor, ...]:
+
+def new_state(cell: str, gate: Callable[[int], Tensor], h: Tensor, c: Tensor) -> Answer:
     """(h',) or LSTM's (h', c'), from each gate's sum with its bias; GRU's gates 2 and 3 are its n's of x and of h."""
     if cell == "rnn":
         return (torch.tanh(gate(0)),)

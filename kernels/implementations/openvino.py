@@ -23,6 +23,7 @@ from kernels.case import GATE_SUMS, GATES, Case
 from kernels.contract import ONE_DTYPE, Bind, Sets, Step, Support, limit_sets
 from kernels.implementations import _layouts
 from kernels.reference.cells import Inputs, Weights
+from kernels.reference.inputs import TORCH_DTYPES
 
 label = "OpenVINO"
 reads = {"W": "per_step", "U": "per_step"}
@@ -31,7 +32,7 @@ layout, canonical = _layouts.layout, _layouts.canonical
 MOST_SETS = 64
 """Sets of weights, and so compiled models, for one case."""
 
-PRECISIONS = {"float32": (ov.Type.f32, "f32"), "bfloat16": (ov.Type.bf16, "bf16")}
+TYPES = {torch.float32: ov.Type.f32, torch.bfloat16: ov.Type.bf16}
 
 
 def version() -> str:
@@ -68,7 +69,15 @@ def packs(case: Case) -> bool:  # noqa: ARG001 - the contract's signature
 def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
     """One compiled model per set of weights, and one request per pair. Raises Unavailable for more than MOST_SETS."""
     limit_sets(sets, MOST_SETS, "compiled models")
-    models = [_compiled(case, Weights(*tensors)) for tensors in sets]
+    options = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": 1,
+        "INFERENCE_NUM_THREADS": case.threads,
+        "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[case.dtype],
+        "ENABLE_CPU_PINNING": False,
+    }
+    built = (_model(case, Weights(*tensors)) for tensors in sets)
+    models = [_core().compile_model(model, "CPU", options) for model in built]
     outputs = [torch.empty(tuple(one.shape), dtype=inputs[0].h.dtype) for one in models[0].outputs]
 
     def bind(w: int, i: int) -> Step:
@@ -88,61 +97,38 @@ def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
     return bind
 
 
-def _compiled(case: Case, weights: Weights) -> ov.CompiledModel:
-    return _core().compile_model(
-        _model(case, weights),
-        "CPU",
-        {
-            "PERFORMANCE_HINT": "LATENCY",
-            "NUM_STREAMS": 1,
-            "INFERENCE_NUM_THREADS": case.threads,
-            "INFERENCE_PRECISION_HINT": PRECISIONS[case.dtype][1],
-            "ENABLE_CPU_PINNING": False,
-        },
-    )
-
-
 def _model(case: Case, weights: Weights) -> ov.Model:
     """The graph of a case's part; inputs are named as the suite names them."""
-    B, H, S = case.batch, case.hidden, GATE_SUMS[case.cell]
+    B, H, S, G = case.batch, case.hidden, GATE_SUMS[case.cell], GATES[case.cell]
     shapes = {"x": [B, case.input], "h": [B, H], "c": [B, H], "sums": [B, S * H]}
-    given = {
-        name: op.parameter(shape, PRECISIONS[case.dtype][0], name=name)
-        for name, shape in shapes.items()
-    }
+    kind = TYPES[TORCH_DTYPES[case.dtype]]
+    given = {name: op.parameter(shape, kind, name=name) for name, shape in shapes.items()}
     W, U, b_w, b_u = weights
-    if case.part == "linear":
-        products = _product(given["x"], W), _product(given["h"], U)
-        outputs = products if case.cell == "gru" else (op.add(*products),)
-        return _over(given, ("x", "h"), outputs)
-
-    takes = {"rnn": (), "lstm": ("c",), "gru": ("h",)}[case.cell]
+    state = {"rnn": (), "lstm": ("c",), "gru": ("h",)}[case.cell]
     if case.part == "pointwise":
-        sums = _split(given["sums"], S)
-        takes = ("sums", *takes)
+        takes, sums = ("sums", *state), _split(given["sums"], S)
     else:
-        sums = _joined(case.cell, _product(given["x"], W), _product(given["h"], U))
-        takes = ("x", "h", *(name for name in takes if name != "h"))
-    biased = [
-        op.add(one, _constant(b)) for one, b in zip(sums, _biases(case, b_w, b_u), strict=True)
-    ]
+        takes = ("x", "h", *state) if case.cell == "lstm" else ("x", "h")
+        from_x, from_h = (
+            op.matmul(given[name], _constant(matrix), False, True)
+            for name, matrix in (("x", W), ("h", U))
+        )
+        if case.cell != "gru":
+            from_both = op.add(from_x, from_h)
+        if case.part == "linear":
+            outputs = (from_x, from_h) if case.cell == "gru" else (from_both,)
+            return _over(given, ("x", "h"), outputs)
+        if case.cell == "gru":
+            (r_x, z_x, n_x), (r_h, z_h, n_h) = _split(from_x, 3), _split(from_h, 3)
+            sums = [op.add(r_x, r_h), op.add(z_x, z_h), n_x, n_h]
+        else:
+            sums = _split(from_both, G)
+    biases: Sequence[Tensor] = (b_w + b_u).view(1, -1).chunk(G, dim=1)
+    if case.cell == "gru":
+        n_w, n_u = (b.view(1, -1).chunk(3, dim=1)[2] for b in (b_w, b_u))
+        biases = *biases[:2], n_w, n_u
+    biased = [op.add(one, _constant(bias)) for one, bias in zip(sums, biases, strict=True)]
     return _over(given, takes, _new_state(case.cell, biased, given["h"], given["c"]))
-
-
-def _joined(cell: str, from_x: Any, from_h: Any) -> list[Any]:
-    """The gate sums one by one; GRU's n as its two products."""
-    if cell != "gru":
-        return _split(op.add(from_x, from_h), GATES[cell])
-    (x_r, x_z, x_n), (h_r, h_z, h_n) = _split(from_x, 3), _split(from_h, 3)
-    return [op.add(x_r, h_r), op.add(x_z, h_z), x_n, h_n]
-
-
-def _biases(case: Case, b_w: Tensor, b_u: Tensor) -> Sequence[Tensor]:
-    """What each gate sum lacks, (1, H)."""
-    if case.cell != "gru":
-        return (b_w + b_u).view(1, -1).chunk(GATES[case.cell], dim=1)
-    (w_r, w_z, w_n), (u_r, u_z, u_n) = (b.view(1, -1).chunk(3, dim=1) for b in (b_w, b_u))
-    return w_r + u_r, w_z + u_z, w_n, u_n
 
 
 def _new_state(cell: str, sums: Sequence[Any], h: Any, c: Any) -> tuple[Any, ...]:
@@ -164,10 +150,6 @@ def _over(given: dict[str, Any], takes: Sequence[str], outputs: Sequence[Any]) -
     return model
 
 
-def _product(given: Any, matrix: Tensor) -> Any:
-    return op.matmul(given, _constant(matrix), False, True)
-
-
 def _split(given: Any, parts: int) -> list[Any]:
     return list(op.split(given, op.constant(1), parts).outputs())
 
@@ -178,6 +160,5 @@ def _constant(tensor: Tensor) -> Any:
 
 def _shared(tensor: Tensor) -> ov.Tensor:
     """The same memory as OpenVINO's; numpy has no bfloat16, so it goes by as words of 16 bits."""
-    if tensor.dtype == torch.bfloat16:
-        return ov.Tensor(tensor.view(torch.int16).numpy(), list(tensor.shape), ov.Type.bf16)
-    return ov.Tensor(tensor.numpy(), list(tensor.shape), ov.Type.f32)
+    words = tensor.view(torch.int16) if tensor.dtype == torch.bfloat16 else tensor
+    return ov.Tensor(words.numpy(), list(tensor.shape), TYPES[tensor.dtype])

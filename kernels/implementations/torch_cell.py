@@ -19,7 +19,7 @@ from torch.nn.functional import linear
 from kernels.case import PHASES, Case
 from kernels.contract import ONE_DTYPE, Bind, Sets, Step, Support
 from kernels.implementations import _autograd, _layouts
-from kernels.reference.cells import Inputs, Weights
+from kernels.reference.cells import Answer, Inputs, Weights
 
 label = "PyTorch cell"
 reads = {"W": "per_step", "U": "per_step"}
@@ -48,7 +48,7 @@ def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
         if case.part == "linear":
             return partial(_linear, case.cell, x, h, weights.W, weights.U)
         if case.part == "pointwise":
-            return partial(_POINTWISE[case.cell], sums, h, c, weights.b_w, weights.b_u)
+            return partial(_pointwise, case.cell, sums, h, c, weights.b_w, weights.b_u)
         if case.cell == "lstm":
             return partial(torch.lstm_cell, x, (h, c), *weights)
         cell = torch.rnn_tanh_cell if case.cell == "rnn" else torch.gru_cell
@@ -57,32 +57,26 @@ def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
     return bind
 
 
-def _one(cell: Callable[..., Tensor], *arguments: Tensor) -> tuple[Tensor, ...]:
+def _one(cell: Callable[..., Tensor], *arguments: Tensor) -> Answer:
     return (cell(*arguments),)
 
 
-def _linear(cell: str, x: Tensor, h: Tensor, W: Tensor, U: Tensor) -> tuple[Tensor, ...]:
+def _linear(cell: str, x: Tensor, h: Tensor, W: Tensor, U: Tensor) -> Answer:
     """As the cell does: two products; RNN and LSTM join them at once, GRU keeps both."""
     from_x, from_h = linear(x, W), linear(h, U)
     return (from_x, from_h) if cell == "gru" else (from_h.add_(from_x),)
 
 
-def _rnn(sums: Tensor, h: Tensor, c: Tensor, b_w: Tensor, b_u: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG001
-    return ((sums + (b_w + b_u)).tanh_(),)
-
-
-def _lstm(sums: Tensor, h: Tensor, c: Tensor, b_w: Tensor, b_u: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG001
-    i, f, g, o = (sums + (b_w + b_u)).chunk(4, dim=1)
+def _pointwise(cell: str, sums: Tensor, h: Tensor, c: Tensor, b_w: Tensor, b_u: Tensor) -> Answer:
+    if cell == "gru":
+        H = h.shape[1]
+        s_rz, n_x, n_h = sums.split([2 * H, H, H], dim=1)
+        r, z = (s_rz + (b_w[: 2 * H] + b_u[: 2 * H])).sigmoid_().chunk(2, dim=1)
+        n = (n_x + b_w[2 * H :]).add_((n_h + b_u[2 * H :]).mul_(r)).tanh_()
+        return ((h - n).mul_(z).add_(n),)
+    biased = sums + (b_w + b_u)
+    if cell == "rnn":
+        return (biased.tanh_(),)
+    i, f, g, o = biased.chunk(4, dim=1)
     c_new = f.sigmoid_().mul_(c).add_(i.sigmoid_().mul_(g.tanh_()))
     return o.sigmoid_().mul_(c_new.tanh()), c_new
-
-
-def _gru(sums: Tensor, h: Tensor, c: Tensor, b_w: Tensor, b_u: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG001
-    H = h.shape[1]
-    s_rz, n_x, n_h = sums.split([2 * H, H, H], dim=1)
-    r, z = (s_rz + (b_w[: 2 * H] + b_u[: 2 * H])).sigmoid_().chunk(2, dim=1)
-    n = (n_x + b_w[2 * H :]).add_((n_h + b_u[2 * H :]).mul_(r)).tanh_()
-    return ((h - n).mul_(z).add_(n),)
-
-
-_POINTWISE = {"rnn": _rnn, "lstm": _lstm, "gru": _gru}

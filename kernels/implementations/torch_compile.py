@@ -37,7 +37,7 @@ from kernels.case import GATES, Case
 from kernels.contract import Bind, Sets, Step, limit_sets
 from kernels.implementations import _autograd, _layouts, torch_cell
 from kernels.implementations._equations import new_state
-from kernels.reference.cells import Inputs, Weights
+from kernels.reference.cells import Answer, Inputs, Weights
 
 label = "torch.compile"
 reads = {"W": "per_step", "U": "per_step"}
@@ -170,35 +170,29 @@ class _Frozen(nn.Module):
             nn.Parameter(t.clone(), requires_grad=False) for t in weights
         )
 
-    def forward(self, x: Tensor, h: Tensor, c: Tensor, sums: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, x: Tensor, h: Tensor, c: Tensor, sums: Tensor) -> Answer:
         return _step(self.cell, self.part, Weights(*self.weights), x, h, c, sums)
 
 
 def _step(
     cell: str, part: str, weights: Weights, x: Tensor, h: Tensor, c: Tensor, sums: Tensor
-) -> tuple[Tensor, ...]:
+) -> Answer:
     W, U, b_w, b_u = weights
     if part == "linear":
         from_x, from_h = linear(x, W), linear(h, U)
         return (from_x, from_h) if cell == "gru" else (from_x + from_h,)
-    if cell == "gru":
-        gates = _gru_sums(part, weights, x, h, sums)
+    gates: Answer
+    if part == "pointwise" and cell == "gru":
+        s_r, s_z, n_x, n_h = sums.chunk(4, dim=1)
+        (w_r, w_z, w_n), (u_r, u_z, u_n) = b_w.chunk(3), b_u.chunk(3)
+        gates = s_r + (w_r + u_r), s_z + (w_z + u_z), n_x + w_n, n_h + u_n
     elif part == "pointwise":
         gates = (sums + (b_w + b_u)).chunk(GATES[cell], dim=1)
     else:
-        gates = (linear(x, W, b_w) + linear(h, U, b_u)).chunk(GATES[cell], dim=1)
+        from_x, from_h = linear(x, W, b_w), linear(h, U, b_u)
+        if cell == "gru":
+            (r_x, z_x, n_x), (r_h, z_h, n_h) = from_x.chunk(3, dim=1), from_h.chunk(3, dim=1)
+            gates = r_x + r_h, z_x + z_h, n_x, n_h
+        else:
+            gates = (from_x + from_h).chunk(GATES[cell], dim=1)
     return new_state(cell, lambda gate: gates[gate], h, c)
-
-
-def _gru_sums(
-    part: str, weights: Weights, x: Tensor, h: Tensor, sums: Tensor
-) -> tuple[Tensor, ...]:
-    """Sums of r and z, and the two products of n, biases added."""
-    W, U, b_w, b_u = weights
-    if part == "pointwise":
-        s_r, s_z, n_x, n_h = sums.chunk(4, dim=1)
-        (w_r, w_z, w_n), (u_r, u_z, u_n) = b_w.chunk(3), b_u.chunk(3)
-        return s_r + (w_r + u_r), s_z + (w_z + u_z), n_x + w_n, n_h + u_n
-    r_x, z_x, n_x = linear(x, W, b_w).chunk(3, dim=1)
-    r_h, z_h, n_h = linear(h, U, b_u).chunk(3, dim=1)
-    return r_x + r_h, z_x + z_h, n_x, n_h

@@ -20,7 +20,7 @@ from kernels.case import Case
 from kernels.contract import Bind, Sets, Step
 from kernels.implementations import _autograd, torch_cell
 from kernels.implementations._equations import new_state
-from kernels.reference.cells import Inputs, Weights
+from kernels.reference.cells import Answer, Inputs, Weights
 from kernels.reference.inputs import Layout
 
 label = "one layer per gate"
@@ -61,35 +61,23 @@ def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
     """Bind one set of weights and one set of inputs to the call; to train, with autograd around the same step."""
     if case.phase == "train":
         return _autograd.prepare(prepare, case, sets, inputs)
-    call = {"cell": _cell, "linear": _linear, "pointwise": _pointwise}[case.part]
 
     def bind(w: int, i: int) -> Step:
         half = len(sets[w]) // 2
-        return partial(call, case.cell, inputs[i], tuple(sets[w][:half]), tuple(sets[w][half:]))
+        return partial(_step, case, inputs[i], tuple(sets[w][:half]), tuple(sets[w][half:]))
 
     return bind
 
 
-def _cell(
-    cell: str, given: Inputs, layers: tuple[Tensor, ...], biases: tuple[Tensor, ...]
-) -> tuple[Tensor, ...]:
-    xh = torch.cat([given.x, given.h], dim=1)
-    over = (xh, xh, given.x, given.h) if cell == "gru" else (xh,) * len(layers)
-    return new_state(
-        cell, lambda gate: linear(over[gate], layers[gate], biases[gate]), given.h, given.c
-    )
-
-
-def _linear(
-    cell: str, given: Inputs, layers: tuple[Tensor, ...], _biases: tuple[Tensor, ...]
-) -> tuple[Tensor, ...]:
-    xh = torch.cat([given.x, given.h], dim=1)
-    over = (xh, xh, given.x, given.h) if cell == "gru" else (xh,) * len(layers)
-    return tuple(linear(one, layer) for one, layer in zip(over, layers, strict=True))
-
-
-def _pointwise(
-    cell: str, given: Inputs, _layers: tuple[Tensor, ...], biases: tuple[Tensor, ...]
-) -> tuple[Tensor, ...]:
-    sums = given.sums.chunk(len(biases), dim=1)
-    return new_state(cell, lambda gate: sums[gate] + biases[gate], given.h, given.c)
+def _step(
+    case: Case, given: Inputs, layers: tuple[Tensor, ...], biases: tuple[Tensor, ...]
+) -> Answer:
+    x, h, c, sums, *_ = given
+    if case.part == "pointwise":
+        gates = sums.chunk(len(biases), dim=1)
+        return new_state(case.cell, lambda gate: gates[gate] + biases[gate], h, c)
+    xh = torch.cat([x, h], dim=1)
+    over = (xh, xh, x, h) if case.cell == "gru" else (xh,) * len(layers)
+    if case.part == "linear":
+        return tuple(linear(one, layer) for one, layer in zip(over, layers, strict=True))
+    return new_state(case.cell, lambda gate: linear(over[gate], layers[gate], biases[gate]), h, c)

@@ -20,7 +20,7 @@ from torch import Tensor
 from kernels.case import LARGEST_INT8, Case
 from kernels.contract import Bind, Sets, Step, Support
 from kernels.implementations import _layouts
-from kernels.reference.cells import Inputs
+from kernels.reference.cells import Answer, Inputs
 
 label = "PyTorch int8"
 reads = {"W": "per_step", "U": "per_step"}
@@ -69,7 +69,14 @@ def packs(case: Case) -> bool:  # noqa: ARG001 - the contract's signature
 
 def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
     """Pack every set of weights once."""
-    packed = [_packed(*tensors) for tensors in sets]
+    prepack = torch.ops.quantized.linear_prepack
+    packed = [
+        tuple(
+            prepack(_quantised(matrix, scale), bias if bias.numel() else None)
+            for matrix, scale, bias in ((W, scale_w, b_w), (U, scale_u, b_u))
+        )
+        for W, U, scale_w, scale_u, b_w, b_u in sets
+    ]
 
     def bind(w: int, i: int) -> Step:
         (W, U), (b_w, b_u), (x, h, c, *_) = packed[w], sets[w][4:], inputs[i]
@@ -83,17 +90,6 @@ def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
     return bind
 
 
-def _packed(
-    W: Tensor, U: Tensor, scale_w: Tensor, scale_u: Tensor, b_w: Tensor, b_u: Tensor
-) -> Any:
-    """W and U as the engine keeps them, with the biases that it adds."""
-    prepack = torch.ops.quantized.linear_prepack
-    return tuple(
-        prepack(_quantised(matrix, scale), bias if bias.numel() else None)
-        for matrix, scale, bias in ((W, scale_w, b_w), (U, scale_u, b_u))
-    )
-
-
 def _quantised(matrix: Tensor, scale: Tensor) -> Tensor:
     """PyTorch's own quantised tensor of these integers, a scale per row."""
     with warnings.catch_warnings():
@@ -104,11 +100,9 @@ def _quantised(matrix: Tensor, scale: Tensor) -> Tensor:
         )
 
 
-def _one(cell: Callable[..., Tensor], *arguments: Any) -> tuple[Tensor, ...]:
+def _one(cell: Callable[..., Tensor], *arguments: Any) -> Answer:
     return (cell(*arguments),)
 
 
-def _linear(
-    product: Callable[[Tensor, Any], Tensor], x: Tensor, h: Tensor, W: Any, U: Any
-) -> tuple[Tensor, ...]:
+def _linear(product: Callable[..., Tensor], x: Tensor, h: Tensor, W: Any, U: Any) -> Answer:
     return product(x, W), product(h, U)

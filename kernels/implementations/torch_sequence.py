@@ -21,12 +21,12 @@ from torch import Tensor
 
 from kernels.case import Case
 from kernels.contract import ONE_DTYPE, Bind, Sets, Step, Support
-from kernels.implementations import _layouts
-from kernels.reference.cells import Inputs, Weights
+from kernels.implementations import _layouts, torch_cell
+from kernels.reference.cells import Answer, Inputs, Weights
 
 label = "PyTorch sequence"
 reads = {"W": "per_call", "U": "per_step"}
-layout = _layouts.recurrent_first
+version, layout = torch_cell.version, _layouts.recurrent_first
 
 SUPPORTS = Support(
     device=("cpu",),
@@ -37,18 +37,13 @@ SUPPORTS = Support(
 )
 unavailable = SUPPORTS.unavailable
 
-_CALLS: dict[str, Callable[..., tuple[Tensor, ...]]] = {
+_CALLS: dict[str, Callable[..., Answer]] = {
     "rnn": torch._VF.rnn_tanh,
     "lstm": torch._VF.lstm,
     "gru": torch._VF.gru,
 }
 # with biases, layers, dropout, for training, both directions, batch first
 _OPTIONS = (True, 1, 0.0, False, False, False)
-
-
-def version() -> str:
-    """PyTorch's version."""
-    return f"torch {torch.__version__}"
 
 
 def packs(case: Case) -> bool:
@@ -81,10 +76,10 @@ def binder(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
     return bind
 
 
-def _lstm(call: Callable[..., tuple[Tensor, ...]], *given: object) -> tuple[Tensor, ...]:
+def _lstm(call: Callable[..., Answer], *given: object) -> Answer:
     outputs, _h, c = call(*given)
     return outputs, c
 
 
-def _other(call: Callable[..., tuple[Tensor, ...]], *given: object) -> tuple[Tensor, ...]:
+def _other(call: Callable[..., Answer], *given: object) -> Answer:
     return (call(*given)[0],)

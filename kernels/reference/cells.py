@@ -10,6 +10,7 @@ reset applied after the recurrent product. W is (G*H, I), U is (G*H, H), two bia
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -19,6 +20,10 @@ from kernels.case import Case
 
 NONE = torch.empty(0, 0)
 """Stands for a tensor that a case does not read."""
+
+
+Answer = tuple[Tensor, ...]
+"""What a step returns: (h',) for RNN and GRU, (h', c') for LSTM; or what a part does."""
 
 
 class Weights(NamedTuple):
@@ -35,7 +40,8 @@ class Inputs(NamedTuple):
 
     A sequence of T steps has an x of (T, B, I), and the h and c that it starts from. c is used by LSTM alone. sums
     (W x + U h, without biases) is used by the part `pointwise` alone, with S of GATE_SUMS; GRU's are r, z, W_n x,
-    U_n h. d_h_new and d_c_new (LSTM alone) are the gradients of h' and c' that phase `train` starts its way back from.
+    U_n h. d_h_new and d_c_new (LSTM alone) are the gradients of h' and c' that the backward pass of phase `train`
+    starts from.
     """
 
     x: Tensor
@@ -60,9 +66,7 @@ def join(cell: str, from_x: Tensor, from_h: Tensor) -> Tensor:
     return torch.cat([r_x + r_h, z_x + z_h, n_x, n_h], dim=1)
 
 
-def pointwise(
-    cell: str, sums: Tensor, h: Tensor, c: Tensor, weights: Weights
-) -> tuple[Tensor, ...]:
+def pointwise(cell: str, sums: Tensor, h: Tensor, c: Tensor, weights: Weights) -> Answer:
     """New state from the gate sums: (h',) for RNN and GRU, (h', c') for LSTM, each (B, H)."""
     b_w, b_u = weights.b_w, weights.b_u
     if cell == "rnn":
@@ -80,15 +84,15 @@ def pointwise(
     return ((1 - z) * n + z * h,)
 
 
-def reference(case: Case, inputs: Inputs, weights: Weights) -> tuple[Tensor, ...]:
+def reference(case: Case, inputs: Inputs, weights: Weights) -> Answer:
     """The new state, or a part's answer, in float64 on the CPU, from the weights as rounded to their dtype.
 
     A sequence returns (h_1 .. h_T,) as (T, B, H), for whatever stands behind it reads them all, and LSTM's last c,
     which with h_T is what a next sequence starts from; the c before it are handed to nobody. What phase `train` must
     return beside the new state is in `kernels.reference.gradients`.
     """
-    x, h, c, sums, *_ = (t.detach().to("cpu", torch.float64) for t in inputs)
-    exact = Weights(*(t.detach().to("cpu", torch.float64) for t in weights))
+    x, h, c, sums, *_ = exactly(inputs)
+    exact = Weights(*exactly(weights))
     if case.steps > 1:
         return _sequence(case.cell, x, h, c, exact)
     if case.part == "linear":
@@ -98,7 +102,12 @@ def reference(case: Case, inputs: Inputs, weights: Weights) -> tuple[Tensor, ...
     return pointwise(case.cell, sums, h, c, exact)
 
 
-def _sequence(cell: str, x: Tensor, h: Tensor, c: Tensor, weights: Weights) -> tuple[Tensor, ...]:
+def exactly(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """In float64 on the CPU."""
+    return [tensor.detach().to("cpu", torch.float64) for tensor in tensors]
+
+
+def _sequence(cell: str, x: Tensor, h: Tensor, c: Tensor, weights: Weights) -> Answer:
     """One step after the other, each fed the state of the last."""
     outputs = []
     for x_t in x:

@@ -47,7 +47,7 @@ TOLERANCES: dict[tuple[str, str], tuple[float, float]] = {
     ("bfloat16", "bfloat16"): (3e-2, 2**-15),
     # Weights of fewer bits are exact as the reference takes them, and sums and activations are float32.
     ("bfloat16", "float32"): (1e-5, 2**-24),
-    # Room for activations split into two digits of 8 bits, so that integer dot products can be used: an activation is
+    # Room for activations split into two limbs of 8 bits, so that integer dot products can be used: an activation is
     # off by up to 2**-15 of the row's largest, a product with a weight of size 2**-6 by 2**-21.
     ("int8", "float32"): (5e-4, 2**-21),
 }
@@ -75,7 +75,7 @@ COARSER: dict[tuple[str, str], tuple[float, float]] = {
     # Activations of 8 bits, 7 where a library fears the overflow of a 16-bit sum: each of the uniform -1 to 1 that the
     # suite draws is off by up to 2**-7, by half of that at random, and a product with a weight of size 2**-6 by 2**-14.
     # The worst of ten thousand sums is four times the usual one: 2e-2 for K = 8192, more than the least from 42,000 on.
-    ("int8", "int8"): (5e-2, 2**-14),
+    ("int8", "int8"): (5e-2, 2**-14)
 }
 
 
@@ -124,8 +124,8 @@ def expected(
     new = cells.reference(case, inputs, weights)
     if case.phase == "step":
         return new, (1.0,) * len(new)
-    found = gradients.reference(case, inputs, weights)
-    of_weights = tuple(layout(found.weights))
+    of_inputs, canonical = gradients.reference(case, inputs, weights)
+    of_weights = tuple(layout(canonical))
     arriving = LEAST_SLOPE * max(
         float(d.abs().max()) for d in (inputs.d_h_new, inputs.d_c_new) if d.numel()
     )
@@ -133,10 +133,10 @@ def expected(
     least = (of_x, max(of_h, 1.0) if case.cell == "gru" else of_h, 1.0)
     scales = (
         *(1.0 for _ in new),
-        *_scales(found.of_inputs, [arriving * one for one in least]),
+        *_scales(of_inputs, [arriving * one for one in least]),
         *_scales(of_weights, [arriving] * len(of_weights)),
     )
-    return (*new, *found.of_inputs, *of_weights), scales
+    return (*new, *of_inputs, *of_weights), scales
 
 
 def _scales(gradients_alike: Sequence[Tensor], least: Sequence[float]) -> list[float]:

@@ -11,8 +11,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from kernels import cost
 from kernels.case import CELLS, Case
-from kernels.reference import gradients, inputs
+from kernels.reference import inputs
 from kernels.reference.cells import Weights
+from tests.kernels import backward
 from tests.kernels.test_cost import CASES, CountElements, any_case, own_cell
 
 FLOATS = ("float32", "bfloat16")
@@ -71,11 +72,11 @@ def test_recurrent_flops_are_those_of_a_product_forward_and_backward(case):
 
 
 @ids
-def test_pointwise_flops_are_a_steps_and_the_elements_that_the_way_back_computes(case):
+def test_pointwise_flops_are_a_steps_and_the_elements_that_the_backward_pass_computes(case):
     x, h, c, weights = plain(case)
-    kept = gradients.keep(case.cell, x, h, c, weights)
+    kept = backward.keep(case.cell, x, h, c, weights)
     with Count() as counter:
-        d_sums, d_h, _ = gradients.pointwise(case.cell, kept, h, c, h, h)
+        d_sums, d_h, _ = backward.pointwise(case.cell, kept, h, c, h, h)
         d_sums.sum(0)
         if d_h is not None:
             torch.add(h, d_h)  # past the products, added to what came through them
@@ -89,7 +90,7 @@ def moved(case, dtype):
     d_new = [torch.ones_like(t) for t in new]
     found = torch.autograd.grad(new, [*taken, *weights], d_new)
     x, h, c, exact = plain(case)
-    kept = gradients.keep(case.cell, x, h, c, exact)
+    kept = backward.keep(case.cell, x, h, c, exact)
     of_new = {"rnn": 1, "lstm": 1, "gru": 0}[case.cell]  # h' and c' are the last that is kept
 
     def size(tensors):
@@ -117,7 +118,7 @@ def test_an_lstm_keeps_as_many_values_apart_as_pytorchs_fused_kernel():
 
 
 @ids
-def test_what_the_way_back_is_charged_for_changes_its_result(case):
+def test_what_the_backward_pass_is_charged_for_changes_its_result(case):
     """Every kept value, and the c and h that are read again: each is really needed."""
     case = replace(case, hidden=case.hidden + 2)
     torch.manual_seed(0)
@@ -125,14 +126,14 @@ def test_what_the_way_back_is_charged_for_changes_its_result(case):
         torch.rand_like(t) if isinstance(t, torch.Tensor) else t for t in plain(case)
     )
     d_h, d_c = torch.rand_like(h), torch.rand_like(h)
-    kept = gradients.keep(case.cell, x, h, c, weights)
+    kept = backward.keep(case.cell, x, h, c, weights)
     assert len(kept) == cost.KEPT[case.cell]
-    before = gradients.pointwise(case.cell, kept, h, c, d_h, d_c)[0]
+    before = backward.pointwise(case.cell, kept, h, c, d_h, d_c)[0]
     for index in range(len(kept)):
         other = [t + 0.1 if i == index else t for i, t in enumerate(kept)]
-        assert not torch.equal(gradients.pointwise(case.cell, other, h, c, d_h, d_c)[0], before)
+        assert not torch.equal(backward.pointwise(case.cell, other, h, c, d_h, d_c)[0], before)
     if case.cell == "lstm":
-        assert not torch.equal(gradients.pointwise(case.cell, kept, h, c + 1, d_h, d_c)[0], before)
+        assert not torch.equal(backward.pointwise(case.cell, kept, h, c + 1, d_h, d_c)[0], before)
 
 
 @given(any_case.filter(lambda case: case.dtype == case.activations and case.part == "cell"))

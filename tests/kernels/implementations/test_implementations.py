@@ -94,10 +94,7 @@ def test_its_gradients_agree_with_the_reference(arena, name, cell, dtype):
         assert all(t.dtype == inputs[2].h.dtype for t in answer)
         canonical = partial(implementation.canonical, case)
         right, scales = check.expected(
-            case,
-            inputs[2],
-            canonical(sets[1]),
-            partial(gradients.in_layout, canonical, sets[1]),
+            case, inputs[2], canonical(sets[1]), partial(gradients.in_layout, canonical, sets[1])
         )
         assert check.error(case, answer, right, scales) <= check.tolerance(case), case.id
         after = (*sets[1], *inputs[2])

@@ -255,9 +255,6 @@ def test_it_is_right_on_a_processor_with_avx2_alone(tmp_path):
     if platform.machine() not in ("x86_64", "AMD64") or "+avx2" not in known:
         pytest.skip("no x86 processor with AVX2")
     lines = python(
-        AVX2,
-        NUMBA_CPU_NAME="haswell",
-        NUMBA_CPU_FEATURES=HASWELL,
-        NUMBA_CACHE_DIR=str(tmp_path),
+        AVX2, NUMBA_CPU_NAME="haswell", NUMBA_CPU_FEATURES=HASWELL, NUMBA_CACHE_DIR=str(tmp_path)
     )
     assert lines == ["6,float32,bfloat16,int8", "float32", "bfloat16"]

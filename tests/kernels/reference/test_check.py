@@ -1,4 +1,4 @@
-"""The judge: what counts as a wrong answer."""
+"""The check: what counts as a wrong answer."""
 
 from __future__ import annotations
 

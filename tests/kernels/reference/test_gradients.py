@@ -10,6 +10,7 @@ from kernels.case import CELLS, Case
 from kernels.reference import cells, check, gradients
 from kernels.reference.cells import Inputs, Weights
 from kernels.reference.inputs import Arena, draw
+from tests.kernels import backward
 from tests.kernels.reference.test_cells import EXACT, OWN, SHAPES
 
 
@@ -30,18 +31,35 @@ def backwards(cell, B, I, H):  # noqa: E741 - the method's own letters
 @pytest.mark.parametrize(("B", "I", "H"), SHAPES)
 def test_every_gradient_is_autograds(cell, B, I, H):  # noqa: E741
     inputs, weights, right = backwards(cell, B, I, H)
-    got = gradients.reference(Case(cell, H, I, B, phase="train"), inputs, weights)
-    mine = (*got.of_inputs, *got.weights)
+    of_inputs, of_weights = gradients.reference(Case(cell, H, I, B, phase="train"), inputs, weights)
+    mine = (*of_inputs, *of_weights)
     assert len(mine) == len(right)
     for one, other in zip(mine, right, strict=True):
         torch.testing.assert_close(one, other, **EXACT)
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_what_is_kept_for_the_way_back_holds_the_new_state(cell):
+@pytest.mark.parametrize(("B", "I", "H"), SHAPES)
+def test_every_gradient_is_that_of_the_equations_that_cost_counts(cell, B, I, H):  # noqa: E741
+    inputs, weights, _ = backwards(cell, B, I, H)
+    x, h, c, _, d_h_new, d_c_new = inputs
+    kept = backward.keep(cell, x, h, c, weights)
+    d_sums, d_h, d_c = backward.pointwise(cell, kept, h, c, d_h_new, d_c_new)
+    D_w, D_u = backward.part(cell, d_sums)
+    b_w, b_u = backward.part(cell, d_sums.sum(0, keepdim=True))
+    by_hand = [D_w @ weights.W, D_u @ weights.U + (0 if d_h is None else d_h)]
+    by_hand += [] if d_c is None else [d_c]
+    by_hand += [D_w.T @ x, D_u.T @ h, b_w[0], b_u[0]]
+    of_inputs, of_weights = gradients.reference(Case(cell, H, I, B, phase="train"), inputs, weights)
+    for one, other in zip((*of_inputs, *of_weights), by_hand, strict=True):
+        torch.testing.assert_close(one, other, **EXACT)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_what_is_kept_for_the_backward_pass_holds_the_new_state(cell):
     """So a kept h' or c' need not be written again."""
     inputs, weights, _ = backwards(cell, 3, 4, 5)
-    kept = gradients.keep(cell, inputs.x, inputs.h, inputs.c, weights)
+    kept = backward.keep(cell, inputs.x, inputs.h, inputs.c, weights)
     new = cells.reference(Case(cell, 5, 4, 3), inputs, weights)
     if cell != "gru":
         torch.testing.assert_close(kept[-1], new[-1], **EXACT)
@@ -65,12 +83,12 @@ def test_gradients_in_a_layout_move_a_loss_as_its_tensors_do(name, cell):
         d_new = (inputs.d_h_new, inputs.d_c_new)[: len(new)]
         return sum(float((d * n).sum()) for d, n in zip(d_new, new, strict=True))
 
-    found = gradients.reference(case, inputs, implementation.canonical(case, tensors))
+    _, found = gradients.reference(case, inputs, implementation.canonical(case, tensors))
 
     def canonical(given):
         return implementation.canonical(case, given)
 
-    in_layout = gradients.in_layout(canonical, tensors, found.weights)
+    in_layout = gradients.in_layout(canonical, tensors, found)
     slope = sum(float((d * move).sum()) for d, move in zip(in_layout, moves, strict=True))
     assert slope == pytest.approx((loss(1e-6) - loss(-1e-6)) / 2e-6, rel=1e-6)
 
