@@ -343,16 +343,18 @@ class Session:
             return
         from rich.console import Console
 
+        from reports.analysis.analysis import Analysis
         from reports.locate import BadInput
         from reports.page import build
         from reports.tables import points
 
         terminalreporter.ensure_newline()
+        analysis = Analysis(self._profile)
         console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 160)
         if self._profile.points:
-            console.print(points.closing(self._profile))
+            console.print(points.closing(analysis))
         try:
-            self._built = build.build(self._profile, self._run.folder)
+            self._built = build.build(analysis, self._run.folder)
         except BadInput as error:
             self._lost = str(error)
             sys.stderr.write(f"rnn-roofline: {self._lost}: python -m reports build makes it anew\n")

@@ -33,10 +33,11 @@ def load(*arguments: str) -> pd.DataFrame:
     """
     import pandas as pd
 
+    from reports.analysis.analysis import Analysis
     from reports.tables import csv
 
     tables = [
-        pd.DataFrame(csv.lines(profile(argument))).assign(profile=argument)
+        pd.DataFrame(csv.lines(Analysis(profile(argument)))).assign(profile=argument)
         for argument in arguments
     ]
     joined = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"profile": []})

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import argparse
 import gc
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what --help need not load
+    from rich.console import Console
+
     from bench.profile.records import Profile
+    from reports.compare.gate import Gate
+    from reports.compare.system import Subject
 
 PROFILE = "a profile.json, a run's folder, a name in the gallery, or `latest`"
+ONE_OF = f"{PROFILE}; or a published machine, such as `NVIDIA P100`"
+WIDTH = 160
+"""Columns of a table where the output is no terminal."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,29 +29,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from bench.profile.errors import BadFile
     from reports.locate import BadInput
 
+    run: Callable[[argparse.Namespace], int] = given.run
     try:
-        return _run(given)
+        return run(given)
     except (BadInput, BadFile) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
-
-
-def _run(given: argparse.Namespace) -> int:
-    if given.verb == "build":
-        return _build(given.profile, given.out)
-    if given.verb == "headline":
-        return _headline(given.profile)
-    if given.verb == "check":
-        return _check(given.profile)
-    from reports import commands
-
-    if given.verb == "compare":
-        return commands.run_compare(given.profile, given.out, given.fail_if_slower)
-    if given.verb == "predict":
-        return commands.run_predict(given.profile, given.on, given.out)
-    return commands.run_gallery(given.out)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,80 +46,79 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example: python -m reports build latest",
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    build = verbs.add_parser(
-        "build",
-        help="write report.md, report.html, points.csv and plots/ (svg, png, pdf)",
-        epilog="example: python -m reports build reports/runs/latest --out site",
-    )
-    build.add_argument("profile", metavar="PROFILE", help=PROFILE)
-    build.add_argument(
-        "--out", type=Path, metavar="DIR", help="where to write (default: next to the profile)"
-    )
-    headline = verbs.add_parser(
-        "headline",
-        help="the sentence that opens a report",
-        epilog="example: python -m reports headline latest",
-    )
-    headline.add_argument("profile", metavar="PROFILE", help=PROFILE)
-    check = verbs.add_parser(
-        "check",
-        help="say whether profiles are valid and complete, and whether a point is impossible",
-        epilog="example: python -m reports check latest",
-    )
-    check.add_argument("profile", nargs="+", metavar="PROFILE", help=PROFILE)
-    _add_several(verbs)
-    return parser
 
+    def verb(run: Callable[[argparse.Namespace], int], help_: str, example: str) -> Any:
+        """A verb called as its function is, to which its options are added."""
+        name = run.__name__.strip("_")
+        example = f"example: python -m reports {name} {example}"
+        added = verbs.add_parser(name, help=help_, epilog=example)
+        added.set_defaults(run=run)
+        return added.add_argument
 
-def _add_several(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """The verbs that look at more than one profile."""
-    one_of = f"{PROFILE}; or a published machine, such as `NVIDIA P100`"
-    compare = verbs.add_parser(
-        "compare",
-        help="two to twenty profiles: ratios with intervals, what they follow, a ranking per cell",
-        epilog='example: python -m reports compare latest "NVIDIA P100" --out comparison',
+    add = verb(
+        _build,
+        "write report.md, report.html, points.csv and plots/ (svg, png, pdf)",
+        "reports/runs/latest --out site",
     )
-    compare.add_argument("profile", nargs="+", metavar="PROFILE", help=one_of)
-    compare.add_argument(
+    add("profile", metavar="PROFILE", help=PROFILE)
+    add("--out", type=Path, metavar="DIR", help="where to write (default: next to the profile)")
+    add = verb(_headline, "the sentence that opens a report", "latest")
+    add("profile", metavar="PROFILE", help=PROFILE)
+    add = verb(
+        _check,
+        "say whether profiles are valid and complete, and whether a point is impossible",
+        "latest",
+    )
+    add("profile", nargs="+", metavar="PROFILE", help=PROFILE)
+    add = verb(
+        _compare,
+        "two to twenty profiles: ratios with intervals, what they follow, a ranking per cell",
+        'latest "NVIDIA P100" --out comparison',
+    )
+    add("profile", nargs="+", metavar="PROFILE", help=ONE_OF)
+    add(
         "--out",
         type=Path,
         metavar="DIR",
         help="write compare.md, compare.html, compare.csv, plots/",
     )
-    compare.add_argument(
+    add(
         "--fail-if-slower",
         type=float,
         metavar="PERCENT",
         help="exit 1 where a case is slower than before by more; runs before first, as many after, two a side at least",
     )
-    predict = verbs.add_parser(
-        "predict",
-        help="what one profile's steps would take on another's roofs, with the error where both are known",
-        epilog='example: python -m reports predict "NVIDIA TitanXp" --on "NVIDIA P100"',
+    add = verb(
+        _predict,
+        "what one profile's steps would take on another's roofs, with the error where both are known",
+        '"NVIDIA TitanXp" --on "NVIDIA P100"',
     )
-    predict.add_argument("profile", metavar="PROFILE", help=one_of)
-    predict.add_argument("--on", required=True, metavar="PROFILE", help="whose roofs")
-    predict.add_argument("--out", type=Path, metavar="DIR", help="write predict.csv")
-    gallery = verbs.add_parser(
-        "gallery",
-        help="a static site of every profile in reports/gallery, ready to publish",
-        epilog="example: python -m reports gallery --out site",
+    add("profile", metavar="PROFILE", help=ONE_OF)
+    add("--on", required=True, metavar="PROFILE", help="whose roofs")
+    add("--out", type=Path, metavar="DIR", help="write predict.csv")
+    add = verb(
+        _gallery,
+        "a static site of every profile in reports/gallery, ready to publish",
+        "--out site",
     )
-    gallery.add_argument(
+    add(
         "--out",
         type=Path,
         default=Path("site"),
         metavar="DIR",
         help="where to write (default: site)",
     )
+    return parser
 
 
-def _build(argument: str, out: Path | None) -> int:
+def _build(given: argparse.Namespace) -> int:
+    """Write the report on a profile."""
+    from reports.analysis.analysis import Analysis
     from reports.locate import load
     from reports.page.build import build, shown
 
-    profile, folder = load(argument)
-    built = build(profile, out or folder, source=shown(folder))
+    profile, folder = load(given.profile)
+    built = build(Analysis(profile), given.out or folder, source=shown(folder))
     print(built.headline)
     print(built.page)
     if built.impossible:
@@ -134,57 +126,161 @@ def _build(argument: str, out: Path | None) -> int:
     return 1 if built.impossible else 0
 
 
-def _headline(argument: str) -> int:
-    from reports.analysis.headline import headline
+def _headline(given: argparse.Namespace) -> int:
+    """Print what opens a report."""
+    from reports.analysis.analysis import Analysis
     from reports.locate import load
 
-    profile, _ = load(argument)
-    print(headline(profile))
+    print(Analysis(load(given.profile)[0]).headline)
     return 0
 
 
-def _check(arguments: Sequence[str]) -> int:
-    """Every profile is looked at, whatever is wrong with those before it; the worst code counts."""
+def _check(given: argparse.Namespace) -> int:
+    """Look at every profile, whatever is wrong with those before it; the worst code counts."""
     from bench.profile.errors import BadFile
     from reports.locate import BadInput, load
 
     worst = 0
-    for argument in arguments:
+    for argument in given.profile:
         try:
             profile, _ = load(argument)
         except (BadInput, BadFile) as error:
             print(f"error: {error}", file=sys.stderr)
             worst = 2
             continue
-        good, line = _summary(profile)
+        good, line = summary(profile)
         print(f"{argument}: {line}")
         worst = max(worst, 0 if good else 1)
     return worst
 
 
-def _summary(profile: Profile) -> tuple[bool, str]:
-    from reports.analysis import warnings
-    from reports.tables import points
+def summary(profile: Profile) -> tuple[bool, str]:
+    """Whether a profile is whole and sound, and the counts that say so."""
+    from reports.analysis.analysis import Analysis
 
-    counts = {
-        status: sum(p.status == status for p in profile.points)
-        for status in ("ok", "failed", "skipped")
-    }
-    impossible = warnings.impossible(profile)
-    found = [verdict for _, verdict in points.held(profile).values()]
-    unknown = sum(verdict.name == "unknown" for verdict in found)
+    analysis = Analysis(profile)
+    statuses = [point.status for point in profile.points]
+    found = [verdict.name for _, verdict in analysis.readings]
+    impossible, unknown = found.count("impossible"), found.count("unknown")
     words = [
         "complete" if profile.complete else "not complete",
-        f"{counts['ok']} good",
-        f"{counts['failed']} failed",
-        f"{counts['skipped']} skipped",
-        f"{len(impossible)} impossible",
+        f"{statuses.count('ok')} good",
+        f"{statuses.count('failed')} failed",
+        f"{statuses.count('skipped')} skipped",
+        f"{impossible} impossible",
         f"{unknown} without a verdict",
-        f"{len(warnings.of(profile))} warnings",
+        f"{len(analysis.warnings)} warnings",
     ]
     blind = bool(found) and unknown == len(found)  # no step was held against a roof
-    good = profile.complete and not counts["failed"] and not impossible and not blind
+    good = profile.complete and "failed" not in statuses and not impossible and not blind
     return good, ", ".join(words)
+
+
+def _compare(given: argparse.Namespace) -> int:
+    """Print a comparison, write it where `out` is given, and judge it where a percentage is."""
+    from reports.compare import gate, match
+    from reports.locate import BadInput
+    from reports.page import comparison as page
+    from reports.page.terminal import say, show
+    from reports.tables import comparison as tables
+
+    if not match.LEAST <= len(given.profile) <= match.MOST:
+        raise BadInput(
+            f"compare takes {match.LEAST} to {match.MOST} profiles: {len(given.profile)} given"
+        )
+    subjects = [_subject(argument) for argument in given.profile]
+    percent = given.fail_if_slower
+    judged = gate.gate(subjects, percent) if percent is not None else None
+    found = match.compare(subjects)
+    console = _console()
+    for line in tables.names(found):
+        say(console, line)
+    show(console, "Machines", tables.machine_table(found))
+    show(console, "Ratios", tables.ratio_table(found))
+    for title, table in (
+        ("Ranking per cell", tables.ranking_table(found)),
+        ("What differs", tables.differing_table(found)),
+    ):
+        if table.rows:
+            show(console, title, table)
+    for line in (*tables.notes(found), *tables.overall(found)):
+        say(console, line)
+    if given.out is not None:
+        shown = map(_shown, given.profile)
+        command = shlex.join(["python", "-m", "reports", "compare", *shown])
+        say(console, str(page.write(found, given.out, command)))
+    return _judge(console, judged) if judged else 0
+
+
+def _judge(console: Console, judged: Gate) -> int:
+    from reports.page.terminal import say, show
+    from reports.tables import comparison as tables
+
+    show(console, "Gate", tables.gate_table(judged))
+    say(console, tables.judgement(judged))
+    return 1 if judged.failed else 0
+
+
+def _predict(given: argparse.Namespace) -> int:
+    """Print predictions, and write them as CSV where `out` is given."""
+    from reports.compare import predict
+    from reports.page import atomic_write
+    from reports.page.terminal import say, show
+    from reports.tables import comparison as tables
+
+    found = predict.predict(_subject(given.profile), _subject(given.on))
+    console = _console()
+    title = f"Steps of {found.source.name} on the roofs of {found.target.name}"
+    show(console, title, tables.prediction_table(found))
+    for line in tables.prediction_notes(found):
+        say(console, line)
+    if given.out is not None:
+        with atomic_write.draft(given.out, last="predict.csv") as folder:
+            text = tables.predictions_csv(found)
+            (folder / "predict.csv").write_text(text, encoding="utf-8", newline="")
+        say(console, str(given.out / "predict.csv"))
+    return 0
+
+
+def _gallery(given: argparse.Namespace) -> int:
+    """Write the site of all profiles in the gallery."""
+    from reports.page import site
+    from reports.page.terminal import say
+
+    say(_console(), str(site.build_site(given.out)))
+    return 0
+
+
+def _subject(argument: str) -> Subject:
+    """What an argument stands for: a published machine by its name, else a profile. Raises BadInput, BadFile."""
+    from reports import locate, published
+    from reports.analysis.analysis import Analysis
+    from reports.analysis.wording import machine
+    from reports.compare import measured
+
+    found = published.find(argument)
+    if found is not None:
+        return found
+    try:
+        profile, _ = locate.load(argument)
+    except locate.BadInput as error:
+        names = ", ".join(published.names())
+        raise locate.BadInput(f"{error}; published machines are {names}") from error
+    return measured.system(Analysis(profile), machine(profile))
+
+
+def _shown(argument: str) -> str:
+    """An argument as a page may print it: a name as it is, a path without what leads there."""
+    from reports.page.build import shown
+
+    return shown(Path(argument)) if Path(argument).exists() else argument
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDTH)
 
 
 if __name__ == "__main__":

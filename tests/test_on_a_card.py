@@ -18,6 +18,7 @@ from kernels.case import CELLS, Case
 from kernels.reference import check
 from kernels.reference.inputs import Arena, draw, set_bytes
 from reports.analysis import roofs
+from reports.analysis.analysis import Analysis
 from reports.page import build
 from reports.tables import persistent
 
@@ -57,7 +58,7 @@ def profile(tmp_path_factory):
         for order, one in enumerate(PLANNED):
             run.measure(one, order)
         made = run.finish(PLANNED)
-    print(f"report: {build.build(made, folder / 'report').page}")  # noqa: T201
+    print(f"report: {build.build(Analysis(made), folder / 'report').page}")  # noqa: T201
     return made
 
 

@@ -1,30 +1,58 @@
-"""The roof fraction of a point as it is stored: the least time that its roofs allow over the time it took. Pure."""
+"""A good point as it is stored, held round by round against the roofs sampled beside it, else against surveyed ones."""
 
 from __future__ import annotations
 
-from bench.profile import stats
+from collections.abc import Sequence
+
 from bench.profile.records import Point
 from kernels import roofline_model
 
 
-def precision_of(point: Point, written_seconds: float) -> float:
-    """Half-width of the 95 % interval of the median fraction, as a part of it: what a point's rounds went on for."""
-    return stats.estimate(of(point, written_seconds)).half_width
+def byte_times(point: Point, written_seconds: float | None) -> list[tuple[float, float]]:
+    """Seconds of reading and of writing, round by round; empty where a roof is missing.
 
-
-def of(point: Point, written_seconds: float) -> list[float]:
-    """A good point's roof fraction, round by round: the least time its roofs allow over the step's.
-
-    `written_seconds` is what writing takes at the surveyed roof; where it was sampled beside the step, that counts.
+    `written_seconds` is what writing takes at the surveyed roof, None where there is none: samples beside the step
+    count before it.
     """
-    assert point.bytes is not None
-    assert point.flops is not None
-    read, written, linear = point.bytes["read"], point.bytes["written"], point.flops["linear"]
-    count = len(point.seconds)
-    writing = [written / roof for roof in point.roof_write_bytes_per_s] or [written_seconds] * count
-    flop_per_s = point.roof_flop_per_s or (float("inf"),) * count
-    rounds = zip(point.seconds, point.roof_bytes_per_s, writing, flop_per_s, strict=True)
-    return [
-        roofline_model.limit(read / roof, storing, linear / product, point.projected) / each
-        for each, roof, storing, product in rounds
-    ]
+    if not point.bytes or not point.bytes["read"]:
+        return []
+    read, written = point.bytes["read"], point.bytes["written"]
+    if not written:
+        written_seconds = 0.0
+    writing: Sequence[float] = [written / roof for roof in point.roof_write_bytes_per_s]
+    if not writing and written_seconds is not None:
+        writing = [written_seconds] * len(point.roof_bytes_per_s)
+    return [(read / roof, w) for roof, w in zip(point.roof_bytes_per_s, writing, strict=False)]
+
+
+def product_times(point: Point, product_seconds: float | None) -> list[float]:
+    """Seconds of the products, round by round; zeros without products, empty where their roof is missing.
+
+    `product_seconds` is what they take at the surveyed roof, None where there is none.
+    """
+    if not point.flops:
+        return []
+    linear = point.flops["linear"]
+    if linear and point.roof_flop_per_s:
+        return [linear / roof for roof in point.roof_flop_per_s]
+    if linear and product_seconds is None:
+        return []
+    return [product_seconds or 0.0 if linear else 0.0] * len(point.seconds)
+
+
+def needed(
+    point: Point, written_seconds: float | None, product_seconds: float | None
+) -> list[tuple[float, float, float]]:
+    """Both, round by round: seconds of reading, writing and products; empty where a roof is missing."""
+    moving = byte_times(point, written_seconds)
+    both = zip(moving, product_times(point, product_seconds), strict=False)
+    return [(*moved, products) for moved, products in both]
+
+
+def of(point: Point, written_seconds: float | None, product_seconds: float = 0.0) -> list[float]:
+    """The roof fraction, round by round: the least time that the roofs allow over the step's.
+
+    Products are free where their roof was neither sampled nor given.
+    """
+    rounds = zip(needed(point, written_seconds, product_seconds), point.seconds, strict=False)
+    return [roofline_model.limit(*times, point.projected) / taken for times, taken in rounds]

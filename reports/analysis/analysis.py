@@ -6,24 +6,17 @@ from functools import cached_property
 
 from bench.profile.records import Point, Profile, RunWarning
 from bench.profile.stats import median
-from kernels.roofline_model import limit
-from reports.analysis import (
-    claims,
-    confirm,
-    experiments,
-    headline,
-    points,
-    roofs,
-    series,
-    verdict,
-    warnings,
-)
+from reports.analysis import claims, confirm, experiments, points, series, verdict, warnings
 from reports.analysis.claims import Claim
 from reports.analysis.experiments import Outcome
+from reports.analysis.headline import headline
 from reports.analysis.points import Row
 from reports.analysis.roofs import Roofs, Under
 from reports.analysis.series import Series, Share
 from reports.analysis.verdict import Verdict
+from reports.analysis.wording import machine
+
+CPU = "cpu"
 
 
 class Analysis:
@@ -36,7 +29,7 @@ class Analysis:
     @cached_property
     def ordered(self) -> tuple[Point, ...]:
         """Every planned point, good or not, as points are listed everywhere."""
-        return points.ordered(self.profile)
+        return tuple(sorted(self.profile.points, key=points.order))
 
     @cached_property
     def roofs(self) -> Roofs:
@@ -46,79 +39,79 @@ class Analysis:
     @cached_property
     def rows(self) -> tuple[Row, ...]:
         """Every good point held against its roofs, in the order of `ordered`."""
-        return points.rows(self.profile)
+        good = (point for point in self.ordered if point.status == "ok" and point.seconds)
+        return tuple(map(self._row, good))
+
+    def _row(self, point: Point) -> Row:
+        case, written = point.case, point.bytes["written"] if point.bytes else 0
+        write_roof = self.roofs.write_roof(case.device, case.threads, written)
+        return points.held(point, self.roofs.level_of(point), write_roof, self.roofs.peak(case))
 
     @cached_property
     def readings(self) -> tuple[tuple[Row, Verdict], ...]:
         """Every good point with its verdict as read by itself."""
-        return verdict.readings(self.profile)
+        return tuple((row, self._reading(row)) for row in self.rows)
+
+    def _reading(self, row: Row) -> Verdict:
+        if row.fraction is None:
+            return Verdict("unknown", reason=row.lacking)
+        shares = (row.fraction, row.explained, row.overhead, row.balance)
+        return verdict.reading(*shares, row.level, on_chip=row.point.on_chip)
 
     @cached_property
     def experiments(self) -> tuple[Outcome, ...]:
-        """Every experiment that the profile holds both points of."""
-        return experiments.of(self.profile)
+        """Every experiment between two points; those without a verdict, and impossible ones, take part in none."""
+        aside = ("unknown", "impossible")
+        return experiments.between([row for row, found in self.readings if found.name not in aside])
 
     @cached_property
     def held(self) -> dict[str, tuple[Row, Verdict]]:
         """Row and verdict, confirmed where experiments confirm it, of every good point by its key."""
-        verdicts = confirm.verdicts(self.profile)
+        verdicts = confirm.verdicts(self.readings, self.experiments)
         return {row.point.key: (row, verdicts[row.point.key]) for row in self.rows}
-
-    @cached_property
-    def series(self) -> tuple[Series, ...]:
-        """Points that differ in their batch alone."""
-        return series.of(self.profile)
-
-    @cached_property
-    def shares(self) -> tuple[Share, ...]:
-        """What of a step its linear layers hold, where those were measured alone."""
-        return series.shares(self.profile)
-
-    @cached_property
-    def warnings(self) -> tuple[RunWarning, ...]:
-        """What the run recorded and what only reading reveals, the worst first."""
-        return warnings.of(self.profile)
-
-    @cached_property
-    def claims(self) -> tuple[Claim, ...]:
-        """The paper's six claims for each device that has points."""
-        return claims.of(self.profile)
-
-    @cached_property
-    def headline(self) -> str:
-        """The sentences that open a report."""
-        return headline.headline(self.profile)
 
     @cached_property
     def under(self) -> dict[str, Under]:
         """The roofs that points with a fraction are drawn under, by key."""
-        found = ((row.point.key, self._under(row)) for row in self.rows)
-        return {key: under for key, under in found if under is not None}
+        drawn = (row for row in self.rows if row.fraction)
+        return {row.point.key: self.roofs.under(row.point, row.write_roof) for row in drawn}
 
-    def _under(self, row: Row) -> Under | None:
-        point, case = row.point, row.case
-        if row.fraction is None or point.bytes is None or point.flops is None:
-            return None
-        paired = median(point.roof_bytes_per_s)
-        products = median(point.roof_flop_per_s) if point.roof_flop_per_s else None
-        everyone = case.threads == self.roofs.all_threads(case.device)
-        level = self.roofs.level_by_size(point) if everyone else None
-        read = level.bytes_per_s if level else paired
-        peak = self.roofs.arithmetic_roof(case.device, case.threads, case.dtype, case.activations)
-        peak = peak or products or float("inf")
-        write = points.written_at(self.profile, point)
-        curve = self.roofs.curve(case.device).get(case.threads, [])
-        size = point.working_set_bytes
-        return Under(
-            level=level.name if level else None,
-            bytes_per_s=read,
-            flop_per_s=peak,
-            curve=roofs.interpolated(curve, size) if size else None,
-            seconds=limit(
-                point.bytes["read"] / read,
-                point.bytes["written"] / median(write) if write else 0.0,
-                point.flops["linear"] / peak,
-                point.projected,
-            ),
-            beside=(paired, products),
-        )
+    @cached_property
+    def series(self) -> tuple[Series, ...]:
+        """Points that differ in their batch alone."""
+        return series.joined(self.profile.points, self.held, self.roofs)
+
+    @cached_property
+    def shares(self) -> tuple[Share, ...]:
+        """What of a step its linear layers hold, where those were measured alone."""
+        return series.shares(self.rows)
+
+    @cached_property
+    def claims(self) -> tuple[Claim, ...]:
+        """The paper's six claims for each device that has points."""
+        devices = sorted({point.case.device for point in self.profile.points})
+        evidence = (self.rows, self.series, self.shares, self.experiments, self.roofs)
+        return tuple(claim for device in devices for claim in claims.on(device, *evidence))
+
+    @cached_property
+    def headline(self) -> str:
+        """The sentences that open a report."""
+        return headline(machine(self.profile), self.series, self.profile.warnings)
+
+    @cached_property
+    def warnings(self) -> tuple[RunWarning, ...]:
+        """What the run recorded and what only reading reveals, the worst first."""
+        return warnings.every(self.profile, self.ordered, self.readings, self.roofs)
+
+    @cached_property
+    def impossible(self) -> bool:
+        """Whether a point lies above its roof."""
+        return any(found.name == "impossible" for _, found in self.readings)
+
+    @cached_property
+    def clock(self) -> float | None:
+        """The clock of the processor in Hz, the median of those measured beside its points; None where none was."""
+        states = (point.state or {} for point in self.profile.points if point.case.device == CPU)
+        told = (state.get("clock_hz") for state in states)
+        found = [hertz for hertz in told if isinstance(hertz, int | float) and hertz > 0]
+        return median(found) if found else None

@@ -8,23 +8,30 @@ accuracy is outside this suite.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import log
 
-from bench.profile.records import Profile
 from bench.profile.stats import Estimate, estimate
+from kernels.case import GATES
 from kernels.roofline_model import BANDWIDTH, CALL, CODE, COMPUTE
-from reports.analysis import experiments, headline, roofs, series, three_valued
-from reports.analysis import points as roofline
 from reports.analysis.elasticity import CONTRADICTS, SUPPORTS
 from reports.analysis.experiments import BYTES, THREADS, Outcome
-from reports.analysis.points import moved
-from reports.analysis.remember import remembered
-from reports.analysis.series import Series
-from reports.analysis.units import decimal, gain, giga, percent, percent_range
+from reports.analysis.points import Row, times_apart
+from reports.analysis.roofs import Roofs
+from reports.analysis.series import Series, Share, foremost
 from reports.analysis.verdict import Verdict
-from reports.tables.points import setting
+from reports.analysis.wording import (
+    TIMES,
+    decimal,
+    gain,
+    giga,
+    marked,
+    percent,
+    setting,
+    share,
+)
 
 SUPPORTED, REFUTED, UNTESTED = "supported", "not supported here", "not testable here"
 
@@ -35,7 +42,6 @@ INEFFICIENT = 0.5
 FOLLOWS = 0.5
 """From this elasticity of time to bytes on, a cell is slower because it has more parameters."""
 
-GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 STATEMENTS = (
     "An LSTM cell runs four linear layers at each time step, and they hold nearly all its FLOPs, bytes and time.",
     "These layers need memory bandwidth that the system does not provide: the step is bandwidth-bound.",
@@ -45,14 +51,13 @@ STATEMENTS = (
     "Training too is bandwidth-bound.",
 )
 EXPERIMENTS = (
-    "part: the linear layers alone against the whole step",
+    "the products that ran, and part: the linear layers alone against the whole step",
     "residency, bytes, batch and threads, as they confirm verdicts",
     "threads, bytes, and the free batch",
     "batch: the share of the arithmetic roof that is reached",
     "cell: the three of one size by one implementation",
     "residency, bytes, batch and threads, as they confirm verdicts",
 )
-TIMES = "\N{MULTIPLICATION SIGN}"
 
 Found = tuple[dict[int, bool | None], list[str]]
 """Whether a claim holds, by batch, and the figures behind it or what is missing."""
@@ -86,66 +91,87 @@ class Claim:
         return self.verdict if self.until is None else f"{self.verdict} up to batch {self.until}"
 
 
-@remembered
-def of(profile: Profile) -> tuple[Claim, ...]:
-    """The six claims for each device that has points."""
-    devices = sorted({point.case.device for point in profile.points})
-    return tuple(claim for device in devices for claim in _on(profile, device))
+def on(
+    device: str,
+    rows: Iterable[Row],
+    every: Iterable[Series],
+    shares: Iterable[Share],
+    outcomes: Iterable[Outcome],
+    roofs: Roofs,
+) -> tuple[Claim, ...]:
+    """The six claims on a device, by all that a profile says; of that, only what was measured on the device counts."""
+    here = [row for row in rows if row.case.device == device]
+    steps = [
+        one
+        for one in every
+        if (one.case.device, one.case.part, one.case.steps) == (device, "cell", 1)
+    ]
+    inference = foremost([s for s in steps if (s.case.cell, s.case.phase) == ("lstm", "step")])
+    trained = foremost([one for one in steps if one.case.phase == "train"])
+    found: list[Found] = [_layers(here, [one for one in shares if one.case.device == device])]
+    if inference:
+        found.append(_bandwidth_bound(inference))
+        found.append(_more_compute(inference, outcomes))
+        found.append(_inefficient(inference, roofs))
+        found.append(_slower(inference, here))
+    else:
+        found += [({}, [f"no LSTM step was measured on {device}"])] * 4
+    no_training: Found = {}, [f"no training step was measured on {device}"]
+    found.append(_bandwidth_bound(trained) if trained else no_training)
+    return tuple(_claim(number, device, *one) for number, one in enumerate(found, 1))
 
 
-def _on(profile: Profile, device: str) -> Iterable[Claim]:
-    points = tuple(point for point in profile.points if point.case.device == device)
-    # the profile itself where it has no other device: what was derived from it is not derived again
-    here = profile if len(points) == len(profile.points) else replace(profile, points=points)
-    whole = [one for one in series.of(here) if one.case.part == "cell"]
-    steps = [one for one in whole if one.case.steps == 1]
-    lstm = tuple(s for s in steps if (s.case.cell, s.case.phase) == ("lstm", "step"))
-    training = tuple(one for one in steps if one.case.phase == "train")
-    inference, trained = headline.foremost(lstm), headline.foremost(training)
-    no_step, no_training = (
-        f"no {what} was measured on {device}" for what in ("LSTM step", "training step")
-    )
-    tests = (
-        _layers(here),
-        _bandwidth_bound(inference) if inference else _open(no_step),
-        _more_compute(here, inference) if inference else _open(no_step),
-        _inefficient(here, inference) if inference else _open(no_step),
-        _slower(here, inference) if inference else _open(no_step),
-        _bandwidth_bound(trained) if trained else _open(no_training),
-    )
-    for number, (states, figures) in enumerate(tests, 1):
-        holds, until = three_valued.run(states)
-        word = {True: SUPPORTED, False: REFUTED, None: UNTESTED}[holds]
-        yield Claim(number, device, word, EXPERIMENTS[number - 1], tuple(figures), until)
+def _claim(
+    number: int, device: str, states: Mapping[int, bool | None], figures: Sequence[str]
+) -> Claim:
+    """What holds at the smallest batch, and up to which one without a gap; None where all that were measured do."""
+    batches = sorted(states)
+    holds = states[batches[0]] if batches else None
+    ends = [before for before, batch in pairwise(batches) if not states[batch]]
+    word = {True: SUPPORTED, False: REFUTED, None: UNTESTED}[holds]
+    until = ends[0] if holds and ends else None
+    return Claim(number, device, word, EXPERIMENTS[number - 1], tuple(figures), until)
 
 
-def _open(lacking: str) -> Found:
-    return {}, [lacking]
-
-
-def _layers(profile: Profile) -> Found:
-    """Claim 1. The linear layers are counted from the modelled FLOPs, and timed alone."""
-    counted = {
-        row.case.cell: flops["linear"] / (2 * case.batch * case.hidden * (case.input + case.hidden))
-        for row in roofline.rows(profile)
-        if (case := row.case).part == "cell" and case.phase == "step" and (flops := row.point.flops)
-    }
-    layers = ", ".join(f"{cell.upper()} {counted[cell]:g}" for cell in GATES if cell in counted)
-    figures = [f"linear layers per step, by its FLOPs: {layers}"] if layers else []
+def _layers(rows: Sequence[Row], shares: Iterable[Share]) -> Found:
+    """Claim 1. The products that ran are counted by PyTorch's dispatcher, and the linear layers timed alone."""
+    four, figures = _counted_layers(rows)
     by_batch: dict[int, list[bool | None]] = {}
-    for share in (one for one in series.shares(profile) if one.case.phase == "step"):
-        where = f"{setting(share.case)}, B {share.case.batch}, {share.implementation}"
-        held = f"{percent(share.flops)} of the FLOPs, {percent(share.bytes)} of the bytes"
-        figures.append(f"{where}: {held}, {_share(share.time)} of the time")
-        if share.case.cell == "lstm":
-            modelled = share.flops >= NEARLY_ALL and share.bytes >= NEARLY_ALL
-            four = counted["lstm"] == GATES["lstm"]
-            time = three_valued.at_least(share.time, NEARLY_ALL)
-            found = by_batch.setdefault(share.case.batch, [])
-            found.append(three_valued.all_of([modelled, four, time]))
+    for one in shares:
+        if one.case.phase != "step":
+            continue
+        where = f"{setting(one.case)}, B {one.case.batch}, {one.implementation}"
+        held = f"{percent(one.flops)} of the FLOPs, {percent(one.bytes)} of the bytes"
+        figures.append(f"{where}: {held}, {share(one.time)} of the time")
+        if one.case.cell == "lstm":
+            modelled = one.flops >= NEARLY_ALL and one.bytes >= NEARLY_ALL
+            time = at_least(one.time, NEARLY_ALL)
+            by_batch.setdefault(one.case.batch, []).append(all_of([modelled, four, time]))
     if not by_batch:
         figures.append("no linear part of an LSTM was measured beside a roof that stood still")
-    return {batch: three_valued.weighed(found) for batch, found in by_batch.items()}, figures
+    return {batch: weighed(found) for batch, found in by_batch.items()}, figures
+
+
+def _counted_layers(rows: Iterable[Row]) -> tuple[bool | None, list[str]]:
+    """Whether LSTM steps ran the products of four linear layers, and no more; None where nothing was counted.
+
+    A layer multiplies [x, h] of each sequence by an H x (I + H) matrix: 2BH(I + H) FLOPs, in one product or several.
+    """
+    ran: dict[str, set[tuple[int, float]]] = {cell: set() for cell in GATES}
+    for row in rows:
+        case, products = row.case, row.point.products
+        if products and (case.part, case.phase, case.steps) == ("cell", "step", 1):
+            layer = 2 * case.batch * case.hidden * (case.input + case.hidden)
+            ran[case.cell].add((products["count"], products["flops"] / layer))
+    told = [
+        f"{cell.upper()} {layers:g} in {count} products"
+        for cell, found in ran.items()
+        for count, layers in sorted(found)
+    ]
+    four = all(layers == GATES["lstm"] for _, layers in ran["lstm"]) if ran["lstm"] else None
+    if not told:
+        return four, ["the products that ran were not counted when this was measured"]
+    return four, [f"linear layers per step, by the products that ran: {', '.join(told)}"]
 
 
 def _bandwidth_bound(group: Sequence[Series]) -> Found:
@@ -154,12 +180,12 @@ def _bandwidth_bound(group: Sequence[Series]) -> Found:
     row, found = best.rows[0], best.verdicts[0]
     sure = "confirmed" if found.confirmed else "unconfirmed"
     figures = [
-        f"{_named(best)}: {found.marked} at batch {row.case.batch} ({sure}: {found.reason})",
+        f"{_named(best)}: {marked(found)} at batch {row.case.batch} ({sure}: {found.reason})",
     ]
     if row.fraction:
-        figures.append(f"it reaches {_share(row.fraction)} of its roof there")
+        figures.append(f"it reaches {share(row.fraction)} of its roof there")
     if row.t_bytes and row.t_flops and row.t_flops.median:
-        needed, given = (moved(row) / limit.median for limit in (row.t_flops, row.t_bytes))
+        needed, given = (row.moved / limit.median for limit in (row.t_flops, row.t_bytes))
         figures.append(
             f"to keep the arithmetic busy it would need {giga(needed)} GB/s, "
             f"{gain(needed / given)}{TIMES} the {giga(given)} that the roofs give"
@@ -168,58 +194,51 @@ def _bandwidth_bound(group: Sequence[Series]) -> Found:
     return {row.case.batch: _is_bandwidth(found) for row, found in along}, figures
 
 
-def _more_compute(profile: Profile, group: Sequence[Series]) -> Found:
+def _more_compute(group: Sequence[Series], outcomes: Iterable[Outcome]) -> Found:
     """Claim 3, by what more threads, fewer bytes and more sequences do to the best implementation's time."""
     best = _best(group)
     by_key = {row.point.key: row.case.batch for row in best.rows}
     evidence: dict[int, list[bool | None]] = {row.case.batch: [] for row in best.rows}
     figures: list[str] = []
-    for outcome in experiments.of(profile):
+    for outcome in outcomes:
         here = [by_key[key] for key in outcome.about if key in by_key]
         if outcome.experiment in (THREADS, BYTES) and here:
             evidence[here[0]].append(_for_lack_of_bandwidth(outcome))
             figures += _told(outcome)
-    free = best.free_batch
+    free, ridge = best.free_batch, best.ridge_batch
     if free is not None and len(best.planned) > 1:
         for batch, found in evidence.items():
             found.append(free > 1 if batch == 1 else batch <= free)
-        ridge = (
-            f"; by the roofs arithmetic takes over at {best.ridge_batch}"
-            if best.ridge_batch
-            else ""
-        )
-        figures.append(f"free batch {best.free_text}{ridge}")
+        predicted = f"; by the roofs arithmetic takes over at {ridge}" if ridge else ""
+        figures.append(f"free batch {best.free_text}{predicted}")
     if not figures:
         figures.append("no other threads, weights or batches were measured beside it")
-    states = {batch: three_valued.weighed(found) for batch, found in evidence.items()}
-    return states, _headed(_named(best), figures)
+    states = {batch: weighed(found) for batch, found in evidence.items()}
+    return states, [f"{_named(best)}: {figures[0]}", *figures[1:]]
 
 
-def _inefficient(profile: Profile, group: Sequence[Series]) -> Found:
+def _inefficient(group: Sequence[Series], roofs: Roofs) -> Found:
     """Claim 4, by the best share of the arithmetic roof that any implementation reaches at each batch."""
     reached: dict[int, Estimate] = {}
-    for row in (row for one in group for row in one.rows):
-        products = roofline.flops_times(profile, row.point)
-        if products:
-            pairs = zip(products, row.point.seconds, strict=True)
-            share = estimate([least / taken for least, taken in pairs])
-            reached[row.case.batch] = max(share, reached.get(row.case.batch, share))
+    for row in (row for one in group for row in one.rows if row.flop_times):
+        pairs = zip(row.flop_times, row.point.seconds, strict=True)
+        part = estimate([least / taken for least, taken in pairs])
+        reached[row.case.batch] = max(part, reached.get(row.case.batch, part))
     if not reached:
-        return _open("no arithmetic roof was measured for it")
+        return {}, ["no arithmetic roof was measured for it"]
     case = group[0].case
-    peak = roofs.arithmetic_roof(profile, case.device, case.threads, case.dtype, case.activations)
+    peak = roofs.peak(case)
     of_what = f", of {giga(peak)} GFLOP/s" if peak else ""
-    shares = ", ".join(f"B {batch} {percent(at.median)}" for batch, at in sorted(reached.items()))
-    below = {
-        b: three_valued.negated(three_valued.at_least(at, INEFFICIENT)) for b, at in reached.items()
-    }
-    return below, [f"{setting(case)}: the best implementation reaches{of_what}: {shares}"]
+    parts = ", ".join(f"B {batch} {percent(at.median)}" for batch, at in sorted(reached.items()))
+    most = {batch: at_least(at, INEFFICIENT) for batch, at in reached.items()}
+    below = {batch: None if one is None else not one for batch, one in most.items()}
+    return below, [f"{setting(case)}: the best implementation reaches{of_what}: {parts}"]
 
 
-def _slower(profile: Profile, group: Sequence[Series]) -> Found:
+def _slower(group: Sequence[Series], here: Iterable[Row]) -> Found:
     """Claim 5, by the three cells' times x paired roof against their bytes."""
     best = _best(group)
-    rows = {(row.case, row.point.implementation): row for row in roofline.rows(profile)}
+    rows = {(row.case, row.point.implementation): row for row in here}
     states: dict[int, bool | None] = {}
     figures = []
     for lstm in best.rows:
@@ -230,14 +249,12 @@ def _slower(profile: Profile, group: Sequence[Series]) -> Found:
         if gru is None or rnn is None:
             continue
         pairs = {"LSTM/RNN": (lstm, rnn), "GRU/RNN": (gru, rnn), "LSTM/GRU": (lstm, gru)}
-        times = {name: roofline.times_apart(*pair) for name, pair in pairs.items()}
-        counted = {name: moved(slow) / moved(quick) for name, (slow, quick) in pairs.items()}
+        times = {name: times_apart(*pair) for name, pair in pairs.items()}
+        counted = {name: slow.moved / quick.moved for name, (slow, quick) in pairs.items()}
         by = log(counted["LSTM/RNN"])
         follows = Estimate(*(log(ratio) / by for ratio in times["LSTM/RNN"]))
-        slower = [three_valued.at_least(ratio, 1.0) for ratio in times.values()]
-        states[lstm.case.batch] = three_valued.all_of(
-            [*slower, three_valued.at_least(follows, FOLLOWS)]
-        )
+        slower = [at_least(ratio, 1.0) for ratio in times.values()]
+        states[lstm.case.batch] = all_of([*slower, at_least(follows, FOLLOWS)])
         ratios = ", ".join(
             f"{name} {decimal(time.median)} ({decimal(time.low)}\N{EN DASH}{decimal(time.high)}) for "
             f"{decimal(counted[name])}{TIMES} the bytes"
@@ -245,8 +262,8 @@ def _slower(profile: Profile, group: Sequence[Series]) -> Found:
         )
         figures.append(f"B {lstm.case.batch}: {ratios}; elasticity {decimal(follows.median)}")
     if not figures:
-        return _open("RNN and GRU of the same size were not measured beside the LSTM")
-    return states, _headed(f"{_named(best)}, by time x paired roof", figures)
+        return {}, ["RNN and GRU of the same size were not measured beside the LSTM"]
+    return states, [f"{_named(best)}, by time x paired roof: {figures[0]}", *figures[1:]]
 
 
 def _best(group: Sequence[Series]) -> Series:
@@ -278,7 +295,7 @@ def _for_lack_of_bandwidth(outcome: Outcome) -> bool | None:
     return False if against or fewer_bytes_do_not_help else None
 
 
-def _told(outcome: Outcome) -> Iterable[str]:
+def _told(outcome: Outcome) -> Iterator[str]:
     """What an experiment with threads or bytes measured, and what bandwidth and compute predict."""
     value, by = outcome.elasticity, outcome.predicted
     if value is None:
@@ -296,14 +313,26 @@ def _told(outcome: Outcome) -> Iterable[str]:
     yield f"B {one.batch}, {what} {decimal(value.median)} ({interval}), predicted {predicted}"
 
 
-def _headed(head: str, figures: Sequence[str]) -> list[str]:
-    """The figures, the first with what all of them are about in front."""
-    return [f"{head}: {figures[0]}", *figures[1:]]
-
-
 def _named(one: Series) -> str:
     return f"{setting(one.case)}, {one.implementation}"
 
 
-def _share(value: Estimate) -> str:
-    return f"{percent(value.median)} ({percent_range(value)})"
+def at_least(value: Estimate, threshold: float) -> bool | None:
+    """Whether an interval lies wholly at or above a threshold, or wholly below it; None where neither."""
+    if value.low >= threshold:
+        return True
+    return False if value.high < threshold else None
+
+
+def all_of(found: Sequence[bool | None]) -> bool | None:
+    """Whether every one holds: one that fails decides, else one that is open leaves it open."""
+    if False in found:
+        return False
+    return None if None in found else True
+
+
+def weighed(found: Sequence[bool | None]) -> bool | None:
+    """What independent evidence says together: what speaks against wins, and what is open is no evidence."""
+    if False in found:
+        return False
+    return True if True in found else None

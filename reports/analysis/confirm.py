@@ -5,72 +5,64 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bench.profile.records import Profile
 from kernels.roofline_model import BANDWIDTH, BOTH, CALL, CODE, COMPUTE
-from reports.analysis import experiments, verdict
 from reports.analysis.elasticity import CONTRADICTS, SUPPORTS
-from reports.analysis.experiments import CONTEST, NAMES, Outcome
-from reports.analysis.remember import remembered
-from reports.analysis.units import gain
+from reports.analysis.experiments import NAMES, Outcome
+from reports.analysis.points import Row
 from reports.analysis.verdict import LATENCY, Verdict
+from reports.analysis.wording import TIMES, gain
 
 AGREEING = 2
 """So many different experiments must support a bound of the machine or of the call."""
 
-LEGEND = (
-    f"{verdict.CONFIRMED} confirmed: at least two independent experiments agree that the time moves as this bound "
-    "predicts, together they exclude the others, and none contradicts; or, of an implementation, another one does "
-    f"the same step faster. {verdict.MARK} unconfirmed."
-)
-"""What the marks behind a verdict mean."""
 
-
-@remembered
-def verdicts(profile: Profile) -> dict[str, Verdict]:
-    """The verdict of every good point by its key, confirmed where the experiments of the profile confirm it."""
+def verdicts(
+    readings: Sequence[tuple[Row, Verdict]], outcomes: Sequence[Outcome]
+) -> dict[str, Verdict]:
+    """The verdict of every good point by its key, confirmed where these experiments confirm it."""
     about: dict[str, list[Outcome]] = {}
-    for outcome in experiments.of(profile):
+    for outcome in outcomes:
         for key in outcome.about:
             about.setdefault(key, []).append(outcome)
     return {
-        row.point.key: confirmed(found, about.get(row.point.key, ()))
-        for row, found in verdict.readings(profile)
+        row.point.key: confirmed(found, about.get(row.point.key, ())) for row, found in readings
     }
 
 
 def confirmed(found: Verdict, outcomes: Sequence[Outcome]) -> Verdict:
     """A verdict with what these experiments about its point make of it, in `confirmed` and `reason`."""
-    bound = found.bound
     if found.name in ("unknown", "impossible"):
         return found
+    sure, reason = _settled(found, outcomes)
+    return replace(found, confirmed=sure, reason=reason)
+
+
+def _settled(found: Verdict, outcomes: Sequence[Outcome]) -> tuple[bool, str]:
+    bound = found.bound
     if found.name == LATENCY:
-        return replace(
-            found, reason="no step waits for weights: barriers and the chain of steps are left"
-        )
+        return False, "no step waits for weights: barriers and the chain of steps are left"
     if bound is None:
-        return replace(found, reason="the interval leaves more than one bound open")
-    against = _names(outcomes, bound, CONTRADICTS)
-    if against:
-        return replace(found, reason=f"contradicted by {_listed(against)}")
-    example = next((outcome for outcome in outcomes if _shows(outcome)), None)
-    if bound == CODE and example is not None and example.quicker is not None:
-        who, times = example.rows[1].point.implementation, gain(example.quicker.median)
-        reason = f"{who} is {times}\N{MULTIPLICATION SIGN} as fast"
-        return replace(found, confirmed=True, reason=reason)
+        return False, "the interval leaves more than one bound open"
+    if against := _names(outcomes, bound, CONTRADICTS):
+        return False, f"contradicted by {_listed(against)}"
+    for outcome in outcomes if bound == CODE else ():
+        # an example of the step done faster needs no second experiment
+        if outcome.quicker is not None and outcome.answer(CODE).word == SUPPORTS:
+            who = outcome.rows[1].point.implementation
+            return True, f"{who} is {gain(outcome.quicker.median)}{TIMES} as fast"
     supporting = _names(outcomes, bound, SUPPORTS)
     excluded = {rival for outcome in outcomes for rival in outcome.answer(bound).excludes}
     left = [rival for rival in _rivals(found) if rival not in {bound, *excluded}]
     if len(supporting) >= AGREEING and not left:
-        agree = f"{_listed(supporting)} agree"
-        reason = f"{agree}: its time moves as no limit does" if bound == CODE else agree
-        return replace(found, confirmed=True, reason=reason)
+        moves = ": its time moves as no limit does" if bound == CODE else ""
+        return True, f"{_listed(supporting)} agree{moves}"
     if bound == CODE:
-        return replace(found, reason="no quicker implementation and no two experiments show it")
+        return False, "no quicker implementation and no two experiments show it"
     if not supporting:
-        return replace(found, reason=_undecided(outcomes))
+        return False, _undecided(outcomes)
     if left:
-        return replace(found, reason=f"{_listed(supporting)} cannot exclude {_listed(left, 'or')}")
-    return replace(found, reason=f"{_listed(supporting)} alone supports it")
+        return False, f"{_listed(supporting)} cannot exclude {_listed(left, 'or')}"
+    return False, f"{_listed(supporting)} alone supports it"
 
 
 def _rivals(found: Verdict) -> tuple[str, ...]:
@@ -78,11 +70,6 @@ def _rivals(found: Verdict) -> tuple[str, ...]:
     if found.name == CODE:
         return ()
     return (BANDWIDTH, COMPUTE, CALL) if found.name.endswith(BOTH) else (BANDWIDTH, COMPUTE)
-
-
-def _shows(outcome: Outcome) -> bool:
-    """Whether it is an example of the step done faster, which needs no second experiment."""
-    return outcome.experiment == CONTEST and outcome.answer(CODE).word == SUPPORTS
 
 
 def _undecided(outcomes: Sequence[Outcome]) -> str:

@@ -1,4 +1,4 @@
-"""What two points say of the bounds that could rule them, by how their times moved. Pure.
+"""What two points say of the bounds that could rule them, by how their times moved. Pure: samples in, answers out.
 
 A bound predicts by how much the time moves from one point to the other: bandwidth as t_bytes does, compute as t_flops,
 overhead as the call's floor. Two bounds are told apart only where their predictions lie far enough apart, and one is
@@ -18,11 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log
 
-from bench.profile.records import Profile
 from bench.profile.stats import Estimate, estimate, median
 from kernels.roofline_model import BANDWIDTH, CALL, CODE, COMPUTE, EXPLAINED, OVERHEAD
-from reports.analysis import points
-from reports.analysis.points import Row
 
 APART = 1.5
 """Two bounds whose predicted times differ by a smaller factor are not told apart."""
@@ -46,26 +43,22 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A row, by bound what the bound predicts (median seconds), and the time over it, round by round."""
+    """A point's samples against its bounds.
 
-    row: Row
+    limits  by bound what it predicts, median seconds
+    ratios  the time over it, round by round
+    larger  the larger of the machine's two limits
+    rules   what could bound the point: that limit, and the call where the floor takes half of the time
+    """
+
     limits: dict[str, float]
     ratios: dict[str, Estimate]
-
-    @property
-    def larger(self) -> str:
-        """The larger of the machine's two limits."""
-        return max((BANDWIDTH, COMPUTE), key=lambda bound: self.limits.get(bound, 0.0))
-
-    @property
-    def rules(self) -> set[str]:
-        """What could bound it: the larger limit, and the call where the floor takes half of the time."""
-        called = self.limits.get(CALL, 0.0) >= OVERHEAD * self.row.seconds.median
-        return {self.larger, CALL} if called else {self.larger}
+    larger: str
+    rules: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Elasticities:
     """Log ratios between two points: what each bound predicts, what was measured against it, and the answers.
 
     A bound that is not among the answers is passed over in silence.
@@ -76,35 +69,31 @@ class Judgement:
     answers: dict[str, Answer]
 
 
-def held(profile: Profile, row: Row) -> Held:
-    """A row with its limits, round by round."""
-    point, floor = row.point, row.point.floor_seconds or 0.0
-    beyond = [taken - floor for taken in point.seconds]
+def held(
+    seconds: Sequence[float], floor: float, t_bytes: Sequence[float], t_flops: Sequence[float]
+) -> Held:
+    """The samples of a point with its limits, round by round; of a limit that is not known, none."""
+    beyond = [taken - floor for taken in seconds]
     spent = {
-        BANDWIDTH: (beyond, points.bytes_times(profile, point)),
-        COMPUTE: (beyond, points.flops_times(profile, point)),
-        CALL: (point.seconds, [floor] * len(beyond)),
+        BANDWIDTH: (beyond, t_bytes),
+        COMPUTE: (beyond, t_flops),
+        CALL: (seconds, [floor] * len(seconds)),
+        LIMIT: (beyond, list(map(max, t_bytes, t_flops))),
     }
-    spent[LIMIT] = (beyond, _larger_of(spent[BANDWIDTH][1], spent[COMPUTE][1]))
-    known = {bound: pair for bound, pair in spent.items() if min(pair[0]) > 0 and min(pair[1]) > 0}
-    return Held(
-        row,
-        {bound: median(limit) for bound, (_, limit) in known.items()},
-        {
-            bound: estimate([above / below for above, below in zip(*pair, strict=True)])
-            for bound, pair in known.items()
-        },
-    )
+    known = {
+        bound: pair for bound, pair in spent.items() if pair[1] and min(*pair[0], *pair[1]) > 0
+    }
+    limits = {bound: median(limit) for bound, (_, limit) in known.items()}
+    ratios = {
+        bound: estimate([above / below for above, below in zip(*pair, strict=True)])
+        for bound, pair in known.items()
+    }
+    larger = max((BANDWIDTH, COMPUTE), key=lambda bound: limits.get(bound, 0.0))
+    called = limits.get(CALL, 0.0) >= OVERHEAD * median(seconds)
+    return Held(limits, ratios, larger, frozenset({larger, CALL} if called else {larger}))
 
 
-def _larger_of(moving: Sequence[float], computing: Sequence[float]) -> list[float]:
-    """The limit round by round; zeros, which stand for nothing known, where one of the two is not."""
-    if not moving or not computing:
-        return [0.0]
-    return [max(pair) for pair in zip(moving, computing, strict=True)]
-
-
-def of(one: Held, other: Held, least: float, *, narrow: bool = False) -> Judgement:
+def compared(one: Held, other: Held, least: float, *, narrow: bool = False) -> Elasticities:
     """What the way from `one` to `other` says; bounds whose predictions differ by less than `least` are not told apart.
 
     `narrow`: the weights change their dtype. They may be multiplied by the products of their own, or be widened first;
@@ -125,7 +114,7 @@ def of(one: Held, other: Held, least: float, *, narrow: bool = False) -> Judgeme
         answers[CODE] = Answer(SUPPORTS)  # the time moves as no limit does that could rule it
     if one.larger != other.larger:
         answers |= _crossed(one, other, predicted, least)
-    return Judgement(moves, measured, answers)
+    return Elasticities(moves, measured, answers)
 
 
 def shift(one: Held, other: Held, bound: str) -> float:
@@ -167,9 +156,9 @@ def _moved(one: Held, other: Held, bound: str) -> Estimate:
 def _answer(
     bound: str, measured: Estimate, predicted: dict[str, tuple[float, float]], least: float
 ) -> Answer:
-    """Supports: wholly within TOLERANCE of its own prediction, and nearer to it than to any other that can be told
+    """Supports: wholly within TOLERANCE of its own prediction, nearer to it than to any that can be told apart.
 
-    apart. Contradicts: wholly beyond TOLERANCE, and farther than half-way.
+    Contradicts: wholly beyond TOLERANCE, and farther than half-way.
     """
     own = predicted[bound]
     gaps = {

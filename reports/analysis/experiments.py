@@ -18,15 +18,12 @@ from itertools import combinations, pairwise
 from math import log
 from operator import attrgetter
 
-from bench.profile.records import Profile
 from bench.profile.stats import Estimate
 from kernels.case import Case
 from kernels.roofline_model import BANDWIDTH, CODE, COMPUTE, EXPLAINED
-from reports.analysis import elasticity as judgement
-from reports.analysis import points, verdict
+from reports.analysis import elasticity, points
 from reports.analysis.elasticity import APART, CONTRADICTS, SPEEDUPS, SUPPORTS, Answer, Held
 from reports.analysis.points import Row
-from reports.analysis.remember import remembered
 
 RESIDENCY, BYTES, BATCH, THREADS, CONTEST = "residency", "bytes", "batch", "threads", "contest"
 NAMES = (RESIDENCY, BYTES, BATCH, THREADS, CONTEST)
@@ -59,82 +56,79 @@ class Outcome:
         return self.answers.get(bound, Answer())
 
 
-@remembered
-def of(profile: Profile) -> tuple[Outcome, ...]:
-    """Every experiment that the profile holds both points of, in the order of NAMES and of the points.
+def between(sound: Sequence[Row]) -> tuple[Outcome, ...]:
+    """Every experiment between two of these points, in the order of NAMES and of the points.
 
-    Points without a verdict, and impossible ones, take part in none; sequences of two stages, which move as neither
-    bound alone predicts, in contests only.
+    Sequences of two stages, which move as neither bound alone predicts, take part in contests only.
     """
-    sound = (
-        row
-        for row, found in verdict.readings(profile)
-        if found.name not in ("unknown", "impossible")
-    )
-    held = [judgement.held(profile, row) for row in sound]
-    of_one_stage = [one for one in held if one.row.point.projection is None]
-    made = [_asked(*pair) for pair in _pairs(of_one_stage)]
-    made += [_contest(slow, quick) for slow, quick in _contests([one.row for one in held])]
-    return tuple(made)
+    held = {
+        row.point.key: elasticity.held(
+            row.point.seconds, row.point.floor_seconds or 0.0, row.byte_times, row.flop_times
+        )
+        for row in sound
+        if row.point.projection is None
+    }
+    of_one_stage = [row for row in sound if row.point.projection is None]
+    made = [
+        _asked(name, one, other, held[one.point.key], held[other.point.key])
+        for name, one, other in _pairs(of_one_stage)
+    ]
+    return (*made, *(_contest(slow, quick) for slow, quick in _contests(sound)))
 
 
-def _pairs(held: Sequence[Held]) -> Iterator[tuple[str, Held, Held]]:
+def _pairs(rows: Sequence[Row]) -> Iterator[tuple[str, Row, Row]]:
     """Points of one implementation that differ in one thing."""
-    for group in _groups(held, "residency"):
-        by_residency = {one.row.case.residency: one for one in group}
+    for group in _groups(rows, "residency"):
+        by_residency = {one.case.residency: one for one in group}
         if len(by_residency) == 2:
             yield RESIDENCY, by_residency["resident"], by_residency["streamed"]
-    for group in _groups(held, "dtype", "activations"):
+    for group in _groups(rows, "dtype", "activations"):
         for one, other in combinations(sorted(group, key=_weights, reverse=True), 2):
-            if one.row.case.dtype != other.row.case.dtype:
+            if one.case.dtype != other.case.dtype:
                 yield BYTES, one, other
-    for group in _groups(held, "batch"):
-        for one, other in pairwise(sorted(group, key=lambda one: one.row.case.batch)):
+    for group in _groups(rows, "batch"):
+        for one, other in pairwise(sorted(group, key=lambda row: row.case.batch)):
             yield BATCH, one, other
-    for group in _groups(held, "threads"):
-        by_threads = {one.row.case.threads: one for one in group}
+    for group in _groups(rows, "threads"):
+        by_threads = {one.case.threads: one for one in group}
         if 1 in by_threads and max(by_threads) > 1:
             yield THREADS, by_threads[1], by_threads[max(by_threads)]
 
 
-def _groups(held: Sequence[Held], *differ: str) -> list[list[Held]]:
+def _groups(rows: Sequence[Row], *differ: str) -> list[list[Row]]:
     """Points of one implementation whose cases are alike but for these fields."""
     same = attrgetter(*(each.name for each in fields(Case) if each.name not in differ))
-    found: dict[tuple[object, str], list[Held]] = {}
-    for one in held:
-        found.setdefault((same(one.row.case), one.row.point.implementation), []).append(one)
+    found: dict[tuple[object, str], list[Row]] = {}
+    for row in rows:
+        found.setdefault((same(row.case), row.point.implementation), []).append(row)
     return list(found.values())
 
 
-def _weights(one: Held) -> int:
-    return one.row.point.bytes["weights"] if one.row.point.bytes else 0
+def _weights(row: Row) -> int:
+    return row.point.bytes["weights"] if row.point.bytes else 0
 
 
-def _asked(experiment: str, one: Held, other: Held) -> Outcome:
-    narrow = experiment == BYTES
-    found = judgement.of(one, other, SPEEDUPS if experiment == THREADS else APART, narrow=narrow)
-    driver, by = _driver(experiment, one, other)
+def _asked(experiment: str, first: Row, second: Row, one: Held, other: Held) -> Outcome:
+    least = SPEEDUPS if experiment == THREADS else APART
+    found = elasticity.compared(one, other, least, narrow=experiment == BYTES)
+    cases = first.case, second.case
+    if experiment == BATCH:
+        driver, by = "B", log(cases[1].batch / cases[0].batch)
+    elif experiment == THREADS:
+        driver, by = "threads", log(cases[1].threads / cases[0].threads)
+    else:
+        driver, by = "t_bytes", elasticity.shift(one, other, BANDWIDTH)
     shown = BANDWIDTH if driver == "t_bytes" or one.larger not in found.measured else one.larger
     tells = abs(by) >= log(APART) and shown in found.measured
     return Outcome(
         experiment,
-        (one.row, other.row),
-        (one.row.point.key, other.row.point.key),
+        (first, second),
+        (first.point.key, second.point.key),
         driver,
         _over(found.measured[shown], by) if tells else None,
         {bound: value / by for bound, value in found.predicted.items()} if tells else {},
         answers=found.answers,
     )
-
-
-def _driver(experiment: str, one: Held, other: Held) -> tuple[str, float]:
-    """What the elasticity is formed against, and the log ratio by which it moves."""
-    cases = one.row.case, other.row.case
-    if experiment == BATCH:
-        return "B", log(cases[1].batch / cases[0].batch)
-    if experiment == THREADS:
-        return "threads", log(cases[1].threads / cases[0].threads)
-    return "t_bytes", judgement.shift(one, other, BANDWIDTH)
 
 
 def _over(value: Estimate, by: float) -> Estimate:

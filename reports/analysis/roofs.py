@@ -5,6 +5,7 @@ A roof is the best of its samples. Datasheet figures are no roofs. What a profil
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
@@ -13,10 +14,16 @@ from math import exp, log
 from bench.profile.records import Level, Point, Profile, Roof
 from bench.profile.stats import median
 from kernels import roofline_model
-from reports.analysis.remember import remembered
+from kernels.case import Case
 
 AGREE = 2.0
 """A paired roof and a level's bandwidth, a plateau's end and a cache's size agree within this factor."""
+
+NOT_REACHED = "memory not reached"
+"""The warning of a run whose read curve does not tell where memory begins."""
+
+Curve = list[tuple[int, float]]
+"""Bandwidth (byte/s) by working set (bytes), ascending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,47 +59,152 @@ class Ridge:
     flop_per_byte: float
 
 
-def best(roof: Roof) -> float | None:
-    """The roof: its best sample, the largest rate or the shortest time; None without samples."""
-    if not roof.samples:
-        return None
-    return min(roof.samples) if roof.unit == "s" else max(roof.samples)
+class Roofs:
+    """The roofs of one profile. Thread counts are 0 for a GPU's own."""
+
+    def __init__(self, profile: Profile) -> None:
+        """Sort the measured roofs of this profile."""
+        self._measured: dict[tuple[str, str], list[Roof]] = defaultdict(list)
+        for roof in profile.roofs:
+            if roof.source == "measured" and roof.samples:
+                self._measured[roof.device, roof.kind].append(roof)
+        swept = _swept(profile) if profile.method == 1 else self._measured
+        self._best: dict[tuple[str, str], dict[int, Curve]] = {}
+        self._typical: dict[tuple[str, str], dict[int, Curve]] = {}
+        for place, records in swept.items():
+            self._best[place], self._typical[place] = _curves(records)
+        self._products: dict[tuple[str, int], dict[str, list[Roof]]] = {}
+        for (device, kind), records in self._measured.items():
+            for roof in records if kind == "matmul" else ():
+                by_dtype = self._products.setdefault((device, roof.threads or 0), {})
+                by_dtype.setdefault(roof.dtype or "", []).append(roof)
+        self._levels: dict[str, list[Level]] = defaultdict(list)
+        for level in profile.levels:
+            self._levels[level.device].append(level)
+        for known in self._levels.values():
+            known.sort(key=lambda level: (level.up_to_bytes is None, level.up_to_bytes or 0))
+
+    def curve(self, device: str, kind: str = "read") -> dict[int, Curve]:
+        """The best bandwidth per working set, by thread count."""
+        return self._best.get((device, kind), {})
+
+    def typical_curve(self, device: str) -> dict[int, Curve]:
+        """As the read curve, but of the best variant's median: what the memory gives as a rule, not once."""
+        return self._typical.get((device, "read"), {})
+
+    def all_threads(self, device: str) -> int | None:
+        """The most threads the roofs were measured with: those the levels belong to."""
+        records = [*self._measured[device, "read"], *self._measured[device, "matmul"]]
+        return max((roof.threads or 0 for roof in records), default=None)
+
+    def write_roof(self, device: str, threads: int, written: float) -> float | None:
+        """The measured write roof (byte/s) whose working set is nearest, in ratio, to `written` bytes."""
+        return roofline_model.nearest(self.curve(device, "write").get(threads, []), written)
+
+    def dtypes(self) -> list[str]:
+        """Of which matrix products were measured, on any device."""
+        return sorted({name for by_dtype in self._products.values() for name in by_dtype if name})
+
+    def arithmetic_roof(
+        self, device: str, threads: int, dtype: str, activations: str | None = None
+    ) -> float | None:
+        """The best matrix product (FLOP/s) over every dtype that weights and activations widen to exactly."""
+        found = self._exact(device, threads, dtype, activations)
+        return max((max(roof.samples) for roof in found), default=None)
+
+    def peak(self, case: Case) -> float | None:
+        """The arithmetic roof of a case."""
+        return self.arithmetic_roof(case.device, case.threads, case.dtype, case.activations)
+
+    def typical_product(
+        self, device: str, threads: int, dtype: str, activations: str
+    ) -> float | None:
+        """As `arithmetic_roof`, but the median of the best shape, over all that was sampled of it."""
+        by_shape: dict[tuple[str | None, str], list[float]] = {}
+        for roof in self._exact(device, threads, dtype, activations):
+            by_shape.setdefault((roof.dtype, roof.implementation), []).extend(roof.samples)
+        return max(map(median, by_shape.values()), default=None)
+
+    def call(self, device: str, threads: int) -> float | None:
+        """The machine's emptiest call in seconds, the median."""
+        known = (roof for roof in self._measured[device, "call"] if (roof.threads or 0) == threads)
+        samples = [sample for roof in known for sample in roof.samples]
+        return median(samples) if samples else None
+
+    def levels(self, device: str) -> list[Level]:
+        """The plateaus of a device from the smallest to the memory behind them all."""
+        return self._levels[device]
+
+    def level_by_size(self, point: Point) -> Level | None:
+        """The level whose plateau holds the working set.
+
+        The plateaus are those of all threads. Fewer threads own fewer private caches, so for them only the memory is
+        named, and that where their own curve is as slow as memory there.
+        """
+        size, known = point.working_set_bytes, self.levels(point.case.device)
+        if size is None or not known:
+            return None
+        # whatever the last is called, nothing is behind it
+        within = (one for one in known[:-1] if one.up_to_bytes is None or size <= one.up_to_bytes)
+        level = next(within, known[-1])
+        if point.case.threads == self.all_threads(point.case.device):
+            return level
+        return level if level is known[-1] and self._in_memory(point, size, known) else None
+
+    def _in_memory(self, point: Point, size: int, known: Sequence[Level]) -> bool:
+        """Whether the curve of a point's own threads is nearer, in ratio, to memory's rate there than to a cache's.
+
+        So a level ends, too. True without such a curve, or without a cache.
+        """
+        curve = self.curve(point.case.device).get(point.case.threads, [])
+        end = known[-2].up_to_bytes if len(known) > 1 else None
+        if not curve or not end:
+            return True
+        return interpolated(curve, size) ** 2 <= interpolated(curve, end // 2) * curve[-1][1]
+
+    def level_of(self, point: Point) -> str | None:
+        """The level a working set lies in, or None where the roof beside the point is more than twice that level's.
+
+        Near a level's end the two part: what the curve read from memory once, a step may find in a cache again and
+        again.
+        """
+        level, paired = self.level_by_size(point), point.roof_bytes_per_s
+        if level is None or (paired and median(paired) > AGREE * level.bytes_per_s):
+            return None
+        return level.name
+
+    def under(self, point: Point, write_roof: float | None) -> Under:
+        """What a point with a fraction is drawn under; `write_roof` is its row's."""
+        assert point.bytes is not None
+        assert point.flops is not None
+        case, size = point.case, point.working_set_bytes
+        paired = median(point.roof_bytes_per_s)
+        products = median(point.roof_flop_per_s) if point.roof_flop_per_s else None
+        everyone = case.threads == self.all_threads(case.device)
+        level = self.level_by_size(point) if everyone else None
+        read = level.bytes_per_s if level else paired
+        peak = self.peak(case) or products or float("inf")
+        curve = self.curve(case.device).get(case.threads, [])
+        written = point.bytes["written"] / write_roof if write_roof else 0.0
+        times = (point.bytes["read"] / read, written, point.flops["linear"] / peak)
+        return Under(
+            level=level.name if level else None,
+            bytes_per_s=read,
+            flop_per_s=peak,
+            curve=interpolated(curve, size) if curve and size else None,
+            seconds=roofline_model.limit(*times, point.projected),
+            beside=(paired, products),
+        )
+
+    def _exact(self, device: str, threads: int, dtype: str, activations: str | None) -> list[Roof]:
+        """The matrix products in every dtype that weights and activations widen to exactly."""
+        by_dtype = self._products.get((device, threads), {})
+        exact = roofline_model.arithmetic(dtype, activations)
+        return [roof for name in exact for roof in by_dtype.get(name, ())]
 
 
-@remembered
-def read_curve(
-    profile: Profile, device: str, kind: str = "read"
-) -> dict[int, list[tuple[int, float]]]:
-    """The best bandwidth (byte/s) per working set (bytes), ascending, by thread count (0: a GPU's own)."""
-    curves: dict[int, dict[int, float]] = {}
-    for roof in _swept(profile, device, kind):
-        value = best(roof)
-        if value is not None and roof.working_set_bytes:
-            curve = curves.setdefault(roof.threads or 0, {})
-            curve[roof.working_set_bytes] = max(value, curve.get(roof.working_set_bytes, 0.0))
-    return {threads: sorted(curves[threads].items()) for threads in sorted(curves)}
-
-
-@remembered
-def typical_curve(
-    profile: Profile, device: str, kind: str = "read"
-) -> dict[int, list[tuple[int, float]]]:
-    """As `read_curve`, but of the best variant's median: what the memory gives as a rule, not once."""
-    samples: dict[tuple[int, int], dict[str, list[float]]] = {}
-    for roof in _swept(profile, device, kind):
-        if roof.samples and roof.working_set_bytes:
-            place = samples.setdefault((roof.threads or 0, roof.working_set_bytes), {})
-            place.setdefault(roof.implementation, []).extend(roof.samples)
-    curves: dict[int, list[tuple[int, float]]] = {}
-    for (threads, size), by_variant in sorted(samples.items()):
-        curves.setdefault(threads, []).append((size, max(map(median, by_variant.values()))))
-    return curves
-
-
-def interpolated(curve: Sequence[tuple[int, float]], working_set: int) -> float | None:
+def interpolated(curve: Sequence[tuple[int, float]], working_set: int) -> float:
     """The value at a working set, linear between neighbours in logarithms; the ends hold beyond them."""
-    if not curve:
-        return None
     if working_set <= curve[0][0]:
         return curve[0][1]
     for (below, low), (above, high) in pairwise(curve):
@@ -100,99 +212,6 @@ def interpolated(curve: Sequence[tuple[int, float]], working_set: int) -> float 
             part = log(working_set / below) / log(above / below)
             return exp(log(low) + part * log(high / low))
     return curve[-1][1]
-
-
-@remembered
-def all_threads(profile: Profile, device: str) -> int | None:
-    """The most threads the roofs were measured with: those the levels belong to."""
-    counts = [
-        roof.threads or 0
-        for kind in ("read", "matmul")
-        for roof in _measured(profile, device, kind)
-    ]
-    return max(counts, default=None)
-
-
-def write_roof(profile: Profile, device: str, threads: int, written: float) -> float | None:
-    """The measured write roof (byte/s) whose working set is nearest, in ratio, to `written` bytes."""
-    return roofline_model.nearest(read_curve(profile, device, "write").get(threads, []), written)
-
-
-@remembered
-def arithmetic_roof(
-    profile: Profile, device: str, threads: int, dtype: str, activations: str | None = None
-) -> float | None:
-    """The best matrix product (FLOP/s) over every dtype that weights and activations widen to exactly."""
-    found = [best(roof) for roof in _products(profile, device, threads, dtype, activations)]
-    return max((value for value in found if value is not None), default=None)
-
-
-def typical_product(
-    profile: Profile, device: str, threads: int, dtype: str, activations: str
-) -> float | None:
-    """As `arithmetic_roof`, but the median of the best shape, over all that was sampled of it."""
-    by_shape: dict[tuple[str | None, str], list[float]] = {}
-    for roof in _products(profile, device, threads, dtype, activations):
-        by_shape.setdefault((roof.dtype, roof.implementation), []).extend(roof.samples)
-    return max((median(samples) for samples in by_shape.values() if samples), default=None)
-
-
-def call(profile: Profile, device: str, threads: int) -> float | None:
-    """The machine's emptiest call in seconds, the median."""
-    samples = [
-        sample
-        for roof in _measured(profile, device, "call")
-        if (roof.threads or 0) == threads
-        for sample in roof.samples
-    ]
-    return median(samples) if samples else None
-
-
-@remembered
-def levels(profile: Profile, device: str) -> list[Level]:
-    """The plateaus of a device from the smallest to the memory behind them all."""
-    found = [level for level in profile.levels if level.device == device]
-    return sorted(found, key=lambda level: (level.up_to_bytes is None, level.up_to_bytes or 0))
-
-
-def level_by_size(profile: Profile, point: Point) -> Level | None:
-    """The level whose plateau holds the working set.
-
-    The plateaus are those of all threads. Fewer threads own fewer private caches, so for them only the memory is named,
-    and that where their own curve is as slow as memory there.
-    """
-    if point.working_set_bytes is None:
-        return None
-    known = levels(profile, point.case.device)
-    for level in known:
-        last = level is known[-1]  # whatever its name, nothing is behind it
-        if last or level.up_to_bytes is None or point.working_set_bytes <= level.up_to_bytes:
-            if point.case.threads == all_threads(profile, point.case.device):
-                return level
-            return level if last and _in_memory(profile, point, known) else None
-    return None
-
-
-def _in_memory(profile: Profile, point: Point, known: Sequence[Level]) -> bool:
-    """Whether the curve of a point's own threads is nearer, in ratio, to memory's rate there than to the last cache's.
-
-    So a level ends, too. True without such a curve, or without a cache.
-    """
-    curve = read_curve(profile, point.case.device).get(point.case.threads, [])
-    end = known[-2].up_to_bytes if len(known) > 1 else None
-    size = point.working_set_bytes
-    if not curve or not end or size is None:
-        return True
-    cache, there = interpolated(curve, end // 2), interpolated(curve, size)
-    assert cache is not None
-    assert there is not None
-    return there**2 <= cache * curve[-1][1]
-
-
-def agrees(level: Level, point: Point) -> bool:
-    """Whether the roof sampled beside a point is at most twice its level's bandwidth: faster, it is another level's."""
-    paired = point.roof_bytes_per_s
-    return not paired or median(paired) <= AGREE * level.bytes_per_s
 
 
 def ridges(levels: Sequence[Level], peaks: Mapping[str, float]) -> list[Ridge]:
@@ -205,88 +224,46 @@ def ridges(levels: Sequence[Level], peaks: Mapping[str, float]) -> list[Ridge]:
     return sorted(found, key=lambda ridge: ridge.flop_per_byte)
 
 
-def _swept(profile: Profile, device: str, kind: str) -> list[Roof]:
-    """The records that a survey swept: without method 1's sentinels, single looks at the largest set between surveys.
+def _curves(records: Sequence[Roof]) -> tuple[dict[int, Curve], dict[int, Curve]]:
+    """By thread count the best of all samples, and the best variant's median, over the working sets."""
+    samples: dict[tuple[int, int], dict[str, list[float]]] = {}
+    for roof in records:
+        if roof.working_set_bytes:
+            place = samples.setdefault((roof.threads or 0, roof.working_set_bytes), {})
+            place.setdefault(roof.implementation, []).extend(roof.samples)
+    best: dict[int, Curve] = {}
+    typical: dict[int, Curve] = {}
+    for (threads, size), by_variant in sorted(samples.items()):
+        best.setdefault(threads, []).append((size, max(map(max, by_variant.values()))))
+        typical.setdefault(threads, []).append((size, max(map(median, by_variant.values()))))
+    return best, typical
+
+
+def _swept(profile: Profile) -> dict[tuple[str, str], list[Roof]]:
+    """The records that a sweep made: without method 1's sentinels, single looks at the largest set between sweeps.
 
     They were called reads. A sweep walks a size with many variants, one record after the other; a sentinel stands alone
     or beside another.
     """
-    if profile.method > 1:
-        return _measured(profile, device, kind)
-    found = [
+    measured = sorted(
+        (roof for roof in profile.roofs if roof.source == "measured"), key=lambda roof: roof.device
+    )
+    groups = [
         list(records)
         for _, records in groupby(
-            (roof for roof in profile.roofs if roof.device == device and roof.source == "measured"),
-            key=lambda roof: (roof.kind, roof.threads, roof.working_set_bytes),
+            measured,
+            key=lambda roof: (roof.device, roof.kind, roof.threads, roof.working_set_bytes),
         )
     ]
-    groups = [records for records in found if records[0].kind == kind]
-    most: dict[tuple[int | None, int | None], int] = {}
-    for records in groups:
-        place = records[0].threads, records[0].working_set_bytes
-        most[place] = max(most.get(place, 0), len({roof.implementation for roof in records}))
-    return [
-        roof
-        for records in groups
-        for roof in records
-        if 2 * len({one.implementation for one in records})
-        > most[roof.threads, roof.working_set_bytes]
-    ]
-
-
-def _products(
-    profile: Profile, device: str, threads: int, dtype: str, activations: str | None
-) -> list[Roof]:
-    """The matrix products in every dtype that weights and activations widen to exactly."""
-    exact = roofline_model.arithmetic(dtype, activations)
-    return [
-        roof
-        for roof in _measured(profile, device, "matmul")
-        if roof.dtype in exact and (roof.threads or 0) == threads
-    ]
-
-
-def _measured(profile: Profile, device: str, kind: str) -> list[Roof]:
-    return [
-        roof
-        for roof in profile.roofs
-        if roof.device == device and roof.kind == kind and roof.source == "measured"
-    ]
-
-
-class Roofs:
-    """The roofs of one profile: what the functions above tell, asked without naming the profile again."""
-
-    def __init__(self, profile: Profile) -> None:
-        """Of this profile."""
-        self._profile = profile
-
-    def curve(self, device: str, kind: str = "read") -> dict[int, list[tuple[int, float]]]:
-        """The best bandwidth (byte/s) per working set (bytes), ascending, by thread count (0: a GPU's own)."""
-        return read_curve(self._profile, device, kind)
-
-    def typical_curve(self, device: str) -> dict[int, list[tuple[int, float]]]:
-        """As the read `curve`, but of the best variant's median: what the memory gives as a rule, not once."""
-        return typical_curve(self._profile, device)
-
-    def all_threads(self, device: str) -> int | None:
-        """The most threads the roofs were measured with: those the levels belong to."""
-        return all_threads(self._profile, device)
-
-    def write_roof(self, device: str, threads: int, written: float) -> float | None:
-        """The measured write roof (byte/s) whose working set is nearest, in ratio, to `written` bytes."""
-        return write_roof(self._profile, device, threads, written)
-
-    def arithmetic_roof(
-        self, device: str, threads: int, dtype: str, activations: str | None = None
-    ) -> float | None:
-        """The best matrix product (FLOP/s) over every dtype that weights and activations widen to exactly."""
-        return arithmetic_roof(self._profile, device, threads, dtype, activations)
-
-    def levels(self, device: str) -> list[Level]:
-        """The plateaus of a device from the smallest to the memory behind them all."""
-        return levels(self._profile, device)
-
-    def level_by_size(self, point: Point) -> Level | None:
-        """The level whose plateau holds the working set; of fewer than all threads the memory alone."""
-        return level_by_size(self._profile, point)
+    variants = [len({roof.implementation for roof in records}) for records in groups]
+    most: dict[object, int] = {}
+    for (first, *_), count in zip(groups, variants, strict=True):
+        place = (first.device, first.kind, first.threads, first.working_set_bytes)
+        most[place] = max(most.get(place, 0), count)
+    found: dict[tuple[str, str], list[Roof]] = defaultdict(list)
+    for records, count in zip(groups, variants, strict=True):
+        first = records[0]
+        place = (first.device, first.kind, first.threads, first.working_set_bytes)
+        if 2 * count > most[place]:
+            found[first.device, first.kind] += (roof for roof in records if roof.samples)
+    return found

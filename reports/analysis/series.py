@@ -5,27 +5,28 @@ Points are compared by time x paired read roof, never by raw time: the machine's
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil
 
-from bench.profile.records import Profile
+from bench.profile.records import Point
 from bench.profile.stats import Estimate, median
-from kernels import roofline_model
 from kernels.case import Case
-from reports.analysis import confirm, points, roofs
+from kernels.roofline_model import BANDWIDTH
+from reports.analysis import points
 from reports.analysis.points import Row
-from reports.analysis.remember import remembered
+from reports.analysis.roofs import Roofs
 from reports.analysis.verdict import Verdict
 
 FREE = 1.25
 """A batch rides free while its step costs at most this many times the step of one sequence."""
-
 LONG = 3
 """A series has its free batch marked from this many points on."""
-
 STILL = 1.1
 """The roofs beside two points may differ by this factor for a share to be formed of their times."""
+HIDDEN = 1024
+"""Units of the step that matters most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +58,7 @@ class Series:
         """The free batch; `64 or more` where the largest of the plan rides free; None where there is one only."""
         if self.free_batch is None or len(self.planned) == 1:
             return None
-        return (
-            f"{self.free_batch} or more"
-            if self.free_batch == self.planned[-1]
-            else str(self.free_batch)
-        )
+        return f"{self.free_batch}{' or more' if self.free_batch == self.planned[-1] else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,108 +78,98 @@ def alone(case: Case) -> Case:
     return replace(case, batch=1)
 
 
-@remembered
-def of(profile: Profile) -> tuple[Series, ...]:
-    """Every series with a good point, in the order of its first."""
-    planned: dict[tuple[Case, str], list[int]] = {}
-    for point in profile.points:
-        key = (alone(point.case), point.implementation)
-        planned.setdefault(key, []).append(point.case.batch)
-    verdicts = confirm.verdicts(profile)
-    found: dict[tuple[Case, str], list[Row]] = {}
-    for row in points.rows(profile):
-        key = (alone(row.case), row.point.implementation)
-        found.setdefault(key, []).append(row)
+def joined(
+    planned: Iterable[Point], held: Mapping[str, tuple[Row, Verdict]], roofs: Roofs
+) -> tuple[Series, ...]:
+    """Every series with a good point, in the order of its first. `held` are the good ones of the planned points."""
+    batches: dict[tuple[Case, str], list[int]] = {}
+    for point in planned:
+        key = alone(point.case), point.implementation
+        batches.setdefault(key, []).append(point.case.batch)
+    found: dict[tuple[Case, str], dict[int, tuple[Row, Verdict]]] = {}
+    for row, verdict in held.values():
+        key = alone(row.case), row.point.implementation
+        found.setdefault(key, {})[row.case.batch] = row, verdict
     return tuple(
-        _series(
-            profile,
-            *key,
-            tuple(sorted(planned[key])),
-            [
-                (row, verdicts[row.point.key])
-                for row in sorted(rows, key=lambda row: row.case.batch)
-            ],
-        )
-        for key, rows in found.items()
+        _series(*key, sorted(batches[key]), dict(sorted(by_batch.items())), roofs)
+        for key, by_batch in found.items()
     )
 
 
-def shares(profile: Profile) -> tuple[Share, ...]:
+def _series(
+    case: Case,
+    implementation: str,
+    planned: Sequence[int],
+    by_batch: Mapping[int, tuple[Row, Verdict]],
+    roofs: Roofs,
+) -> Series:
+    rows, verdicts = zip(*by_batch.values(), strict=True)
+    free, bound = 0, 0
+    if planned[0] == 1 and 1 in by_batch:
+        first = by_batch[1][0]
+        ran = [by_batch.get(batch) for batch in planned]
+        free = _run(one is not None and _rides_free(one[0], first) for one in ran)
+        bound = _run(
+            one is not None and one[1].confirmed and one[1].name == BANDWIDTH for one in ran
+        )
+    return Series(
+        case=case,
+        implementation=implementation,
+        planned=tuple(planned),
+        rows=rows,
+        verdicts=verdicts,
+        free_batch=planned[free - 1] if free else None,
+        ridge_batch=ridge_batch(rows[0], roofs),
+        bandwidth_until=planned[bound - 1] if bound else None,
+    )
+
+
+def _rides_free(row: Row, first: Row) -> bool:
+    """By time x roof, as points of one run are compared, and by bare time too.
+
+    Where the two disagree the roof moved between the points and the step did not follow it, and neither says what a
+    sequence costs.
+    """
+    if not first.normalised or not row.normalised:
+        return False
+    bare = row.seconds.median <= FREE * first.seconds.median
+    return bare and row.normalised.median <= FREE * first.normalised.median
+
+
+def _run(holds: Iterable[bool]) -> int:
+    """How many hold before the first that does not."""
+    count = 0
+    for one in holds:
+        if not one:
+            break
+        count += 1
+    return count
+
+
+def shares(rows: Iterable[Row]) -> tuple[Share, ...]:
     """For each step whose linear part was measured too: that part's share, by time x paired roof.
 
     Only where the roofs beside the two differ by less than STILL: points minutes apart share no machine otherwise.
     """
-    rows = {(row.case, row.point.implementation): row for row in points.rows(profile)}
+    by_case = {(row.case, row.point.implementation): row for row in rows}
     found = []
-    for (case, implementation), linear in rows.items():
-        whole = rows.get((replace(case, part="cell"), implementation))
+    for (case, implementation), linear in by_case.items():
+        whole = by_case.get((replace(case, part="cell"), implementation))
         if case.part != "linear" or whole is None:
             continue
-        if not (
-            linear.normalised and whole.normalised and linear.point.bytes and whole.point.bytes
-        ):
+        if not (linear.normalised and whole.normalised and linear.moved and whole.moved):
             continue
         beside = median(linear.point.roof_bytes_per_s), median(whole.point.roof_bytes_per_s)
         if max(beside) > STILL * min(beside):
             continue  # the machine was not the same for the two
         time = points.quotient(linear.normalised, whole.normalised)
-        found.append(
-            Share(
-                whole.case,
-                implementation,
-                time,
-                points.moved(linear) / points.moved(whole),
-                _linear_flops(whole),
-            )
-        )
+        flops = whole.point.flops or {"linear": 0, "pointwise": 0}
+        products = flops["linear"] / max(1, flops["linear"] + flops["pointwise"])
+        found.append(Share(whole.case, implementation, time, linear.moved / whole.moved, products))
     return tuple(found)
 
 
-def _series(
-    profile: Profile,
-    case: Case,
-    implementation: str,
-    planned: tuple[int, ...],
-    held: list[tuple[Row, Verdict]],
-) -> Series:
-    rows, verdicts = zip(*held, strict=True)
-    by_batch = {row.case.batch: (row, found) for row, found in held}
-    first = by_batch.get(1)
-    alone = first[0].normalised if first else None
-
-    def rides_free(row: Row) -> bool:
-        """By time x roof, as points of one run are compared, and by bare time too: where the two disagree the roof
-
-        moved between the points and the step did not follow it, and neither says what a sequence costs.
-        """
-        if not (first and alone and row.normalised):
-            return False
-        bare = row.seconds.median <= FREE * first[0].seconds.median
-        return bare and row.normalised.median <= FREE * alone.median
-
-    free, bound = 0, 0
-    if planned[0] == 1:
-        runs = [by_batch.get(batch) for batch in planned]
-        free = _run([one is not None and rides_free(one[0]) for one in runs])
-        bound = _run(
-            [
-                one is not None and one[1].confirmed and one[1].name == roofline_model.BANDWIDTH
-                for one in runs
-            ]
-        )
-    return Series(
-        case=case,
-        implementation=implementation,
-        planned=planned,
-        rows=rows,
-        verdicts=verdicts,
-        free_batch=planned[free - 1] if free else None,
-        ridge_batch=ridge_batch(profile, rows[0]),
-        bandwidth_until=planned[bound - 1] if bound else None,
-    )
-
-
-def ridge_batch(profile: Profile, row: Row) -> int | None:
+def ridge_batch(row: Row, roofs: Roofs) -> int | None:
     """The smallest batch for which the roofs beside `row` predict t_flops >= t_bytes; None for a hoisted sequence.
 
     Weights are read whatever the batch, and to train their gradients written; activations and FLOPs grow with it.
@@ -193,10 +180,8 @@ def ridge_batch(profile: Profile, row: Row) -> int | None:
     if not point.bytes or not point.flops or not point.roof_bytes_per_s or point.projection:
         return None
     written = point.bytes["written"]
-    arithmetic = roofs.arithmetic_roof(
-        profile, case.device, case.threads, case.dtype, case.activations
-    )
-    write = roofs.write_roof(profile, case.device, case.threads, written)
+    arithmetic = roofs.peak(case)
+    write = roofs.write_roof(case.device, case.threads, written)
     if arithmetic is None or (written and write is None):
         return None
     read = median(point.roof_bytes_per_s)
@@ -211,11 +196,21 @@ def ridge_batch(profile: Profile, row: Row) -> int | None:
     return max(1, ceil(fixed / (flops_1 - bytes_1)))
 
 
-def _run(holds: list[bool]) -> int:
-    """How many hold before the first that does not."""
-    return next((index for index, one in enumerate(holds) if not one), len(holds))
+def foremost(every: Sequence[Series]) -> list[Series]:
+    """The series of one case, by every implementation that fetches as much.
 
+    Whole single steps of inference first, then LSTM, streamed, 1024 units.
+    """
 
-def _linear_flops(row: Row) -> float:
-    flops = row.point.flops or {"linear": 0, "pointwise": 0}
-    return flops["linear"] / max(1, flops["linear"] + flops["pointwise"])
+    def rank(one: Series) -> tuple[object, ...]:
+        case = one.case
+        whole = (case.part == "cell" and case.phase == "step", case.steps == 1)
+        kind = (case.cell == "lstm", case.residency == "streamed")
+        sizes = (case.hidden == HIDDEN, case.hidden, case.input == case.hidden, case.input)
+        rest = (case.dtype == "float32", case.threads, case.device, case.cell)
+        return (*whole, *kind, *sizes, *rest)
+
+    if not every:
+        return []
+    chosen = max(every, key=rank)
+    return [one for one in every if (one.case, one.fetched) == (chosen.case, chosen.fetched)]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, log
+from statistics import geometric_mean
 
 from bench.profile.stats import Estimate
 from reports.compare import ratios
@@ -29,7 +29,7 @@ LIMITS = ("bandwidth", "arithmetic", "call")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Matched:
     """A point of the first subject, and the same work of another.
 
     other       index of the other subject
@@ -79,7 +79,7 @@ class Comparison:
     """Subjects, the first being what the others are held against, and what was found."""
 
     subjects: tuple[Subject, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[Matched, ...]
     overall: tuple[Estimate, ...]
     ranking: tuple[Place, ...]
     differing: tuple[tuple[str, tuple[str | None, ...]], ...]
@@ -94,22 +94,19 @@ def compare(subjects: Sequence[Subject]) -> Comparison:
     refuse(subjects)
     subjects = told_apart(subjects)
     first = subjects[0]
-    rows: list[Row] = []
+    rows: list[Matched] = []
     overall = []
-    for other in range(1, len(subjects)):
-        found = [
-            _row(a, b, other, alike(first, subjects[other]))
-            for a, b in matched(first, subjects[other])
-        ]
+    for index, other in enumerate(subjects[1:], 1):
+        one_machine = alike(first, other)
+        found = [_compared(a, b, index, one_machine) for a, b in matched(first, other)]
         if not found:
             raise BadInput(
-                f"{first.name} and {subjects[other].name}: no case in common: compare runs of one suite"
+                f"{first.name} and {other.name}: no case in common: compare runs of one suite"
             )
         rows += found
         overall.append(_overall(found))
-    return Comparison(
-        tuple(subjects), tuple(rows), tuple(overall), _ranking(subjects, rows), _differing(subjects)
-    )
+    ranking, differing = _ranking(subjects, rows), _differing(subjects)
+    return Comparison(tuple(subjects), tuple(rows), tuple(overall), ranking, differing)
 
 
 def refuse(subjects: Sequence[Subject]) -> None:
@@ -133,23 +130,18 @@ def alike(one: Subject, other: Subject) -> bool:
 
 def matched(first: Subject, other: Subject) -> list[tuple[Entry, Entry]]:
     """The points of both that are about the same: case and implementation; of unlike sources, the work they share."""
-    if first.measured and other.measured:
-        known = {(entry.work, entry.implementation): entry for entry in other.entries}
-        return [
-            (entry, known[entry.work, entry.implementation])
-            for entry in first.entries
-            if (entry.work, entry.implementation) in known
-        ]
     mixed = first.measured != other.measured
+
+    def key(entry: Entry) -> object:
+        if mixed:
+            return _shared(entry.work)
+        return (entry.work, entry.implementation) if first.measured else entry.work
+
     by_key: dict[object, list[Entry]] = {}
     for entry in other.entries:
-        if (key := _shared(entry.work) if mixed else entry.work) is not None:
-            by_key.setdefault(key, []).append(entry)
-    pairs = []
-    for entry in first.entries:
-        key = _shared(entry.work) if mixed else entry.work
-        pairs += [(entry, second) for second in by_key.get(key, ())] if key is not None else []
-    return pairs
+        by_key.setdefault(key(entry), []).append(entry)
+    by_key.pop(None, None)
+    return [(entry, second) for entry in first.entries for second in by_key.get(key(entry), ())]
 
 
 def _shared(work: Work) -> tuple[object, ...] | None:
@@ -172,7 +164,7 @@ def _twice(one: Subject, other: Subject) -> bool:
     return bool(pairs) and all(a.seconds == b.seconds for a, b in pairs)
 
 
-def _row(a: Entry, b: Entry, other: int, one_machine: bool) -> Row:
+def _compared(a: Entry, b: Entry, other: int, one_machine: bool) -> Matched:
     unequal = (a.work.part == "recurrent") != (b.work.part == "recurrent")
     time = ratios.ratio(a.seconds, b.seconds)
     by_roof = one_machine and bool(a.paired) and bool(b.paired)
@@ -183,7 +175,7 @@ def _row(a: Entry, b: Entry, other: int, one_machine: bool) -> Row:
     if by_roof and ratios.judged(time) != verdict:
         verdict = "ambiguous"
     limits = _limits(a, b)
-    return Row(
+    return Matched(
         first=a,
         second=b,
         other=other,
@@ -216,54 +208,37 @@ def _recurrent_share(entry: Entry) -> float:
 
 def _limits(a: Entry, b: Entry) -> dict[str, float | None]:
     """Per limit, how much longer the second would take if that limit alone decided."""
-    return dict(
-        zip(
-            LIMITS,
-            (
-                _over(_per(b.t_bytes, b.read + b.written), _per(a.t_bytes, a.read + a.written)),
-                _over(_per(b.t_flops, b.flops), _per(a.t_flops, a.flops)),
-                _over(b.floor, a.floor),
-            ),
-            strict=True,
-        )
+    ends = (
+        (_per(b.t_bytes, b.read + b.written), _per(a.t_bytes, a.read + a.written)),
+        (_per(b.t_flops, b.flops), _per(a.t_flops, a.flops)),
+        (b.floor, a.floor),
     )
+    over = [above / below if above is not None and below else None for above, below in ends]
+    return dict(zip(LIMITS, over, strict=True))
 
 
 def _per(seconds: float | None, amount: float) -> float | None:
     return seconds / amount if seconds is not None and amount else None
 
 
-def _over(above: float | None, below: float | None) -> float | None:
-    return above / below if above is not None and below else None
-
-
-def _overall(rows: Sequence[Row]) -> Estimate:
+def _overall(rows: Sequence[Matched]) -> Estimate:
     """The geometric mean of what is judged; of unequal work from the least of its readings to the largest."""
     if any(row.unequal for row in rows):
-        return Estimate(*map(_mean, zip(*(row.ratio for row in rows), strict=True)))
-    by_roof = all(row.by_roof for row in rows)
-    return ratios.mean(
-        [
-            (normalised(row.first), normalised(row.second))
-            if by_roof
-            else (row.first.seconds, row.second.seconds)
-            for row in rows
-        ]
-    )
+        return Estimate(
+            *(geometric_mean(ends) for ends in zip(*(r.ratio for r in rows), strict=True))
+        )
+    if all(row.by_roof for row in rows):
+        return ratios.mean([(normalised(row.first), normalised(row.second)) for row in rows])
+    return ratios.mean([(row.first.seconds, row.second.seconds) for row in rows])
 
 
-def _mean(values: Sequence[float]) -> float:
-    """The geometric mean."""
-    return exp(sum(map(log, values)) / len(values))
-
-
-def _ranking(subjects: Sequence[Subject], rows: Sequence[Row]) -> tuple[Place, ...]:
+def _ranking(subjects: Sequence[Subject], rows: Sequence[Matched]) -> tuple[Place, ...]:
     """Per cell and phase the whole steps that every subject has, fastest subject first."""
-    found: dict[int, dict[int, Row]] = {}
+    found: dict[int, dict[int, Matched]] = {}
     for row in rows:
         if row.first.work.part in WHOLE:
             found.setdefault(id(row.first), {}).setdefault(row.other, row)
-    groups: dict[tuple[str, str], list[dict[int, Row]]] = {}
+    groups: dict[tuple[str, str], list[dict[int, Matched]]] = {}
     for by_other in found.values():
         if len(by_other) == len(subjects) - 1:
             work = by_other[1].first.work

@@ -13,16 +13,14 @@ an implementation may reach another share there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import exp, log1p
 
 from bench.profile.stats import Estimate, median, quantile
 from kernels.roofline_model import OVERHEAD
-from reports.compare import limits as limits_of
-from reports.compare import match
-from reports.compare.limits import Roofs, call_of, limit
-from reports.compare.system import Entry, Subject, told_apart
+from reports.compare import limits, match
+from reports.compare.system import Entry, Limits, Subject, call_of, told_apart
 from reports.locate import BadInput
 
 COVERED = 0.95
@@ -83,39 +81,33 @@ def predict(source: Subject, target: Subject) -> Predictions:
     for entry, other in match.matched(source, target):
         met.setdefault(id(entry), []).append(other)
     unlike = source.measured != target.measured
-    rows: list[Prediction] = []
-    asked = 0
+    asked: list[tuple[Entry, Entry, Entry | None]] = []
     for entry in source.entries:
         others = met.get(id(entry), [])
-        pairs: Sequence[tuple[Entry, Entry | None]] = [(other, other) for other in others]
-        if not others or not unlike:
-            pairs = [(entry, others[0] if others else None)]
-        if unlike and not others:
-            continue  # its work and the other's are not of one kind
-        asked += len(pairs)
-        rows += [
-            made
-            for work, known in pairs
-            if (made := _prediction(entry, work, known, source, target)) is not None
-        ]
+        if unlike:  # the other's work, where the two are of one kind
+            asked += [(entry, other, other) for other in others]
+        else:
+            asked.append((entry, entry, others[0] if others else None))
+    made = (_prediction(*one, source, target) for one in asked)
+    rows = [one for one in made if one is not None]
     if not rows:
         raise BadInput(
             f"{source.name} on {target.name}: no step whose fraction and roofs are both known"
         )
-    return Predictions(source, target, tuple(_widened(rows)), asked - len(rows))
+    return Predictions(source, target, tuple(_widened(rows)), len(asked) - len(rows))
 
 
 def _prediction(
     entry: Entry, work: Entry, known: Entry | None, source: Subject, target: Subject
 ) -> Prediction | None:
-    limits = target.roofs.get(work.work.threads)
+    there = target.roofs.get(work.work.threads)
     cached = known is not None and not target.measured and known.t_bytes is None
-    if entry.fraction is None or limits is None or cached:
+    if entry.fraction is None or there is None or cached:
         return None  # of a published machine's caches no bandwidth is known
-    needed, reach = limit(work, limits), limits_of.reach(work, limits)
+    needed, reach = limits.limit(work, there), limits.reach(work, there)
     if not needed or not reach:
         return None
-    floor = _floor(entry, source, limits)
+    floor = _floor(entry, source, there)
     # What is neither call nor limit is carried over as a factor of the limit.
     beyond = 1.0 if floor is None or entry.overhead is None else max(0.0, 1 - entry.overhead)
     share, paid = entry.fraction, floor or 0.0
@@ -135,42 +127,31 @@ def _prediction(
     )
 
 
-def _floor(entry: Entry, source: Subject, limits: Roofs) -> float | None:
+def _floor(entry: Entry, source: Subject, there: Limits) -> float | None:
     """What the call costs there: as its own calls do, else as the emptiest calls of both compare; None: not known."""
-    own = limits.floors.get(call_of(entry.implementation, entry.work))
+    own = there.floors.get(call_of(entry.implementation, entry.work))
     if own is not None or entry.floor is None:
         return own
     here = source.roofs.get(entry.work.threads)
-    if here is None or not here.call or not limits.call:
+    if here is None or not here.call or not there.call:
         return None
-    return entry.floor * limits.call / here.call
+    return entry.floor * there.call / here.call
 
 
-def _widened(rows: Sequence[Prediction]) -> list[Prediction]:
+def _widened(rows: Sequence[Prediction]) -> Iterator[Prediction]:
     """Each interval as wide as 19 in 20 of the *other* predictions went wrong, where enough of them are known.
 
     That an implementation keeps its share on another machine is no law. How far it does not, no sample of one machine
     tells; where both measured, the other steps do, those of the same implementation if they are enough.
     """
-    wrong = [
-        (row.entry.implementation, abs(log1p(row.error)) if row.error is not None else None)
-        for row in rows
-    ]
-    found = []
-    for index, row in enumerate(rows):
-        others = [
-            (name, value)
-            for other, (name, value) in enumerate(wrong)
-            if value is not None and other != index
-        ]
-        alike = [value for name, value in others if name == row.entry.implementation]
-        taken = alike if len(alike) >= ENOUGH else [value for _, value in others]
-        if len(taken) >= ENOUGH:
-            factor = exp(quantile(taken, COVERED))
-            middle, low, high = row.predicted
-            row = replace(  # noqa: PLW2901 - the same prediction, wider
-                row,
-                predicted=Estimate(middle, min(low, middle / factor), max(high, middle * factor)),
-            )
-        found.append(row)
-    return found
+    for row in rows:
+        others = [one for one in rows if one.error is not None and one is not row]
+        alike = [one for one in others if one.entry.implementation == row.entry.implementation]
+        taken = alike if len(alike) >= ENOUGH else others
+        if len(taken) < ENOUGH:
+            yield row
+            continue
+        factor = exp(quantile([abs(log1p(one.error or 0.0)) for one in taken], COVERED))
+        middle, low, high = row.predicted
+        wider = Estimate(middle, min(low, middle / factor), max(high, middle * factor))
+        yield replace(row, predicted=wider)

@@ -7,22 +7,19 @@ know which is which. What a source lacks is None or empty, never 0.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from bench.profile.records import Profile
 from bench.profile.stats import Estimate, median
-from reports.analysis import cycles, roofs
-from reports.analysis.points import Row
-from reports.analysis.roofs import Under
-from reports.compare import limits
-from reports.compare.limits import Roofs
-from reports.tables import machine as about
+from kernels.case import Case
 
 KIND, NUMBERS = "microarchitecture", "family, model, stepping"
 """The facts that tell the class of a processor."""
 
 ALL = "all"
 """Threads of a step that uses every one its run had: on another machine it is met by one that does the same there."""
+TRAIN = "train"
+STREAMED, RESIDENT, PRODUCTS = "streamed", "resident", "products"
+"""What `Limits.reach` is told of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +86,35 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What the roofs of a machine give as a rule, at one thread count.
+
+    Curves are (working set, byte/s), ascending; one of one point holds everywhere.
+
+    read      as a rule: the median beside the machine's own resident steps, elsewhere of the sweep's best variant
+    write     as a rule: the median beside its own steps that write as much, elsewhere the best of the sweep, by
+              which fractions are formed there
+    memory    what streamed steps read at: the median beside its own, else the end of `read`
+    training  what streamed training reads at, which goes through each set twice in a row and may find it in a cache
+              then: the median beside its own; None where there is none
+    peaks     the best products (FLOP/s), by dtype of weights and activations
+    products  the same as a rule: the median beside its own steps, else of the best shape
+    reach     by `streamed`, `resident`, `products`: within which factors 95 % of the samples beside steps lie
+    floors    cost of a call, the median by `call_of`; `call` is that of the machine's emptiest
+    """
+
+    read: tuple[tuple[int, float], ...]
+    write: tuple[tuple[int, float], ...]
+    memory: float | None
+    peaks: dict[tuple[str, str], float]
+    products: dict[tuple[str, str], float]
+    reach: dict[str, tuple[float, float]] = field(default_factory=dict)
+    floors: dict[tuple[object, ...], float] = field(default_factory=dict)
+    call: float | None = None
+    training: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """One side of a comparison: a machine in one run, or as published.
 
@@ -106,7 +132,7 @@ class Subject:
     method: int
     machine: str | None
     entries: tuple[Entry, ...]
-    roofs: dict[str, Roofs]
+    roofs: dict[str, Limits]
     levels: tuple[tuple[str, float], ...]
     facts: dict[str, str]
     remarks: tuple[str, ...] = ()
@@ -117,35 +143,6 @@ class Subject:
     def measured(self) -> bool:
         """Whether this suite measured it."""
         return self.origin == "measured"
-
-
-def of(profile: Profile, name: str) -> Subject:
-    """A measured profile as one side of a comparison, called `name`."""
-    from reports.analysis.analysis import Analysis
-
-    analysis = Analysis(profile)
-    threads = profile.environment.get("threads")
-    everyone = threads if isinstance(threads, int) else None
-    setups = sorted({(point.case.device, point.case.threads) for point in profile.points})
-    roles = {_role(*setup, everyone): limits.of(profile, *setup) for setup in setups}
-    device = setups[0][0] if setups else "cpu"
-    return Subject(
-        name=name,
-        origin=profile.origin,
-        schema=profile.schema,
-        method=profile.method,
-        machine=profile.machine.get("id"),
-        entries=tuple(
-            made
-            for row in analysis.rows
-            if (made := _entry(row, everyone, analysis.under.get(row.point.key))) is not None
-        ),
-        roofs=roles,
-        levels=tuple((level.name, level.bytes_per_s) for level in roofs.levels(profile, device)),
-        facts=_facts(profile),
-        threads=everyone,
-        clock_hz=cycles.clock(profile),
-    )
 
 
 def told_apart(subjects: Sequence[Subject]) -> list[Subject]:
@@ -161,100 +158,7 @@ def told_apart(subjects: Sequence[Subject]) -> list[Subject]:
     return found
 
 
-def _role(device: str, count: int, everyone: int | None) -> str:
-    """What its roofs are kept under: the device where that is no CPU."""
-    if device != "cpu":
-        return device
-    return ALL if count == everyone else str(count)
-
-
-def _entry(row: Row, everyone: int | None, under: Under | None) -> Entry | None:
-    """A good point; None where it does not tell what it computes or moves."""
-    point, case = row.point, row.case
-    if point.flops is None or point.bytes is None:
-        return None
-    return Entry(
-        work=Work(
-            cell=case.cell,
-            part=case.part,
-            phase=case.phase,
-            hidden=case.hidden,
-            input=case.input,
-            batch=case.batch,
-            dtype=case.dtype,
-            activations=case.activations,
-            residency=case.residency,
-            device=case.device,
-            threads=_role(case.device, case.threads, everyone),
-            steps=case.steps,
-        ),
-        implementation=point.implementation,
-        seconds=point.seconds,
-        paired=point.roof_bytes_per_s,
-        read=point.bytes["read"],
-        written=point.bytes["written"],
-        flops=point.flops["linear"],
-        recurrent=point.flops["recurrent"],
-        working_set=point.working_set_bytes,
-        floor=point.floor_seconds,
-        t_bytes=row.t_bytes.median if row.t_bytes else None,
-        t_flops=row.t_flops.median if row.t_flops else None,
-        fraction=row.fraction,
-        overhead=row.overhead.median if row.overhead else None,
-        level=under.level if under else None,
-        roof=under.height(row.intensity) if under and row.intensity else None,
-        projected=point.projected,
-        joules=point.joules,
-    )
-
-
-def _facts(profile: Profile) -> dict[str, str]:
-    """What two runs may differ in, each as one line."""
-    cpu = profile.machine.get("cpu")
-    environment, project, machine = profile.environment, profile.project, profile.machine
-    pages = sorted({point.page_bytes for point in profile.points if point.page_bytes})
-    known: dict[str, object] = {
-        "machine": machine.get("label"),
-        "machine id": machine.get("id"),
-        "processor": cpu.get("model") if isinstance(cpu, dict) else None,
-        NUMBERS: about.numbers(profile),
-        KIND: about.microarchitecture(profile),
-        "system": machine.get("kernel"),
-        "virtualisation": machine.get("virtualization"),
-        "measured": profile.created,
-        "method": profile.method,
-        "suite": profile.suite,
-        "settings": _pairs(profile.settings),
-        "rnn-roofline": project.get("version"),
-        "commit": project.get("commit"),
-        "Python": environment.get("python"),
-        "threads": environment.get("threads"),
-        "cores": _listed(environment.get("cores")),
-        "thread layer": environment.get("thread_layer"),
-        "variables": _pairs(environment.get("variables")),
-        "page size": _listed(pages),
-        "complete": "yes" if profile.complete else "no",
-    }
-    packages = environment.get("packages")
-    if isinstance(packages, dict):
-        known |= {str(name): version for name, version in packages.items()}
-    versions: dict[str, set[str]] = {}
-    for point in profile.points:
-        if point.version:
-            versions.setdefault(point.implementation, set()).add(point.version)
-    known |= {f"version of {name}": ", ".join(sorted(found)) for name, found in versions.items()}
-    return {
-        key: " ".join(str(value).split())
-        for key, value in known.items()
-        if value is not None and str(value) != ""
-    }
-
-
-def _pairs(value: object) -> str | None:
-    if not isinstance(value, dict):
-        return None
-    return ", ".join(f"{key}={value[key]}" for key in sorted(value, key=str))
-
-
-def _listed(value: object) -> str | None:
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else None
+def call_of(implementation: str, case: Case | Work) -> tuple[object, ...]:
+    """What tells one kind of call from another."""
+    kind = (case.cell, case.part, case.phase, case.steps)
+    return implementation, *kind, case.dtype, case.activations

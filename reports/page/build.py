@@ -7,7 +7,6 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.profile.records import Profile
 from reports.analysis.analysis import Analysis
 from reports.locate import HOME
 from reports.page import atomic_write, html, markdown, parallel, report
@@ -32,18 +31,18 @@ class Built:
     impossible: bool
 
 
-def build(profile: Profile, out: Path, source: str | None = None, *, alone: bool = False) -> Built:
-    """Write the report on `profile` into `out`, made if missing; an older report there is replaced.
+def build(
+    analysis: Analysis, out: Path, source: str | None = None, *, alone: bool = False
+) -> Built:
+    """Write the report on a profile into `out`, made if missing; an older report there is replaced.
 
     `source` is the PROFILE argument to print in the command that makes the report again; without it, `out`. A report
     that is to stand `alone`, away from the checkout, links to nothing beside it. Raises BadInput where `out` cannot be
     written.
     """
-    analysis = Analysis(profile)
     with atomic_write.draft(out, last=PAGE) as folder:
         _write(analysis, folder, _command(out, source), None if alone else _methodology(out))
-    impossible = any(warning.code == "impossible" for warning in analysis.warnings)
-    return Built(analysis.headline, out, out / PAGE, impossible)
+    return Built(analysis.headline, out, out / PAGE, analysis.impossible)
 
 
 def _write(analysis: Analysis, draft: Path, command: str, methodology: str | None) -> None:
@@ -53,7 +52,7 @@ def _write(analysis: Analysis, draft: Path, command: str, methodology: str | Non
     undrawn = pictures.missing()
     many = len(analysis.rows) > MANY and not undrawn
     with parallel.forked(pictures.pieces(charts, plots) if many else ()):
-        text = csv.points_csv(analysis.profile)
+        text = csv.points_csv(analysis)
         (draft / "points.csv").write_text(text, encoding="utf-8", newline="")
         data = page_data.data(charts)
         named = {} if undrawn else pictures.names(charts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reports.tables.points import Table
+from reports.tables.columns import Table
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ def rest(block: Listing) -> str:
     words = {text: index for index, text in enumerate(t for t, n in counts.items() if n > 1)}
     coded = [[words.get(cell.text, cell.text) for cell in row] for row in rows]
     sorts = {
-        column: [row[column].value for row in rows]
+        column: [row[column].sort for row in rows]
         for column, numeric in enumerate(block.table.numeric)
         if numeric
     }

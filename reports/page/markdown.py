@@ -16,7 +16,7 @@ from reports.page.document import (
     Picture,
     Warnings,
 )
-from reports.tables.points import Table
+from reports.tables.columns import Table
 
 
 def render(document: Document) -> str:

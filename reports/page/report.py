@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bench.profile.records import RunWarning
-from reports.analysis import cycles, headline, warnings
+from reports.analysis import warnings, wording
 from reports.analysis.analysis import Analysis
 from reports.page.document import (
     Block,
@@ -19,8 +19,8 @@ from reports.page.document import (
     Section,
     Warnings,
 )
-from reports.tables import claims, deepbench, experiments, machine, persistent, points, verdicts
-from reports.tables.points import Table
+from reports.tables import claims, experiments, machine, points, sequences, verdicts
+from reports.tables.columns import Table
 
 CAPTIONS = {
     "roofline": (
@@ -129,24 +129,27 @@ def document(
     `pictures` are (picture, device) by the names of their files; `undrawn` is why none could be drawn.
     """
     profile = analysis.profile
-    legend = points.legend(profile)
-    energy = points.energy(profile)
+    legend = wording.legend(profile.points)
+    energy = wording.energy(profile)
     sections = (
         Section("warnings", "Warnings", _warnings(analysis)),
         Section("pictures", "Pictures", _pictures(pictures, undrawn)),
         _verdicts(analysis, legend),
-        _section("linear", "What the linear layers hold", LINEAR, verdicts.linear_shares(profile)),
+        _section("linear", "What the linear layers hold", LINEAR, verdicts.linear_shares(analysis)),
         _section(
-            "sequences", "Sequences, as DeepBench counts them", SEQUENCES, deepbench.table(profile)
+            "sequences",
+            "Sequences, as DeepBench counts them",
+            SEQUENCES,
+            sequences.deepbench(analysis),
         ),
-        _section("on-chip", "Sequences with weights on chip", ON_CHIP, persistent.table(profile)),
+        _section("on-chip", "Sequences with weights on chip", ON_CHIP, sequences.on_chip(analysis)),
         _section(
             "claims",
             "Claims about the hardware",
             CLAIMS,
-            claims.table(profile),
+            claims.verdicts(analysis.claims),
             Paragraph("What each rests on, or what is missing:"),
-            Listing("Figures of the claims", claims.figures(profile)),
+            Listing("Figures of the claims", claims.figures(analysis.claims)),
         ),
         Section(
             "points",
@@ -155,7 +158,7 @@ def document(
                 Paragraph(
                     f"All planned points, with their reason where they have no figure. {legend}"
                 ),
-                Listing("Points", points.points(profile), searched=True),
+                Listing("Points", points.points(analysis), searched=True),
                 *((Paragraph(energy),) if energy else ()),
                 Paragraph("The same in SI units, with every figure behind it: points.csv."),
             ),
@@ -164,8 +167,8 @@ def document(
             "machine",
             "The machine",
             (
-                Listing("Machine", machine.table(profile)),
-                *_section("roofs", "Roofs", ROOFS, cycles.table(profile)).blocks,
+                Listing("Machine", machine.facts(analysis)),
+                *_section("roofs", "Roofs", ROOFS, machine.roofs(analysis)).blocks,
             ),
         ),
         Section(
@@ -183,7 +186,7 @@ def document(
         for status in ("ok", "failed", "skipped")
     )
     return Document(
-        f"rnn-roofline on {headline.machine(profile)}",
+        f"rnn-roofline on {wording.machine(profile)}",
         analysis.headline,
         f"Suite {profile.suite}, {profile.created}, {profile.origin}. {good} points good, {failed} failed, "
         f"{skipped} skipped.",
@@ -232,16 +235,15 @@ def _pictures(pictures: Mapping[str, tuple[str, str]], undrawn: str | None) -> t
 
 def _verdicts(analysis: Analysis, legend: str) -> Section:
     """What bounds each series, with the evidence: point by point, between points, and what threads add to the roofs."""
-    profile = analysis.profile
-    outcomes, threads = experiments.outcomes(profile), experiments.threads(profile)
+    outcomes, threads = experiments.outcomes(analysis), experiments.threads(analysis)
     between = "Experiments between points, with elasticities"
     return _section(
         "verdicts",
         "What bounds each series",
         f"{READING} {legend}",
-        verdicts.by_series(profile),
+        verdicts.by_series(analysis),
         Paragraph(FREE),
-        Listing("Evidence, point by point", verdicts.evidence(profile), folded=True),
+        Listing("Evidence, point by point", verdicts.evidence(analysis), folded=True),
         *(
             (Paragraph(EXPERIMENTS), Listing(between, outcomes, folded=True))
             if outcomes.rows

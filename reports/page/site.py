@@ -7,11 +7,11 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.profile.records import Profile
 from reports import locate, published
-from reports.analysis import headline
-from reports.analysis.units import time_unit
-from reports.compare import match
+from reports.analysis import wording
+from reports.analysis.analysis import Analysis
+from reports.analysis.wording import percent, time_unit
+from reports.compare import match, measured
 from reports.compare import system as subjects
 from reports.compare.match import Comparison
 from reports.compare.system import Entry, Subject
@@ -19,11 +19,12 @@ from reports.locate import HOME, BadInput
 from reports.page import atomic_write, build, comparison, html
 from reports.page.document import Block, Document, Items, Link, Listing, Paragraph, Section
 from reports.tables import comparison as comparison_tables
-from reports.tables.points import Cell, Table, scaled, share
+from reports.tables.columns import Column, Table, middle, scaled, table
 
 PAGE = "index.html"
 YARDSTICK = ("lstm", "cell", "step", 1024, 1024, 1, "float32", "streamed")
 """The step by which the machines are listed: cell, part, phase, H, I, B, dtype, weights."""
+FLOAT32 = comparison_tables.peak(("float32", "float32"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Machine:
 
     name: str
     folder: Path
-    profile: Profile
+    analysis: Analysis
     subject: Subject
 
 
@@ -41,8 +42,9 @@ def build_site(out: Path, home: Path = HOME) -> Path:
     machines = []
     for name in locate.gallery(home):
         profile, folder = locate.load(name, home)
-        called = f"{headline.machine(profile)}"
-        machines.append(Machine(name, folder, profile, subjects.of(profile, called)))
+        analysis = Analysis(profile)
+        subject = measured.system(analysis, wording.machine(profile))
+        machines.append(Machine(name, folder, analysis, subject))
     apart = subjects.told_apart([one.subject for one in machines])
     machines = [replace(one, subject=known) for one, known in zip(machines, apart, strict=True)]
     if not machines:
@@ -50,7 +52,7 @@ def build_site(out: Path, home: Path = HOME) -> Path:
     with atomic_write.draft(out, last=PAGE) as folder:
         for one in machines:
             place = folder / "machines" / one.name
-            build.build(one.profile, place, source=one.name, alone=True)
+            build.build(one.analysis, place, source=one.name, alone=True)
             shutil.copyfile(one.folder / "profile.json", place / "profile.json")
         links = [_pair(folder, *pair) for pair in _pairs(machines)]
         everyone = _all(machines)
@@ -106,7 +108,7 @@ def _document(machines: list[Machine], links: list[Link], everyone: Comparison |
         "fetched from memory, by the fastest implementation measured."
     )
     pages = tuple(
-        Link(headline.headline(one.profile), one.name, f"machines/{one.name}/report.html")
+        Link(one.analysis.headline, one.name, f"machines/{one.name}/report.html")
         for one in machines
     )
     contribute = (
@@ -133,24 +135,18 @@ def _machines(machines: list[Machine]) -> Table:
     lines = [(one, _yardstick(one.subject)) for one in machines]
     lines.sort(key=lambda line: line[1].time if line[1] else float("inf"))
     unit, factor = time_unit(step.time for _, step in lines if step)
-    rows = []
-    for one, step in lines:
-        memory = one.subject.levels[-1][1] if one.subject.levels else None
-        peaks = one.subject.roofs.get(subjects.ALL)
-        peak = peaks.peaks.get(("float32", "float32")) if peaks else None
-        rows.append(
-            (
-                Cell(one.subject.name),
-                Cell(one.name),
-                scaled(step.time if step else None, factor),
-                Cell(step.implementation if step else ""),
-                share(step.fraction if step else None),
-                scaled(memory, 1e-9),
-                scaled(peak, 1e-9),
-            )
-        )
-    header = ("machine", "profile", f"step, {unit}", "by", "% of roof", "memory, GB/s")
-    return Table((*header, "float32, GFLOP/s"), tuple(rows))
+    columns: tuple[Column[tuple[Machine, Entry | None]], ...] = (
+        Column("machine", lambda line: line[0].subject.name),
+        Column("profile", lambda line: line[0].name),
+        Column(f"step, {unit}", lambda line: line[1].time if line[1] else None, scaled(factor)),
+        Column("by", lambda line: line[1].implementation if line[1] else ""),
+        Column("% of roof", lambda line: middle(line[1].fraction) if line[1] else None, percent),
+        Column(
+            "memory, GB/s", lambda line: comparison_tables.memory(line[0].subject), scaled(1e-9)
+        ),
+        Column("float32, GFLOP/s", lambda line: FLOAT32(line[0].subject), scaled(1e-9)),
+    )
+    return table(columns, lines)
 
 
 def _yardstick(one: Subject) -> Entry | None:

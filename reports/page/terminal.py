@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.profile.errors import printable
-from reports.tables.points import Table
+from reports.tables.columns import Table
 
 if TYPE_CHECKING:
     from rich.console import Console

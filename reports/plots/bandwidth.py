@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from reports.analysis.units import giga, size
+from reports.analysis.wording import giga, size
 from reports.plots.chart_data import Charts, Setup
 from reports.plots.figures import WIDTH, plain_log, segments, style
 from reports.plots.style import MUTED, PALETTE, name_of, trimmed

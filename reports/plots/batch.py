@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from kernels.case import Case
-from reports.analysis.units import time_unit
+from reports.analysis.wording import time_unit
 from reports.plots import chart_data, figures
 from reports.plots.chart_data import Charts, Line, Mark
 from reports.plots.style import INK, MUTED, colours, markers

@@ -13,14 +13,13 @@ from dataclasses import dataclass, replace
 
 from bench.profile.records import Level
 from bench.profile.stats import Estimate
-from kernels.case import ACTIVATIONS, Case
-from reports.analysis import points, series, warnings
+from kernels.case import Case
+from reports.analysis import series, warnings
 from reports.analysis.analysis import Analysis
 from reports.analysis.points import Row
 from reports.analysis.roofs import Under
-from reports.analysis.units import size
 from reports.analysis.verdict import Verdict
-from reports.tables.points import dtypes, setup
+from reports.analysis.wording import arithmetic, setup, size
 
 Band = tuple[float, float]
 """The lowest and the highest that a roof was beside the points."""
@@ -85,8 +84,7 @@ class Line:
     @property
     def arithmetic(self) -> str:
         """The name of its arithmetic roof: the weights' dtype, and the activations' where they are unusual."""
-        case = self.case
-        return case.dtype if case.activations == ACTIVATIONS.get(case.dtype) else dtypes(case)
+        return arithmetic(self.case)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +237,7 @@ def _placed(
     if row.fraction is None or under is None or allowed is None:
         return Placed(row, verdict, under, None, None, None, None, None)
     fraction, batch = row.fraction, row.case.batch
-    counted = points.counted_intensity(row)
+    counted = row.counted_intensity
     x = counted or row.intensity
     middle, low, high = (allowed / share for share in (fraction[0], fraction[2], fraction[1]))
     return Placed(

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from bench.profile.stats import estimate
-from reports.analysis.units import giga
+from reports.analysis.wording import giga
 from reports.compare.match import LETTERS, WHOLE, Comparison, forward
 from reports.compare.system import Entry, Subject
 from reports.plots import figures

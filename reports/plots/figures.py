@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from reports.analysis.units import number
+from reports.analysis.wording import number
 from reports.plots.chart_data import Line, Mark
 from reports.plots.style import GRID, INK, MUTED, PAPER, colours, markers, name_of, trimmed
 

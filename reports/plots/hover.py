@@ -5,8 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from bench.profile.stats import Estimate
-from reports.analysis import points
-from reports.analysis.units import giga, number, percent, percent_range, span, time_unit
+from reports.analysis.wording import giga, marked, number, percent, percent_range, span, time_unit
 from reports.plots.chart_data import Placed
 
 
@@ -21,7 +20,7 @@ def hover(one: Placed) -> str:
     def middle(value: Estimate | None) -> str:
         return time(value.median) if value else ""
 
-    counted = points.counted_intensity(row)
+    counted = row.counted_intensity
     reason = f": {one.verdict.reason}" if one.verdict.reason else ""
     share = (
         f"{percent(row.fraction.median)} of its roof"
@@ -32,7 +31,7 @@ def hover(one: Placed) -> str:
         f"time {time(row.seconds.median)} ({span(row.seconds, factor)})",
         f"{giga(row.bytes_per_s)} GB/s, {giga(row.flop_per_s)} GFLOP/s, {number(row.intensity)} FLOP/byte",
         share + (f" ({percent_range(row.fraction)})" if row.fraction else ""),
-        f"verdict: {one.verdict.marked}{reason}",
+        f"verdict: {marked(one.verdict)}{reason}",
     ]
     if row.limit:
         parts = f"bytes {middle(row.t_bytes)}, FLOPs {middle(row.t_flops)}"

@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from reports.analysis.units import giga, number
+from reports.analysis.wording import giga, number
 from reports.plots import chart_data, figures
 from reports.plots.chart_data import Charts, Line, Setup
 from reports.plots.style import INK, MUTED, PAPER, colours, markers, name_of, trimmed

@@ -12,10 +12,10 @@ from statistics import mode
 from typing import Any
 
 from kernels.case import Case
+from reports.analysis.wording import dtypes, setting
 from reports.plots.chart_data import PICTURES, Charts, Line, Mark, Placed, Setup, beside
 from reports.plots.hover import hover
 from reports.plots.style import PALETTE, colours
-from reports.tables.points import dtypes, setting
 
 MOST_AT_FIRST = 1500
 """Points that the page opens with; a browser draws them within a second."""

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from bench.profile.stats import median
-from reports.analysis.units import time_unit
+from reports.analysis.wording import time_unit
 from reports.plots import chart_data, figures
 from reports.plots.chart_data import Charts, Line
 from reports.plots.style import INK, MUTED, colours

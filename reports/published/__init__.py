@@ -20,11 +20,10 @@ from msgspec import Meta
 from bench.profile import reader
 from bench.profile.errors import BadFile
 from bench.profile.stats import Estimate
-from reports.compare.limits import Roofs
-from reports.compare.system import ALL, Entry, Subject, Work
+from kernels.case import GATES
+from reports.compare.system import ALL, Entry, Limits, Subject, Work
 
 HERE = Path(__file__).resolve().parent
-GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 STATES = {"rnn": 1, "gru": 1, "lstm": 2}
 ELEMENT_BYTES = {"float32": 4, "float16": 2}
 WHOLE_BACKWARD = "inputs+weights"
@@ -101,7 +100,7 @@ def find(name: str, folder: Path = HERE) -> Subject | None:
 def subject(one: PublishedSet, device: Device) -> Subject:
     """A published machine as one side of a comparison: its datasheet for roofs, its results for points."""
     peaks = {(name, name): device.flop_per_s for name in ELEMENT_BYTES}
-    limits = Roofs(
+    limits = Limits(
         read=((1, device.bytes_per_s),),
         write=((1, device.bytes_per_s),),
         memory=device.bytes_per_s,

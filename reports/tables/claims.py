@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from bench.profile.records import Profile
-from reports.analysis import claims
-from reports.tables.points import Cell, Table
+from collections.abc import Sequence
+
+from reports.analysis.claims import Claim
+from reports.tables.columns import Cell, Column, Table, table
 
 
-def table(profile: Profile) -> Table:
+def verdicts(claims: Sequence[Claim]) -> Table:
     """A row per claim and device: what the paper says, what this machine says, and by which experiment."""
-    found = claims.of(profile)
-    several = len({claim.device for claim in found}) > 1
-    lines = []
-    for claim in found:
-        here = f"{claim.device}: {claim.text}" if several else claim.text
-        words = (claim.statement, here, claim.experiment)
-        lines.append((Cell(str(claim.number)), *(Cell(word) for word in words)))
-    return Table(("", "claim", "here", "experiment"), tuple(lines))
-
-
-def figures(profile: Profile) -> Table:
-    """What each claim's verdict rests on, or what is missing: a row per figure."""
-    found = claims.of(profile)
-    several = len({claim.device for claim in found}) > 1
-    lines = [
-        (Cell(f"{claim.number}, {claim.device}" if several else str(claim.number)), Cell(figure))
-        for claim in found
-        for figure in claim.figures
+    several = len({claim.device for claim in claims}) > 1
+    columns: list[Column[Claim]] = [
+        Column("", lambda one: str(one.number)),
+        Column("claim", lambda one: one.statement),
+        Column("here", lambda one: f"{one.device}: {one.text}" if several else one.text),
+        Column("experiment", lambda one: one.experiment),
     ]
-    return Table(("claim", "figure"), tuple(lines))
+    return table(columns, claims)
+
+
+def figures(claims: Sequence[Claim]) -> Table:
+    """What each claim's verdict rests on, or what is missing: a row per figure."""
+    several = len({claim.device for claim in claims}) > 1
+    rows = [
+        (Cell(f"{one.number}, {one.device}" if several else str(one.number)), Cell(figure))
+        for one in claims
+        for figure in one.figures
+    ]
+    return Table(("claim", "figure"), tuple(rows))

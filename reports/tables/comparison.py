@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import csv
-import io
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 
 from bench.profile.stats import Estimate
-from reports.analysis import cycles, methods
-from reports.analysis.units import ABSENT, number, percent, span, time_unit
+from reports.analysis.warnings import changed
+from reports.analysis.wording import ABSENT, joined, number, percent, span, time_unit
 from reports.compare import ratios, system
-from reports.compare.gate import Gate
-from reports.compare.match import LETTERS, LIMITS, Comparison, Row
-from reports.compare.predict import Predictions
+from reports.compare.gate import Gate, Gated
+from reports.compare.match import LETTERS, LIMITS, Comparison, Matched, Place
+from reports.compare.predict import Prediction, Predictions
 from reports.compare.system import Entry, Subject, Work
-from reports.tables.csv import field
-from reports.tables.points import Cell, Table, count, scaled
+from reports.tables.columns import Cell, Column, Table, csv_text, middle, scaled, table
+from reports.tables.machine import per_cycle
 
 ABOUT = ("suite", "measured")
 """Facts that tell two runs of one machine apart."""
 CYCLES = (
     "Roofs are those of all threads, best of their samples; byte/cycle and FLOP/cycle are a thread's share of them, by "
     "the median clock beside the points."
+)
+CARRIED = (
+    "A step keeps its factor over the roofs' limit; the call costs what it costs there. Roofs are as beside the "
+    "steps there, not the best; intervals hold how they moved, and by how much known predictions went wrong."
 )
 CLASS = (system.KIND, system.NUMBERS)
 PEAKS = {name: (name, name) for name in ("float32", "bfloat16")} | {"int8": ("int8", "float32")}
@@ -81,135 +85,184 @@ def notes(comparison: Comparison) -> list[str]:
         found.append(
             "A published forward pass is held against a step; its training mode keeps more."
         )
-    found += methods.apart(subjects)
+    found += apart(subjects)
     found += [remark for one in subjects for remark in one.remarks]
     return list(dict.fromkeys(found))
+
+
+def apart(subjects: Sequence[Subject]) -> list[str]:
+    """A sentence where measured subjects are of unlike methods: what changed between them."""
+    known = sorted({one.method for one in subjects if one.measured})
+    if len(known) < 2:
+        return []
+    between = f"Methods {' and '.join(map(str, known))} are compared; what changed between them: "
+    return [f"{between}{'; '.join(changed(known[0], known[-1])) or 'not known here'}."]
 
 
 def ratio_table(comparison: Comparison) -> Table:
     """Every matched point, with both times, the ratio and its interval, the limits' ratios, and what it follows."""
     unit, factor = time_unit(row.first.time for row in comparison.rows)
     many = len(comparison.subjects) > 2
-    counted = any(_energy(row) is not None for row in comparison.rows)
-    header = ("case", "B", "implementation", *(("over A",) if many else ()), f"A, {unit}")
-    header += ("other" if many else "B, " + unit, "ratio", "95 % interval", "says")
-    lines = []
-    for row in comparison.rows:
-        words = (Cell(setting(row.first.work)), count(row.first.work.batch))
-        who = (Cell(row.implementation), *((Cell(LETTERS[row.other]),) if many else ()))
-        times = (scaled(row.first.time, factor), scaled(row.second.time, factor))
-        energy = _energy(row)
-        spent = (
-            (Cell(ABSENT) if energy is None else Cell(_ratio(energy), energy),) if counted else ()
-        )
-        lines.append((*words, *who, *times, *_judgement(row), *_limits(row), *spent))
-    return Table((*header, *LIMITS, "follows", *(("energy",) if counted else ())), tuple(lines))
+    columns: list[Column[Matched]] = [
+        Column("case", lambda row: setting(row.first.work)),
+        Column("B", lambda row: row.first.work.batch),
+        Column("implementation", lambda row: row.implementation),
+        Column(f"A, {unit}", lambda row: row.first.time, scaled(factor)),
+        Column("other" if many else f"B, {unit}", lambda row: row.second.time, scaled(factor)),
+        Column("ratio", _marked_ratio),
+        Column(
+            "95 % interval", lambda row: row.ratio if row.spread or row.unequal else None, _span
+        ),
+        Column("says", lambda row: row.verdict),
+        *(Column(name, partial(_limit, name), _ratio) for name in LIMITS),
+        Column("follows", lambda row: " or ".join(row.follows) or "none"),
+    ]
+    if many:
+        columns.insert(3, Column("over A", lambda row: LETTERS[row.other]))
+    if any(_energy(row) is not None for row in comparison.rows):
+        columns.append(Column("energy", _energy, _ratio))
+    return table(columns, comparison.rows)
 
 
 def ranking_table(comparison: Comparison) -> Table:
     """Per cell, the subjects by the geometric mean of their ratios over the steps that all have."""
-    lines = []
-    for place in comparison.ranking:
-        what = Cell(place.cell if place.phase == "step" else f"{place.cell}, {place.phase}")
-        who = Cell(f"{LETTERS[place.subject]}: {comparison.subjects[place.subject].name}")
-        mean = Cell(_ratio(place.ratio.median), place.ratio.median)
-        lines.append(
-            (what, count(place.place), who, mean, Cell(_span(place.ratio)), count(place.points))
-        )
-    header = ("cell", "place", "machine", "time over A\u2019s", "95 % interval", "steps in common")
-    return Table(header, tuple(lines))
+
+    def machine(one: Place) -> str:
+        return f"{LETTERS[one.subject]}: {comparison.subjects[one.subject].name}"
+
+    columns: tuple[Column[Place], ...] = (
+        Column("cell", lambda one: one.cell if one.phase == "step" else f"{one.cell}, {one.phase}"),
+        Column("place", lambda one: one.place),
+        Column("machine", machine),
+        Column("time over A\u2019s", lambda one: one.ratio.median, _ratio),
+        Column("95 % interval", lambda one: one.ratio, _span),
+        Column("steps in common", lambda one: one.points),
+    )
+    return table(columns, comparison.ranking)
 
 
 def machine_table(comparison: Comparison) -> Table:
     """Each subject's class, clock, and the roofs at all its threads, with what a thread has of them in a cycle."""
-    names = ["machine", *CLASS, "threads", "clock, GHz", "memory, GB/s", "byte/cycle"]
-    names += [text for name in PEAKS for text in (f"{name}, GFLOP/s", f"{name}, FLOP/cycle")]
-    columns = []
-    for one in comparison.subjects:
-        words = (Cell(one.name), *(Cell(one.facts.get(fact, ABSENT)) for fact in CLASS))
-        memory = one.levels[-1][1] if one.levels else None
-        everyone = one.roofs.get(system.ALL)
-        peaks = [everyone.peaks.get(pair) if everyone else None for pair in PEAKS.values()]
-        rates = [cell for rate in (memory, *peaks) for cell in _rates(one, rate)]
-        columns.append((*words, count(one.threads), scaled(one.clock_hz, 1e-9), *rates))
-    lines = tuple((Cell(name), *cells) for name, *cells in zip(names, *columns, strict=True))
-    return Table(("", *LETTERS[: len(columns)]), lines)
+    facts: list[Column[Subject]] = [
+        Column("machine", lambda one: one.name),
+        *(Column(name, _fact(name)) for name in CLASS),
+        Column("threads", lambda one: one.threads),
+        Column("clock, GHz", lambda one: one.clock_hz, scaled(1e-9)),
+        Column("memory, GB/s", memory, scaled(1e-9)),
+        Column("byte/cycle", _a_cycle(memory), number),
+    ]
+    for name, pair in PEAKS.items():
+        rate = peak(pair)
+        facts.append(Column(f"{name}, GFLOP/s", rate, scaled(1e-9)))
+        facts.append(Column(f"{name}, FLOP/cycle", _a_cycle(rate), number))
+    rows = [(Cell(fact.title), *map(fact.cell, comparison.subjects)) for fact in facts]
+    return Table(("", *LETTERS[: len(comparison.subjects)]), tuple(rows))
 
 
-def _rates(one: Subject, rate: float | None) -> tuple[Cell, Cell]:
-    return scaled(rate, 1e-9), cycles.cell(cycles.per_cycle(rate, one.threads, one.clock_hz))
+def _fact(name: str) -> Callable[[Subject], str | None]:
+    return lambda one: one.facts.get(name)
+
+
+def memory(one: Subject) -> float | None:
+    """The bandwidth of its memory, byte/s."""
+    return one.levels[-1][1] if one.levels else None
+
+
+def peak(pair: tuple[str, str]) -> Callable[[Subject], float | None]:
+    """The arithmetic roof of these dtypes at all threads, FLOP/s."""
+    return lambda one: one.roofs[system.ALL].peaks.get(pair) if system.ALL in one.roofs else None
+
+
+def _a_cycle(rate: Callable[[Subject], float | None]) -> Callable[[Subject], float | None]:
+    return lambda one: per_cycle(rate(one), one.threads, one.clock_hz)
 
 
 def differing_table(comparison: Comparison) -> Table:
     """What differs between the subjects; empty where nothing does."""
-    letters = LETTERS[: len(comparison.subjects)]
-    lines = [
+    rows = (
         (Cell(what), *(Cell(value or ABSENT) for value in values))
         for what, values in comparison.differing
-    ]
-    return Table(("what differs", *letters), tuple(lines))
+    )
+    return Table(("what differs", *LETTERS[: len(comparison.subjects)]), tuple(rows))
 
 
 def gate_table(gate: Gate, most: int = 10) -> Table:
     """The slowest points of a gate, and every one that failed."""
-    shown = gate.rows[: max(most, len(gate.failed))]
-    lines = [
-        (
-            Cell(setting(row.entry.work)),
-            count(row.entry.work.batch),
-            Cell(row.entry.implementation),
-            Cell(_ratio(row.ratio.median), row.ratio.median),
-            Cell(_span(row.ratio)),
-            Cell(_ratio(row.time.median), row.time.median),
-            Cell(_span(row.time)),
-            Cell("FAILED" if row.failed else "passed"),
-        )
-        for row in shown
-    ]
-    header = ("case", "B", "implementation", "time x roof", "interval", "time", "interval", "gate")
-    return Table(header, tuple(lines))
+    columns: tuple[Column[Gated], ...] = (
+        Column("case", lambda row: setting(row.entry.work)),
+        Column("B", lambda row: row.entry.work.batch),
+        Column("implementation", lambda row: row.entry.implementation),
+        Column("time x roof", lambda row: row.ratio.median, _ratio),
+        Column("interval", lambda row: row.ratio, _span),
+        Column("time", lambda row: row.time.median, _ratio),
+        Column("interval", lambda row: row.time, _span),
+        Column("gate", lambda row: "FAILED" if row.failed else "passed"),
+    )
+    return table(columns, gate.rows[: max(most, len(gate.failed))])
 
 
 def prediction_table(found: Predictions) -> Table:
     """Predicted and, where known, measured times with the error."""
     unit, factor = time_unit(row.predicted.median for row in found.rows)
-    header = ("case", "B", "implementation", "% of roof there", f"predicted, {unit}", "interval")
-    lines = []
-    for row in found.rows:
-        share = row.entry.fraction.median if row.entry.fraction else None
-        lines.append(
-            (
-                Cell(setting(row.work.work)),
-                count(row.work.work.batch),
-                Cell(row.entry.implementation),
-                Cell(percent(share), share),
-                scaled(row.predicted.median, factor),
-                Cell(span(row.predicted, factor)),
-                scaled(row.measured, factor),
-                Cell(signed(row.error), row.error),
-                Cell("the call bounds it" if row.call_bound else ""),
-            )
+    columns: tuple[Column[Prediction], ...] = (
+        Column("case", lambda row: setting(row.work.work)),
+        Column("B", lambda row: row.work.work.batch),
+        Column("implementation", lambda row: row.entry.implementation),
+        Column("% of roof there", lambda row: middle(row.entry.fraction), percent),
+        Column(f"predicted, {unit}", lambda row: row.predicted.median, scaled(factor)),
+        Column("interval", lambda row: row.predicted, partial(span, factor=factor)),
+        Column(f"measured, {unit}", lambda row: row.measured, scaled(factor)),
+        Column("error", lambda row: row.error, signed),
+        Column("remark", lambda row: "the call bounds it" if row.call_bound else ""),
+    )
+    return table(columns, found.rows)
+
+
+def prediction_notes(found: Predictions) -> list[str]:
+    """How predictions were made, what is left out, and how far they went wrong where that is known."""
+    notes = [
+        CARRIED,
+        *apart((found.source, found.target)),
+        *found.source.remarks,
+        *found.target.remarks,
+    ]
+    if found.without:
+        notes.append(f"{found.without} steps are left out: a fraction or a roof is not known.")
+    if found.errors:
+        middling, most = (f"{100 * value:.0f} %" for value in found.errors)
+        known = sum(row.error is not None for row in found.rows)
+        notes.append(
+            f"Error over {known} steps known on both: median {middling}, nine in ten {most}; the interval holds "
+            f"{found.covered} of them."
         )
-    return Table((*header, f"measured, {unit}", "error", "remark"), tuple(lines))
+    return notes
+
+
+def judgement(gate: Gate) -> str:
+    """How many points failed a gate, how many it could not judge, and the smallest slow-down it would have failed."""
+    row = gate.rows[0]
+    reach = max(row.ratio.median / row.ratio.low, row.time.median / row.time.low)
+    return (
+        f"{len(gate.failed)} of {len(gate.rows)} points are slower than before by more than "
+        f"{100 * (gate.allowed - 1):g} %; {gate.unjudged} are not in every run. By how much these runs differ among "
+        f"themselves, a slow-down is told from {100 * (gate.allowed * reach - 1):.1f} % on."
+    )
 
 
 def ratios_csv(comparison: Comparison) -> str:
     """Every matched point in SI units, one line each."""
     lines = []
     for row in comparison.rows:
-        line: dict[str, object] = {
-            "first": comparison.subjects[0].name,
-            "second": comparison.subjects[row.other].name,
-        }
+        names = comparison.subjects[0].name, comparison.subjects[row.other].name
+        line: dict[str, object] = dict(zip(("first", "second"), names, strict=True))
         line |= asdict(row.first.work) | {"implementation": row.implementation}
-        line |= _sides("first", row.first) | _sides("second", row.second)
-        for name, value in (("ratio", row.ratio), ("time_ratio", row.time)):
-            line |= {f"{name}_{end}": getattr(value, end) for end in ("median", "low", "high")}
+        line |= _side("first", row.first) | _side("second", row.second)
+        line |= _ends("ratio", row.ratio) | _ends("time_ratio", row.time)
         line |= {f"{name}_ratio": row.limits[name] for name in LIMITS}
         line |= {"follows": " ".join(row.follows), "verdict": row.verdict}
         line |= {"by_roof": row.by_roof, "unequal_work": row.unequal, "spread_known": row.spread}
         lines.append(line)
-    return written(lines)
+    return csv_text(lines[0], (line.values() for line in lines))
 
 
 def predictions_csv(found: Predictions) -> str:
@@ -218,22 +271,10 @@ def predictions_csv(found: Predictions) -> str:
     for row in found.rows:
         line: dict[str, object] = {"source": found.source.name, "target": found.target.name}
         line |= asdict(row.work.work) | {"implementation": row.entry.implementation}
-        line |= {
-            f"predicted_seconds_{e}": getattr(row.predicted, e) for e in ("median", "low", "high")
-        }
+        line |= _ends("predicted_seconds", row.predicted)
         line |= {"measured_seconds": row.measured, "error": row.error, "call_bound": row.call_bound}
         lines.append(line)
-    return written(lines)
-
-
-def written(lines: list[dict[str, object]]) -> str:
-    """Lines of the same keys as CSV."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(lines[0])
-    for line in lines:
-        writer.writerow([field(value) for value in line.values()])
-    return out.getvalue()
+    return csv_text(lines[0], (line.values() for line in lines))
 
 
 def setting(work: Work) -> str:
@@ -253,10 +294,8 @@ def setting(work: Work) -> str:
     return ", ".join(words)
 
 
-def signed(value: float | None) -> str:
-    """A relative error: +12 %, -3.1 %."""
-    if value is None:
-        return ABSENT
+def signed(value: float) -> str:
+    """A relative error: +12 %, −3.1 %."""
     return ("+" if value >= 0 else "\N{MINUS SIGN}") + percent(abs(value))
 
 
@@ -265,37 +304,35 @@ def _ratio(value: float) -> str:
     return f"{value:.2f}" if 0.1 <= value < 10 else number(value)
 
 
-def _judgement(row: Row) -> tuple[Cell, ...]:
+def _marked_ratio(row: Matched) -> Cell:
     mark = f" {UNEQUAL}" if row.unequal else ""
-    reach = _span(row.ratio) if row.spread or row.unequal else ABSENT
-    return Cell(_ratio(row.ratio.median) + mark, row.ratio.median), Cell(reach), Cell(row.verdict)
+    return Cell(_ratio(row.ratio.median) + mark, row.ratio.median)
 
 
 def _span(value: Estimate) -> str:
-    low, high = _ratio(value.low), _ratio(value.high)
-    return low if low == high else f"{low}\N{EN DASH}{high}"
+    return joined(_ratio(value.low), _ratio(value.high))
 
 
-def _limits(row: Row) -> tuple[Cell, ...]:
-    cells = [
-        Cell(ABSENT) if value is None else Cell(_ratio(value), value)
-        for value in row.limits.values()
-    ]
-    return (*cells, Cell(" or ".join(row.follows) or "none"))
+def _limit(name: str, row: Matched) -> float | None:
+    return row.limits[name]
 
 
-def _energy(row: Row) -> float | None:
+def _energy(row: Matched) -> float | None:
     """The ratio of the energies of a step; None where one of the two was not counted."""
     first, second = row.first.joules, row.second.joules
     return second / first if first and second else None
 
 
-def _sides(name: str, entry: Entry) -> dict[str, object]:
+def _ends(name: str, value: Estimate) -> dict[str, object]:
+    return {f"{name}_{end}": figure for end, figure in value._asdict().items()}
+
+
+def _side(name: str, entry: Entry) -> dict[str, object]:
     return {
         f"{name}_seconds": entry.time,
         f"{name}_bytes": entry.read + entry.written,
         f"{name}_flops": entry.flops,
         f"{name}_steps": entry.work.steps,
         f"{name}_joules": entry.joules,
-        f"{name}_fraction": entry.fraction.median if entry.fraction else None,
+        f"{name}_fraction": middle(entry.fraction),
     }

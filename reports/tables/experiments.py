@@ -2,54 +2,18 @@
 
 from __future__ import annotations
 
-from bench.profile.records import Profile
+from collections.abc import Mapping
+
 from kernels.roofline_model import BANDWIDTH, CALL, COMPUTE
-from reports.analysis import experiments, roofs
+from reports.analysis import wording
+from reports.analysis.analysis import Analysis
 from reports.analysis.elasticity import CONTRADICTS, SUPPORTS
 from reports.analysis.experiments import BATCH, BYTES, CONTEST, RESIDENCY, Outcome
-from reports.analysis.units import ABSENT, decimal, gain
 from reports.analysis.verdict import BOUNDS
-from reports.tables import points
-from reports.tables.points import Cell, Table, count, scaled, setting
+from reports.analysis.wording import TIMES, decimal, gain
+from reports.tables.columns import Column, Table, middle, scaled, table
 
 ARROW = "\N{RIGHTWARDS ARROW}"
-TIMES = "\N{MULTIPLICATION SIGN}"
-
-
-def outcomes(profile: Profile) -> Table:
-    """Every experiment: between which two points, the elasticity, what each bound predicts, and what it says."""
-    header = ("case", "B", "implementation", "experiment", "between", "elasticity", "95 % interval")
-    predictions = tuple(f"{bound} predicts" for bound in (BANDWIDTH, COMPUTE, CALL))
-    lines = []
-    for outcome in experiments.of(profile):
-        row = outcome.rows[0]
-        words = (Cell(setting(row.case)), count(row.case.batch), Cell(row.point.implementation))
-        kind = (Cell(outcome.experiment), Cell(_between(outcome)))
-        predicted = (_signed(outcome.predicted.get(b)) for b in (BANDWIDTH, COMPUTE, CALL))
-        lines.append((*words, *kind, *_measured(outcome), *predicted, Cell(_said(outcome))))
-    return Table((*header, *predictions, "says"), tuple(lines))
-
-
-def threads(profile: Profile) -> Table:
-    """What more threads add to the read roof over memory and to the products; no rows for one thread count."""
-    curves = roofs.read_curve(profile, "cpu")
-    reads = {workers: curve[-1][1] for workers, curve in curves.items() if workers}
-    dtypes = sorted({roof.dtype for roof in profile.roofs if roof.kind == "matmul" and roof.dtype})
-    products = {
-        dtype: {workers: roofs.arithmetic_roof(profile, "cpu", workers, dtype) for workers in reads}
-        for dtype in dtypes
-    }
-    header = ["threads", "read, memory, GB/s", f"{TIMES} one thread"]
-    for dtype in products:
-        header += [f"products, {dtype} weights, GFLOP/s", f"{TIMES} one thread"]
-    lines = []
-    for workers, rate in reads.items() if len(reads) > 1 else ():
-        line = [count(workers), scaled(rate, 1e-9), _times(rate, reads.get(1))]
-        for peaks in products.values():
-            peak = peaks[workers]
-            line += [scaled(peak, 1e-9), _times(peak, peaks.get(1))]
-        lines.append(tuple(line))
-    return Table(tuple(header), tuple(lines))
 
 
 def _between(outcome: Outcome) -> str:
@@ -57,28 +21,23 @@ def _between(outcome: Outcome) -> str:
     if outcome.experiment == RESIDENCY:
         ends = (one.residency, other.residency)
     elif outcome.experiment == BYTES:
-        ends = (points.dtypes(one), points.dtypes(other))
+        ends = (wording.dtypes(one), wording.dtypes(other))
     elif outcome.experiment == BATCH:
         ends = (f"B {one.batch}", str(other.batch))
     elif outcome.experiment == CONTEST:
-        names = [row.point.implementation for row in outcome.rows]
-        ends = (names[0], names[1])
+        first, second = (row.point.implementation for row in outcome.rows)
+        ends = (first, second)
     else:
         ends = (str(one.threads), f"{other.threads} threads")
     return f" {ARROW} ".join(ends)
 
 
-def _measured(outcome: Outcome) -> tuple[Cell, Cell]:
-    """The elasticity and its interval; of a contest how many times as fast the other one is."""
-    value = outcome.elasticity
-    if outcome.quicker:
-        quicker = outcome.quicker
-        times = f"{gain(quicker.low)}\N{EN DASH}{gain(quicker.high)}{TIMES}"
-        return Cell(ABSENT), Cell(f"{times} as fast")
-    if value is None:
-        return Cell(ABSENT), Cell(ABSENT)
-    ends = f"{decimal(value.low)} to {decimal(value.high)}"
-    return _signed(value.median), Cell(ends)
+def _interval(outcome: Outcome) -> str | None:
+    """The elasticity's; of a contest how many times as fast the other one is."""
+    value, quicker = outcome.elasticity, outcome.quicker
+    if quicker:
+        return f"{gain(quicker.low)}\N{EN DASH}{gain(quicker.high)}{TIMES} as fast"
+    return f"{decimal(value.low)} to {decimal(value.high)}" if value else None
 
 
 def _said(outcome: Outcome) -> str:
@@ -90,9 +49,48 @@ def _said(outcome: Outcome) -> str:
     return "; ".join(said) or "nothing"
 
 
-def _signed(value: float | None) -> Cell:
-    return Cell(ABSENT) if value is None else Cell(decimal(value), value)
+OUTCOMES: tuple[Column[Outcome], ...] = (
+    Column("case", lambda one: wording.setting(one.rows[0].case)),
+    Column("B", lambda one: one.rows[0].case.batch),
+    Column("implementation", lambda one: one.rows[0].point.implementation),
+    Column("experiment", lambda one: one.experiment),
+    Column("between", _between),
+    Column("elasticity", lambda one: middle(one.elasticity), decimal),
+    Column("95 % interval", _interval),
+    Column(f"{BANDWIDTH} predicts", lambda one: one.predicted.get(BANDWIDTH), decimal),
+    Column(f"{COMPUTE} predicts", lambda one: one.predicted.get(COMPUTE), decimal),
+    Column(f"{CALL} predicts", lambda one: one.predicted.get(CALL), decimal),
+    Column("says", _said),
+)
 
 
-def _times(value: float | None, one: float | None) -> Cell:
-    return Cell(ABSENT) if not value or not one else Cell(f"{value / one:.2f}", value / one)
+def outcomes(analysis: Analysis) -> Table:
+    """Every experiment: between which two points, the elasticity, what each bound predicts, and what it says."""
+    return table(OUTCOMES, analysis.experiments)
+
+
+def threads(analysis: Analysis) -> Table:
+    """What more threads add to the read roof over memory and to the products; no rows for one thread count."""
+    roofs = analysis.roofs
+    reads = {workers: curve[-1][1] for workers, curve in roofs.curve("cpu").items() if workers}
+    columns: list[Column[int]] = [
+        Column("threads", int),
+        *_against_one("read, memory, GB/s", reads),
+    ]
+    for dtype in roofs.dtypes():
+        peaks = {workers: roofs.arithmetic_roof("cpu", workers, dtype) for workers in reads}
+        columns += _against_one(f"products, {dtype} weights, GFLOP/s", peaks)
+    return table(columns, reads if len(reads) > 1 else ())
+
+
+def _against_one(title: str, rates: Mapping[int, float | None]) -> tuple[Column[int], Column[int]]:
+    """A rate by threads, and how many times that of one thread."""
+
+    def times(workers: int) -> float | None:
+        rate, one = rates[workers], rates.get(1)
+        return rate / one if rate and one else None
+
+    return (
+        Column(title, lambda workers: rates[workers], scaled(1e-9)),
+        Column(f"{TIMES} one thread", times, lambda value: f"{value:.2f}"),
+    )

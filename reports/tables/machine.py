@@ -1,96 +1,99 @@
-"""What a profile tells of its machine, as a table of two columns. Pure. Absent facts are left out, but the class."""
+"""What a profile tells of its machine, and its roofs per clock cycle, as tables. Absent facts are left out."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from bench.profile.records import Profile
-from reports.analysis import cycles
-from reports.analysis.units import giga, size
-from reports.tables.points import Cell, Table
-
-NOT_TOLD = "not told"
+from reports.analysis.analysis import CPU, Analysis
+from reports.analysis.wording import giga, microarchitecture, number, numbers, size
+from reports.tables.columns import Cell, Column, Table, scaled, table
 
 
-def table(profile: Profile) -> Table:
+def facts(analysis: Analysis) -> Table:
     """Processor, caches, memory, system, threads and packages, then the project that measured."""
-    known = profile.machine
-    cpu = _object(known.get("cpu"))
-    environment = profile.environment
-    packages = _object(environment.get("packages"))
-    project = profile.project
-    facts: list[tuple[str, str | None]] = [
-        ("machine", _text(known.get("label"))),
-        ("processor", _text(cpu.get("model"))),
-        ("clock, the median beside the points", _clock(profile)),
-        ("architecture", _text(cpu.get("architecture"))),
-        ("microarchitecture", microarchitecture(profile)),
-        ("family, model, stepping", numbers(profile)),
-        ("kinds of cores", "; ".join(_kind(one) for one in _list(cpu.get("kinds"))) or None),
-        ("cores, threads", _joined(cpu.get("cores"), cpu.get("threads"))),
-        ("instruction sets", _joined(*_list(cpu.get("isa")))),
-        (
-            "caches, as the system reports them",
-            "; ".join(_cache(one) for one in _list(cpu.get("caches"))) or None,
-        ),
-        (
-            "memory",
-            size(known["memory_bytes"]) if isinstance(known.get("memory_bytes"), int) else None,
-        ),
-        ("NUMA nodes", _text(known.get("numa_nodes"))),
-        ("memory nodes without processors", _text(known.get("numa_memory_only") or None)),
-        ("processors that may be used", _text(known.get("cpus"))),
-        ("processors' time granted", _text(known.get("quota"))),
-        ("clock governors", _joined(*_list(known.get("governors")))),
-        (
-            "page size",
-            size(known["page_bytes"]) if isinstance(known.get("page_bytes"), int) else None,
-        ),
-        ("virtualisation", _text(known.get("virtualization"))),
-        ("system", _joined(known.get("os"), known.get("kernel"))),
-        *(
-            (f"GPU {index}", _gpu(_object(gpu)))
-            for index, gpu in enumerate(_list(known.get("gpus")))
-        ),
-        ("threads used", _text(environment.get("threads"))),
-        ("cores used", _joined(*_list(environment.get("cores")))),
-        ("thread layer", _text(environment.get("thread_layer"))),
-        ("Python", _text(environment.get("python"))),
-        ("packages", _joined(*(f"{name} {version}" for name, version in packages.items()))),
-        (
-            "variables",
-            _joined(*(f"{k}={v}" for k, v in _object(environment.get("variables")).items())),
-        ),
-        ("measured by", _project(project)),
-        ("machine id", _text(known.get("id"))),
-    ]
-    rows = tuple((Cell(name), Cell(value)) for name, value in facts if value)
-    return Table(("what", "value"), rows)
+    profile = analysis.profile
+    known, environment = profile.machine, profile.environment
+    cpu, packages = _object(known.get("cpu")), _object(environment.get("packages"))
+    variables = _object(environment.get("variables"))
+    told: dict[str, object] = {
+        "machine": known.get("label"),
+        "processor": cpu.get("model"),
+        "clock, the median beside the points": f"{giga(analysis.clock)} GHz"
+        if analysis.clock
+        else None,
+        "architecture": cpu.get("architecture"),
+        "microarchitecture": microarchitecture(profile),
+        "family, model, stepping": numbers(profile),
+        "kinds of cores": "; ".join(map(_kind, _list(cpu.get("kinds")))),
+        "cores, threads": [cpu.get("cores"), cpu.get("threads")],
+        "instruction sets": cpu.get("isa"),
+        "caches, as the system reports them": "; ".join(map(_cache, _list(cpu.get("caches")))),
+        "memory": _size(known.get("memory_bytes")),
+        "NUMA nodes": known.get("numa_nodes"),
+        "memory nodes without processors": known.get("numa_memory_only") or None,
+        "processors that may be used": known.get("cpus"),
+        "processors' time granted": known.get("quota"),
+        "clock governors": known.get("governors"),
+        "page size": _size(known.get("page_bytes")),
+        "virtualisation": known.get("virtualization"),
+        "system": [known.get("os"), known.get("kernel")],
+        **{f"GPU {index}": _gpu(gpu) for index, gpu in enumerate(_list(known.get("gpus")))},
+        "threads used": environment.get("threads"),
+        "cores used": environment.get("cores"),
+        "thread layer": environment.get("thread_layer"),
+        "Python": environment.get("python"),
+        "packages": [f"{name} {version}" for name, version in packages.items()],
+        "variables": [f"{name}={value}" for name, value in variables.items()],
+        "measured by": _project(profile.project),
+        "machine id": known.get("id"),
+    }
+    rows = ((Cell(name), Cell(text)) for name, value in told.items() if (text := _text(value)))
+    return Table(("what", "value"), tuple(rows))
 
 
-def numbers(profile: Profile) -> str:
-    """Family, model and stepping of the processor, which its name may not tell; older profiles do not either."""
-    cpu = _object(profile.machine.get("cpu"))
-    known = [cpu.get(name) for name in ("family", "model_number", "stepping")]
-    return NOT_TOLD if None in known else ", ".join(map(str, known))
+def roofs(analysis: Analysis) -> Table:
+    """Every level's bandwidth and the best products of each dtype at all threads, and at one where it was measured.
+
+    A rate is shared out among its threads, one to a core, and divided by the clock: so a reader can check it in his
+    head, 32 or 64 FLOP, 32 or 64 bytes.
+    """
+    found, hertz = analysis.roofs, analysis.clock
+    everyone = found.all_threads(CPU)
+    lines: list[tuple[str, int, float, str]] = []
+    for threads in sorted({1, everyone} if everyone else (), reverse=True):
+        rates = [(level.name, level.bytes_per_s) for level in found.levels(CPU)]
+        if threads != everyone:
+            # The levels are those of all threads: of one only the ends of its curve are known.
+            curve = found.curve(CPU).get(threads, [])
+            ends = zip(
+                ("start of its curve", "end of its curve"), curve[:1] + curve[-1:], strict=False
+            )
+            rates = [(name, rate) for name, (_, rate) in ends]
+        lines += [(f"read, {name}", threads, rate, "byte") for name, rate in rates]
+        peaks = ((name, found.arithmetic_roof(CPU, threads, name)) for name in found.dtypes())
+        lines += [(f"products, {name}", threads, peak, "FLOP") for name, peak in peaks if peak]
+    columns: tuple[Column[tuple[str, int, float, str]], ...] = (
+        Column("roof", lambda line: line[0]),
+        Column("threads", lambda line: line[1]),
+        Column("rate", lambda line: line[2], scaled(1e-9)),
+        Column("unit", lambda line: f"G{'B' if line[3] == 'byte' else line[3]}/s"),
+        Column("a cycle and thread", lambda line: per_cycle(line[2], line[1], hertz), number),
+        Column("unit", lambda line: f"{line[3]}/cycle"),
+    )
+    return table(columns, lines)
 
 
-def microarchitecture(profile: Profile) -> str:
-    """Its name, if the profile tells; none is derived here."""
-    return _text(_object(profile.machine.get("cpu")).get("microarch")) or NOT_TOLD
+def per_cycle(rate: float | None, threads: int | None, hertz: float | None) -> float | None:
+    """Of a rate per second, what each thread has in a cycle; None where one of the three is not known."""
+    return rate / threads / hertz if rate and threads and hertz else None
 
 
-def _clock(profile: Profile) -> str | None:
-    hertz = cycles.clock(profile)
-    return f"{giga(hertz)} GHz" if hertz else None
-
-
-def _project(project: dict[str, Any]) -> str | None:
-    commit = project.get("commit")
-    words = [f"rnn-roofline {project['version']}" if project.get("version") else "rnn-roofline"]
-    if isinstance(commit, str):
-        words.append(f"commit {commit[:12]}" + (" with changes" if project.get("dirty") else ""))
-    return ", ".join(words)
+def _project(project: dict[str, Any]) -> str:
+    commit, version = project.get("commit"), project.get("version")
+    named = f"rnn-roofline {version}" if version else "rnn-roofline"
+    if not isinstance(commit, str):
+        return named
+    return f"{named}, commit {commit[:12]}{' with changes' if project.get('dirty') else ''}"
 
 
 def _kind(one: object) -> str:
@@ -100,24 +103,24 @@ def _kind(one: object) -> str:
 
 def _cache(one: object) -> str:
     cache = _object(one)
-    each, count = cache.get("size_bytes"), cache.get("instances")
-    amount = size(each) if isinstance(each, int) else "size unknown"
-    return f"L{cache.get('level')} {str(cache.get('type', '')).lower()} {amount} x {count or 1}"
+    amount, count = _size(cache.get("size_bytes")) or "size unknown", cache.get("instances") or 1
+    return f"L{cache.get('level')} {str(cache.get('type', '')).lower()} {amount} x {count}"
 
 
-def _gpu(gpu: dict[str, Any]) -> str | None:
-    memory = gpu.get("memory_bytes")
-    return _joined(
-        gpu.get("name"), size(memory) if isinstance(memory, int) else None, gpu.get("driver")
-    )
+def _gpu(one: object) -> str:
+    gpu = _object(one)
+    return _text([gpu.get("name"), _size(gpu.get("memory_bytes")), gpu.get("driver")])
 
 
-def _text(value: object) -> str | None:
-    return None if value is None or value == "" else str(value)
+def _size(value: object) -> str | None:
+    return size(value) if isinstance(value, int) else None
 
 
-def _joined(*values: object) -> str | None:
-    return ", ".join(str(value) for value in values if value is not None) or None
+def _text(value: object) -> str:
+    """A fact as text, a list joined by commas; nothing where it is absent."""
+    if isinstance(value, list | tuple):
+        return ", ".join(str(one) for one in value if one is not None)
+    return "" if value is None else str(value)
 
 
 def _object(value: object) -> dict[str, Any]:

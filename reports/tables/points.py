@@ -1,228 +1,136 @@
-"""Rows into tables: every point, for the pages and for the terminal."""
+"""Every planned point as a table, for the pages and for the terminal."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
-from bench.profile.records import Point, Profile
-from bench.profile.stats import Estimate
+from bench.profile.records import Point
 from kernels.case import Case
-from reports.analysis import confirm, warnings
-from reports.analysis import points as roofline
+from reports.analysis import wording
+from reports.analysis.analysis import Analysis
 from reports.analysis.points import Row
-from reports.analysis.remember import remembered
-from reports.analysis.units import ABSENT, giga, number, percent, percent_range, span, time_unit
 from reports.analysis.verdict import Verdict
+from reports.analysis.warnings import BETWEEN
+from reports.analysis.wording import number, percent, percent_range, time_unit
+from reports.tables.columns import Column, Table, middle, scaled, table
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
-
-HOISTED = "\N{DOUBLE DAGGER}"
-"""Stands behind an implementation whose steps need not fetch all weights."""
-HOISTED_LEGEND = (
-    f"{HOISTED} fetches W or U once for all steps of a call: to be compared with its like alone."
-)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """What a table shows in one place, and the number it sorts by where it is one."""
+class Planned:
+    """A planned point, good or not: its row and verdict where it is good, and the codes of the warnings about it."""
 
-    text: str
-    value: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A header, and rows of as many cells."""
-
-    header: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+    point: Point
+    row: Row | None
+    verdict: Verdict | None
+    warned: str
 
     @property
-    def numeric(self) -> tuple[bool, ...]:
-        """Whether a column holds numbers, or nothing but missing ones."""
-        columns = range(len(self.header))
-        return tuple(all(_is_number(row[column]) for row in self.rows) for column in columns)
+    def case(self) -> Case:
+        """The case of the point."""
+        return self.point.case
+
+    @property
+    def says(self) -> str:
+        """Its verdict, or why it has no figure."""
+        return wording.marked(self.verdict) if self.verdict else wording.why_absent(self.point)
 
 
-def points(profile: Profile) -> Table:
-    """Every planned point, good or not; one unit per column."""
-    unit, factor = time_unit(row.seconds.median for row in roofline.rows(profile))
+def planned(analysis: Analysis) -> list[Planned]:
+    """Every planned point in the order in which points are listed."""
     codes: dict[str, set[str]] = {}
-    for warning in warnings.of(profile):
-        for key in warning.about.split(warnings.BETWEEN):
+    for warning in analysis.warnings:
+        for key in warning.about.split(BETWEEN):
             codes.setdefault(key, set()).add(warning.code)
-    header: tuple[str, ...] = (
-        "cell",
-        "part",
-        "weights",
-        "H",
-        "I",
-        "B",
-        "T",
-        "dtype",
-        "threads",
-        "implementation",
-    )
-    header += (f"time, {unit}", "95 % interval", "GB/s", "GFLOP/s", "FLOP/byte", "% of roof")
-    counted = any(point.joules is not None for point in profile.points)
-    header += ("95 % interval", *(("mJ",) if counted else ()), "verdict", "warnings")
-    rows = []
-    known = held(profile)
-    for point in roofline.ordered(profile):
-        row, found = known.get(point.key, (None, None))
-        verdict_or_reason = found.marked if found else outcome(point)
-        warned_of = ", ".join(sorted(codes.get(point.key, ())))
-        spent = (scaled(point.joules, 1e3),) if counted else ()
-        words = (Cell(verdict_or_reason), Cell(warned_of))
-        rows.append((*_case(point), *_figures(row, factor), *spent, *words))
-    return Table(header, tuple(rows))
+    found = []
+    for point in analysis.ordered:
+        row, verdict = analysis.held.get(point.key, (None, None))
+        warned = ", ".join(sorted(codes.get(point.key, ())))
+        found.append(Planned(point, row, verdict, warned))
+    return found
 
 
-def closing(profile: Profile) -> RichTable:
+def points(analysis: Analysis) -> Table:
+    """Every planned point, good or not; one unit per column."""
+    unit, factor = time_unit(row.seconds.median for row in analysis.rows)
+    columns: list[Column[Planned]] = [
+        Column("cell", lambda one: one.case.cell),
+        Column("part", lambda one: _part(one.case)),
+        Column("weights", lambda one: one.case.residency),
+        Column("H", lambda one: one.case.hidden),
+        Column("I", lambda one: one.case.input),
+        Column("B", lambda one: one.case.batch),
+        Column("T", lambda one: one.case.steps),
+        Column("dtype", lambda one: wording.dtypes(one.case)),
+        Column("threads", lambda one: _threads(one.case)),
+        Column("implementation", lambda one: wording.contender(one.point)),
+        Column(f"time, {unit}", _of(lambda row: row.seconds.median), scaled(factor)),
+        Column("95 % interval", _of(lambda row: row.seconds), partial(wording.span, factor=factor)),
+        Column("GB/s", _of(lambda row: row.bytes_per_s), scaled(1e-9)),
+        Column("GFLOP/s", _of(lambda row: row.flop_per_s), scaled(1e-9)),
+        Column("FLOP/byte", _of(lambda row: row.intensity), number),
+        Column("% of roof", _of(lambda row: middle(row.fraction)), percent),
+        Column("95 % interval", _of(lambda row: row.fraction), percent_range),
+    ]
+    if any(point.joules is not None for point in analysis.ordered):
+        columns.append(Column("mJ", lambda one: one.point.joules, scaled(1e3)))
+    columns += [
+        Column("verdict", lambda one: one.says),
+        Column("warnings", lambda one: one.warned),
+    ]
+    return table(columns, planned(analysis))
+
+
+def closing(analysis: Analysis) -> RichTable:
     """The table a terminal shows when a run ends: one line per planned point, a rule between series."""
     from rich.table import Table as Grid
     from rich.text import Text
 
-    unit, factor = time_unit(row.seconds.median for row in roofline.rows(profile))
-    grid = Grid(caption=legend(profile), caption_justify="left")
-    numbers = ("B", unit, "\N{PLUS-MINUS SIGN}", "GB/s", "GFLOP/s", "% of roof")
-    for name in ("case", "B", "implementation", *numbers[1:], "verdict"):
-        grid.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
-    many_threads = len({point.case.threads for point in profile.points}) > 1
-    before = None
-    known = held(profile)
-    for point in roofline.ordered(profile):
-        case = short(point.case) + (f" t{point.case.threads}" if many_threads else "")
-        if before not in (None, case):
+    unit, factor = time_unit(row.seconds.median for row in analysis.rows)
+    many_threads = len({point.case.threads for point in analysis.ordered}) > 1
+
+    def named(case: Case) -> str:
+        return wording.short(case) + (f" t{case.threads}" if many_threads else "")
+
+    columns: list[Column[Planned]] = [
+        Column("case", lambda one: named(one.case)),
+        Column("B", lambda one: one.case.batch),
+        Column("implementation", lambda one: wording.contender(one.point)),
+        Column(unit, _of(lambda row: row.seconds.median), scaled(factor)),
+        Column("\N{PLUS-MINUS SIGN}", _of(lambda row: row.seconds.half_width), percent),
+        Column("GB/s", _of(lambda row: row.bytes_per_s), scaled(1e-9)),
+        Column("GFLOP/s", _of(lambda row: row.flop_per_s), scaled(1e-9)),
+        Column("% of roof", _of(lambda row: middle(row.fraction)), percent),
+        Column("verdict", lambda one: one.says),
+    ]
+    shown = table(columns, planned(analysis))
+    grid = Grid(caption=wording.legend(analysis.ordered), caption_justify="left")
+    for name, numeric in zip(shown.header, shown.numeric, strict=True):
+        grid.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    cases: Sequence[str] = [row[0].text for row in shown.rows]
+    for index, row in enumerate(shown.rows):
+        if index and cases[index] != cases[index - 1]:
             grid.add_section()
-        before = case
-        row, found = known.get(point.key, (None, None))
-        figures = ["", "", "", "", "", outcome(point)]
-        if row is not None and found is not None:
-            figures = [number(row.seconds.median * factor), percent(row.seconds.half_width)]
-            figures += [giga(row.bytes_per_s), giga(row.flop_per_s)]
-            figures += [percent(row.fraction.median if row.fraction else None), found.marked]
-        words = (case, str(point.case.batch), contender(point), *figures)
         # Text, not markup: a reason may hold square brackets.
-        grid.add_row(*(Text(word) for word in words))
+        grid.add_row(*(Text(cell.text) for cell in row))
     return grid
 
 
-def setting(case: Case) -> str:
-    """A case without its batch, in words: `lstm, H 1024, streamed, float32, 2 threads`."""
-    words = [f"{case.cell}{_kind(case)}", f"H {case.hidden}"]
-    if case.input != case.hidden:
-        words.append(f"I {case.input}")
-    if case.steps > 1:
-        words.append(f"{case.steps} steps a call")
-    words += [case.residency, dtypes(case)]
-    words.append(setup(case.device, case.threads))
-    return ", ".join(words)
+def _of(figure: Callable[[Row], T | None]) -> Callable[[Planned], T | None]:
+    """A figure of points that are good; None of others."""
+    return lambda one: figure(one.row) if one.row else None
 
 
-def short(case: Case) -> str:
-    """A case without batch and threads, as short as a terminal wants it: `lstm 1024 streamed float32`."""
-    sizes = str(case.hidden) if case.input == case.hidden else f"{case.input}>{case.hidden}"
-    device = "" if case.device == "cpu" else f" {case.device}"
-    steps = "" if case.steps == 1 else f" T{case.steps}"
-    return f"{case.cell}{_kind(case)} {sizes}{steps} {case.residency} {dtypes(case)}{device}"
+def _part(case: Case) -> str:
+    return case.part if case.phase == "step" else f"{case.part}, {case.phase}"
 
 
-def _kind(case: Case) -> str:
-    """What a case is beside a whole step of inference, with a blank in front: ` linear`, ` train`."""
-    part = "" if case.part == "cell" else f" {case.part}"
-    return part if case.phase == "step" else f"{part} {case.phase}"
-
-
-def contender(point: Point) -> str:
-    """Its implementation's name, marked where it must fetch less than another may have to."""
-    mark = "" if point.fetched == ("W", "U") else f" {HOISTED}"
-    return point.implementation + mark
-
-
-def legend(profile: Profile) -> str:
-    """What the marks behind verdicts mean, and those behind names where there are any."""
-    hoisted = any(point.fetched != ("W", "U") for point in profile.points)
-    return f"{confirm.LEGEND} {HOISTED_LEGEND}" if hoisted else confirm.LEGEND
-
-
-def energy(profile: Profile) -> str:
-    """Why points have no energy, by device, in a sentence; nothing where all that could be was counted."""
-    told = profile.environment.get("energy")
-    if not isinstance(told, dict):
-        return ""
-    why = [f"on {device}: {reason}" for device, reason in told.items() if reason != "counted"]
-    return f"Energy of a step was not measured {'; '.join(why)}." if why else ""
-
-
-def threads(case: Case) -> str:
-    """`1 thread`, `2 threads`."""
-    return setup("cpu", case.threads)
-
-
-def setup(device: str, threads: int) -> str:
-    """Where a step runs, in words: `2 threads`, or the device that is no CPU."""
-    return f"{threads} thread{'' if threads == 1 else 's'}" if device == "cpu" else device
-
-
-def dtypes(case: Case) -> str:
-    """The weights' dtype, and the activations' where it is another: `bfloat16 x float32`."""
-    return case.dtype if case.activations == case.dtype else f"{case.dtype} x {case.activations}"
-
-
-def outcome(point: Point) -> str:
-    """Why a point has no figure: `skipped: takes float32 only`."""
-    return f"{point.status}: {point.reason or 'no reason recorded'}"
-
-
-@remembered
-def held(profile: Profile) -> dict[str, tuple[Row, Verdict]]:
-    """Row and verdict of every good point, by its key; those that failed or were skipped have none."""
-    verdicts = confirm.verdicts(profile)
-    return {row.point.key: (row, verdicts[row.point.key]) for row in roofline.rows(profile)}
-
-
-def count(value: int | None) -> Cell:
-    """A whole number."""
-    return Cell(ABSENT) if value is None else Cell(str(value), value)
-
-
-def scaled(value: float | None, factor: float) -> Cell:
-    """A number in the unit of its column; it sorts by its own."""
-    return Cell(ABSENT) if value is None else Cell(number(value * factor), value)
-
-
-def share(value: Estimate | None) -> Cell:
-    """The median of a fraction, in per cent."""
-    return Cell(ABSENT) if value is None else Cell(percent(value.median), value.median)
-
-
-def _is_number(cell: Cell) -> bool:
-    return cell.value is not None or cell.text == ABSENT
-
-
-def _case(point: Point) -> tuple[Cell, ...]:
-    case = point.case
-    workers = count(case.threads) if case.device == "cpu" else Cell(case.device)
-    sizes = (count(case.hidden), count(case.input), count(case.batch), count(case.steps))
-    part = case.part if case.phase == "step" else f"{case.part}, {case.phase}"
-    words = (Cell(case.cell), Cell(part), Cell(case.residency))
-    return (*words, *sizes, Cell(dtypes(case)), workers, Cell(contender(point)))
-
-
-def _figures(row: Row | None, factor: float) -> tuple[Cell, ...]:
-    if row is None:
-        return (Cell(ABSENT),) * 7
-    return (
-        scaled(row.seconds.median, factor),
-        Cell(span(row.seconds, factor)),
-        scaled(row.bytes_per_s, 1e-9),
-        scaled(row.flop_per_s, 1e-9),
-        scaled(row.intensity, 1),
-        share(row.fraction),
-        Cell(percent_range(row.fraction)),
-    )
+def _threads(case: Case) -> int | str:
+    return case.threads if case.device == "cpu" else case.device

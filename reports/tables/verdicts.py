@@ -2,80 +2,86 @@
 
 from __future__ import annotations
 
-from bench.profile.records import Profile
-from kernels import roofline_model
-from reports.analysis import series
-from reports.analysis.series import Series
-from reports.analysis.units import ABSENT, gain, percent, percent_range, time_unit
+from itertools import groupby
+
+from kernels.roofline_model import CODE
+from reports.analysis import wording
+from reports.analysis.analysis import Analysis
+from reports.analysis.points import Row
+from reports.analysis.series import Series, Share
 from reports.analysis.verdict import Verdict
-from reports.tables.points import Cell, Table, contender, count, held, scaled, setting, share
-
-
-def by_series(profile: Profile) -> Table:
-    """Verdicts along the batch, where sequences stop riding free, and where the roofs predict that."""
-    header = ("case", "implementation", "verdicts by batch", "free batch", "ridge predicted")
-    lines = []
-    for one in series.of(profile):
-        name = Cell(contender(one.rows[0].point))
-        words = (Cell(setting(one.case)), name, Cell(_along(one)))
-        free = Cell(one.free_text or ABSENT, one.free_batch)
-        lines.append((*words, free, count(one.ridge_batch), count(one.bandwidth_until)))
-    return Table((*header, "confirmed bandwidth until"), tuple(lines))
-
-
-def evidence(profile: Profile) -> Table:
-    """What each verdict rests on: the times the roofs allow, the floor, the two shares, and what confirms it or not."""
-    known = held(profile).values()
-    unit, factor = time_unit(row.seconds.median for row, _ in known)
-    header = ("case", "B", "implementation", f"t, {unit}", "t_bytes", "t_flops", "t_floor")
-    lines = []
-    for row, found in known:
-        words = (Cell(setting(row.case)), count(row.case.batch), Cell(contender(row.point)))
-        times = (row.seconds, row.t_bytes, row.t_flops)
-        spent = tuple(scaled(value.median if value else None, factor) for value in times)
-        floor = scaled(row.point.floor_seconds, factor)
-        shares = (share(row.fraction), share(row.explained))
-        lines.append((*words, *spent, floor, *shares, Cell(found.marked), Cell(found.reason)))
-    return Table((*header, "fraction", "explained", "verdict", "because"), tuple(lines))
-
-
-def linear_shares(profile: Profile) -> Table:
-    """What of a step its linear layers hold; without rows where no linear part was measured."""
-    header = ("case", "B", "implementation", "of the time", "95 % interval", "of the bytes")
-    lines = []
-    for one in series.shares(profile):
-        words = (Cell(setting(one.case)), count(one.case.batch), Cell(one.implementation))
-        time = (share(one.time), Cell(percent_range(one.time)))
-        counted = tuple(Cell(percent(value), value) for value in (one.bytes, one.flops))
-        lines.append((*words, *time, *counted))
-    return Table((*header, "of the FLOPs"), tuple(lines))
+from reports.analysis.wording import ABSENT, TIMES, gain, percent, percent_range, time_unit
+from reports.tables.columns import Cell, Column, Table, middle, scaled, table
 
 
 def _along(one: Series) -> str:
     """Verdicts of a series, neighbours that agree taken together: `1-4 bandwidth (DRAM); 8 mixed`."""
-    runs: list[tuple[list[int], list[Verdict]]] = []
-    for row, found in zip(one.rows, one.verdicts, strict=True):
-        if runs and _alike(runs[-1][1][-1]) == _alike(found):
-            runs[-1][0].append(row.case.batch)
-            runs[-1][1].append(found)
-        else:
-            runs.append(([row.case.batch], [found]))
-    return "; ".join(f"B {_range(batches)}: {_together(found)}" for batches, found in runs)
+    parts = []
+    by_verdict = groupby(zip(one.rows, one.verdicts, strict=True), key=lambda pair: _alike(pair[1]))
+    for _, pairs in by_verdict:
+        rows, verdicts = zip(*pairs, strict=True)
+        batches = wording.joined(str(rows[0].case.batch), str(rows[-1].case.batch))
+        parts.append(f"B {batches}: {_together(verdicts)}")
+    return "; ".join(parts)
 
 
 def _alike(found: Verdict) -> tuple[object, ...]:
-    level = found.level if found.name != roofline_model.CODE else None
+    level = found.level if found.name != CODE else None
     return found.name, level, found.between, found.confirmed
 
 
-def _together(verdicts: list[Verdict]) -> str:
+def _together(verdicts: tuple[Verdict, ...]) -> str:
     gains = sorted(found.faster for found in verdicts if found.faster)
-    if verdicts[0].name != roofline_model.CODE or not gains:
-        return verdicts[0].marked
-    low, high = gain(gains[0]), gain(gains[-1])
-    span = low if low == high else f"{low}\N{EN DASH}{high}"
-    return f"{roofline_model.CODE} ({span}\N{MULTIPLICATION SIGN} to gain) {verdicts[0].mark}"
+    if verdicts[0].name != CODE or not gains:
+        return wording.marked(verdicts[0])
+    span = wording.joined(gain(gains[0]), gain(gains[-1]))
+    return f"{CODE} ({span}{TIMES} to gain) {verdicts[0].mark}"
 
 
-def _range(batches: list[int]) -> str:
-    return str(batches[0]) if len(batches) == 1 else f"{batches[0]}\N{EN DASH}{batches[-1]}"
+BY_SERIES: tuple[Column[Series], ...] = (
+    Column("case", lambda one: wording.setting(one.case)),
+    Column("implementation", lambda one: wording.contender(one.rows[0].point)),
+    Column("verdicts by batch", _along),
+    Column("free batch", lambda one: Cell(one.free_text or ABSENT, one.free_batch)),
+    Column("ridge predicted", lambda one: one.ridge_batch),
+    Column("confirmed bandwidth until", lambda one: one.bandwidth_until),
+)
+LINEAR_SHARES: tuple[Column[Share], ...] = (
+    Column("case", lambda one: wording.setting(one.case)),
+    Column("B", lambda one: one.case.batch),
+    Column("implementation", lambda one: one.implementation),
+    Column("of the time", lambda one: one.time.median, percent),
+    Column("95 % interval", lambda one: one.time, percent_range),
+    Column("of the bytes", lambda one: one.bytes, percent),
+    Column("of the FLOPs", lambda one: one.flops, percent),
+)
+
+
+def by_series(analysis: Analysis) -> Table:
+    """Verdicts along the batch, where sequences stop riding free, and where the roofs predict that."""
+    return table(BY_SERIES, analysis.series)
+
+
+def linear_shares(analysis: Analysis) -> Table:
+    """What of a step its linear layers hold; without rows where no linear part was measured."""
+    return table(LINEAR_SHARES, analysis.shares)
+
+
+def evidence(analysis: Analysis) -> Table:
+    """What each verdict rests on: the times the roofs allow, the floor, the two shares, and what confirms it or not."""
+    unit, factor = time_unit(row.seconds.median for row in analysis.rows)
+    time = scaled(factor)
+    columns: tuple[Column[tuple[Row, Verdict]], ...] = (
+        Column("case", lambda one: wording.setting(one[0].case)),
+        Column("B", lambda one: one[0].case.batch),
+        Column("implementation", lambda one: wording.contender(one[0].point)),
+        Column(f"t, {unit}", lambda one: one[0].seconds.median, time),
+        Column("t_bytes", lambda one: middle(one[0].t_bytes), time),
+        Column("t_flops", lambda one: middle(one[0].t_flops), time),
+        Column("t_floor", lambda one: one[0].point.floor_seconds, time),
+        Column("fraction", lambda one: middle(one[0].fraction), percent),
+        Column("explained", lambda one: middle(one[0].explained), percent),
+        Column("verdict", lambda one: wording.marked(one[1])),
+        Column("because", lambda one: one[1].reason),
+    )
+    return table(columns, analysis.held.values())

@@ -22,9 +22,9 @@ from bench.profile.errors import BadFile
 from bench.profile.journal import Journal, from_journal
 from bench.profile.records import RunWarning
 from reports import __main__, locate, published
-from reports.analysis import headline
+from reports.analysis import wording
 from reports.analysis.analysis import Analysis
-from reports.compare import match, predict, system
+from reports.compare import match, measured, predict, system
 from reports.locate import BadInput
 from reports.page import build, html, markdown, report, terminal
 from reports.plots import chart_data, page_data
@@ -100,14 +100,14 @@ def harmless(profile: records.Profile) -> None:
     data = page_data.data(chart_data.charts(analysis))
     html.render(document, {}, data).encode()
     json.dumps(data, allow_nan=False)
-    table = points_csv.points_csv(profile)
+    table = points_csv.points_csv(Analysis(profile))
     table.encode()
     for line in csv.reader(io.StringIO(table)):
         if {"nan", "inf", "-inf"} & set(line):
             msg = f"a figure that is none in points.csv: {line}"
             raise Harm(msg)
     json.dumps(asdict(profile), allow_nan=False)
-    plain(headline.headline(profile), __main__._summary(profile)[1])
+    plain(Analysis(profile).headline, __main__.summary(profile)[1])
     beside(profile)
 
 
@@ -130,11 +130,11 @@ def shown(*tables: tables.Table) -> None:
 
 def beside(profile: records.Profile) -> None:
     """Compared with itself on another day, and predicted from a good one."""
-    mine = system.of(profile, headline.machine(profile))
+    mine = measured.system(Analysis(profile), wording.machine(profile))
     against(
         mine,
-        system.of(replace(profile, created="another day"), "other"),
-        system.of(reader.from_dict(good(), "good"), "good"),
+        measured.system(Analysis(replace(profile, created="another day")), "other"),
+        measured.system(Analysis(reader.from_dict(good(), "good")), "good"),
     )
 
 
@@ -166,7 +166,7 @@ def _report(raw: bytes, folder: Path) -> None:
     path = folder / "profile.json"
     path.write_bytes(raw)
     profile, _ = locate.load(str(path))
-    build.build(profile, folder / "report")
+    build.build(Analysis(profile), folder / "report")
 
 
 def _journal(raw: bytes, folder: Path) -> None:
@@ -208,7 +208,7 @@ def _published(raw: bytes, folder: Path) -> None:
     for name in published.names(here):
         one = published.find(name, here)
         assert one is not None
-        against(one, system.of(reader.from_dict(good(), "good"), "good"))
+        against(one, measured.system(Analysis(reader.from_dict(good(), "good")), "good"))
 
 
 def carrier(profile: Any) -> dict[str, Any]:

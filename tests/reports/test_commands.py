@@ -11,6 +11,8 @@ import pytest
 from bench.profile.errors import BadFile
 from bench.profile.journal import write_profile
 from reports import __main__, locate
+from reports.analysis.analysis import Analysis
+from reports.compare import measured
 from reports.page import build, site
 from tests.reports import synthetic
 from tests.reports.compare.test_match import noisy, slowed
@@ -157,14 +159,14 @@ def test_the_site_has_a_page_per_machine_and_pages_that_compare_all_linked(
 
 
 def test_the_ranking_of_the_site_begins_with_the_fastest(home):
-    machines = [
-        site.Machine(name, folder, profile, site.subjects.of(profile, name))
-        for name in locate.gallery(home)
-        for profile, folder in [locate.load(name, home)]
-    ]
+    machines = []
+    for name in locate.gallery(home):
+        profile, folder = locate.load(name, home)
+        analysis = Analysis(profile)
+        machines.append(site.Machine(name, folder, analysis, measured.system(analysis, name)))
     first, second = site._machines(machines[::-1]).rows
     assert (first[1].text, second[1].text) == ("2025-01-02-box", "2025-01-03-far")
-    assert second[2].value == pytest.approx(2 * first[2].value)
+    assert second[2].sort == pytest.approx(2 * first[2].sort)
 
 
 def test_a_gallery_without_or_with_a_bad_profile_writes_nothing(home, tmp_path):
@@ -183,8 +185,8 @@ def test_a_report_that_stands_alone_links_to_nothing_beside_it(tmp_path, monkeyp
     inside = build.CHECKOUT / "reports" / "runs" / tmp_path.name
     try:
         made = synthetic.profile([synthetic.point()])
-        linked = build.build(made, inside).page.read_text()
-        alone = build.build(made, inside, alone=True).page.read_text()
+        linked = build.build(Analysis(made), inside).page.read_text()
+        alone = build.build(Analysis(made), inside, alone=True).page.read_text()
     finally:
         shutil.rmtree(inside, ignore_errors=True)
     assert 'METHODOLOGY.md"' in linked

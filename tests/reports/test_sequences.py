@@ -7,13 +7,12 @@ from dataclasses import replace
 import pytest
 
 from kernels.case import Case
-from reports.analysis import claims, experiments, headline, points, series
+from reports.analysis import claims, series, wording
 from reports.analysis.analysis import Analysis
 from reports.page import report
 from reports.page.markdown import render
 from reports.plots import chart_data, page_data
-from reports.tables import deepbench
-from reports.tables import points as point_table
+from reports.tables import sequences
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
 
@@ -50,7 +49,7 @@ def planted(projection):
 
 def test_the_limits_of_a_sequences_two_stages_are_added_up():
     # first 300 bytes, 6 ns, and 3600 FLOPs, 20 ns; then 14 + 2.5 ns and 2.2 ns
-    (row,) = points.rows(profile([planted({"linear": 3600, "read": 300})]))
+    (row,) = Analysis(profile([planted({"linear": 3600, "read": 300})])).rows
     assert row.limit.median == pytest.approx(36.5e-9)
     assert row.fraction.median == pytest.approx(0.5)
     assert row.explained.median == pytest.approx(0.6)
@@ -59,7 +58,7 @@ def test_the_limits_of_a_sequences_two_stages_are_added_up():
 
 
 def test_without_a_stage_of_its_own_the_larger_of_bytes_and_flops_is_the_limit():
-    (row,) = points.rows(profile([planted(None)]))
+    (row,) = Analysis(profile([planted(None)])).rows
     assert row.limit.median == pytest.approx(22.5e-9)
     assert row.balance.median == pytest.approx(4000 / 180e9 / 22.5e-9)
 
@@ -68,34 +67,33 @@ def test_what_bounds_the_longer_stage_bounds_the_sequence():
     # first 980 bytes, 19.6 ns, and 360 FLOPs, 2 ns; then 0.4 + 0.5 ns and 20.2 ns
     point = planted({"linear": 360, "read": 980})
     point = replace(point, bytes=point.bytes | {"activations": 120, "written": 20})
-    (row,) = points.rows(profile([point]))
+    (row,) = Analysis(profile([point])).rows
     assert row.limit.median == pytest.approx((19.6 + 3640 / 180) * 1e-9)
     assert row.balance.median == pytest.approx(3640 / 180 / 0.9)
 
 
 def test_a_sequence_that_hoists_is_marked_wherever_its_implementation_is_named():
     made = profile([sequence(), synthetic.point(residency="resident")])
-    assert point_table.contender(made.points[0]) == f"torch_sequence {point_table.HOISTED}"
-    assert point_table.contender(made.points[1]) == "torch_cell"
+    assert wording.contender(made.points[0]) == f"torch_sequence {wording.HOISTED}"
+    assert wording.contender(made.points[1]) == "torch_cell"
     text = render(report.document(Analysis(made), {}, "command", None))
-    assert (
-        text.count(f"torch_sequence {point_table.HOISTED}") == 4
-    )  # series, evidence, points, sequences
-    assert point_table.HOISTED_LEGEND in text
+    marked = text.count(f"torch_sequence {wording.HOISTED}")
+    assert marked == 4  # series, evidence, points, sequences
+    assert text.count(wording.HOISTED) > marked  # and what the mark means
     assert "25 steps a call" in text
 
 
 @pytest.mark.parametrize(("steps", "reads"), [(1, HOISTED), (25, PER_STEP), (25, None)])
 def test_what_fetches_all_weights_at_each_step_is_not_marked(steps, reads):
     made = profile([sequence(steps, reads)])
-    assert point_table.contender(made.points[0]) == "torch_sequence"
-    assert point_table.HOISTED not in point_table.legend(made)
-    assert point_table.HOISTED not in render(report.document(Analysis(made), {}, "command", None))
+    assert wording.contender(made.points[0]) == "torch_sequence"
+    assert wording.HOISTED not in wording.legend(made.points)
+    assert wording.HOISTED not in render(report.document(Analysis(made), {}, "command", None))
 
 
 def test_a_headline_is_about_single_steps_where_there_are_any():
     single = synthetic.point(hidden=256, residency="resident", fraction=0.2)
-    text = headline.headline(profile([sequence(fraction=0.9), single]))
+    text = Analysis(profile([sequence(fraction=0.9), single])).headline
     assert "256 units" in text
     assert "sequence" not in text
 
@@ -104,8 +102,8 @@ def test_a_headline_never_compares_what_must_fetch_all_weights_with_what_need_no
     hoisted = sequence(fraction=0.9)
     honest = sequence(reads=PER_STEP, fraction=0.5, implementation="torch_loop")
     made = profile([hoisted, honest])
-    assert len(headline.foremost(series.of(made))) == 1
-    text = headline.headline(made)
+    assert len(series.foremost(Analysis(made).series)) == 1
+    text = Analysis(made).headline
     assert "in sequences of 25" in text
     assert ("torch_sequence" in text) != ("torch_loop" in text)
 
@@ -123,7 +121,7 @@ def test_time_against_batch_shows_what_fetches_alike():
 
 
 def test_no_ridge_is_predicted_for_a_sequence_of_two_stages():
-    found = series.of(profile([sequence(), sequence(reads=PER_STEP, cell="gru")]))
+    found = Analysis(profile([sequence(), sequence(reads=PER_STEP, cell="gru")])).series
     assert [one.ridge_batch is None for one in found] == [True, False]
 
 
@@ -141,29 +139,29 @@ def test_rates_are_deepbenchs_own(cell, hidden, batch, steps, milliseconds, rate
     each = milliseconds / 1e3 / steps
     ours = {"vanilla": "rnn"}.get(cell, cell)
     made = profile([sequence(steps, seconds=each, cell=ours, hidden=hidden, batch=batch)])
-    ((*words, time, found),) = deepbench.table(made).rows
+    ((*words, time, found),) = sequences.deepbench(Analysis(made)).rows
     assert [word.text for word in words[:4]] == [cell, str(hidden), str(batch), str(steps)]
-    assert time.value == pytest.approx(milliseconds / 1e3)
-    assert found.value / 1e12 == pytest.approx(rate, rel=0.01)
+    assert time.sort == pytest.approx(milliseconds / 1e3)
+    assert found.sort / 1e12 == pytest.approx(rate, rel=0.01)
 
 
 def test_a_vanilla_step_has_a_flop_more_per_unit():
     case = Case("rnn", hidden=10, input=10, batch=3, steps=50)
-    assert deepbench.flops(case, 2 * 3 * 10 * 10) == 630
-    assert deepbench.flops(replace(case, cell="gru"), 1800) == 1800
+    assert sequences.deepbench_flops(case, 2 * 3 * 10 * 10) == 630
+    assert sequences.deepbench_flops(replace(case, cell="gru"), 1800) == 1800
 
 
 def test_single_steps_are_deepbenchs_in_its_own_suite_alone():
     made = profile([synthetic.point("gru", hidden=512, residency="resident")])
-    assert not deepbench.table(made).rows
-    assert len(deepbench.table(replace(made, suite="deepbench")).rows) == 1
+    assert not sequences.deepbench(Analysis(made)).rows
+    assert len(sequences.deepbench(Analysis(replace(made, suite="deepbench"))).rows) == 1
     part = Case("gru", 512, 512, 1, part="linear", threads=2)
     parts = profile([replace(synthetic.point("gru"), case=part)], suite="deepbench")
-    assert not deepbench.table(parts).rows
+    assert not sequences.deepbench(Analysis(parts)).rows
 
 
 def test_a_claim_about_a_step_is_not_tested_on_sequences():
-    found = claims.of(profile([sequence(batch=batch) for batch in (1, 2)]))
+    found = Analysis(profile([sequence(batch=batch) for batch in (1, 2)])).claims
     assert {one.verdict for one in found} == {claims.UNTESTED}
     assert any("no LSTM step was measured" in figure for one in found for figure in one.figures)
 
@@ -172,7 +170,7 @@ def test_sequences_of_two_stages_take_part_in_no_experiment_but_contests_with_th
     slow, quick = sequence(fraction=0.3), sequence(fraction=0.6, implementation="onnx")
     more = [sequence(fraction=0.3, batch=64), sequence(fraction=0.9, reads=PER_STEP, cell="gru")]
     unlike = sequence(fraction=0.9, reads=PER_STEP, implementation="torch_loop")
-    found = experiments.of(profile([slow, quick, unlike, *more]))
+    found = Analysis(profile([slow, quick, unlike, *more])).experiments
     assert [one.experiment for one in found] == ["contest"]
     assert {row.point.implementation for row in found[0].rows} == {"torch_sequence", "onnx"}
 

@@ -19,6 +19,7 @@ from kernels import implementations
 from kernels.case import Case
 from kernels.reference.inputs import Arena
 from reports.analysis import roofs
+from reports.analysis.analysis import Analysis
 from reports.page import build
 from tests import fake_gpu
 from tests.bench import faulty
@@ -108,7 +109,7 @@ def test_a_profile_holds_both_devices_each_with_its_roofs_levels_and_points(gpu,
     assert profile.environment["energy"]["cuda"] == "counted"
     assert profile.machine["gpus"][0]["name"] == "NVIDIA H200"
     assert {"cpu only", "gpu unwatched", "gpu lost"}.isdisjoint(d.code for d in profile.warnings)
-    built = build.build(profile, tmp_path / "report")
+    built = build.build(Analysis(profile), tmp_path / "report")
     assert "cuda" in (built.folder / "report.md").read_text()
 
 

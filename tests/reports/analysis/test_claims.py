@@ -9,7 +9,7 @@ import pytest
 from kernels import case as contract
 from kernels.roofline_model import BANDWIDTH, CALL, COMPUTE
 from reports.analysis import claims
-from reports.analysis import points as roofline
+from reports.analysis.analysis import Analysis
 from reports.analysis.claims import REFUTED, SUPPORTED, UNTESTED
 from reports.analysis.elasticity import SUPPORTS, Answer
 from reports.analysis.experiments import BYTES, THREADS, Outcome
@@ -22,7 +22,7 @@ BATCHES = (1, 2, 4, 8)
 
 def told(number, *points, **fields):
     """What a profile of these points says of one claim."""
-    (claim,) = (c for c in claims.of(profile(points, **fields)) if c.number == number)
+    (claim,) = (c for c in Analysis(profile(points, **fields)).claims if c.number == number)
     return claim
 
 
@@ -48,10 +48,18 @@ def compute_bound(batches=(1, 2)):
     return points, {"roofs": (*kept, *made)}
 
 
-def parts(share, batch=1):
-    """A step, and its linear layers alone taking this share of its time."""
+def counted(point, layers, count=8):
+    """A step whose dispatcher ran the products of so many linear layers."""
+    case = point.case
+    layer = 2 * case.batch * case.hidden * (case.input + case.hidden)
+    return replace(point, products={"count": count, "flops": layers * layer})
+
+
+def parts(share, batch=1, layers=4):
+    """A step with its products counted, and its linear layers alone taking this share of its time."""
     whole = step(fraction=0.9, batch=batch)
-    return whole, replace(timed(whole, share), case=replace(whole.case, part="linear"))
+    alone = replace(timed(whole, share), case=replace(whole.case, part="linear"))
+    return counted(whole, layers), alone
 
 
 # 1: four linear layers that hold nearly all of it
@@ -60,7 +68,7 @@ def parts(share, batch=1):
 def test_linear_layers_that_take_nearly_all_the_time_hold_the_claim():
     claim = told(1, *parts(0.97))
     assert claim.text == SUPPORTED
-    assert "linear layers per step, by its FLOPs: LSTM 4" in claim.figures
+    assert "LSTM 4 in 8 products" in claim.figures[0]
     assert "97 % (" in claim.figures[1]
 
 
@@ -78,18 +86,28 @@ def test_where_they_hold_it_up_to_a_batch_it_says_so():
 
 
 def test_without_linear_parts_only_the_layers_are_counted():
-    claim = told(1, step(), step(cell="gru"), step(cell="rnn"))
+    cells = {"rnn": 1, "lstm": 4, "gru": 3}
+    claim = told(1, *(counted(step(cell=cell), layers, 2) for cell, layers in cells.items()))
     assert claim.text == UNTESTED
-    assert claim.figures[0].endswith("RNN 1, GRU 3, LSTM 4")
+    assert all(f"{cell.upper()} {n} in 2" in claim.figures[0] for cell, n in cells.items())
     assert "no linear part of an LSTM" in claim.figures[1]
 
 
-def test_a_model_with_three_layers_is_no_lstm():
-    points = [
-        replace(point, flops=point.flops | {"linear": point.flops["linear"] * 3 // 4})
-        for point in parts(0.97)
-    ]
-    assert told(1, *points).text == REFUTED
+def test_an_lstm_that_ran_other_products_than_four_layers_refutes_it():
+    """Whatever the model of its FLOPs says: three layers, or the input's product computed twice."""
+    assert told(1, *parts(0.97, layers=3)).text == REFUTED
+    assert told(1, *parts(0.97, layers=6)).text == REFUTED
+    other = counted(step(fraction=0.9, implementation="other"), 3)
+    assert told(1, *parts(0.97), other).text == REFUTED
+
+
+def test_without_a_count_of_products_four_layers_are_not_taken_on_trust():
+    whole, alone = parts(0.97)
+    claim = told(1, replace(whole, products=None), alone)
+    assert claim.text == UNTESTED
+    assert "not counted" in claim.figures[0]
+    slow, part = parts(0.66)
+    assert told(1, replace(slow, products=None), part).text == REFUTED
 
 
 # 2: bandwidth-bound
@@ -251,7 +269,7 @@ def on_cuda(points):
 
 def test_a_gpu_is_judged_as_a_cpu_is():
     points, fields = on_cuda(bandwidth_bound())
-    found = claims.of(profile(points, **fields))
+    found = Analysis(profile(points, **fields)).claims
     assert {claim.device for claim in found} == {"cuda"}
     assert [claim.text for claim in found[1:4]] == [
         "supported up to batch 4",
@@ -263,7 +281,7 @@ def test_a_gpu_is_judged_as_a_cpu_is():
 def test_a_profile_of_two_devices_has_the_claims_of_each():
     points, fields = on_cuda(bandwidth_bound((1,)))
     both = replace(profile([*points, step()]), roofs=(*profile().roofs, *fields["roofs"]))
-    found = claims.of(both)
+    found = Analysis(both).claims
     assert [(c.device, c.number) for c in found] == [
         (device, number) for device in ("cpu", "cuda") for number in range(1, 7)
     ]
@@ -281,11 +299,11 @@ def test_a_profile_of_two_devices_has_the_claims_of_each():
     ],
 )
 def test_a_profile_without_an_lstm_step_supports_nothing(points):
-    assert all(claim.verdict == UNTESTED for claim in claims.of(profile(points)))
+    assert all(claim.verdict == UNTESTED for claim in Analysis(profile(points)).claims)
 
 
 def test_every_claim_has_a_verdict_its_figures_and_its_experiment():
-    found = claims.of(synthetic.suite())
+    found = Analysis(synthetic.suite()).claims
     assert [claim.number for claim in found] == [1, 2, 3, 4, 5, 6]
     for claim in found:
         assert claim.verdict in (SUPPORTED, REFUTED, UNTESTED)
@@ -300,7 +318,7 @@ def test_every_claim_has_a_verdict_its_figures_and_its_experiment():
     [(THREADS, (CALL,), None), (THREADS, (COMPUTE, CALL), True), (BYTES, (CALL,), True)],
 )
 def test_threads_tell_bandwidth_only_where_they_exclude_arithmetic(experiment, excluded, meant):
-    (row,) = roofline.rows(profile([synthetic.point()]))
+    (row,) = Analysis(profile([synthetic.point()])).rows
     answers = {BANDWIDTH: Answer(SUPPORTS, excluded)}
     outcome = Outcome(experiment, (row, row), (row.point.key,), answers=answers)
     assert claims._for_lack_of_bandwidth(outcome) is meant

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from reports.analysis import confirm, verdict
-from reports.analysis import points as roofline
+from reports.analysis import verdict, wording
+from reports.analysis.analysis import Analysis
 from tests.reports import synthetic
 from tests.reports.analysis.test_experiments import resident, step, threaded, timed
 from tests.reports.synthetic import profile
@@ -15,19 +15,19 @@ from tests.reports.synthetic import profile
 
 def of(*points):
     """The verdict of the first point."""
-    return confirm.verdicts(profile(points))[points[0].key]
+    return Analysis(profile(points)).held[points[0].key][1]
 
 
 def test_two_experiments_that_agree_confirm():
     found = of(step(fraction=0.9), resident(fraction=0.9), step(fraction=0.9, batch=2))
     assert (found.confirmed, found.reason) == (True, "residency and batch agree")
-    assert found.marked == f"bandwidth (DRAM) {verdict.CONFIRMED}"
+    assert wording.marked(found) == f"bandwidth (DRAM) {verdict.CONFIRMED}"
 
 
 def test_one_experiment_does_not():
     found = of(step(fraction=0.9), resident(fraction=0.9))
     assert (found.confirmed, found.reason) == (False, "residency alone supports it")
-    assert found.marked == f"bandwidth (DRAM) {verdict.MARK}"
+    assert wording.marked(found) == f"bandwidth (DRAM) {verdict.MARK}"
 
 
 def test_two_of_a_kind_are_one_experiment():
@@ -49,7 +49,7 @@ def test_two_experiments_that_leave_the_same_rival_do_not_confirm_either():
     """Roofs that speed up alike cannot show products at work, nor can bytes whose products are quicker too."""
     (alone, both), fields = threaded(read=1 / 1.8, products=1 / 1.9, taken=1 / 1.8)
     made = profile([alone, both, step(fraction=0.9, dtype="bfloat16")], **fields)
-    found = confirm.verdicts(made)[both.key]
+    found = Analysis(made).held[both.key][1]
     assert (found.confirmed, found.reason) == (False, "bytes and threads cannot exclude compute")
 
 
@@ -57,7 +57,7 @@ def test_overhead_needs_excluding_where_it_is_named_beside_the_bound():
     """One thread reads nearly as fast as two: neither that nor the batch could show the cost of a call."""
     (alone, both), fields = threaded(read=0.9, products=0.5, taken=0.9)
     points = [alone, both, step(fraction=0.9, batch=2)]
-    assert confirm.verdicts(profile(points, **fields))[both.key].reason == "batch and threads agree"
+    assert Analysis(profile(points, **fields)).held[both.key][1].reason == "batch and threads agree"
     called = [
         replace(
             point,
@@ -66,7 +66,7 @@ def test_overhead_needs_excluding_where_it_is_named_beside_the_bound():
         )
         for point in points
     ]
-    found = confirm.verdicts(profile(called, **fields))[called[1].key]
+    found = Analysis(profile(called, **fields)).held[called[1].key][1]
     assert (found.name, found.confirmed) == ("bandwidth + overhead", False)
     assert found.reason == "batch and threads cannot exclude overhead"
 
@@ -126,9 +126,9 @@ def test_a_verdict_between_two_bounds_is_never_confirmed():
 @pytest.mark.parametrize("point", [step(fraction=1.2), replace(step(), roof_bytes_per_s=())])
 def test_what_is_impossible_or_unknown_keeps_its_reason(point):
     found = of(point, resident(fraction=0.9), step(fraction=0.9, batch=2))
-    assert found.marked == found.name
-    (row,) = roofline.rows(profile([point]))
-    assert found.reason == verdict.of(row).reason
+    assert wording.marked(found) == found.name
+    ((_, alone),) = Analysis(profile([point])).readings
+    assert found.reason == alone.reason
 
 
 def test_a_point_without_partners_says_so():
@@ -145,4 +145,4 @@ def test_partners_that_do_not_decide_are_named():
 def test_every_good_point_has_a_verdict():
     made = synthetic.suite()
     good = {point.key for point in made.points if point.status == "ok"}
-    assert confirm.verdicts(made).keys() == good
+    assert Analysis(made).held.keys() == good

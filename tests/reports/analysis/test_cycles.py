@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from reports.analysis import cycles
-from reports.compare import match, predict, system
+from reports.analysis.analysis import Analysis
+from reports.compare import match, measured, predict
 from reports.tables import comparison, machine
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
@@ -25,13 +25,13 @@ def clocked(*clocks, **cpu):
 
 def figures(table):
     """The cells of a table with two columns of words before them, by their first two."""
-    return {(row[0].text, row[1].text): [cell.value for cell in row[2:]] for row in table.rows}
+    return {(row[0].text, row[1].text): [cell.sort for cell in row[2:]] for row in table.rows}
 
 
 def test_a_roof_is_shared_out_among_threads_and_cycles_of_the_median_clock():
     made = clocked(2e9, 2.5e9, 4e9, None)
-    assert cycles.clock(made) == 2.5e9
-    found = figures(cycles.table(made))
+    assert Analysis(made).clock == 2.5e9
+    found = figures(machine.roofs(Analysis(made)))
     assert found["products, float32", "2"][2] == pytest.approx(180 / 2 / 2.5)
     assert found["read, DRAM", "2"][2] == pytest.approx(52 / 2 / 2.5)
     assert found["read, L1", "2"][0] == pytest.approx(330e9)
@@ -40,28 +40,30 @@ def test_a_roof_is_shared_out_among_threads_and_cycles_of_the_median_clock():
 
 def test_without_a_clock_nothing_is_said_of_cycles():
     made = profile([synthetic.point()])
-    assert cycles.clock(made) is None
-    assert all(values[2] is None for values in figures(cycles.table(made)).values())
+    assert Analysis(made).clock is None
+    assert all(values[2] is None for values in figures(machine.roofs(Analysis(made))).values())
 
 
 def test_the_class_of_a_processor_is_told_or_said_to_be_not_told_never_derived():
     old, new = clocked(1e9), clocked(1e9, family=25, model_number=17, stepping=1, microarch="Zen 4")
     for made, told in ((old, ("not told", "not told")), (new, ("25, 17, 1", "Zen 4"))):
-        facts = {row[0].text: row[1].text for row in machine.table(made).rows}
+        facts = {row[0].text: row[1].text for row in machine.facts(Analysis(made)).rows}
         assert (facts["family, model, stepping"], facts["microarchitecture"]) == told
 
 
 def sides(*made):
     """Unlike machines of one label, each with another microarchitecture or id."""
     return [
-        system.of(
-            replace(
-                one,
-                machine={**one.machine, "id": f"{index:x}0123456789abcde"},
-                points=tuple(
-                    replace(p, seconds=tuple((1 + index / 10) * s for s in p.seconds))
-                    for p in one.points
-                ),
+        measured.system(
+            Analysis(
+                replace(
+                    one,
+                    machine={**one.machine, "id": f"{index:x}0123456789abcde"},
+                    points=tuple(
+                        replace(p, seconds=tuple((1 + index / 10) * s for s in p.seconds))
+                        for p in one.points
+                    ),
+                )
             ),
             "AMD EPYC, 2 cores",
         )
@@ -98,5 +100,5 @@ def test_a_comparison_states_what_each_machine_does_in_a_cycle():
     found = match.compare(sides(slow, quick))
     rows = {row[0].text: row[1:] for row in comparison.machine_table(found).rows}
     assert [cell.text for cell in rows["microarchitecture"]] == ["Zen 4", "Zen 5"]
-    assert [cell.value for cell in rows["float32, FLOP/cycle"]] == pytest.approx([45.0, 22.5])
-    assert [cell.value for cell in rows["byte/cycle"]] == pytest.approx([13.0, 6.5])
+    assert [cell.sort for cell in rows["float32, FLOP/cycle"]] == pytest.approx([45.0, 22.5])
+    assert [cell.sort for cell in rows["byte/cycle"]] == pytest.approx([13.0, 6.5])

@@ -7,7 +7,7 @@ from math import log
 
 import pytest
 
-from reports.analysis import experiments
+from reports.analysis.analysis import Analysis
 from reports.analysis.elasticity import CONTRADICTS, SILENT, SUPPORTS
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
@@ -17,7 +17,7 @@ BOUNDS = ("bandwidth", "compute", "overhead", "implementation")
 
 def one(name, *points, **fields):
     """The only experiment of this name between the points."""
-    (found,) = (o for o in experiments.of(profile(points, **fields)) if o.experiment == name)
+    (found,) = (o for o in Analysis(profile(points, **fields)).experiments if o.experiment == name)
     return found
 
 
@@ -142,7 +142,7 @@ def test_neighbouring_batches_are_compared_and_no_others():
     points = [step(batch=batch) for batch in (1, 16, 4)]
     pairs = [
         tuple(row.case.batch for row in outcome.rows)
-        for outcome in experiments.of(profile(points))
+        for outcome in Analysis(profile(points)).experiments
         if outcome.experiment == "batch"
     ]
     assert pairs == [(1, 4), (4, 16)]
@@ -325,13 +325,13 @@ def test_a_single_step_reads_all_its_weights_however_often_sequences_would():
 )
 def test_a_point_that_cannot_be_held_takes_part_in_no_experiment(spoilt):
     points = [replace(step(), **spoilt), resident()]
-    assert experiments.of(profile(points)) == ()
+    assert Analysis(profile(points)).experiments == ()
 
 
 def test_an_impossible_point_takes_part_in_no_experiment():
-    assert experiments.of(profile([step(fraction=1.2), resident()])) == ()
+    assert Analysis(profile([step(fraction=1.2), resident()])).experiments == ()
 
 
 def test_points_that_differ_in_two_things_are_not_compared():
     points = [step(), resident(batch=2), resident(implementation="other")]
-    assert experiments.of(profile(points)) == ()
+    assert Analysis(profile(points)).experiments == ()

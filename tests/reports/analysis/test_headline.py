@@ -8,8 +8,8 @@ import pytest
 
 from bench.profile.records import Point, RunWarning
 from kernels import case as contract
-from reports.analysis import warnings
-from reports.analysis.headline import headline, machine
+from reports.analysis.analysis import Analysis
+from reports.analysis.wording import machine
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
 
@@ -24,7 +24,7 @@ def series(fraction, implementation="torch_cell", **case):
 
 
 def test_the_best_implementation_is_named_with_pytorchs_own_beside_it():
-    text = headline(profile([*series(0.8), *series(0.9, "torch_gates")]))
+    text = Analysis(profile([*series(0.8), *series(0.9, "torch_gates")])).headline
     assert text.startswith("On Synthetic CPU, an LSTM step of 1,024 units (float32, 2 threads, ")
     assert (
         "reaches 90 % of the measured roof (89\N{EN DASH}91 %) at batch 1 with torch_gates" in text
@@ -34,7 +34,7 @@ def test_the_best_implementation_is_named_with_pytorchs_own_beside_it():
 
 
 def test_a_bound_is_never_named_without_saying_that_it_is_unconfirmed():
-    text = headline(profile(series(0.9)))
+    text = Analysis(profile(series(0.9))).headline
     assert "(unconfirmed: batch alone supports it)" in text
     assert "bound" not in text
 
@@ -50,7 +50,7 @@ def confirmed(**look):
 
 
 def test_a_confirmed_bound_is_named_up_to_its_last_batch():
-    text = headline(profile(confirmed()))
+    text = Analysis(profile(confirmed())).headline
     assert (
         "It is DRAM-bandwidth-bound up to batch 4 (confirmed: residency and batch agree)." in text
     )
@@ -60,17 +60,18 @@ def test_a_confirmed_bound_is_named_up_to_its_last_batch():
 def test_a_memory_that_the_curve_did_not_reach_is_still_the_memory_that_bounds():
     *caches, last = synthetic.levels()
     made = replace(profile(confirmed()), levels=(*caches, replace(last, name="largest set")))
-    assert "It is memory-bandwidth-bound up to batch 4" in headline(made)
-    assert "memory bandwidth allows" in headline(replace(made, points=made.points[:1]))
+    assert "It is memory-bandwidth-bound up to batch 4" in Analysis(made).headline
+    assert "memory bandwidth allows" in Analysis(replace(made, points=made.points[:1])).headline
 
 
 def test_a_run_that_ends_with_the_plan_says_so_and_one_batch_is_no_run():
     two = [point for point in confirmed() if point.case.batch < 4]
-    assert "bound up to batch 2, the largest measured (confirmed" in headline(profile(two))
+    assert "bound up to batch 2, the largest measured (confirmed" in Analysis(profile(two)).headline
     narrow = synthetic.point(hidden=512, fraction=0.9, dtype="bfloat16")
     one = [*(point for point in two if point.case.batch == 1), narrow]
-    assert "It is DRAM-bandwidth-bound at batch 1 (confirmed: residency and bytes" in headline(
-        profile(one)
+    assert (
+        "It is DRAM-bandwidth-bound at batch 1 (confirmed: residency and bytes"
+        in Analysis(profile(one)).headline
     )
 
 
@@ -78,11 +79,13 @@ def test_a_busy_machine_is_told_before_any_figure():
     busy = RunWarning("load", "run", "others kept 0.58 cores busy", "stop them")
     quiet = profile([synthetic.point()])
     loud = replace(quiet, warnings=(RunWarning("drift", "run", "it ran +20%", "-"), busy))
-    words = headline(loud)
-    assert words == f"Others kept 0.58 cores busy: trust no single figure. {headline(quiet)}"
-    assert [warning.code for warning in warnings.of(loud)][:1] == ["load"]
+    words = Analysis(loud).headline
+    assert (
+        words == f"Others kept 0.58 cores busy: trust no single figure. {Analysis(quiet).headline}"
+    )
+    assert [warning.code for warning in Analysis(loud).warnings][:1] == ["load"]
     of_a_point = replace(quiet, warnings=(replace(busy, about="one"),))
-    assert headline(of_a_point) == headline(quiet)
+    assert Analysis(of_a_point).headline == Analysis(quiet).headline
 
 
 def test_training_does_not_take_the_headline(monkeypatch):
@@ -90,11 +93,11 @@ def test_training_does_not_take_the_headline(monkeypatch):
     step = synthetic.point("gru", hidden=256, fraction=0.9)
     trained = synthetic.point(fraction=0.9)
     trained = replace(trained, case=replace(trained.case, phase="train"))
-    assert "GRU step of 256 units" in headline(profile([trained, step]))
+    assert "GRU step of 256 units" in Analysis(profile([trained, step])).headline
 
 
 def test_where_nothing_touches_the_roof_it_says_so_and_by_how_much():
-    text = headline(profile([*series(0.4), *series(0.5, "torch_gates")]))
+    text = Analysis(profile([*series(0.4), *series(0.5, "torch_gates")])).headline
     assert "no implementation measured touches the roof" in text
     assert "torch_gates, reaches 50 % of it" in text
     assert "the machine would allow 2.0 times its speed" in text
@@ -103,11 +106,11 @@ def test_where_nothing_touches_the_roof_it_says_so_and_by_how_much():
 
 
 def test_pytorch_is_not_set_beside_itself():
-    assert headline(profile(series(0.9))).count("PyTorch") == 1
+    assert Analysis(profile(series(0.9))).headline.count("PyTorch") == 1
 
 
 def test_a_missing_reference_is_said():
-    assert "own cell has no figure" in headline(profile(series(0.9, "torch_gates")))
+    assert "own cell has no figure" in Analysis(profile(series(0.9, "torch_gates"))).headline
 
 
 def test_streamed_1024_comes_before_larger_and_resident_steps():
@@ -119,8 +122,9 @@ def test_streamed_1024_comes_before_larger_and_resident_steps():
         *series(0.8, cell="rnn"),
         *series(0.95, phase="train"),
     ]
-    assert "LSTM step of 1,024 units (float32, 2 threads, weights fetched" in headline(
-        profile(points)
+    assert (
+        "LSTM step of 1,024 units (float32, 2 threads, weights fetched"
+        in Analysis(profile(points)).headline
     )
 
 
@@ -137,32 +141,35 @@ def test_streamed_1024_comes_before_larger_and_resident_steps():
     ],
 )
 def test_without_its_favourite_step_it_takes_the_next(points, words):
-    assert words in headline(profile(points))
+    assert words in Analysis(profile(points)).headline
 
 
 def test_an_impossible_point_is_no_record():
     both = [*series(1.2, "torch_gates"), *series(0.9)]
-    assert "90 %" in headline(profile(both))
-    assert "120 %" not in headline(profile(both))
-    alone = headline(profile(series(1.2)))
+    assert "90 %" in Analysis(profile(both)).headline
+    assert "120 %" not in Analysis(profile(both)).headline
+    alone = Analysis(profile(series(1.2))).headline
     assert "the roof or the bytes are wrong" in alone
     assert "%" not in alone
 
 
 def test_an_open_bound_is_called_open():
     points = [synthetic.point(fraction=0.75, spread=0.05, floor=1e-9)]
-    assert "open: the interval allows bandwidth or implementation" in headline(profile(points))
+    assert (
+        "open: the interval allows bandwidth or implementation"
+        in Analysis(profile(points)).headline
+    )
 
 
 def test_overhead_is_not_called_bandwidth():
     point = synthetic.point(fraction=0.3)
-    text = headline(profile([replace(point, floor_seconds=0.7 * point.seconds[0])]))
+    text = Analysis(profile([replace(point, floor_seconds=0.7 * point.seconds[0])])).headline
     assert "cost of the call itself (unconfirmed" in text
     assert "bandwidth" not in text
 
 
 def test_no_roof_no_percentage():
-    text = headline(profile([replace(synthetic.point(), roof_bytes_per_s=())]))
+    text = Analysis(profile([replace(synthetic.point(), roof_bytes_per_s=())])).headline
     assert "no read roof was measured beside it" in text
     assert "%" not in text
 
@@ -170,8 +177,8 @@ def test_no_roof_no_percentage():
 @pytest.mark.parametrize("status", ["failed", "skipped"])
 def test_no_good_point_at_all_is_a_sentence_too(status):
     points = [Point(synthetic.point().case, "torch_cell", status, reason="no")]
-    assert headline(profile(points)) == headline(profile())
-    assert "no step could be measured" in headline(profile(points))
+    assert Analysis(profile(points)).headline == Analysis(profile()).headline
+    assert "no step could be measured" in Analysis(profile(points)).headline
 
 
 @pytest.mark.parametrize(
@@ -196,7 +203,10 @@ def test_an_implementation_that_was_quicker_beside_a_quicker_memory_is_told():
         )
         for one in series(0.8)
     ]
-    text = headline(profile([*quicker, *series(0.9, "torch_gates")]))
+    text = Analysis(profile([*quicker, *series(0.9, "torch_gates")])).headline
     assert "reaches 90 % of the measured roof" in text
     assert "By the clock PyTorch\u2019s own cell was quicker, while the memory was" in text
-    assert "By the clock" not in headline(profile([*series(0.8), *series(0.9, "torch_gates")]))
+    assert (
+        "By the clock"
+        not in Analysis(profile([*series(0.8), *series(0.9, "torch_gates")])).headline
+    )

@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from kernels import roofline_model
-from reports.analysis import points, verdict, warnings
+from reports.analysis import wording
 from reports.analysis.analysis import Analysis
 from reports.page import report
 from reports.page.markdown import render
-from reports.tables import persistent
 from reports.tables import points as point_table
+from reports.tables import sequences
 from tests.reports.synthetic import MIB, profile
 from tests.reports.test_sequences import HOISTED, sequence
 
@@ -29,40 +29,42 @@ def kept(seconds, **fields):
     return replace(made, bytes=moved, floor_seconds=1e-7, roof_bytes_per_s=(155e9,) * 11)
 
 
-def row_of(point):
-    (row,) = points.rows(profile([point]))
-    return row
+def reading(point):
+    ((_, found),) = Analysis(profile([point])).readings
+    return found
 
 
 def test_a_step_past_the_streaming_roof_is_marked_and_not_impossible():
     point = kept(STREAMED_SECONDS / 2)
     assert point.on_chip
-    found = verdict.of(row_of(point))
-    assert found.marked == "latency (weights on chip)"
+    found = reading(point)
+    assert wording.marked(found) == "latency (weights on chip)"
     assert found.bound is None
-    assert not warnings.impossible(profile([point]))
+    assert not Analysis(profile([point])).impossible
 
 
 def test_a_sequence_that_fetches_u_is_not_marked():
     point = sequence(reads=HOISTED, seconds=1e-3)
     assert not point.on_chip
-    assert verdict.of(row_of(point)).name == roofline_model.CODE
-    assert not persistent.table(profile([point])).rows
+    assert reading(point).name == roofline_model.CODE
+    assert not sequences.on_chip(Analysis(profile([point]))).rows
 
 
 def test_one_that_is_faster_than_its_own_bytes_is_impossible_all_the_same():
-    assert verdict.of(row_of(kept(1e-9))).name == "impossible"
+    assert reading(kept(1e-9)).name == "impossible"
 
 
 def test_the_table_tells_how_many_times_as_fast_as_fetching_u_it_is():
-    (line,) = persistent.table(profile([kept(STREAMED_SECONDS / 10)])).rows
-    by_name = dict(zip(persistent.table(profile([kept(1.0)])).header, line, strict=False))
-    assert by_name["U, MB"].value == pytest.approx(U_BYTES)
-    assert by_name["from memory, us"].value == pytest.approx(STREAMED_SECONDS)
-    assert line[9].value == pytest.approx(10)
-    paired = line[10].value
+    (line,) = sequences.on_chip(Analysis(profile([kept(STREAMED_SECONDS / 10)]))).rows
+    by_name = dict(
+        zip(sequences.on_chip(Analysis(profile([kept(1.0)]))).header, line, strict=False)
+    )
+    assert by_name["U, MB"].sort == pytest.approx(U_BYTES)
+    assert by_name["from memory, us"].sort == pytest.approx(STREAMED_SECONDS)
+    assert line[9].sort == pytest.approx(10)
+    paired = line[10].sort
     assert paired == pytest.approx(U_BYTES / 155e9)
-    assert line[11].value == pytest.approx(paired / (STREAMED_SECONDS / 10))
+    assert line[11].sort == pytest.approx(paired / (STREAMED_SECONDS / 10))
 
 
 def test_the_report_shows_it_under_its_own_title():
@@ -77,15 +79,15 @@ def test_the_report_shows_it_under_its_own_title():
 
 
 def test_u_is_what_its_products_multiply():
-    assert persistent.recurrent_bytes(kept(1.0)) == U_BYTES == 16 * MIB
-    assert persistent.recurrent_bytes(kept(1.0, batch=4)) == U_BYTES
+    assert sequences.recurrent_bytes(kept(1.0)) == U_BYTES == 16 * MIB
+    assert sequences.recurrent_bytes(kept(1.0, batch=4)) == U_BYTES
 
 
 def test_energy_is_a_column_where_it_was_counted_and_a_reason_where_not():
     with_energy = replace(sequence(), joules=0.0125)
-    found = point_table.points(profile([with_energy]))
+    found = point_table.points(Analysis(profile([with_energy])))
     assert found.rows[0][found.header.index("mJ")].text == "12.5"
-    assert "mJ" not in point_table.points(profile([sequence()])).header
+    assert "mJ" not in point_table.points(Analysis(profile([sequence()]))).header
     made = profile([sequence()])
     told = {"cpu": "kept to administrators", "cuda": "counted"}
     made = replace(made, environment={**made.environment, "energy": told})

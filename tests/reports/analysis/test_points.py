@@ -7,15 +7,16 @@ from dataclasses import replace
 import pytest
 
 from bench.profile.records import Level
-from reports.analysis import points as roofline
 from reports.analysis import roofs
+from reports.analysis.analysis import Analysis
+from reports.analysis.roofs import Roofs
 from tests.reports import synthetic
 from tests.reports.synthetic import KIB, MIB, profile, roof
 
 
 def only(point, **fields):
     """The row of a profile's one point."""
-    (row,) = roofline.rows(profile([point], **fields))
+    (row,) = Analysis(profile([point], **fields)).rows
     return row
 
 
@@ -68,7 +69,7 @@ def test_a_paired_arithmetic_sample_goes_before_the_roof():
 
 def test_a_paired_write_sample_goes_before_the_surveyed_roof():
     point = planted((1.0, 2.0), (1000.0, 1000.0), roof_write_bytes_per_s=(100.0, 50.0))
-    assert roofline.bytes_times(profile([point]), point) == pytest.approx([2.0, 3.0])
+    assert only(point).byte_times == pytest.approx([2.0, 3.0])
     assert only(point).fraction.median == pytest.approx((2.0 + 1.5) / 2)
 
 
@@ -87,7 +88,7 @@ def test_a_point_planted_at_half_its_roof_scores_a_half():
 )
 def test_weights_may_be_widened_but_not_narrowed(dtype, matmul, expected):
     made = profile(roofs=tuple(roof("matmul", [v / 2, v], dtype=k) for k, v in matmul.items()))
-    assert roofs.arithmetic_roof(made, "cpu", 2, dtype) == expected
+    assert Roofs(made).arithmetic_roof("cpu", 2, dtype) == expected
 
 
 def test_roofs_of_other_threads_devices_and_datasheets_do_not_count():
@@ -97,21 +98,23 @@ def test_roofs_of_other_threads_devices_and_datasheets_do_not_count():
         roof("matmul", [9e12], dtype="float32", source="datasheet"),
         roof("matmul", [1e9, 3e9, 2e9], dtype="float32"),
     ]
-    assert roofs.arithmetic_roof(profile(roofs=tuple(others)), "cpu", 2, "float32") == 3e9
+    assert Roofs(profile(roofs=tuple(others))).arithmetic_roof("cpu", 2, "float32") == 3e9
 
 
 def test_a_roof_is_the_best_of_its_samples():
-    assert roofs.best(roof("read", [2.0, 5.0, 3.0])) == 5.0
-    assert roofs.best(roof("call", [2.0, 5.0, 3.0])) == 2.0
-    assert roofs.best(roof("read", [])) is None
+    read = roof("read", [2.0, 5.0, 3.0], working_set_bytes=MIB)
+    made = Roofs(profile(roofs=(read, roof("read", [], working_set_bytes=KIB))))
+    assert made.curve("cpu") == {2: [(MIB, 5.0)]}
+    assert made.typical_curve("cpu") == {2: [(MIB, 3.0)]}
+    assert made.curve("cuda") == {}
 
 
 def test_the_write_roof_is_the_nearest_in_ratio():
     sizes = (64 * KIB, MIB)
     made = profile(roofs=tuple(roof("write", [size], working_set_bytes=size) for size in sizes))
-    assert roofs.write_roof(made, "cpu", 2, 8 * KIB) == 64 * KIB
-    assert roofs.write_roof(made, "cpu", 2, 300 * KIB) == MIB  # nearer to 64 KiB by difference
-    assert roofs.write_roof(made, "cpu", 1, 8 * KIB) is None
+    assert Roofs(made).write_roof("cpu", 2, 8 * KIB) == 64 * KIB
+    assert Roofs(made).write_roof("cpu", 2, 300 * KIB) == MIB  # nearer to 64 KiB by difference
+    assert Roofs(made).write_roof("cpu", 1, 8 * KIB) is None
 
 
 def test_the_read_curve_keeps_the_best_variant_of_each_size():
@@ -124,7 +127,7 @@ def test_the_read_curve_keeps_the_best_variant_of_each_size():
         )
     )
     expected = {1: [(MIB, 7.0)], 2: [(KIB, 30.0), (MIB, 15.0)]}
-    assert roofs.read_curve(made, "cpu") == expected
+    assert Roofs(made).curve("cpu") == expected
 
 
 def test_a_sentinel_is_no_part_of_a_curve():
@@ -152,11 +155,11 @@ def test_a_sentinel_is_no_part_of_a_curve():
         ),
         method=1,
     )
-    assert roofs.read_curve(made, "cpu") == {2: [(KIB, 30.0), (MIB, 30.0)]}
-    assert roofs.typical_curve(made, "cpu") == {2: [(KIB, 25.0), (MIB, 25.0)]}
+    assert Roofs(made).curve("cpu") == {2: [(KIB, 30.0), (MIB, 30.0)]}
+    assert Roofs(made).typical_curve("cpu") == {2: [(KIB, 25.0), (MIB, 25.0)]}
     called = [replace(one, kind="sentinel") for one in (look("a"), look("b"))]
     now = profile(roofs=(*sweep(30.0), *called))
-    assert roofs.read_curve(now, "cpu") == {2: [(KIB, 30.0), (MIB, 30.0)]}
+    assert Roofs(now).curve("cpu") == {2: [(KIB, 30.0), (MIB, 30.0)]}
 
 
 def test_few_variants_of_a_large_set_are_a_sweep_too():
@@ -167,7 +170,7 @@ def test_few_variants_of_a_large_set_are_a_sweep_too():
     ]
     apart = roof("call", [1.0])
     made = profile(roofs=(*records[:4], apart, records[4]))
-    assert roofs.read_curve(made, "cpu") == {2: [(MIB, 11.0)]}
+    assert Roofs(made).curve("cpu") == {2: [(MIB, 11.0)]}
 
 
 def test_a_ridge_is_arithmetic_over_bandwidth():
@@ -258,8 +261,8 @@ def test_a_part_without_products_is_limited_by_bytes_alone():
 
 def test_points_never_move_a_roof():
     slow, fast = synthetic.point(fraction=0.5), synthetic.point(fraction=5.0, batch=2)
-    (alone,) = roofline.rows(profile([slow]))
-    (beside, _) = roofline.rows(profile([slow, fast]))
+    (alone,) = Analysis(profile([slow])).rows
+    (beside, _) = Analysis(profile([slow, fast])).rows
     assert alone == beside
 
 
@@ -275,7 +278,7 @@ def test_rows_come_in_one_order():
     made = profile(points)
     keys = [
         (r.case.cell, r.case.residency, r.case.batch, r.point.implementation)
-        for r in roofline.rows(made)
+        for r in Analysis(made).rows
     ]
     assert keys == [
         ("rnn", "resident", 1, "torch_cell"),

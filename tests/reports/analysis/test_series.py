@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from bench.profile.records import Point
-from reports.analysis import points as roofline
 from reports.analysis import series
+from reports.analysis.analysis import Analysis
+from reports.analysis.roofs import Roofs
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
 
@@ -24,7 +25,7 @@ def costing(batch, cost, speed=1.0):
 
 def one(*points):
     """The series of these points."""
-    (found,) = series.of(profile(points))
+    (found,) = Analysis(profile(points)).series
     return found
 
 
@@ -68,13 +69,13 @@ def test_a_plan_that_ends_before_the_free_run_says_so():
 def test_the_ridge_is_where_the_roofs_times_cross(phase, ridge):
     """Search for it by brute force, with bytes and FLOPs counted anew for every batch."""
     made = profile([synthetic.point(phase=phase)])
-    (row,) = roofline.rows(made)
+    (row,) = Analysis(made).rows
     for batch in range(1, 100):
         flops, moved = synthetic.counts(replace(row.case, batch=batch))
         t_bytes = moved["read"] / 52e9 + moved["written"] / synthetic.WRITE_BYTES_PER_S
         if flops["linear"] / 180e9 >= t_bytes:
             break
-    assert series.ridge_batch(made, row) == batch == ridge
+    assert series.ridge_batch(row, Roofs(made)) == batch == ridge
 
 
 def test_there_is_no_ridge_where_sequences_bring_more_bytes_than_work():
@@ -82,7 +83,7 @@ def test_there_is_no_ridge_where_sequences_bring_more_bytes_than_work():
         synthetic.roof("write", [1.0], working_set_bytes=8192),
         synthetic.roof("matmul", [1e20], dtype="float32"),
     ))  # fmt: skip
-    assert series.ridge_batch(made, roofline.rows(made)[0]) is None
+    assert series.ridge_batch(Analysis(made).rows[0], Roofs(made)) is None
 
 
 def held(batch, residency="streamed", fraction=0.9):
@@ -92,7 +93,7 @@ def held(batch, residency="streamed", fraction=0.9):
 
 def until(*points):
     """`bandwidth_until` of the streamed series."""
-    (found,) = (s for s in series.of(profile(points)) if s.case.residency == "streamed")
+    (found,) = (s for s in Analysis(profile(points)).series if s.case.residency == "streamed")
     return found.bandwidth_until
 
 
@@ -119,7 +120,7 @@ def test_series_differ_in_everything_but_the_batch():
         synthetic.point("gru"),
         synthetic.point(phase="train"),
     ]
-    found = [(one.case.phase, len(one.rows)) for one in series.of(profile(points))]
+    found = [(one.case.phase, len(one.rows)) for one in Analysis(profile(points)).series]
     assert sorted(found) == [("step", 1)] * 4 + [("step", 2), ("train", 1)]
 
 
@@ -130,7 +131,7 @@ def test_the_linear_share_is_time_for_time_and_byte_for_byte():
         case=replace(part.case, part="linear"),
         bytes={**part.bytes, "read": part.bytes["read"] // 2, "written": 0},
     )
-    (share,) = series.shares(profile([whole, part]))
+    (share,) = Analysis(profile([whole, part])).shares
     assert share.time.median == pytest.approx(0.9)
     moved = whole.bytes["read"] + whole.bytes["written"]
     assert share.bytes == pytest.approx((whole.bytes["read"] // 2) / moved)
@@ -140,8 +141,8 @@ def test_the_linear_share_is_time_for_time_and_byte_for_byte():
 def test_there_is_no_share_of_points_beside_which_the_roof_moved():
     whole, part = costing(1, 1e-3), costing(1, 0.9e-3, speed=0.8)
     part = replace(part, case=replace(part.case, part="linear"))
-    assert series.shares(profile([whole, part])) == ()
+    assert Analysis(profile([whole, part])).shares == ()
 
 
 def test_without_a_linear_part_there_is_no_share():
-    assert series.shares(profile([synthetic.point()])) == ()
+    assert Analysis(profile([synthetic.point()])).shares == ()

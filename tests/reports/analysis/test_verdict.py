@@ -7,15 +7,16 @@ from dataclasses import replace
 import pytest
 
 from kernels import roofline_model
-from reports.analysis import points, verdict
+from reports.analysis import verdict, wording
+from reports.analysis.analysis import Analysis
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
 
 
 def of(point, **fields):
     """The verdict of a profile's one point."""
-    (row,) = points.rows(profile([point], **fields))
-    return verdict.of(row)
+    ((_, found),) = Analysis(profile([point], **fields)).readings
+    return found
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,11 @@ def test_thresholds_are_the_methods(overhead, explained, balance, name):
 
 def test_a_step_near_its_roof_is_bound_by_its_level():
     found = of(synthetic.point(fraction=0.9))
-    assert (found.name, found.level, found.text) == ("bandwidth", "DRAM", "bandwidth (DRAM)")
+    assert (found.name, found.level, wording.verdict(found)) == (
+        "bandwidth",
+        "DRAM",
+        "bandwidth (DRAM)",
+    )
 
 
 def test_a_large_batch_near_its_roof_is_bound_by_arithmetic():
@@ -49,9 +54,9 @@ def test_half_the_roof_is_the_implementations_fault_by_a_factor_of_two():
     found = of(synthetic.point(fraction=0.5))
     assert found.name == "implementation"
     assert found.faster == pytest.approx(2.0)
-    assert "2.0\N{MULTIPLICATION SIGN}" in found.text
+    assert "2.0\N{MULTIPLICATION SIGN}" in wording.verdict(found)
     third = of(synthetic.point(fraction=0.3))
-    assert third.text == "implementation (3.3\N{MULTIPLICATION SIGN} to gain)"
+    assert wording.verdict(third) == "implementation (3.3\N{MULTIPLICATION SIGN} to gain)"
 
 
 def test_a_step_that_is_mostly_call_is_overhead():
@@ -64,14 +69,14 @@ def test_a_step_that_is_mostly_call_is_overhead():
 def test_a_floor_above_a_fifth_is_named_beside_the_bound():
     point = synthetic.point(fraction=0.7, spread=0.001)
     found = of(replace(point, floor_seconds=0.3 * point.seconds[5]))
-    assert found.text == "bandwidth (DRAM) + overhead"
+    assert wording.verdict(found) == "bandwidth (DRAM) + overhead"
 
 
 def test_an_interval_across_a_threshold_is_mixed():
     straddling = of(synthetic.point(fraction=0.75, spread=0.05, floor=1e-12))
     assert straddling.name == "mixed"
     assert straddling.between == ("bandwidth", "implementation")
-    assert straddling.text == "mixed (bandwidth or implementation)"
+    assert wording.verdict(straddling) == "mixed (bandwidth or implementation)"
     assert of(synthetic.point(fraction=0.75 * 1.12, spread=0.05, floor=1e-12)).name == "bandwidth"
     assert (
         of(synthetic.point(fraction=0.75 * 0.88, spread=0.05, floor=1e-12)).name == "implementation"
@@ -87,7 +92,7 @@ def test_what_another_run_may_find_on_the_other_side_of_a_threshold_is_mixed():
 
 def test_a_point_at_the_ridge_is_mixed():
     point = synthetic.point(fraction=0.9, batch=7)
-    (row,) = points.rows(profile([point]))
+    (row,) = Analysis(profile([point])).rows
     balance = row.balance.median
     # The paired roof swings by 5 % about the value at which bytes and FLOPs take as long.
     swing = [1 + 0.05 * (2 * i / 10 - 1) for i in range(11)]
@@ -127,8 +132,8 @@ def test_what_cannot_be_decided_is_unknown_and_says_why(lacking, fields, reason)
 def test_a_point_by_itself_is_never_confirmed():
     found = of(synthetic.point(fraction=0.9))
     assert not found.confirmed
-    assert found.marked.endswith(verdict.MARK)
-    assert replace(found, confirmed=True).marked == f"bandwidth (DRAM) {verdict.CONFIRMED}"
+    assert wording.marked(found).endswith(verdict.MARK)
+    assert wording.marked(replace(found, confirmed=True)) == f"bandwidth (DRAM) {verdict.CONFIRMED}"
 
 
 @pytest.mark.parametrize(

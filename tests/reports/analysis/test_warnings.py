@@ -8,14 +8,16 @@ import pytest
 
 from bench.profile import records
 from bench.profile.records import Level, Point, RunWarning
-from reports.analysis import methods, roofs, warnings
+from reports.analysis import warnings
+from reports.analysis.analysis import Analysis
+from reports.analysis.roofs import Roofs
 from tests.reports import synthetic
 from tests.reports.synthetic import KIB, MIB, profile
 
 
 def codes(made):
     """The codes of a profile's warnings, in order."""
-    return [warning.code for warning in warnings.of(made)]
+    return [warning.code for warning in Analysis(made).warnings]
 
 
 def test_a_sound_profile_is_not_warned_of():
@@ -26,11 +28,11 @@ def test_impossible_points_come_first():
     stored = RunWarning("noisy", "run", "interval of 9 %", "measure longer")
     made = profile(
         [synthetic.point(), synthetic.point(fraction=1.2, batch=2)],
-        warned=(stored,),
+        warnings=(stored,),
         complete=False,
     )
     assert codes(made) == ["impossible", "incomplete", "noisy"]
-    first = warnings.of(made)[0]
+    first = Analysis(made).warnings[0]
     assert first.about == made.points[1].key
     assert "119\N{EN DASH}121 %" in first.message
 
@@ -38,14 +40,16 @@ def test_impossible_points_come_first():
 def test_a_roof_measured_too_slow_makes_a_good_point_impossible():
     sound = synthetic.point(fraction=0.9)
     slow = replace(sound, roof_bytes_per_s=tuple(r * 0.8 for r in sound.roof_bytes_per_s))
-    (warning,) = warnings.of(profile([slow, synthetic.point(fraction=0.9, batch=2)]))
+    (warning,) = Analysis(profile([slow, synthetic.point(fraction=0.9, batch=2)])).warnings
     assert (warning.code, warning.about) == ("impossible", slow.key)
 
 
 def test_pages_of_another_size_than_the_roofs_are_warned_of():
     other = replace(synthetic.point(fraction=0.9), page_bytes=2 * MIB)
     unknown = replace(synthetic.point(fraction=0.9, batch=4), page_bytes=None)
-    (warning,) = warnings.of(profile([other, synthetic.point(fraction=0.9, batch=2), unknown]))
+    (warning,) = Analysis(
+        profile([other, synthetic.point(fraction=0.9, batch=2), unknown])
+    ).warnings
     assert (warning.code, warning.about) == ("page sizes differ", other.key)
     assert "pages of 2 MiB, the read roof of 4 KiB" in warning.message
 
@@ -53,7 +57,7 @@ def test_pages_of_another_size_than_the_roofs_are_warned_of():
 def test_one_implementation_in_two_versions_is_warned_of_and_two_implementations_are_not():
     points = [synthetic.point(fraction=0.9), synthetic.point(fraction=0.9, batch=2)]
     newer = replace(points[1], version="torch 3.0")
-    (warning,) = warnings.of(profile([points[0], newer]))
+    (warning,) = Analysis(profile([points[0], newer])).warnings
     assert (warning.code, warning.about) == ("unequal versions", "run")
     assert "torch 2.9.1, torch 3.0" in warning.message
     assert codes(profile([points[0], replace(newer, implementation="other")])) == []
@@ -67,7 +71,7 @@ def test_failed_and_skipped_cases_are_listed_with_their_reasons():
         Point(replace(case, batch=4), "a", "skipped", reason="no such dtype"),
         Point(replace(case, batch=8), "a", "skipped"),
     ])  # fmt: skip
-    failed, together, silent = warnings.of(made)
+    failed, together, silent = Analysis(made).warnings
     assert (failed.code, failed.message) == ("missing case", "failed: wrong by 3e-2")
     assert (together.code, together.message) == ("skipped", "no such dtype")
     assert together.about.split(warnings.BETWEEN) == [point.key for point in made.points[1:3]]
@@ -76,7 +80,7 @@ def test_failed_and_skipped_cases_are_listed_with_their_reasons():
 
 def test_points_that_no_roof_holds_are_warned_of_together():
     points = [replace(synthetic.point(batch=b), roof_bytes_per_s=()) for b in (1, 2)]
-    (warning,) = warnings.of(profile(points))
+    (warning,) = Analysis(profile(points)).warnings
     assert (warning.code, warning.about.split(warnings.BETWEEN)) == (
         "no verdict",
         [p.key for p in points],
@@ -85,7 +89,7 @@ def test_points_that_no_roof_holds_are_warned_of_together():
 
 
 @pytest.mark.parametrize(
-    ("name", "end", "warned of"),
+    ("name", "end", "warned_of"),
     [
         ("L3", 32 * MIB, False),
         ("L3", 16 * MIB, False),
@@ -104,7 +108,7 @@ def test_a_plateau_agrees_with_its_cache_within_a_factor_of_two(name, end, warne
 
 
 @pytest.mark.parametrize(
-    ("rates", "warned of"),
+    ("rates", "warned_of"),
     [((3e11, 2e11, 1.9e11), True), ((3e11, 1.49e11, 1e11), True), ((3e11, 1.5e11, 1e11), False), ((3e11,), True)],
 )  # fmt: skip
 def test_a_curve_that_ends_as_fast_as_a_cache_may_not_have_reached_memory(rates, warned_of):
@@ -120,22 +124,22 @@ def test_a_curve_that_did_not_come_to_its_end_is_warned_of_once():
     made = profile(levels=plateaus, warnings=(said,))
     assert codes(made) == ["memory not reached"]
     assert (
-        roofs.level_by_size(made, replace(synthetic.point(), working_set_bytes=1024 * MIB))
+        Roofs(made).level_by_size(replace(synthetic.point(), working_set_bytes=1024 * MIB))
         == (plateaus[1])
     )
 
 
 def test_a_profile_of_an_older_method_is_warned_of_with_what_changed_since(monkeypatch):
     monkeypatch.setattr(records, "METHOD", 2)
-    (warning,) = warnings.of(profile(method=1))
+    (warning,) = Analysis(profile(method=1)).warnings
     assert (warning.code, warning.about) == ("older method", "run")
-    assert all(change in warning.message for change in methods.changed(1, 2))
+    assert all(change in warning.message for change in warnings.changed(1, 2))
     assert codes(profile(method=2)) == []
 
 
 def test_a_point_beside_a_roof_of_another_level_is_warned_of():
     fast = replace(synthetic.point(fraction=0.9), roof_bytes_per_s=(150e9,) * 11)
-    (warning,) = warnings.of(profile([fast, synthetic.point(batch=2)]))
+    (warning,) = Analysis(profile([fast, synthetic.point(batch=2)])).warnings
     assert (warning.code, warning.about) == ("level unclear", fast.key)
 
 

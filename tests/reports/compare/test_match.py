@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from reports import published
-from reports.analysis import methods
-from reports.compare import gate, match, system
+from reports.analysis import warnings
+from reports.analysis.analysis import Analysis
+from reports.compare import gate, match, measured
 from reports.compare.match import BadInput
 from reports.plots import comparison
 from reports.tables import comparison as comparison_tables
@@ -51,7 +52,9 @@ def noisy(profile, seed, spread=0.01):
 
 
 def sides(*profiles):
-    return [system.of(profile, f"machine {i}") for i, profile in enumerate(profiles)]
+    return [
+        measured.system(Analysis(profile), f"machine {i}") for i, profile in enumerate(profiles)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +80,7 @@ def test_a_profile_is_the_same_as_itself_in_every_row(made):
     one = sides(made)[0]
     pairs = match.matched(one, one)
     assert len(pairs) == len(one.entries)
-    rows = [match._row(a, b, 1, True) for a, b in pairs]
+    rows = [match._compared(a, b, 1, True) for a, b in pairs]
     assert {row.verdict for row in rows} == {"same"}
     assert {row.ratio.median for row in rows} == {1.0}
 
@@ -208,7 +211,7 @@ def test_the_gate_asks_for_two_runs_a_side_of_one_machine(made):
     for few in (good[:2], good[:3]):
         with pytest.raises(BadInput, match="at least 2 runs a side"):
             gate.gate(few, 5)
-    far = system.of(other_machine(slowed(made, 3.0)), "far")
+    far = measured.system(Analysis(other_machine(slowed(made, 3.0))), "far")
     with pytest.raises(BadInput, match="far is another machine"):
         gate.gate([*good[:3], far], 5)
     with pytest.raises(BadInput, match="above 0"):
@@ -230,7 +233,7 @@ def test_students_t_is_that_of_the_tables(probability, freedom, value):
 
 
 def test_a_published_step_is_held_against_the_work_both_have(made):
-    mine = system.of(made, "mine")
+    mine = measured.system(Analysis(made), "mine")
     p100 = published.find("nvidia p100")
     found = match.compare([mine, p100])
     assert found.rows
@@ -252,8 +255,8 @@ def test_a_published_step_is_held_against_the_work_both_have(made):
 def test_the_picture_has_every_machine_its_roofs_and_dashes_for_a_datasheet(made):
     import matplotlib.pyplot as plt
 
-    found = match.compare([system.of(made, "mine"), published.find("NVIDIA P100")])
-    axes = comparison.rooflines(found)
+    found = match.compare([measured.system(Analysis(made), "mine"), published.find("NVIDIA P100")])
+    axes = comparison.draw(found)
     legend = axes.flat[0].figure.legends[0]
     told = [text.get_text() for text in legend.get_texts()]
     assert told[0].startswith("A: mine, 52 GB/s, 180 GFLOP/s")
@@ -296,7 +299,7 @@ def test_a_gpus_roofs_are_its_own_beside_a_cpus():
         if roof.threads == 2
     ]
     made = synthetic.profile([synthetic.point(), synthetic.point(**on_gpu)])
-    found = system.of(replace(made, roofs=(*made.roofs, *gpu)), "both")
+    found = measured.system(Analysis(replace(made, roofs=(*made.roofs, *gpu))), "both")
     assert {entry.work.threads for entry in found.entries} == {"all", "cuda"}
     assert found.roofs["cuda"].read[-1][1] == 9 * found.roofs["all"].read[-1][1]
 
@@ -305,9 +308,9 @@ def test_profiles_of_two_methods_are_compared_with_what_changed_and_gated_never(
     old, later = replace(made, method=1), replace(slowed(made, 2.0), method=2)
     found = match.compare(sides(old, later))
     said = " ".join(comparison_tables.notes(found))
-    assert all(change in said for change in methods.changed(1, 2))
+    assert all(change in said for change in warnings.changed(1, 2))
     assert dict(found.differing)["method"] == ("1", "2")
-    assert not set(methods.changed(1, 2)) & set(
+    assert not set(warnings.changed(1, 2)) & set(
         comparison_tables.notes(match.compare(sides(made, slowed(made, 2.0))))
     )
     good = runs(old, 1.0)

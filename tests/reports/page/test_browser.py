@@ -14,11 +14,11 @@ from itertools import pairwise
 import pytest
 
 from bench.profile.records import Point, RunWarning
+from reports.analysis import wording
 from reports.analysis.analysis import Analysis
 from reports.page import html
 from reports.page import report as page
 from reports.plots import chart_data, page_data
-from reports.tables import points as tables
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
 
@@ -220,10 +220,15 @@ def test_hovering_tells_case_figures_verdict_and_what_bounds_it(opened):
     said = opened.page.text_content(".hovertext")
     made = synthetic.suite()
     texts = []
-    for row, found in tables.held(made).values():
+    for row, found in Analysis(made).held.values():
         if row.case.cell == "lstm":
             texts.append(
-                (tables.setting(row.case), f"batch {row.case.batch}", found.marked, found.reason)
+                (
+                    wording.setting(row.case),
+                    f"batch {row.case.batch}",
+                    wording.marked(found),
+                    found.reason,
+                )
             )
     assert any(all(word in said for word in words) for words in texts)
     for word in (

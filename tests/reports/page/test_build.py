@@ -15,6 +15,7 @@ import pytest
 from bench.profile.journal import write_profile
 from bench.profile.records import Point
 from reports import __main__
+from reports.analysis.analysis import Analysis
 from reports.locate import BadInput
 from reports.page import build
 from tests.reports import synthetic
@@ -27,7 +28,7 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 def report(tmp_path_factory):
     """A report on one point, built once."""
     folder = tmp_path_factory.mktemp("runs") / "one"
-    return build.build(profile([synthetic.point(fraction=0.9)]), folder)
+    return build.build(Analysis(profile([synthetic.point(fraction=0.9)])), folder)
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def test_a_report_within_the_checkout_names_its_folder_and_the_method():
 @pytest.mark.usefixtures("quick")
 def test_a_failed_build_leaves_the_old_report_as_it_was(tmp_path, monkeypatch):
     made = profile([synthetic.point()])
-    build.build(made, tmp_path)
+    build.build(Analysis(made), tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
     def full(*_):
@@ -93,7 +94,7 @@ def test_a_failed_build_leaves_the_old_report_as_it_was(tmp_path, monkeypatch):
 
     monkeypatch.setattr("reports.page.html.render", full)
     with pytest.raises(BadInput, match="No space left on device: name another folder with --out"):
-        build.build(made, tmp_path)
+        build.build(Analysis(made), tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
@@ -102,14 +103,14 @@ def test_a_draft_that_a_killed_process_left_is_removed_and_anothers_is_not(tmp_p
     for name in (".report-dead", ".report-busy"):
         (tmp_path / name / "plots").mkdir(parents=True)
     os.utime(tmp_path / ".report-dead", (1, 1))
-    build.build(profile([synthetic.point()]), tmp_path)
+    build.build(Analysis(profile([synthetic.point()])), tmp_path)
     assert [path.name for path in tmp_path.glob(".report-*")] == [".report-busy"]
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match=r"cannot be written: .*: name another folder with --out"):
-        build.build(profile(), tmp_path / "file" / "out")
+        build.build(Analysis(profile()), tmp_path / "file" / "out")
 
 
 @pytest.mark.parametrize(("fraction", "code"), [(0.9, 0), (1.2, 1)])

@@ -12,6 +12,7 @@ import pytest
 
 import reports
 from bench.profile.journal import write_profile
+from reports.analysis.analysis import Analysis
 from reports.tables import csv
 from tests.reports import synthetic
 
@@ -35,7 +36,7 @@ def test_a_table_has_every_point_and_the_columns_of_the_csv(tmp_path):
     made = synthetic.suite()
     assert len(table) == 2 * len(made.points)
     assert list(table.profile.unique()) == names
-    written = pd.read_csv(io.StringIO(csv.points_csv(made)))
+    written = pd.read_csv(io.StringIO(csv.points_csv(Analysis(made))))
     assert list(table.columns[1:]) == list(written.columns)
     assert table.seconds_median[: len(written)].tolist() == pytest.approx(
         written.seconds_median.tolist(), nan_ok=True

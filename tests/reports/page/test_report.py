@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 import pytest
 
 from bench.profile.records import Point, RunWarning
-from reports.analysis import confirm, headline
+from reports.analysis import wording
 from reports.analysis.analysis import Analysis
 from reports.page import html, markdown, report
 from reports.tables import points as tables
@@ -92,7 +92,7 @@ def test_the_headline_opens_the_report_and_warnings_precede_every_figure():
     made = profile([synthetic.point(fraction=1.2)])
     text = markdown.render(document(made, pictures={"roofline": ("roofline", "cpu")}))
     assert (
-        text.index(headline.headline(made)) < text.index("impossible") < text.index("roofline.svg")
+        text.index(Analysis(made).headline) < text.index("impossible") < text.index("roofline.svg")
     )
 
 
@@ -140,7 +140,7 @@ def test_every_bound_is_marked_unconfirmed_wherever_it_stands():
     made = profile([synthetic.point(fraction=0.9)])
     text = markdown.render(document(made))
     assert text.count("bandwidth (DRAM)") == text.count("bandwidth (DRAM) \N{DAGGER}") == 4
-    assert confirm.LEGEND in text
+    assert wording.LEGEND in text
 
 
 def test_a_profile_cannot_mark_up_the_text():
@@ -189,11 +189,11 @@ def test_a_long_table_is_in_the_page_whole_a_part_of_it_as_data():
     (rest,) = {
         found
         for found in re.findall(r'class="rest">(.*?)</script>', text)
-        if len(json.loads(found)["rows"][0]) == len(tables.points(made).rows[0])
+        if len(json.loads(found)["rows"][0]) == len(tables.points(Analysis(made)).rows[0])
     }
     coded = json.loads(rest)
     rows = [[coded["words"][c] if isinstance(c, int) else c for c in row] for row in coded["rows"]]
-    table = tables.points(made)
+    table = tables.points(Analysis(made))
     assert rows == [[cell.text for cell in row] for row in table.rows[html.FIRST_ROWS :]]
     assert len(rows) == 30
     assert f"The first {html.FIRST_ROWS} of {html.FIRST_ROWS + 30} rows" in text
@@ -226,7 +226,7 @@ def test_the_first_screen_has_the_worst_warnings_a_line_each_and_the_rest_on_dem
 def test_a_cell_carries_the_number_that_it_sorts_by():
     made = profile([synthetic.point(fraction=0.9)])
     text = html.render(document(made), {})
-    assert f'data-sort="{tables.held(made)[made.points[0].key][0].seconds.median}"' in text
+    assert f'data-sort="{Analysis(made).held[made.points[0].key][0].seconds.median}"' in text
 
 
 @pytest.mark.parametrize(

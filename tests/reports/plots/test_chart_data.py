@@ -10,9 +10,8 @@ import pytest
 
 from bench.profile.stats import median
 from reports import locate, published
-from reports.analysis import points as roofline
 from reports.analysis.analysis import Analysis
-from reports.compare import match, system
+from reports.compare import match, measured
 from reports.plots import batch, chart_data, comparison, measured_roofline, style, time_roofline
 from reports.plots.page_data import data as page_data
 from tests.reports import synthetic
@@ -123,7 +122,7 @@ def test_a_point_of_the_roofline_stands_at_its_fraction_of_the_line_of_its_level
     assert rows
     for row in rows:
         ax = panel(axes, made, row)
-        x = roofline.counted_intensity(row) or row.intensity
+        x = row.counted_intensity or row.intensity
         slopes, flats = lines(ax)
         slope = level_of(made, row.point)
         if row.case.threads == made.environment["threads"]:
@@ -214,8 +213,11 @@ def test_a_time_against_batch_is_what_the_drawn_roofs_allow_over_the_fraction(ma
 
 def test_the_steps_of_a_comparison_stand_under_the_lines_of_their_own_machines(made):
     subjects = [
-        system.of(made, "A"),
-        system.of(replace(made, machine={**made.machine, "id": "other"}, points=slower(made)), "B"),
+        measured.system(Analysis(made), "A"),
+        measured.system(
+            Analysis(replace(made, machine={**made.machine, "id": "other"}, points=slower(made))),
+            "B",
+        ),
         published.find("NVIDIA P100"),
     ]
     try:
@@ -265,7 +267,7 @@ def test_the_page_draws_every_point_at_its_fraction_of_its_lines(made):
     reads = data["charts"]["bandwidth_against_working_set"]
     assert any(y is not None for y in roofs["y"])
     rows = [one.row for line in drawn.lines for one in line.points]
-    assert {row.point.key for row in rows} == {row.point.key for row in roofline.rows(made)}
+    assert {row.point.key for row in rows} == {row.point.key for row in Analysis(made).rows}
     for i, row in enumerate(rows):
         series = data["series"][p["series"][i]]
         setup = data["setups"][series["setup"]]
@@ -283,8 +285,8 @@ def test_the_page_draws_every_point_at_its_fraction_of_its_lines(made):
             line = at(curve, reads["x"][i])
             assert reads["y"][i] / line <= share * (1 + SHORT)
             # the fraction is the median of what is longer round by round
-            moving = roofline.bytes_times(made, row.point)
-            products = roofline.flops_times(made, row.point)
+            moving = row.byte_times
+            products = row.flop_times
             longer = all(b > f for b, f in zip(moving, products, strict=True))
             if longer and not row.point.projection:
                 assert reads["y"][i] / line == pytest.approx(share, rel=SHORT)

@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from reports.analysis import points as roofline
+from reports.analysis import wording
 from reports.analysis.analysis import Analysis
-from reports.analysis.units import percent_range
+from reports.analysis.wording import percent_range
 from reports.plots import chart_data, page_data
-from reports.tables import points as tables
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
 
@@ -30,7 +29,7 @@ def test_every_column_has_an_entry_per_good_point(made):
     data = data_of(made)
     columns = [*data["points"].values()]
     columns += [column for chart in data["charts"].values() for column in chart.values()]
-    count = len(roofline.rows(made))
+    count = len(Analysis(made).rows)
     assert {len(column) for column in columns} == {count}
     assert 0 < count < len(made.points)
     assert set(data["charts"]) == set(chart_data.PICTURES)
@@ -38,17 +37,17 @@ def test_every_column_has_an_entry_per_good_point(made):
 
 def test_a_point_has_the_figures_of_its_row(made):
     charts = chart_data.charts(Analysis(made))
-    data, known = page_data.data(charts), tables.held(made)
+    data, known = page_data.data(charts), Analysis(made).held
     columns = data["points"]
     rows = [one.row for line in charts.lines for one in line.points]
     for i, row in enumerate(rows):
         series = data["series"][columns["series"][i]]
-        assert series["words"] == tables.setting(row.case)
+        assert series["words"] == wording.setting(row.case)
         assert series["implementation"] == row.point.implementation
         assert columns["batch"][i] == row.case.batch
         assert columns["seconds"][i] == pytest.approx(row.seconds.median, rel=5e-5)
         assert columns["fraction"][i] == pytest.approx(row.fraction.median, rel=5e-5)
-        assert f"verdict: {known[row.point.key][1].marked}" in columns["hover"][i]
+        assert f"verdict: {wording.marked(known[row.point.key][1])}" in columns["hover"][i]
         assert f"% of its roof ({percent_range(row.fraction)})" in columns["hover"][i]
         batch = data["charts"]["time_against_batch"]
         assert batch["x"][i] == row.case.batch

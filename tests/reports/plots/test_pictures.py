@@ -8,9 +8,8 @@ from dataclasses import replace
 import pytest
 
 from reports import locate
-from reports.analysis import points as model
 from reports.analysis.analysis import Analysis
-from reports.analysis.units import time_unit
+from reports.analysis.wording import time_unit
 from reports.page import markdown, report
 from reports.plots import (
     bandwidth,
@@ -130,7 +129,7 @@ def test_the_points_of_other_thread_counts_stay_out_of_the_roofline(made):
 
 def test_a_point_stands_at_its_intensity_and_rate(made):
     (row,) = [
-        r for r in model.rows(made)
+        r for r in Analysis(made).rows
         if r.case.batch == 16 and r.case.residency == "streamed" and r.point.implementation == "torch_cell"
     ]  # fmt: skip
     drawn = {
@@ -176,8 +175,10 @@ def test_the_roofline_in_times_ends_at_the_time_that_was_measured(made):
         if line.get_marker() == "."
         for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)
     }
-    rows = [r for r in model.rows(made) if r.case.residency == "streamed" and r.case.threads == 2]
-    unit = time_unit([r.seconds.median for r in model.rows(made) if r.case.threads == 2])[1]
+    rows = [
+        r for r in Analysis(made).rows if r.case.residency == "streamed" and r.case.threads == 2
+    ]
+    unit = time_unit([r.seconds.median for r in Analysis(made).rows if r.case.threads == 2])[1]
     assert len(rows) == len(marks)
     measured = sorted(row.seconds.median * unit for row in rows)
     allowed = sorted(row.limit.median * unit for row in rows)

@@ -6,14 +6,15 @@ from dataclasses import replace
 
 from bench.machine import describe
 from bench.profile import reader
-from reports.tables.machine import table
+from reports.analysis.analysis import Analysis
+from reports.tables import machine
 from tests.bench import odd_machines
 
 OLD = odd_machines.FOLDER.parent / "profile-1.json"
 
 
 def rows(profile):
-    return {name.text: value.text for name, value in table(profile).rows}
+    return {name.text: value.text for name, value in machine.facts(Analysis(profile)).rows}
 
 
 def test_it_states_the_class_of_machine_and_its_kinds_of_cores(tmp_path):

@@ -10,7 +10,8 @@ import pytest
 
 from bench.profile.records import Point, RunWarning
 from bench.profile.stats import Estimate
-from reports.analysis import units
+from reports.analysis import wording
+from reports.analysis.analysis import Analysis
 from reports.tables import points as tables
 from reports.tables import verdicts
 from reports.tables.csv import points_csv
@@ -40,32 +41,32 @@ def shown(table, capsys_width=200):
     ],
 )  # fmt: skip
 def test_numbers_have_three_digits_and_no_exponent(value, text):
-    assert units.number(value) == text
+    assert wording.number(value) == text
 
 
 def test_percentages_sizes_and_units_read_as_people_write_them():
-    assert [units.percent(value) for value in (0.873, 0.0123, 0.9987, 1.0, None)] == [
+    assert [wording.percent(value) for value in (0.873, 0.0123, 0.9987, 1.0, None)] == [
         "87 %",
         "1.2 %",
         "99.9 %",
         "100 %",
         "\N{EN DASH}",
     ]
-    assert units.percent_range(Estimate(0.87, 0.85, 0.89)) == "85\N{EN DASH}89 %"
-    assert units.percent_range(Estimate(0.87, 0.868, 0.871)) == "87 %"
-    assert [units.size(value) for value in (100, 32 << 10, 3 << 19, 1 << 35)] == [
+    assert wording.percent_range(Estimate(0.87, 0.85, 0.89)) == "85\N{EN DASH}89 %"
+    assert wording.percent_range(Estimate(0.87, 0.868, 0.871)) == "87 %"
+    assert [wording.size(value) for value in (100, 32 << 10, 3 << 19, 1 << 35)] == [
         "100 B",
         "32 KiB",
         "1.5 MiB",
         "32 GiB",
     ]
-    assert units.time_unit([1e-5, 2e-4, 3e-2]) == ("\u00b5s", 1e6)
-    assert units.time_unit([2e-3]) == ("ms", 1e3)
+    assert wording.time_unit([1e-5, 2e-4, 3e-2]) == ("\u00b5s", 1e6)
+    assert wording.time_unit([2e-3]) == ("ms", 1e3)
 
 
 def test_every_planned_point_has_a_line_in_the_csv_with_si_figures():
     skipped = Point(synthetic.point(batch=2).case, "torch_cell", "skipped", reason="no, thanks")
-    good, missing = read(points_csv(profile([synthetic.point(fraction=0.5), skipped])))
+    good, missing = read(points_csv(Analysis(profile([synthetic.point(fraction=0.5), skipped]))))
     assert float(good["fraction_median"]) == pytest.approx(0.5)
     assert float(good["seconds_median"]) == pytest.approx(float(good["limit_seconds_median"]) / 0.5)
     assert float(good["arithmetic_roof_flop_per_s"]) == 180e9
@@ -80,18 +81,20 @@ def test_every_planned_point_has_a_line_in_the_csv_with_si_figures():
 @pytest.mark.parametrize("reason", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "\r=1"])
 def test_no_text_is_a_formula(reason):
     point = Point(synthetic.point().case, "a", "failed", reason=reason)
-    assert read(points_csv(profile([point])))[0]["reason"].startswith("'")
+    assert read(points_csv(Analysis(profile([point]))))[0]["reason"].startswith("'")
 
 
 def test_the_csv_of_nothing_is_empty():
-    assert points_csv(profile()) == ""
+    assert points_csv(Analysis(profile())) == ""
 
 
 def test_the_closing_table_shows_figures_verdicts_and_reasons():
     failed = Point(
         synthetic.point(batch=2).case, "torch_cell", "failed", reason="[bold]wrong[/nope]"
     )
-    text = shown(tables.closing(profile([synthetic.point(fraction=0.5, spread=0.02), failed])))
+    text = shown(
+        tables.closing(Analysis(profile([synthetic.point(fraction=0.5, spread=0.02), failed])))
+    )
     assert "lstm 1024 streamed float32" in text
     assert "50 %" in text
     assert (
@@ -108,7 +111,7 @@ def test_the_points_table_sorts_by_numbers_and_names_warnings():
         "noisy", f"{point.key}, another-point", "interval of 9 %", "measure longer"
     )
     failed = Point(replace(point.case, batch=2), "torch_cell", "failed")
-    table = tables.points(profile([point, failed], warnings=(warning,)))
+    table = tables.points(Analysis(profile([point, failed], warnings=(warning,))))
     by_name = dict(zip(table.header, table.numeric, strict=True))
     assert by_name["GB/s"]
     assert by_name["H"]
@@ -124,7 +127,7 @@ def test_verdicts_of_a_series_are_told_in_runs():
         synthetic.point(fraction=f, batch=b)
         for f, b in ((0.9, 1), (0.9, 2), (0.5, 4), (0.4, 8), (0.9, 16))
     ]
-    (row,) = verdicts.by_series(profile(points)).rows
+    (row,) = verdicts.by_series(Analysis(profile(points))).rows
     dash, mark, by = "\N{EN DASH}", "\N{DAGGER}", "\N{MULTIPLICATION SIGN}"
     assert row[2].text == (
         f"B 1{dash}2: bandwidth (DRAM) {mark}; "
@@ -133,16 +136,16 @@ def test_verdicts_of_a_series_are_told_in_runs():
 
 
 def test_evidence_shows_what_a_verdict_rests_on():
-    table = verdicts.evidence(profile([synthetic.point(fraction=0.5)]))
+    table = verdicts.evidence(Analysis(profile([synthetic.point(fraction=0.5)])))
     row = dict(zip(table.header, table.rows[0], strict=True))
-    assert row["t_bytes"].value > row["t_flops"].value
-    assert row["t_floor"].value == 1e-6
+    assert row["t_bytes"].sort > row["t_flops"].sort
+    assert row["t_floor"].sort == 1e-6
     assert row["fraction"].text == "50 %"
 
 
 def test_every_name_of_a_case_tells_training_from_inference():
     step, train = synthetic.point(), synthetic.point(phase="train")
-    assert tables.setting(train.case) == tables.setting(step.case).replace("lstm,", "lstm train,")
-    assert tables.short(train.case) == tables.short(step.case).replace("lstm ", "lstm train ")
-    rows = tables.points(profile([train, step])).rows
+    assert wording.setting(train.case) == wording.setting(step.case).replace("lstm,", "lstm train,")
+    assert wording.short(train.case) == wording.short(step.case).replace("lstm ", "lstm train ")
+    rows = tables.points(Analysis(profile([train, step]))).rows
     assert [row[1].text for row in rows] == ["cell", "cell, train"]

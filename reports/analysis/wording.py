@@ -1,0 +1,220 @@
+"""Numbers, cases, points and verdicts as people read them.
+
+Numbers have three significant digits, no exponents, one unit per column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import floor, log10
+
+from bench.profile.errors import printable
+from bench.profile.records import Point, Profile
+from bench.profile.stats import Estimate
+from kernels.case import ACTIVATIONS, Case
+from kernels.roofline_model import BANDWIDTH, CODE
+from reports.analysis.verdict import CONFIRMED, LATENCY, MARK, Verdict
+
+ABSENT = "\N{EN DASH}"
+"""What stands where a figure is missing."""
+NOT_TOLD = "not told"
+TIMES = "\N{MULTIPLICATION SIGN}"
+HOISTED = "\N{DOUBLE DAGGER}"
+"""Stands behind an implementation whose steps need not fetch all weights."""
+LEGEND = (
+    f"{CONFIRMED} confirmed: at least two independent experiments agree that the time moves as this bound "
+    "predicts, together they exclude the others, and none contradicts; or, of an implementation, another one does "
+    f"the same step faster. {MARK} unconfirmed."
+)
+"""What the marks behind a verdict mean."""
+
+TIME_UNITS = ((1e-6, "ns", 1e9), (1e-3, "µs", 1e6), (1.0, "ms", 1e3))
+SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
+
+
+def number(value: float | None) -> str:
+    """Three significant digits, thousands set apart, never an exponent: 0.0123, 4.56, 78.9, 12,300."""
+    if value is None:
+        return ABSENT
+    if not value:
+        return "0"
+    decimals = max(0, min(9, 2 - floor(log10(abs(value)))))
+    text = f"{value:,.{decimals}f}"
+    # 9.996 becomes 10.00: four digits, one more than its neighbours show.
+    too_long = decimals and sum(map(str.isdigit, text.lstrip("0."))) > 3
+    return f"{value:,.{decimals - 1}f}" if too_long else text
+
+
+def percent(value: float | None) -> str:
+    """A fraction in per cent: 0.873 is 87 %, 0.0123 is 1.2 %, and 0.9987 is 99.9 %, for it is not all."""
+    if value is None:
+        return ABSENT
+    fine = abs(value) < 0.0995 or 0.995 <= value < 1
+    return f"{100 * value:.1f} %" if fine else f"{100 * value:.0f} %"
+
+
+def joined(low: str, high: str) -> str:
+    """The ends of an interval: 638–650, or one of them where they read alike."""
+    return low if low == high else f"{low}\N{EN DASH}{high}"
+
+
+def percent_range(value: Estimate | None) -> str:
+    """The interval of a fraction in per cent: 85–89 %."""
+    if value is None:
+        return ABSENT
+    low, high = percent(value.low), percent(value.high)
+    return low if low == high else joined(low.removesuffix(" %"), high)
+
+
+def share(value: Estimate) -> str:
+    """A fraction with its interval: 87 % (85–89 %)."""
+    return f"{percent(value.median)} ({percent_range(value)})"
+
+
+def span(value: Estimate | None, factor: float = 1.0) -> str:
+    """The interval of an estimate, times `factor`: 638–650."""
+    if value is None:
+        return ABSENT
+    return joined(number(value.low * factor), number(value.high * factor))
+
+
+def time_unit(seconds: Iterable[float]) -> tuple[str, float]:
+    """The unit that suits a column of times, by its middle one, and the factor from seconds."""
+    ordered = sorted(seconds)
+    middle = ordered[len(ordered) // 2] if ordered else 1e-4
+    units = ((unit, factor) for below, unit, factor in TIME_UNITS if middle < below)
+    return next(units, ("s", 1.0))
+
+
+def size(count: float | None) -> str:
+    """Bytes in the binary units caches are sold in: 32 KiB, 1.5 MiB."""
+    if count is None:
+        return ABSENT
+    for least, unit in SIZES:
+        if count >= least:
+            digits = ",.4g" if count < 1024 * least else ",.0f"
+            return f"{count / least:{digits}} {unit}"
+    return f"{count:.0f} B"
+
+
+def giga(per_s: float | None) -> str:
+    """A rate per second in units of 10^9."""
+    return ABSENT if per_s is None else number(per_s / 1e9)
+
+
+def gain(factor: float) -> str:
+    """A factor of speed, to two digits: 2.1, 24."""
+    return f"{factor:.1f}" if factor < 9.95 else f"{factor:,.0f}"
+
+
+def decimal(value: float) -> str:
+    """Two decimals with a true minus sign, and no minus zero: 0.97, −0.12."""
+    text = f"{value:.2f}"
+    return "0.00" if text == "-0.00" else text.replace("-", "\N{MINUS SIGN}")
+
+
+def machine(profile: Profile) -> str:
+    """The machine's name as it calls itself: its label, else its processor."""
+    cpu = profile.machine.get("cpu")
+    model = cpu.get("model") if isinstance(cpu, dict) else None
+    for name in (profile.machine.get("label"), model):
+        if isinstance(name, str) and name.strip():
+            return printable(" ".join(name.split()))
+    return "this machine"
+
+
+def numbers(profile: Profile) -> str:
+    """Family, model and stepping of the processor, which its name may not tell; older profiles do not either."""
+    cpu = profile.machine.get("cpu")
+    names = ("family", "model_number", "stepping")
+    known = [cpu.get(name) if isinstance(cpu, dict) else None for name in names]
+    return NOT_TOLD if None in known else ", ".join(map(str, known))
+
+
+def microarchitecture(profile: Profile) -> str:
+    """Its name, if the profile tells; none is derived here."""
+    cpu = profile.machine.get("cpu")
+    return str((cpu.get("microarch") if isinstance(cpu, dict) else None) or NOT_TOLD)
+
+
+def setting(case: Case) -> str:
+    """A case without its batch, in words: `lstm, H 1024, streamed, float32, 2 threads`."""
+    words = [f"{case.cell}{_kind(case)}", f"H {case.hidden}"]
+    words += [f"I {case.input}"] if case.input != case.hidden else []
+    words += [f"{case.steps} steps a call"] if case.steps > 1 else []
+    return ", ".join([*words, case.residency, dtypes(case), setup(case.device, case.threads)])
+
+
+def short(case: Case) -> str:
+    """A case without batch and threads, as short as a terminal wants it: `lstm 1024 streamed float32`."""
+    sizes = str(case.hidden) if case.input == case.hidden else f"{case.input}>{case.hidden}"
+    device = "" if case.device == "cpu" else f" {case.device}"
+    steps = "" if case.steps == 1 else f" T{case.steps}"
+    return f"{case.cell}{_kind(case)} {sizes}{steps} {case.residency} {dtypes(case)}{device}"
+
+
+def _kind(case: Case) -> str:
+    """What a case is beside a whole step of inference, with a blank in front: ` linear`, ` train`."""
+    part = "" if case.part == "cell" else f" {case.part}"
+    return part if case.phase == "step" else f"{part} {case.phase}"
+
+
+def setup(device: str, threads: int) -> str:
+    """Where a step runs, in words: `1 thread`, `2 threads`, or the device that is no CPU."""
+    return f"{threads} thread{'' if threads == 1 else 's'}" if device == "cpu" else device
+
+
+def dtypes(case: Case) -> str:
+    """The weights' dtype, and the activations' where it is another: `bfloat16 x float32`."""
+    return case.dtype if case.activations == case.dtype else f"{case.dtype} x {case.activations}"
+
+
+def arithmetic(case: Case) -> str:
+    """What the arithmetic roof of a case is called: by its weights, and by its activations where they are unusual."""
+    return case.dtype if case.activations == ACTIVATIONS.get(case.dtype) else dtypes(case)
+
+
+def contender(point: Point) -> str:
+    """Its implementation's name, marked where it must fetch less than another may have to."""
+    return point.implementation + ("" if point.fetched == ("W", "U") else f" {HOISTED}")
+
+
+def why_absent(point: Point) -> str:
+    """Why a point has no figure: `skipped: takes float32 only`."""
+    return f"{point.status}: {point.reason or 'no reason recorded'}"
+
+
+def energy(profile: Profile) -> str:
+    """Why points have no energy, by device, in a sentence; nothing where all that could be was counted."""
+    told = profile.environment.get("energy")
+    if not isinstance(told, dict):
+        return ""
+    why = [f"on {device}: {reason}" for device, reason in told.items() if reason != "counted"]
+    return f"Energy of a step was not measured {'; '.join(why)}." if why else ""
+
+
+def verdict(found: Verdict) -> str:
+    """A verdict without its mark: `bandwidth (DRAM)`, `implementation (2.1× to gain)`."""
+    if found.name.startswith(BANDWIDTH) and found.level:
+        return found.name.replace(BANDWIDTH, f"{BANDWIDTH} ({found.level})")
+    if found.name == CODE and found.faster:
+        return f"{CODE} ({gain(found.faster)}{TIMES} to gain)"
+    if found.name == LATENCY:
+        return "latency (weights on chip)"
+    if found.name == "mixed":
+        return f"mixed ({' or '.join(found.between)})"
+    return found.name
+
+
+def marked(found: Verdict) -> str:
+    """A verdict with its mark where it names a bound."""
+    names_none = found.name in ("unknown", "impossible", LATENCY)
+    return verdict(found) if names_none else f"{verdict(found)} {found.mark}"
+
+
+def legend(points: Iterable[Point]) -> str:
+    """What the marks behind verdicts mean, and those behind names where there are any."""
+    if all(point.fetched == ("W", "U") for point in points):
+        return LEGEND
+    once = "fetches W or U once for all steps of a call: to be compared with its like alone."
+    return f"{LEGEND} {HOISTED} {once}"

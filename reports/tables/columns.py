@@ -1,0 +1,97 @@
+"""Columns, tables and cells: a table is rows through a list of columns, whatever it is then written as."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from bench.profile.stats import Estimate
+from reports.analysis.wording import ABSENT, number
+
+T = TypeVar("T")
+FORMULA = ("=", "+", "-", "@")
+"""What a spreadsheet takes for the beginning of a formula."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What a table shows in one place, and the number it sorts by where it is one."""
+
+    text: str
+    sort: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A header, and rows of as many cells."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+    @property
+    def numeric(self) -> tuple[bool, ...]:
+        """Whether a column holds numbers, or nothing but missing ones."""
+        columns = zip(*self.rows, strict=True) if self.rows else ((),) * len(self.header)
+        return tuple(
+            all(cell.sort is not None or cell.text == ABSENT for cell in column)
+            for column in columns
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[T]):
+    """A column: its title, what it holds of a row, and how that reads. A number sorts by itself, whatever its unit.
+
+    `value` may also give words, an estimate, None for what is missing, or a Cell whose text is not its number's.
+    """
+
+    title: str
+    value: Callable[[T], Any]
+    form: Callable[[Any], str] = str
+
+    def cell(self, row: T) -> Cell:
+        """The cell of a row."""
+        value = self.value(row)
+        if value is None:
+            return Cell(ABSENT)
+        if isinstance(value, Cell):
+            return value
+        return Cell(self.form(value), value if isinstance(value, int | float) else None)
+
+
+def table(columns: Sequence[Column[T]], rows: Iterable[T]) -> Table:
+    """The rows through the columns."""
+    cells = tuple(tuple(column.cell(row) for column in columns) for row in rows)
+    return Table(tuple(column.title for column in columns), cells)
+
+
+def scaled(factor: float) -> Callable[[float], str]:
+    """The form of numbers in the unit of their column."""
+    return lambda value: number(value * factor)
+
+
+def middle(value: Estimate | None) -> float | None:
+    """The median, where it is known."""
+    return value.median if value else None
+
+
+def csv_text(header: Iterable[str], lines: Iterable[Iterable[object]]) -> str:
+    """Lines as CSV, an empty field for what is missing."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(map(csv_field, line) for line in lines)
+    return out.getvalue()
+
+
+def csv_field(value: object) -> object:
+    """Text on one line; what a spreadsheet would run as a formula is made plain text by a leading apostrophe."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        return value
+    text = " ".join(value.split())
+    return f"'{text}" if text.startswith(FORMULA) else text
