@@ -104,7 +104,7 @@ class Cost:
     projection_bytes_read: int = 0
 
 
-def of(case: Case, reads: Mapping[str, str] = PER_STEP) -> Cost:
+def count(case: Case, reads: Mapping[str, str] = PER_STEP) -> Cost:
     """FLOPs and compulsory bytes of one time step of `case`; the derivation is this file's docstring.
 
     `reads` says how often a sequence reads W and U. Raises ValueError for a word it does not know.
@@ -173,7 +173,7 @@ def walked_bytes(case: Case, reads: Mapping[str, str]) -> int:
 def _sequence(case: Case, reads: Mapping[str, str]) -> Cost:
     """A single step's FLOPs, and the T-th part of a call's bytes."""
     T, B, e_a = case.steps, case.batch, ELEMENT_BYTES[case.activations]
-    one, sizes = of(replace(case, steps=1)), _matrix_bytes(case)
+    one, sizes = count(replace(case, steps=1)), _matrix_bytes(case)
     times = {"per_step": T, "per_call": 1}
     if unknown := [word for word in reads.values() if word not in times]:
         raise ValueError(f"reads {unknown[0]!r} is unknown: use one of {', '.join(times)}")

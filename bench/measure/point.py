@@ -110,7 +110,7 @@ def memory_needed(case: Case, arena_bytes: int) -> int:
     their difference, each in one or two forms. What a sequence keeps of all its steps beside its inputs, outputs and
     gate sums, is 6 elements per unit, as float64.
     """
-    step = cost.of(replace(case, phase="step", steps=1))
+    step = cost.count(replace(case, phase="step", steps=1))
     exact = step.weight_bytes // ELEMENT_BYTES[case.dtype] * 8
     activations = case.batch * (case.steps * case.input + 12 * case.hidden)
     kept = (case.steps - 1) * case.batch * 6 * case.hidden * 8
@@ -122,7 +122,7 @@ def memory_needed(case: Case, arena_bytes: int) -> int:
 
 def _counted(base: Point, reads: Mapping[str, str]) -> Point:
     """With its FLOPs and bytes, for an implementation that reads its weights so often."""
-    costs = cost.of(base.case, reads)
+    costs = cost.count(base.case, reads)
     projection = {"linear": costs.projection_flops, "read": costs.projection_bytes_read}
     return replace(
         base,

@@ -95,7 +95,7 @@ def told(seconds: float) -> str:
 def _causes(planned: Planned) -> tuple[float, float, float]:
     """What makes a point long: that it is one; that it is streamed; its size, in ten million weights."""
     case = planned.case
-    one = cost.of(replace(case, steps=1))
+    one = cost.count(replace(case, steps=1))
     weights = one.weight_bytes / ELEMENT_BYTES[case.dtype]
     size = weights + one.linear_flops * case.steps / FLOPS_PER_WEIGHT
     return 1.0, float(case.residency == "streamed"), size * 1e-7

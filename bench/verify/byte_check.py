@@ -131,7 +131,7 @@ def into(profile: Profile, counts: Iterable[Count]) -> Profile:
 
 def ratio(found: Count) -> float | None:
     """Counted over modelled bytes read; None where it was not counted."""
-    return None if found.read is None else found.read / cost.of(found.job.case).bytes_read
+    return None if found.read is None else found.read / cost.count(found.job.case).bytes_read
 
 
 def stays(job: Job) -> bool:
@@ -153,7 +153,8 @@ def check(found: Count) -> Check:
         f"{case.cell} {case.hidden} {case.dtype}, {case.residency}, beyond {job.last_level_bytes >> 20} MiB, "
         f"{job.implementation}"
     )
-    told = f"{share:.4f} of {cost.of(case).bytes_read / 1e6:.3f} MB, {(found.written or 0) / 1e3:.1f} kB written back"
+    compulsory, written = cost.count(case).bytes_read / 1e6, (found.written or 0) / 1e3
+    told = f"{share:.4f} of {compulsory:.3f} MB, {written:.1f} kB written back"
     if stays(job):
         wanted, margin = f"at most {STAYS}: they stay", within(share, None, STAYS)
     else:
@@ -167,7 +168,7 @@ def _alone(point: Point) -> tuple[Case, str]:
 
 
 def _uncountable(job: Job) -> str | None:
-    case, weights = job.case, cost.of(job.case).weight_bytes
+    case, weights = job.case, cost.count(job.case).weight_bytes
     if case.device != "cpu":
         return "a GPU's step is not counted by a simulator of a processor's caches"
     if case.steps != 1:
@@ -186,7 +187,7 @@ def _uncountable(job: Job) -> str | None:
 
 
 def _job(case: Case, name: str, last_level: int) -> Job:
-    one_set = cost.of(case).weight_bytes
+    one_set = cost.count(case).weight_bytes
     with suppress(Exception):  # the child meets it again, and says so
         one_set = set_bytes(implementations.load(name).layout(case), case.dtype)
     sets = weight_sets(case, one_set, levels.STREAM_FACTOR * last_level)

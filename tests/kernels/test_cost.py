@@ -72,7 +72,7 @@ def own_call(case, module, dtype=torch.float32):
 def test_linear_flops_are_what_pytorch_counts_in_its_own_cell(case):
     with FlopCounterMode(display=False) as counter:
         own_call(case, own_cell(case))
-    assert cost.of(case).linear_flops == counter.get_total_flops()
+    assert cost.count(case).linear_flops == counter.get_total_flops()
 
 
 @ids
@@ -86,7 +86,7 @@ def test_the_linear_part_has_the_flops_that_pytorch_counts_in_its_products(case)
             torch.ones(case.batch, case.hidden),
             weights,
         )
-    assert cost.of(replace(case, part="linear")).linear_flops == counter.get_total_flops()
+    assert cost.count(replace(case, part="linear")).linear_flops == counter.get_total_flops()
 
 
 @ids
@@ -96,7 +96,7 @@ def test_recurrent_flops_are_those_of_the_state_alone(case):
         torch.nn.functional.linear(
             torch.ones(case.batch, case.hidden), own_cell(case).weight_hh.detach()
         )
-    assert cost.of(case).recurrent_flops == counter.get_total_flops()
+    assert cost.count(case).recurrent_flops == counter.get_total_flops()
 
 
 @ids
@@ -110,12 +110,12 @@ def test_pointwise_flops_are_the_elements_that_the_equations_compute_after_the_p
     h, c = torch.ones(case.batch, case.hidden), torch.ones(case.batch, case.hidden)
     with CountElements() as counter:
         cells.pointwise(case.cell, cells.join(case.cell, from_x, from_h), h, c, weights)
-    assert cost.of(case).pointwise_flops == counter.flops
+    assert cost.count(case).pointwise_flops == counter.flops
 
 
 @ids
 def test_the_flops_of_the_two_parts_are_those_of_the_cell(case):
-    whole, linear, pointwise = (cost.of(replace(case, part=part)) for part in PARTS)
+    whole, linear, pointwise = (cost.count(replace(case, part=part)) for part in PARTS)
     assert linear.linear_flops + pointwise.linear_flops == whole.linear_flops
     assert linear.pointwise_flops + pointwise.pointwise_flops == whole.pointwise_flops
     assert pointwise.linear_flops == pointwise.recurrent_flops == linear.pointwise_flops == 0
@@ -132,7 +132,7 @@ def test_weight_bytes_are_the_parameters_of_pytorchs_cell(case, dtype):
         "pointwise": sizes["bias_ih"] + sizes["bias_hh"],
     }
     for part in PARTS:
-        got = cost.of(replace(case, part=part, dtype=dtype, activations=dtype))
+        got = cost.count(replace(case, part=part, dtype=dtype, activations=dtype))
         assert got.weight_bytes == bytes_of[part], part
 
 
@@ -147,7 +147,7 @@ def test_int8_weights_are_the_parameters_at_a_byte_with_floats_for_biases_and_ro
     }
     bytes_of["cell"] = sum(bytes_of.values())
     for part, wanted in bytes_of.items():
-        got = cost.of(replace(case, part=part, dtype="int8"))
+        got = cost.count(replace(case, part=part, dtype="int8"))
         assert got.weight_bytes == wanted, part
         assert got.bytes_read - got.weight_bytes == (got.activation_bytes - got.bytes_written)
 
@@ -157,7 +157,7 @@ def test_int8_weights_are_the_parameters_at_a_byte_with_floats_for_biases_and_ro
 def test_activation_bytes_of_a_cell_are_the_tensors_pytorchs_cell_takes_and_gives(case, dtype):
     kind = inputs.TORCH_DTYPES[dtype]
     taken, given = own_call(case, own_cell(case, kind), kind)
-    got = cost.of(replace(case, dtype=dtype, activations=dtype))
+    got = cost.count(replace(case, dtype=dtype, activations=dtype))
     assert got.activation_bytes == sum(t.nbytes for t in (*taken, *given))
     assert got.bytes_written == sum(t.nbytes for t in given)
 
@@ -171,7 +171,7 @@ def test_activation_bytes_of_a_part_are_its_inputs_and_its_answer(case, part):
     weights = Weights(module.weight_ih, module.weight_hh, module.bias_ih, module.bias_hh)
     answer = cells.reference(case, drawn, weights)
     read, written = sum(t.nbytes for t in drawn), sum(2 * t.numel() for t in answer)
-    got = cost.of(case)
+    got = cost.count(case)
     assert got.activation_bytes == read + written
     assert got.bytes_written == written
     assert got.bytes_read == read + got.weight_bytes
@@ -179,7 +179,7 @@ def test_activation_bytes_of_a_part_are_its_inputs_and_its_answer(case, part):
 
 @given(any_case)
 def test_what_is_read_and_written_are_weights_and_activations_and_nothing_else(case):
-    got = cost.of(case)
+    got = cost.count(case)
     assert got.bytes_read + got.bytes_written == got.weight_bytes + got.activation_bytes
     assert got.bytes_written < got.activation_bytes
     assert got.weight_bytes < got.bytes_read
@@ -187,7 +187,7 @@ def test_what_is_read_and_written_are_weights_and_activations_and_nothing_else(c
 
 @given(any_case)
 def test_twice_the_batch_is_twice_the_flops_and_activations_of_the_same_weights(case):
-    one, two = cost.of(case), cost.of(replace(case, batch=2 * case.batch))
+    one, two = cost.count(case), cost.count(replace(case, batch=2 * case.batch))
     assert two.linear_flops == 2 * one.linear_flops
     assert two.pointwise_flops == 2 * one.pointwise_flops
     assert two.activation_bytes == 2 * one.activation_bytes
@@ -197,5 +197,5 @@ def test_twice_the_batch_is_twice_the_flops_and_activations_of_the_same_weights(
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_arithmetic_intensity_tends_to_two_sequences_per_weight_byte(dtype):
     size = {"float32": 4, "bfloat16": 2, "int8": 1}[dtype]
-    got = cost.of(Case("lstm", 100_000, 100_000, batch=3, dtype=dtype, activations="bfloat16"))
+    got = cost.count(Case("lstm", 100_000, 100_000, batch=3, dtype=dtype, activations="bfloat16"))
     assert got.linear_flops / got.bytes_read == pytest.approx(2 * 3 / size, rel=1e-3)

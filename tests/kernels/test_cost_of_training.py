@@ -58,7 +58,7 @@ def test_linear_flops_are_what_pytorch_counts_forward_and_backward_in_its_own_ce
     with FlopCounterMode(display=False) as counter:
         _, _, new = forward(case)
         torch.autograd.backward(new, [torch.ones_like(t) for t in new])
-    assert cost.of(case).linear_flops == counter.get_total_flops()
+    assert cost.count(case).linear_flops == counter.get_total_flops()
 
 
 @ids
@@ -68,7 +68,7 @@ def test_recurrent_flops_are_those_of_a_product_forward_and_backward(case):
     with FlopCounterMode(display=False) as counter:
         product = torch.nn.functional.linear(h, U)
         torch.autograd.grad(product, [h, U], torch.ones_like(product))
-    assert cost.of(case).recurrent_flops == counter.get_total_flops()
+    assert cost.count(case).recurrent_flops == counter.get_total_flops()
 
 
 @ids
@@ -80,8 +80,8 @@ def test_pointwise_flops_are_a_steps_and_the_elements_that_the_backward_pass_com
         d_sums.sum(0)
         if d_h is not None:
             torch.add(h, d_h)  # past the products, added to what came through them
-    step = cost.of(replace(case, phase="step")).pointwise_flops
-    assert cost.of(case).pointwise_flops == step + counter.flops
+    step = cost.count(replace(case, phase="step")).pointwise_flops
+    assert cost.count(case).pointwise_flops == step + counter.flops
 
 
 def moved(case, dtype):
@@ -104,7 +104,7 @@ def moved(case, dtype):
 @ids
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_bytes_are_those_of_the_tensors_each_half_takes_and_gives(case, dtype):
-    got = cost.of(replace(case, dtype=dtype, activations=dtype))
+    got = cost.count(replace(case, dtype=dtype, activations=dtype))
     read, written, of_weights = moved(case, inputs.TORCH_DTYPES[dtype])
     assert (got.bytes_read, got.bytes_written, got.gradient_bytes) == (read, written, of_weights)
 
@@ -138,7 +138,7 @@ def test_what_the_backward_pass_is_charged_for_changes_its_result(case):
 
 @given(any_case.filter(lambda case: case.dtype == case.activations and case.part == "cell"))
 def test_what_is_read_and_written_are_weights_and_activations_and_nothing_else(case):
-    step, got = cost.of(case), cost.of(replace(case, phase="train"))
+    step, got = cost.count(case), cost.count(replace(case, phase="train"))
     assert got.bytes_read + got.bytes_written == got.weight_bytes + got.activation_bytes
     assert got.gradient_bytes == step.weight_bytes
     assert step.gradient_bytes == 0
@@ -148,7 +148,7 @@ def test_what_is_read_and_written_are_weights_and_activations_and_nothing_else(c
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_twice_the_batch_is_twice_the_flops_and_activations_of_the_same_weights(cell):
-    one, two = (cost.of(Case(cell, 48, 32, batch, phase="train")) for batch in (3, 6))
+    one, two = (cost.count(Case(cell, 48, 32, batch, phase="train")) for batch in (3, 6))
     assert two.linear_flops == 2 * one.linear_flops
     assert two.pointwise_flops == 2 * one.pointwise_flops
     assert two.activation_bytes == 2 * one.activation_bytes

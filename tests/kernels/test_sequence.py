@@ -110,9 +110,9 @@ def test_the_flops_of_a_step_are_a_cells_however_often_weights_are_read(cell, sh
     with FlopCounterMode(display=False) as counter:
         for _ in range(case.steps):
             module(x, (h, h) if cell == "lstm" else h)
-    got = cost.of(case, reads)
+    got = cost.count(case, reads)
     assert case.steps * got.linear_flops == counter.get_total_flops()
-    assert got.pointwise_flops == cost.of(replace(case, steps=1)).pointwise_flops
+    assert got.pointwise_flops == cost.count(replace(case, steps=1)).pointwise_flops
 
 
 @each_cell
@@ -131,7 +131,7 @@ def test_the_bytes_of_a_step_are_a_share_of_the_tensors_a_call_takes_and_gives(c
     sizes = {name: p.nbytes for name, p in own.named_parameters()}
     W, U = (sizes[f"weight_{n}_l0"] + sizes[f"bias_{n}_l0"] for n in ("ih", "hh"))
     weights = times[reads["W"]] * W + times[reads["U"]] * U
-    got = cost.of(case, reads)
+    got = cost.count(case, reads)
     T = case.steps
     assert got.weight_bytes == weights // T
     assert got.bytes_read == (weights + sum(t.nbytes for t in taken)) // T
@@ -148,12 +148,12 @@ def test_what_is_hoisted_is_the_product_of_all_inputs(cell):
     W = torch.ones(GATES[cell] * 5, 7)
     with FlopCounterMode(display=False) as counter:
         torch.nn.functional.linear(torch.ones(6 * 3, 7), W)
-    assert 6 * cost.of(case, HOISTED).projection_flops == counter.get_total_flops()
+    assert 6 * cost.count(case, HOISTED).projection_flops == counter.get_total_flops()
 
 
 @given(any_sequence, st.sampled_from(FREQUENCIES))
 def test_what_is_read_and_written_are_weights_and_activations_and_nothing_else(case, reads):
-    got = cost.of(case, reads)
+    got = cost.count(case, reads)
     assert got.bytes_read + got.bytes_written == got.weight_bytes + got.activation_bytes
     assert 0 <= got.projection_bytes_read <= got.bytes_read
     assert 0 <= got.projection_flops < got.linear_flops
@@ -161,11 +161,11 @@ def test_what_is_read_and_written_are_weights_and_activations_and_nothing_else(c
 
 @given(any_sequence)
 def test_a_sequence_that_hoists_nothing_reads_the_weights_of_as_many_steps(case):
-    one = cost.of(replace(case, steps=1))
-    assert cost.of(case).weight_bytes == one.weight_bytes
+    one = cost.count(replace(case, steps=1))
+    assert cost.count(case).weight_bytes == one.weight_bytes
     assert cost.walked_bytes(case, cost.PER_STEP) == one.weight_bytes
     both = {"W": "per_call", "U": "per_call"}
-    assert cost.of(case, both).weight_bytes == one.weight_bytes // case.steps
+    assert cost.count(case, both).weight_bytes == one.weight_bytes // case.steps
     assert cost.walked_bytes(case, both) == one.weight_bytes
 
 
@@ -180,7 +180,7 @@ def test_what_every_step_walks_comes_first_in_the_layout_of_torch_sequence(cell,
 
 def test_an_unknown_frequency_is_refused_in_one_line():
     with pytest.raises(ValueError, match="reads 'sometimes' is unknown: use one of per_step"):
-        cost.of(sequence("rnn", (2, 3, 4, 5)), {"W": "sometimes", "U": "per_step"})
+        cost.count(sequence("rnn", (2, 3, 4, 5)), {"W": "sometimes", "U": "per_step"})
 
 
 def test_a_sequence_reads_the_inputs_of_every_step():

@@ -69,7 +69,7 @@ def test_a_good_point_has_samples_beside_its_roof_and_passed_its_check(context, 
     assert all(s > 0 for s in (*found.seconds, *found.roof_bytes_per_s, found.floor_seconds))
     assert 0 <= found.error <= found.tolerance == check.tolerance(case, found.rounds_to)
     assert found.roof_flop_per_s == ()
-    counted = cost.of(case)
+    counted = cost.count(case)
     assert found.bytes["read"] == counted.bytes_read
     assert found.flops["linear"] == counted.linear_flops
     one_set = set_bytes(implementation.layout(case), case.dtype)
@@ -83,8 +83,8 @@ def test_a_good_point_of_training_is_held_against_a_training_steps_cost(context,
     found = point.point(context, case, name, implementations.load(name), order=5)
     assert (found.status, found.reason) == ("ok", None)
     assert 0 < found.error <= found.tolerance
-    counted = cost.of(case)
-    assert found.flops["linear"] == counted.linear_flops == 3 * cost.of(CASE).linear_flops
+    counted = cost.count(case)
+    assert found.flops["linear"] == counted.linear_flops == 3 * cost.count(CASE).linear_flops
     assert found.bytes["read"] == counted.bytes_read
     assert found.bytes["gradients"] == counted.gradient_bytes
     assert found.key == f"{case.id}-{name}"
@@ -236,7 +236,7 @@ def test_a_case_too_large_for_memory_is_skipped_with_the_bytes_needed_and_there(
         int, re.search(r"needs (\d+) bytes and (\d+) are there", found.reason).groups()
     )
     assert needed > there
-    assert needed >= cost.of(large).activation_bytes
+    assert needed >= cost.count(large).activation_bytes
 
 
 def test_weights_that_outgrow_the_arena_are_skipped_with_the_bytes_needed_and_there(context):
@@ -246,7 +246,7 @@ def test_weights_that_outgrow_the_arena_are_skipped_with_the_bytes_needed_and_th
     needed, there = map(
         int, re.search(r"needs (\d+) bytes and (\d+) are there", found.reason).groups()
     )
-    assert needed >= cost.of(large).weight_bytes > there == context.arena.size_bytes
+    assert needed >= cost.count(large).weight_bytes > there == context.arena.size_bytes
 
 
 def test_where_memory_is_the_limit_the_bytes_there_are_half_of_what_was_free(context):
@@ -260,14 +260,14 @@ def test_where_memory_is_the_limit_the_bytes_there_are_half_of_what_was_free(con
 @pytest.mark.parametrize("part", ["cell", "linear", "pointwise"])
 def test_the_memory_a_point_needs_covers_weights_reference_and_activations(part):
     case = Case("gru", hidden=100, input=50, batch=10, part=part)
-    counted = cost.of(case)
+    counted = cost.count(case)
     least = 12345 + 2 * counted.weight_bytes + INPUT_SETS * counted.activation_bytes
     assert point.memory_needed(case, 12345) >= least
 
 
 def test_the_memory_to_train_covers_gradients_of_the_reference_and_of_the_answer():
     case = Case("gru", hidden=100, input=50, batch=10, phase="train")
-    counted = cost.of(case)
+    counted = cost.count(case)
     exact = 2 * counted.gradient_bytes
     least = 12345 + 3 * exact + counted.gradient_bytes + INPUT_SETS * counted.activation_bytes
     assert point.memory_needed(case, 12345) >= least
@@ -381,8 +381,8 @@ def test_the_write_probe_is_paired_where_more_than_a_tenth_of_the_bytes_is_writt
     context, monkeypatch
 ):
     train = replace(CASE, phase="train")
-    written = cost.of(train).bytes_written
-    assert written > 0.1 * (cost.of(train).bytes_read + written)
+    written = cost.count(train).bytes_written
+    assert written > 0.1 * (cost.count(train).bytes_read + written)
     seen = rounds_of(monkeypatch, (1.0, 1e-3))
     found = point.point(context, train, "torch_cell", torch_cell, order=0)
     assert len(seen[0]) == 3
@@ -465,7 +465,7 @@ def test_threads_out_of_range_are_refused(count):
 def test_every_planted_step_claims_the_bytes_it_reads(last_level):
     """Passes times the block it walks are the bytes its case is charged with, within one in a hundred."""
     for name, place in known_answers.places(1 << 18, last_level, threads=2).items():
-        claimed = cost.of(place.case).bytes_read
+        claimed = cost.count(place.case).bytes_read
         read_in_a_call = place.passes * set_bytes(
             known_answers.layout(place, place.case), "float32"
         )

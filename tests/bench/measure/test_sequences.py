@@ -24,8 +24,8 @@ def test_a_sequence_is_measured_per_step_beside_the_weights_that_every_step_read
     assert found.single_step_seconds is None
     assert found.reads == torch_sequence.reads
     assert found.fetched == ("U",)
-    counted = cost.of(CASE, torch_sequence.reads)
-    assert found.bytes["read"] == counted.bytes_read < cost.of(CASE).bytes_read
+    counted = cost.count(CASE, torch_sequence.reads)
+    assert found.bytes["read"] == counted.bytes_read < cost.count(CASE).bytes_read
     assert found.projection == {
         "linear": counted.projection_flops,
         "read": counted.projection_bytes_read,
@@ -94,7 +94,7 @@ def test_what_a_round_scores_is_what_a_point_scores(context, monkeypatch):
 def test_arithmetic_is_paired_where_the_hoisted_stage_alone_is_near_its_limit(context, monkeypatch):
     """100 steps make W's bytes cheap; the recurrence stays far from arithmetic."""
     case = replace(CASE, batch=1, steps=100)
-    counted = cost.of(case, torch_sequence.reads)
+    counted = cost.count(case, torch_sequence.reads)
     rest = (counted.bytes_read - counted.projection_bytes_read, counted.recurrent_flops)
     assert counted.projection_flops / counted.projection_bytes_read > 10 * rest[1] / rest[0]
     seen = []
@@ -110,7 +110,7 @@ def test_arithmetic_is_paired_where_the_hoisted_stage_alone_is_near_its_limit(co
 
 
 def test_a_product_that_one_stage_asks_for_is_paired_whatever_the_other_asks(context, monkeypatch):
-    hoisted = cost.of(CASE, torch_sequence.reads).projection_flops
+    hoisted = cost.count(CASE, torch_sequence.reads).projection_flops
     product = probes.Probe(point.rounds.Contender(lambda _count: None), 1000)
     monkeypatch.setattr(
         probes, "arithmetic_probe", lambda _b, _c, flops, _t: product if flops == hoisted else None

@@ -38,9 +38,9 @@ def test_a_real_step_fetches_what_the_model_says_twice_alike_and_nothing_where_i
     first, stays, again = callgrind.count([streamed, resident, streamed])
     for found in (first, again):
         assert found.reason is None
-        assert found.read == pytest.approx(cost.of(STREAMED).weight_bytes, rel=0.01)
+        assert found.read == pytest.approx(cost.count(STREAMED).weight_bytes, rel=0.01)
     assert again.read == pytest.approx(first.read, rel=0.0005)
-    assert stays.read <= 0.02 * cost.of(RNN).weight_bytes
+    assert stays.read <= 0.02 * cost.count(RNN).weight_bytes
 
 
 @needs_valgrind
@@ -49,8 +49,8 @@ def test_a_training_step_is_counted_too_with_its_gradients_written():
     train = replace(RNN, phase="train")
     (found,) = callgrind.count([Job(train, "torch_cell", 1, 1 << 20)])
     assert found.reason is None
-    assert found.read >= 2 * cost.of(RNN).weight_bytes
-    assert found.written >= 0.5 * cost.of(RNN).weight_bytes
+    assert found.read >= 2 * cost.count(RNN).weight_bytes
+    assert found.written >= 0.5 * cost.count(RNN).weight_bytes
 
 
 def test_a_step_is_the_difference_of_five_steps_and_one_over_four_in_lines_of_64_bytes():
@@ -170,7 +170,7 @@ def test_every_cell_and_implementation_is_counted_at_two_sizes_streamed_and_resi
                 }
                 assert len(sizes) == 2
     for job in jobs:
-        weights = job.sets * cost.of(job.case).weight_bytes
+        weights = job.sets * cost.count(job.case).weight_bytes
         if byte_check.stays(job):
             assert weights < job.last_level_bytes
         else:
@@ -182,7 +182,7 @@ def test_every_cell_and_implementation_is_counted_at_two_sizes_streamed_and_resi
     [(1.0, True, "good"), (0.97, False, "WRONG"), (1.03, True, "more"), (0.0, False, "WRONG")],
 )
 def test_fewer_bytes_than_modelled_are_wrong_and_more_are_a_finding(share, good, word):
-    found = count(round(share * cost.of(STREAMED).bytes_read))
+    found = count(round(share * cost.count(STREAMED).bytes_read))
     assert byte_check.ratio(found) == pytest.approx(share, abs=1e-6)
     assert byte_check.check(found).good == good
     assert checks.table([byte_check.check(found)])[0].startswith(word)
@@ -190,7 +190,7 @@ def test_fewer_bytes_than_modelled_are_wrong_and_more_are_a_finding(share, good,
 
 @pytest.mark.parametrize(("share", "good"), [(0.0, True), (0.01, True), (0.5, False)])
 def test_weights_that_should_stay_are_not_fetched(share, good):
-    found = count(round(share * cost.of(RNN).bytes_read), RNN, byte_check.ROOMY)
+    found = count(round(share * cost.count(RNN).bytes_read), RNN, byte_check.ROOMY)
     assert byte_check.check(found).good == good
 
 

@@ -49,7 +49,7 @@ def test_bytes_of_all_kernels_are_added_up_in_whatever_unit_they_come():
 
 
 def test_a_count_is_the_difference_of_five_steps_and_one_over_four(monkeypatch):
-    weights = cost.of(CASE).weight_bytes
+    weights = cost.count(CASE).weight_bytes
 
     def run(_job, _folder, steps):
         return done(told(10**6 + steps * weights, 2000 + 8000 * steps, 3 * steps * weights))
