@@ -191,7 +191,10 @@ def _list(_given: argparse.Namespace) -> int:
         except Unavailable as reason:
             print(f"implementation {name}: unavailable: {reason}")
     probes = sorted(path.stem for path in (Path(__file__).parent / "roofs").glob("[a-z]*.py"))
-    print("probes: " + ", ".join(name for name in probes if name not in ("shared", "vector")))
+    print(
+        "probes: "
+        + ", ".join(name for name in probes if name not in ("product", "shared", "vector"))
+    )
     print(f"runs land in {RUNS.relative_to(RUNS.parents[1])}/")
     return GOOD
 

@@ -55,12 +55,12 @@ class Cpu:
         """Those of the read and the write probe."""
         return read.VARIANTS if kind == "read" else write.VARIANTS
 
-    def bytes_per_pass(self, variant: read.Variant, walk: Walk) -> int:
+    def bytes_per_pass(self, variant: vector.Variant, walk: Walk) -> int:
         """Bytes that a pass reads."""
         return read.bytes_per_pass(variant, walk.one_set, walk.threads, walk.sets, walk.times)
 
     def walker(
-        self, variant: read.Variant, block: Arena, walk: Walk
+        self, variant: vector.Variant, block: Arena, walk: Walk
     ) -> tuple[Callable[[int], object], int]:
         """The read probe over the sets at the block's start."""
         size = self.bytes_per_pass(variant, walk)

@@ -15,7 +15,7 @@ from typing import Any
 
 from bench.device import threads
 from bench.profile.records import Roof
-from bench.roofs import call, copy, matmul, read, triad, write
+from bench.roofs import call, copy, matmul, read, triad, vector, write
 from bench.roofs.product import Shape
 from bench.timing import bounded, clock
 from bench.timing import rounds as measure
@@ -65,7 +65,7 @@ def read_curve(
     Sizes of which a pass would take too long are left out, which `limit` then tells.
     """
     limit = limit or bounded.Limit()
-    samples: dict[tuple[int, int, read.Variant], tuple[list[float], list[str]]] = {}
+    samples: dict[tuple[int, int, vector.Variant], tuple[list[float], list[str]]] = {}
     start = perf_counter()
     for sweep in itertools.count():
         for count in counts:
@@ -100,7 +100,7 @@ def memory(
     working_sets: Sequence[int],
     page_bytes: int | None,
     count: int,
-    fast: Sequence[read.Variant],
+    fast: Sequence[vector.Variant],
     rounds: int,
     sweep: int,
     limit: bounded.Limit,
@@ -114,7 +114,7 @@ def memory(
     threads.use(count)
     arena.grow(max(working_sets))
     turns = [(size, variant) for size in working_sets for variant in fast]
-    samples: dict[tuple[int, read.Variant], tuple[list[float], list[str]]] = {}
+    samples: dict[tuple[int, vector.Variant], tuple[list[float], list[str]]] = {}
     for number in range(rounds):
         for size, variant in list(turns):
             if not number and not _allowed(limit, read, count, size):
@@ -133,14 +133,14 @@ def memory(
         yield replace(swept, sweep=sweep)
 
 
-def fastest(found: Sequence[Roof], count: int) -> list[read.Variant]:
+def fastest(found: Sequence[Roof], count: int) -> list[vector.Variant]:
     """The fastest variant of one stream and that of several, over the largest set that all of them walked.
 
     Streams that lie a power of two apart may meet in one bank of memory: of 1 GiB four streams read 18 GB/s where one
     read 31, and of 192 MiB both were alike. So either may be the better one.
     """
     known = {variant.name: variant for variant in read.VARIANTS}
-    walked: dict[int, dict[read.Variant, float]] = {}
+    walked: dict[int, dict[vector.Variant, float]] = {}
     for roof in found:
         if roof.kind == read.KIND and roof.threads == count and roof.working_set_bytes:
             rates = walked.setdefault(roof.working_set_bytes, {})
@@ -148,7 +148,7 @@ def fastest(found: Sequence[Roof], count: int) -> list[read.Variant]:
             rates[variant] = max(rates.get(variant, 0.0), *roof.samples)
     most = max(len(rates) for rates in walked.values())
     rates = walked[max(size for size, rates in walked.items() if len(rates) == most)]
-    of_kind: dict[bool, read.Variant] = {}
+    of_kind: dict[bool, vector.Variant] = {}
     for variant in sorted(rates, key=lambda variant: rates[variant]):
         of_kind[variant.streams == 1] = variant
     return list(of_kind.values())

@@ -115,7 +115,7 @@ class Cuda:
         self, variant: Shape, dtype: str, _threads: int
     ) -> tuple[Callable[[int], object], int]:
         """Matrix products by the library."""
-        return gpu_matmul.prepare(dtype, variant, self.name), gpu_matmul.flops(variant)
+        return gpu_matmul.prepare(dtype, variant, self.name), variant.flops
 
     def use(self, _threads: int) -> None:
         """A GPU's own; the reference is computed by all of the CPU's."""

@@ -100,7 +100,7 @@ def arithmetic(
 
 def _product(kind: str, shape: Shape, device: str, throttle: Throttle) -> Roof:
     run = gpu_matmul.prepare(kind, shape, device)
-    rates = [gpu_matmul.flops(shape) / seconds for seconds in _samples(run, throttle)]
+    rates = [shape.flops / seconds for seconds in _samples(run, throttle)]
     return _roof(gpu_matmul.KIND, gpu_matmul.UNIT, shape.name, rates, dtype=kind)
 
 

@@ -1,7 +1,7 @@
 """Arithmetic roofs of a GPU: large matrix products by PyTorch's library, per kind of product.
 
-FLOPs: 2*M*N*K. Bytes: matrices that are reused; no memory is in the way. Operands are random: zeros would let the clock
-rise. float32 is measured with and without tf32, which rounds its factors to 10 bits. Not run on a card yet.
+FLOPs: 2*M*N*K. Bytes: matrices that are reused; no memory is in the way. float32 is measured with and without tf32,
+which rounds its factors to 10 bits. Not run on a card yet.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from bench.roofs.product import Shape
+from bench.roofs.product import Shape, factors
 from kernels.case import Unavailable
 
 KIND = "matmul"
@@ -47,23 +47,13 @@ def unavailable(kind: str, device: str) -> str | None:
     return None
 
 
-def flops(shape: Shape) -> int:
-    """FLOPs of one product."""
-    return shape.flops
-
-
 def prepare(kind: str, shape: Shape, device: str) -> Callable[[int], Tensor]:
     """A function of the number of products, which returns the last. Raises Unavailable with the reason."""
     reason = unavailable(kind, device)
     if reason:
         raise Unavailable(reason)
     dtype, precision, terms = KINDS[kind]
-    generator = torch.Generator(device=device).manual_seed(0)
-    left, right = (
-        torch.empty(size, shape.K, device=device).uniform_(-1, 1, generator=generator).to(dtype)
-        for size in (shape.M, shape.N)
-    )
-    right = right.T  # each column one contiguous run, as a step's weights lie
+    left, right = factors(shape, dtype, device)
     if kind == "float8":
         one = torch.ones((), device=device)
 

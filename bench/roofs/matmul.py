@@ -11,6 +11,7 @@ FLOPs: 2*M*N*K. Bytes: matrices that the caches reuse; no memory is in the way.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import numba
@@ -18,7 +19,7 @@ import numpy as np
 import torch
 from numba import prange, uintp
 
-from bench.roofs.product import Shape
+from bench.roofs.product import Shape, factors
 from kernels.reference.inputs import TORCH_DTYPES, Arena
 from kernels.vector.cache import for_all_threads
 from kernels.vector.counters import APART, take
@@ -85,20 +86,8 @@ def prepare(variant: Shape | Tile, dtype: str, device: str) -> Callable[[int], N
 
 
 def _shape(variant: Shape, dtype: str, device: str) -> Callable[[int], None]:
-    generator = torch.Generator(device=device).manual_seed(0)
     kind = TORCH_DTYPES[dtype]
-    left = (
-        torch.empty(variant.M, variant.K, device=device)
-        .uniform_(-1, 1, generator=generator)
-        .to(kind)
-    )
-    # As a step's weights lie: each row of the second factor is one output, so that the library may not call it slow.
-    right = (
-        torch.empty(variant.N, variant.K, device=device)
-        .uniform_(-1, 1, generator=generator)
-        .to(kind)
-        .T
-    )
+    left, right = factors(variant, kind, device)
     out = torch.empty(variant.M, variant.N, dtype=kind, device=device)
 
     def run(count: int) -> None:
@@ -110,8 +99,7 @@ def _shape(variant: Shape, dtype: str, device: str) -> Callable[[int], None]:
 
 def _tile(variant: Tile, dtype: str) -> Callable[[int], None]:
     threads = numba.get_num_threads()
-    if (variant, dtype) not in _COMPILED:
-        _COMPILED[variant, dtype] = _compile(variant, KINDS[dtype])
+    call = _compile(variant, KINDS[dtype])
     sums_each = variant.batch * limbs(KINDS[dtype])
     weights = TURNS * variant.vectors * LINE_BYTES
     inputs = TURNS * sums_each * 4
@@ -119,13 +107,10 @@ def _tile(variant: Tile, dtype: str) -> Callable[[int], None]:
     each = -(-(weights + inputs + sums) // 4096) * 4096
     memory = Arena(threads * each, "cpu", 0)
     counters = np.zeros(APART * threads, np.int64)
-    call = _COMPILED[variant, dtype]
     return lambda count: call(memory.address, each, weights, inputs, threads, count, counters)
 
 
-_COMPILED: dict[tuple[Tile, str], Callable[..., None]] = {}
-
-
+@cache
 def _compile(variant: Tile, kind: str) -> Callable[..., None]:
     vectors, batch = variant
 

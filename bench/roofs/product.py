@@ -1,8 +1,11 @@
-"""A library's matrix product, as the arithmetic roofs of every device measure it. No numba, no torch."""
+"""A library's matrix product, as the arithmetic roofs of every device measure it. No numba."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
+
+import torch
+from torch import Tensor
 
 
 class Shape(NamedTuple):
@@ -25,3 +28,16 @@ class Shape(NamedTuple):
     def smaller(self, factor: int) -> Shape:
         """With every size so many times smaller, and FLOPs by its third power."""
         return Shape(self.M // factor, self.K // factor, self.N // factor)
+
+
+def factors(shape: Shape, dtype: torch.dtype, device: str) -> tuple[Tensor, Tensor]:
+    """Both, at random: zeros would let the clock rise.
+
+    Each column of the second is one contiguous run, as a step's weights lie, so that no library may call it slow.
+    """
+    generator = torch.Generator(device=device).manual_seed(0)
+    left, right = (
+        torch.empty(size, shape.K, device=device).uniform_(-1, 1, generator=generator).to(dtype)
+        for size in (shape.M, shape.N)
+    )
+    return left, right.T

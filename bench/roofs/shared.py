@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import prange, uint32, uintp
@@ -117,3 +117,25 @@ def prepare(
         compiled(kind), which, variant.chunk_bytes, variant.streams, address, size, sets, times
     )
     return lambda passes: call(threads, passes, counters, sums)
+
+
+class Probe(NamedTuple):
+    """What a probe's module has of its kind, each under this name.
+
+    `bytes_per_pass` and `prepare` are those above but for the kind: of a variant, a block's size and a number of
+    threads, and of a variant, an address, a block's size and a number of threads; then of how many blocks, each how
+    many times in a row, as a training step reads its weights, which finds small ones in a cache again.
+    """
+
+    KIND: str
+    UNIT: str
+    VARIANTS: tuple[Variant, ...]
+    bytes_per_pass: Callable[..., int]
+    prepare: Callable[..., Callable[[int], None]]
+
+
+def probe(kind: str) -> Probe:
+    """The probe of that kind."""
+    return Probe(
+        kind, "byte/s", VARIANTS[kind], partial(bytes_per_pass, kind), partial(prepare, kind)
+    )

@@ -81,17 +81,19 @@ def prepare(
     programs = min(variant.programs * processors, each // variant.tile)
     sums = torch.zeros(programs, dtype=torch.int32, device=memory.device)
     options: dict[str, Any] = {"TILE": variant.tile, "num_warps": variant.warps, **OPTIONS}
+    if kind == "triad":
+        options["scale"] = SCALE
     floats = memory.view(torch.float32)
+    ways: dict[str, tuple[Any, ...]] = {
+        "read": (read, memory, sums),
+        "write": (write, floats),
+        "copy": (copy, memory),
+        "triad": (triad, floats),
+    }
+    kernel, *blocks = ways[kind]
 
     def run(passes: int) -> None:
-        if kind == "read":
-            read[(programs,)](memory, sums, each, passes, **options)
-        elif kind == "write":
-            write[(programs,)](floats, each, passes, **options)
-        elif kind == "copy":
-            copy[(programs,)](memory, each, passes, **options)
-        else:
-            triad[(programs,)](floats, each, passes, SCALE, **options)
+        kernel[(programs,)](*blocks, each, passes, **options)
 
     return run, sums
 

@@ -13,18 +13,17 @@ streams its prefetchers follow, of what it does where a load and an earlier stor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from kernels.vector import llvm
+from kernels.vector.llvm import F32, I8, I32, I64, LINE_BYTES, i64
+
 FLOAT_BYTES = 4
-LINE_BYTES = 64
-MEMORY_ORDER = 0  # llvm.prefetch: for reading
-KEEP_IN_CACHES = 3
-DATA_CACHE = 1
+KEEP_IN_CACHES = 3  # of a prefetch: in all of them
 FUSED = ("contract",)  # a product and a sum in one instruction, where there is one
 
 READ, WRITE, COPY, TRIAD = "read", "write", "copy", "triad"
@@ -33,8 +32,7 @@ ARRAYS = {READ: 1, WRITE: 1, COPY: 2, TRIAD: 3}
 ORDINARY, AROUND, BACKWARD, LIBRARY = "", "non-temporal", "backward", "library"
 """How it stores: as usual, past the caches, from the last byte to the first, or by the C library's own function."""
 
-_I1, _I8, _I32, _I64 = (ir.IntType(bits) for bits in (1, 8, 32, 64))
-_F32, _POINTER = ir.FloatType(), _I8.as_pointer()
+_POINTER = I8.as_pointer()
 
 
 class Variant(NamedTuple):
@@ -119,9 +117,9 @@ def walk(
         builder.position_at_end(nowhere)
         builder.unreachable()
         builder.position_at_end(done)
-        result = builder.phi(_F32)
+        result = builder.phi(F32)
         for index, (block, variant) in enumerate(ways):
-            chosen.add_case(ir.Constant(_I64, index), block)
+            chosen.add_case(ir.Constant(I64, index), block)
             builder.position_at_end(block)
             result.add_incoming(builder.call(function(builder.module, name, variant), given), block)
             builder.branch(done)
@@ -136,135 +134,85 @@ def function(module: Any, kind: str, variant: Variant) -> Any:
     name = f"{kind} {variant.name}"
     if name in module.globals:
         return module.globals[name]
-    made = ir.Function(module, ir.FunctionType(_F32, [_I64] * 5 + [_I32]), name)
+    made = ir.Function(module, ir.FunctionType(F32, [I64] * 5 + [I32]), name)
     made.linkage = "internal"
     made.attributes.add("noinline")
     address, segment, array, turns, passes, value = made.args
     builder = ir.IRBuilder(made.append_basic_block())
     S, U, V, ahead, how = variant
-    vector, step = ir.VectorType(_F32, V), U * V * FLOAT_BYTES
-    first = [builder.add(address, builder.mul(array, _i64(a))) for a in range(ARRAYS[kind])]
+    vector, step = ir.VectorType(F32, V), U * V * FLOAT_BYTES
+
+    def loaded(at: Any) -> Any:
+        return llvm.load(builder, at, vector, V * FLOAT_BYTES)
+
+    first = [builder.add(address, builder.mul(array, i64(a))) for a in range(ARRAYS[kind])]
     zero = ir.Constant(vector, [0.0] * V)
     if kind == WRITE:
-        filled = builder.bitcast(_splat(builder, value, V), vector)
+        filled = builder.bitcast(llvm.splat(builder, value, V), vector)
     half = ir.Constant(vector, [0.5] * V)
 
-    def turn(carried: list[Any]) -> list[Any]:
+    def turn(_number: Any, carried: list[Any]) -> list[Any]:
         offset, *sums = carried
-        new = [builder.add(offset, _i64(-step if how == BACKWARD else step))]
+        new = [builder.add(offset, i64(-step if how == BACKWARD else step))]
         for s in range(S):
-            start = builder.add(offset, builder.mul(segment, _i64(s)))
+            start = builder.add(offset, builder.mul(segment, i64(s)))
             for u in reversed(range(U)) if how == BACKWARD else range(U):
                 place = u * V * FLOAT_BYTES
-                at = [builder.add(builder.add(one, start), _i64(place)) for one in first]
+                at = [builder.add(builder.add(one, start), i64(place)) for one in first]
                 if ahead and place % LINE_BYTES == 0:
-                    _prefetch(builder, builder.add(at[0], _i64(ahead)))
+                    llvm.prefetch(builder, llvm.shifted(builder, at[0], ahead), KEEP_IN_CACHES)
                 if kind == READ:
-                    new.append(builder.fadd(sums[s * U + u], _load(builder, at[0], vector)))
+                    new.append(builder.fadd(sums[s * U + u], loaded(at[0])))
                     continue
-                stored = filled if kind == WRITE else _load(builder, at[0], vector)
+                stored = filled if kind == WRITE else loaded(at[0])
                 if kind == TRIAD:
-                    scaled = builder.fmul(half, _load(builder, at[1], vector), flags=FUSED)
+                    scaled = builder.fmul(half, loaded(at[1]), flags=FUSED)
                     stored = builder.fadd(stored, scaled, flags=FUSED)
                 _store(builder, stored, at[-1], vector, around=how == AROUND)
         return new
 
-    count = builder.mul(turns, _i64(step))
-    begin = builder.sub(count, _i64(step)) if how == BACKWARD else _i64(0)
+    count = builder.mul(turns, i64(step))
+    begin = builder.sub(count, i64(step)) if how == BACKWARD else i64(0)
 
-    def one_pass(sums: list[Any]) -> list[Any]:
+    def one_pass(_number: Any, sums: list[Any]) -> list[Any]:
         # Nothing to the processor. To LLVM, that the memory may have changed, else it does repeated stores once; and
         # that this number is new, else it keeps an address for every load and store of a backward turn.
-        again = builder.asm(ir.FunctionType(_I64, [_I64]), "", "=r,0,~{memory}", [begin], True)
+        again = builder.asm(ir.FunctionType(I64, [I64]), "", "=r,0,~{memory}", [begin], True)
         if how != LIBRARY:
-            return _loop(builder, turns, turn, [again, *sums])[1:]
+            return llvm.loop(builder, turns, turn, [again, *sums], unroll=False)[1:]
         if kind == WRITE:
-            _library(builder, "memset", first[0], builder.trunc(value, _I8), count)
+            _library(builder, "memset", first[0], builder.trunc(value, I8), count)
         else:
             _library(builder, "memcpy", first[1], builder.inttoptr(first[0], _POINTER), count)
         return sums
 
-    sums = _loop(builder, passes, one_pass, [zero] * (S * U) if kind == READ else [])
-    made_turns = builder.uitofp(builder.mul(turns, passes), _F32)
+    start = [zero] * (S * U) if kind == READ else []
+    sums = llvm.loop(builder, passes, one_pass, start, unroll=False)
+    made_turns = builder.uitofp(builder.mul(turns, passes), F32)
     builder.ret(_total(builder, sums) if sums else made_turns)
     return made
 
 
-def _loop(
-    builder: Any,
-    count: Any,
-    body: Callable[[list[Any]], list[Any]],
-    start: Sequence[Any],
-) -> list[Any]:
-    """`body` `count` times, once at least, each of what the one before made of `start`. Not unrolled by LLVM."""
-    before = builder.block
-    again, done = builder.append_basic_block(), builder.append_basic_block()
-    builder.branch(again)
-    builder.position_at_end(again)
-    number = builder.phi(_I64)
-    number.add_incoming(_i64(0), before)
-    carried = [builder.phi(value.type) for value in start]
-    new = body(list(carried))
-    after = builder.add(number, _i64(1))
-    for phi, old, value in zip([number, *carried], [None, *start], [after, *new], strict=True):
-        phi.add_incoming(value, builder.block)
-        if old is not None:
-            phi.add_incoming(old, before)
-    back = builder.cbranch(builder.icmp_unsigned("<", after, count), again, done)
-    back.set_metadata("llvm.loop", _as_it_stands(builder.module))
-    builder.position_at_end(done)
-    return new
-
-
-def _as_it_stands(module: Any) -> Any:
-    """What tells LLVM not to unroll a loop; a loop is told apart by a node that names itself first."""
-    words = ir.MetaDataString(module, "llvm.loop.unroll.disable")
-    node = module.add_metadata([module.add_metadata([words]), _i64(len(module.metadata))])
-    node.operands = (node, node.operands[0])
-    return node
-
-
 def _total(builder: Any, sums: list[Any]) -> Any:
+    """Of all lanes of all vectors, in order."""
     while len(sums) > 1:
         sums = [builder.fadd(a, b) for a, b in zip(sums[::2], sums[1::2], strict=True)]
-    total = ir.Constant(_F32, 0.0)
-    for lane in range(sums[0].type.count):
-        total = builder.fadd(total, builder.extract_element(sums[0], ir.Constant(_I32, lane)))
-    return total
-
-
-def _i64(number: int) -> Any:
-    return ir.Constant(_I64, number)
-
-
-def _splat(builder: Any, number: Any, width: int) -> Any:
-    empty = ir.Constant(ir.VectorType(number.type, width), ir.Undefined)
-    one = builder.insert_element(empty, number, ir.Constant(_I32, 0))
-    return builder.shuffle_vector(one, empty, ir.Constant(ir.VectorType(_I32, width), [0] * width))
-
-
-def _load(builder: Any, address: Any, vector: Any) -> Any:
-    loaded = builder.load(builder.inttoptr(address, vector.as_pointer()))
-    loaded.align = vector.count * FLOAT_BYTES
-    return loaded
+    width = sums[0].type.count
+    name, zero = f"llvm.vector.reduce.fadd.v{width}f32", ir.Constant(F32, 0.0)
+    return llvm.call(builder, name, F32, [zero, sums[0]])
 
 
 def _store(builder: Any, value: Any, address: Any, vector: Any, *, around: bool) -> None:
     store = builder.store(value, builder.inttoptr(address, vector.as_pointer()))
     store.align = vector.count * FLOAT_BYTES
     if around:
-        store.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(_I32, 1)]))
-
-
-def _prefetch(builder: Any, address: Any) -> None:
-    kind = ir.FunctionType(ir.VoidType(), [_POINTER, _I32, _I32, _I32])
-    called = builder.module.declare_intrinsic("llvm.prefetch", [_POINTER], kind)
-    hints = [ir.Constant(_I32, hint) for hint in (MEMORY_ORDER, KEEP_IN_CACHES, DATA_CACHE)]
-    builder.call(called, [builder.inttoptr(address, _POINTER), *hints])
+        store.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(I32, 1)]))
 
 
 def _library(builder: Any, name: str, to: Any, what: Any, count: Any) -> None:
     """memset or memcpy: the C library's, which knows the machine."""
-    given = [_POINTER, *([what.type] if name == "memcpy" else []), _I64]
+    given = [_POINTER, *([what.type] if name == "memcpy" else []), I64]
     called = builder.module.declare_intrinsic(f"llvm.{name}", given)
-    builder.call(called, [builder.inttoptr(to, _POINTER), what, count, ir.Constant(_I1, 0)])
+    builder.call(
+        called, [builder.inttoptr(to, _POINTER), what, count, ir.Constant(ir.IntType(1), 0)]
+    )

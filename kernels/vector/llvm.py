@@ -79,12 +79,11 @@ def _masked(builder: Any, address: Any, kind: Any, count: Any) -> tuple[Any, Any
     return pointer, ir.Constant(I32, 2 if kind.element == I16 else 4), mask
 
 
-def splat(builder: Any, number: Any) -> Any:
+def splat(builder: Any, number: Any, lanes: int = LANES) -> Any:
     """A number in every lane."""
-    vector = ir.VectorType(number.type, LANES)
-    empty = ir.Constant(vector, ir.Undefined)
+    empty = ir.Constant(ir.VectorType(number.type, lanes), ir.Undefined)
     one = builder.insert_element(empty, number, ir.Constant(I32, 0))
-    return builder.shuffle_vector(one, empty, ints(0))
+    return builder.shuffle_vector(one, empty, ir.Constant(ir.VectorType(I32, lanes), [0] * lanes))
 
 
 def call(builder: Any, name: str, returns: Any, arguments: list[Any]) -> Any:
@@ -94,19 +93,27 @@ def call(builder: Any, name: str, returns: Any, arguments: list[Any]) -> Any:
     return builder.call(known or ir.Function(builder.module, kind, name), arguments)
 
 
-def prefetch(builder: Any, address: Any) -> None:
-    """For reading, into the second level, data."""
+def prefetch(builder: Any, address: Any, locality: int = 2) -> None:
+    """Data for reading, into the second level, or with locality 3 into the first."""
     pointer = I8.as_pointer()
     kind = ir.FunctionType(ir.VoidType(), [pointer, I32, I32, I32])
     function = builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
-    hints = [ir.Constant(I32, hint) for hint in (0, 2, 1)]
+    hints = [ir.Constant(I32, hint) for hint in (0, locality, 1)]
     builder.call(function, [builder.inttoptr(address, pointer), *hints])
 
 
 def loop(
-    builder: Any, turns: Any, body: Callable[[Any, list[Any]], list[Any]], start: list[Any]
+    builder: Any,
+    turns: Any,
+    body: Callable[[Any, list[Any]], list[Any]],
+    start: list[Any],
+    *,
+    unroll: bool = True,
 ) -> list[Any]:
-    """`turns` turns (at least one), numbered from 0; carries the values of `start`."""
+    """`turns` turns (at least one), numbered from 0; carries the values of `start`.
+
+    Without `unroll` LLVM may not make several turns one.
+    """
     before = builder.block
     turn, done = builder.append_basic_block("turn"), builder.append_basic_block("done")
     builder.branch(turn)
@@ -116,7 +123,14 @@ def loop(
     after = builder.add(first, i64(1))
     for phi, value, changed in zip((first, *carried), (i64(0), *start), (after, *new), strict=True):
         phi.add_incoming(value, before)
-        phi.add_incoming(changed, turn)
-    builder.cbranch(builder.icmp_unsigned("<", after, turns), turn, done)
+        phi.add_incoming(changed, builder.block)  # where the body ended
+    back = builder.cbranch(builder.icmp_unsigned("<", after, turns), turn, done)
+    if not unroll:
+        module = builder.module
+        as_it_stands = module.add_metadata([ir.MetaDataString(module, "llvm.loop.unroll.disable")])
+        # a loop is told apart by a node that names itself first
+        node = module.add_metadata([as_it_stands, i64(len(module.metadata))])
+        node.operands = (node, as_it_stands)
+        back.set_metadata("llvm.loop", node)
     builder.position_at_end(done)
     return new

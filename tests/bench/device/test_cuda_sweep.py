@@ -85,7 +85,7 @@ def test_products_are_measured_in_every_dtype_that_the_gpu_has(cuda, monkeypatch
     rate = 7e14
 
     def prepare(_kind, shape, _device):
-        return lambda count: cuda.work(count * gpu_matmul.flops(shape) / rate)
+        return lambda count: cuda.work(count * shape.flops / rate)
 
     monkeypatch.setattr(gpu_matmul, "prepare", prepare)
     roofs = list(cuda_sweep.arithmetic("cuda", no_throttle))
