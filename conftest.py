@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bench.device import threads
-from bench.profile.journal import from_journal
 from bench.timing import interrupts, timeout
 
 threads.settle()  # before anything imports torch or numba
@@ -26,12 +25,41 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from bench.profile.records import Point, Profile
-    from bench.profile.suite import Planned, Suite
+    from bench.profile.suite import Planned
     from bench.session.run import Run
     from reports.page.build import Built
 
 ROOT = Path(__file__).parent
 GOOD, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
+OPTIONS: dict[str, dict[str, Any]] = {
+    "--suite": {
+        "metavar": "NAME|FILE",
+        "help": "smoke, quick (default), full, gpu (default of --device cuda), or a .toml file",
+    },
+    "--implementation": {
+        "action": "append",
+        "metavar": "NAME|FILE",
+        "help": "these in place of the suite's: a name, or a .py file of your own, which is run (repeatable)",
+    },
+    "--device": {
+        "metavar": "DEVICE",
+        "help": "cpu, cuda, or all (default: every device there is)",
+    },
+    "--seed": {
+        "type": int,
+        "metavar": "N",
+        "help": "of weights, inputs and the order of points (default 0)",
+    },
+    "--out": {
+        "metavar": "DIR",
+        "help": "folder for this run (default: a new one under reports/runs)",
+    },
+    "--resume": {
+        "metavar": "DIR",
+        "help": "go on with the run in this folder, measuring nothing twice",
+    },
+}
+"""In the order in which `bench.session.start.of_suite` takes them."""
 LINE_SECONDS = 10.0
 """Between lines of progress where the output is no terminal."""
 
@@ -42,32 +70,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "rnn-roofline",
         "rnn-roofline (with --benchmark-only; example: --suite quick -k 'lstm and resident')",
     )
-    group.addoption(
-        "--suite",
-        metavar="NAME|FILE",
-        help="smoke, quick (default), full, gpu (default of --device cuda), or a .toml file",
-    )
-    group.addoption(
-        "--implementation",
-        action="append",
-        metavar="NAME|FILE",
-        help="these in place of the suite's: a name, or a .py file of your own, which is run (repeatable)",
-    )
-    group.addoption(
-        "--device", metavar="DEVICE", help="cpu, cuda, or all (default: every device there is)"
-    )
-    group.addoption(
-        "--seed",
-        type=int,
-        metavar="N",
-        help="of weights, inputs and the order of points (default 0)",
-    )
-    group.addoption(
-        "--out", metavar="DIR", help="folder for this run (default: a new one under reports/runs)"
-    )
-    group.addoption(
-        "--resume", metavar="DIR", help="go on with the run in this folder, measuring nothing twice"
-    )
+    for name, words in OPTIONS.items():
+        group.addoption(name, **words)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -94,7 +98,7 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
 def pytest_configure(config: pytest.Config) -> None:
     """Read the plan before anything is collected, so that bad input costs nothing."""
     if not config.getoption("--benchmark-only"):
-        for option in ("--suite", "--implementation", "--device", "--seed", "--out", "--resume"):
+        for option in OPTIONS:
             if config.getoption(option) is not None:
                 raise pytest.UsageError(f"{option} has no meaning without --benchmark-only")
         return
@@ -134,14 +138,8 @@ class Session:
 
     def __init__(self, config: pytest.Config) -> None:
         """Read the options. Raises pytest.UsageError for what cannot be done."""
+        from bench.profile.errors import OneLine
         from kernels.case import Unavailable
-
-        try:
-            threads.libraries(config.getoption("--device"))
-        except Unavailable as error:
-            raise pytest.UsageError(str(error)) from error
-        from bench.profile.errors import BadFile
-        from bench.session.folder import BadOutput
 
         self.config = config
         self.clock = ReplayClock()
@@ -152,74 +150,27 @@ class Session:
         self._built: Built | None = None
         self._lost = ""
         try:
-            self._plan, self._seed, self._folder, self._earlier = self._options()
-        except (BadFile, BadOutput) as error:
+            threads.libraries(config.getoption("--device"))
+            from bench.session import start
+            from reports import locate
+
+            self._start = start.of_suite(*map(config.getoption, OPTIONS))
+            if self._start.earlier:
+                locate.sound(self._start.earlier, str(self._start.folder / "journal.jsonl"))
+        except (OneLine, Unavailable) as error:
             raise pytest.UsageError(str(error)) from error
-
-    def _options(self) -> tuple[Suite, int, Path, Profile | None]:
-        from bench.machine import gpus
-        from bench.profile import suite
-        from bench.session.folder import SUITE_FILE, claim, new_folder
-        from kernels.case import ALL, DEVICES
-        from reports import locate
-
-        suite_name, instead, device, seed, out, resume = (
-            self.config.getoption(f"--{name}")
-            for name in ("suite", "implementation", "device", "seed", "out", "resume")
-        )
-        earlier = None
-        if resume is not None:
-            earlier = from_journal(Path(resume))
-            locate.sound(earlier, str(Path(resume) / "journal.jsonl"))
-            given = {
-                "--suite": suite_name,
-                "--implementation": instead,
-                "--device": device,
-                "--seed": seed,
-                "--out": out,
-            }
-            for option in (name for name, value in given.items() if value is not None):
-                raise pytest.UsageError(
-                    f"{option} is given with --resume: a resumed run keeps its own suite, device, seed and folder"
-                )
-            suite_name, seed = str(Path(resume) / SUITE_FILE), earlier.seed
-        if device not in (None, *DEVICES, ALL):
-            raise pytest.UsageError(f"--device {device!r} is unknown: use cpu, cuda or all")
-        if earlier:
-            device = earlier.settings.get("device", "cpu")
-        self.no_cuda = gpus.no_cuda_reason()
-        if self.no_cuda and device == "cuda":
-            raise pytest.UsageError(f"--device cuda: {self.no_cuda}")
-        here = "cpu" if self.no_cuda else ALL
-        device = here if device in (None, ALL) else device
-        default = suite.DEFAULT_CUDA if device == "cuda" else suite.DEFAULT
-        # a file is where it is, whatever folder the run is resumed from
-        files = [str(Path(one).resolve()) if one.endswith(".py") else one for one in instead or ()]
-        plan = suite.load(suite_name or default, device, threads.available(), seed or 0, files)
-        if earlier:
-            plan = replace(plan, name=earlier.suite)
-        folder = Path(resume or out) if resume or out else new_folder(plan.name)
-        if not resume:
-            claim(folder)
-        return plan, seed or 0, folder, earlier
 
     def run(self) -> Run:
         """The run, begun: roofs are measured at the first call."""
         if self._run is None:
-            from bench.session.folder import BadOutput
-            from bench.session.lock import Busy
-            from bench.session.run import Run
             from kernels.case import Unavailable
 
-            self._tell(
-                f"measuring the roofs of this machine for suite {self._plan.name} ...", now=True
-            )
+            suite = self._start.suite.name
+            self._tell(f"measuring the roofs of this machine for suite {suite} ...", now=True)
             try:
-                run = Run(self._plan, self._seed, self._folder, self._earlier)
-                run.begin()
-            except (BadOutput, Busy, Unavailable, ValueError) as error:
+                self._run = self._start.run()
+            except (Unavailable, ValueError) as error:
                 pytest.exit(f"rnn-roofline: {error}", returncode=BAD_USAGE)
-            self._run = run
         return self._run
 
     def measure(self, planned: Planned) -> Point:
@@ -259,17 +210,16 @@ class Session:
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """One test per planned point, one per kind of roof."""
+        points = self._start.suite.points
         if "planned" in metafunc.fixturenames:
-            metafunc.parametrize(
-                "planned", self._plan.points, ids=[point.key for point in self._plan.points]
-            )
+            metafunc.parametrize("planned", points, ids=[point.key for point in points])
         if "roof_kind" in metafunc.fixturenames:
             metafunc.parametrize("roof_kind", ("read", "write", "copy", "triad", "matmul", "call"))
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Roofs first, then points in the plan's own order, whatever another plugin made of it."""
-        place = {point.key: number for number, point in enumerate(self._plan.points)}
+        place = {point.key: number for number, point in enumerate(self._start.suite.points)}
 
         def order(item: pytest.Item) -> int:
             planned = _parameter(item, "planned")
@@ -286,8 +236,12 @@ class Session:
         terminal = self.config.pluginmanager.get_plugin("terminalreporter")
         if terminal and self.config.option.verbose == 0:
             terminal.showfspath = False
-        told = f"rnn-roofline: suite {self._plan.name}, {threads.available()} threads, into {self._folder}"
-        return [told, f"rnn-roofline: CPU only: {self.no_cuda}"] if self.no_cuda else [told]
+        from bench.machine import gpus
+
+        suite, folder = self._start.suite.name, self._start.folder
+        told = f"rnn-roofline: suite {suite}, {threads.available()} threads, into {folder}"
+        no_cuda = gpus.no_cuda_reason()
+        return [told, f"rnn-roofline: CPU only: {no_cuda}"] if no_cuda else [told]
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
         """No dot for a good point: the line of progress says more."""
@@ -301,9 +255,9 @@ class Session:
         interrupts.hold()
         if self._run is not None:
             self._finish()
-        elif self._earlier is None:
+        elif self._start.earlier is None:
             with suppress(OSError):
-                self._folder.rmdir()  # claimed, and nothing was measured; one that holds something stays
+                self._start.folder.rmdir()  # claimed, and nothing was measured; one that holds something stays
         yield
         self._tell_the_end()
         if session.exitstatus == pytest.ExitCode.OK and self._built and self._built.impossible:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.profile import errors
+from bench.profile.errors import OneLine, one_line
 from bench.profile.journal import Journal
 from bench.profile.records import Profile
 
@@ -16,7 +16,7 @@ SUITE_FILE = "suite.toml"
 """The plan of a run, copied beside its journal, so that it can be resumed whatever becomes of the suite."""
 
 
-class BadOutput(Exception):
+class BadOutput(OneLine):
     """The run's folder cannot be used; the message names it and the mend."""
 
 
@@ -69,14 +69,14 @@ def open_journal(folder: Path, header: Profile, earlier: Profile | None) -> Jour
 def same(folder: Path, earlier: Profile, now: Profile) -> None:
     """Raise BadOutput where a resumed run would mix what another machine or other versions measured with its own."""
     if earlier.machine.get("id") != now.machine["id"]:
-        label = errors.one_line(str(earlier.machine.get("label")))
+        label = one_line(str(earlier.machine.get("label")))
         raise BadOutput(
             f"{folder}: its journal was measured on another machine ({label}): resume it there"
         )
     here, there = _versions(now), _versions(earlier)
     for name, version in here.items():
         if there.get(name) != version:
-            before = errors.one_line(str(there.get(name)))
+            before = one_line(str(there.get(name)))
             raise BadOutput(
                 f"{folder}: its journal was measured with {name} {before}, and here it is {version}: "
                 "go on with that one, or begin a new run"
@@ -87,7 +87,7 @@ def only_planned(folder: Path, earlier: Profile, keys: Collection[str]) -> None:
     """Raise BadOutput where the journal holds a point that the folder's suite does not plan."""
     for point in earlier.points:
         if point.key not in keys:
-            key = errors.one_line(point.key)
+            key = one_line(point.key)
             raise BadOutput(
                 f"{folder}: its journal holds {key}, which its {SUITE_FILE} does not plan: put back the suite that it "
                 "was measured by, or begin a new run"

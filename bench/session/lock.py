@@ -9,12 +9,14 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, Timeout
 
+from bench.profile.errors import OneLine
+
 SYSTEM = Path("/tmp")
 PATH = (SYSTEM if SYSTEM.is_dir() else Path(tempfile.gettempdir())) / "rnn-roofline.lock"
 """The same for every checkout and user, so not under TMPDIR; it holds who measures, and stays when nobody does."""
 
 
-class Busy(Exception):
+class Busy(OneLine):
     """Another process measures here; the message says which, in one line."""
 
 

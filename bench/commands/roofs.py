@@ -1,20 +1,39 @@
-"""What `python -m bench roofs` prints of a profile: a line per level of the read curve and per other roof. Pure."""
+"""`python -m bench roofs`: a line per level of the read curve and per other roof of this machine."""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from bench.device import threads
 from bench.profile.records import SENTINEL, Level, Profile, Roof
-from bench.timing.bounded import LEFT_OUT
+
+HELP = "measure this machine's roofs and levels"
 
 SHORT = {"byte/s": "GB/s", "flop/s": "GFLOP/s"}
 """A thousand million of a roof's unit."""
 
 
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """How long to sweep."""
+    parser.add_argument("--seconds", type=float, default=5.0, help="for the read curve (default 5)")
+
+
+def run(given: argparse.Namespace) -> int:
+    """Measure and print them."""
+    from bench.session.start import BadUsage, roofs_alone
+
+    if not 0 < given.seconds <= 3600:
+        raise BadUsage(f"--seconds {given.seconds} is out of range: use 0 to 3600")
+    with roofs_alone(given.seconds) as measured:
+        print("\n".join(lines(measured.finish([]))))
+    return 0
+
+
 def lines(profile: Profile) -> list[str]:
     """Levels from the smallest to the last, each with its GB/s; the best of every other probe; what was left out."""
+    from bench.timing.bounded import LEFT_OUT
+
     devices = dict.fromkeys(level.device for level in profile.levels)
     found = [
         line
@@ -41,12 +60,14 @@ def _level(level: Level, start: int | None) -> str:
 
 
 def _others(roofs: Iterable[Roof]) -> list[str]:
+    from bench.device.threads import named
+
     best: dict[tuple[str, ...], float] = {}
     for roof in roofs:
         if roof.kind in ("read", SENTINEL):  # levels say it
             continue
         size = _size(roof.working_set_bytes) if roof.working_set_bytes else roof.dtype or ""
-        key = (roof.kind, size, threads.named(roof.threads) if roof.threads else "", roof.unit)
+        key = (roof.kind, size, named(roof.threads) if roof.threads else "", roof.unit)
         sample = min(roof.samples) if roof.unit == "s" else max(roof.samples)
         best[key] = (min if roof.unit == "s" else max)(sample, best.get(key, sample))
     found = []

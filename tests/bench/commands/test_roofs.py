@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from bench.commands import roofs
 from bench.profile.records import Level, Profile, Roof, RunWarning
-from bench.session import roof_lines
 from bench.timing import bounded
 
 
@@ -20,7 +20,7 @@ def roof(kind, sample, unit="byte/s", size=None, dtype=None, threads=2):
 @pytest.mark.parametrize("name", ["DRAM", "largest set"])
 def test_the_last_level_has_a_line_with_its_name_and_its_bandwidth(name):
     first = Level("cpu", "L2", 1 << 20, 120e9)
-    found = roof_lines.lines(
+    found = roofs.lines(
         profile(first, Level("cpu", "L3", 256 << 20, 90e9), Level("cpu", name, None, 57.3e9))
     )
     assert found == [
@@ -28,20 +28,18 @@ def test_the_last_level_has_a_line_with_its_name_and_its_bandwidth(name):
         "read, L3 (up to 256 MiB): 90.0 GB/s",
         f"read, {name} (from 256 MiB on): 57.3 GB/s",
     ]
-    assert roof_lines.lines(profile(Level("cpu", name, None, 57.3e9))) == [
-        f"read, {name}: 57.3 GB/s"
-    ]
+    assert roofs.lines(profile(Level("cpu", name, None, 57.3e9))) == [f"read, {name}: 57.3 GB/s"]
 
 
 def test_a_devices_first_level_begins_at_no_other_devices():
-    found = roof_lines.lines(
+    found = roofs.lines(
         profile(Level("cpu", "L2", 1 << 20, 2e11), Level("cuda", "DRAM", None, 3e12))
     )
     assert found == ["read, L2 (up to 1 MiB): 200.0 GB/s", "read, DRAM: 3000.0 GB/s"]
 
 
 def test_of_other_probes_the_best_of_all_variants_has_a_line():
-    found = roof_lines.lines(
+    found = roofs.lines(
         profile(
             roofs=(
                 roof("read", (9e9,), size=1 << 20),
@@ -61,7 +59,7 @@ def test_of_other_probes_the_best_of_all_variants_has_a_line():
 
 def test_a_sentinel_has_no_line():
     looks = [roof("sentinel", (9e9,), size=1 << 27), roof("read", (9e9,), size=1 << 20)]
-    assert roof_lines.lines(profile(roofs=looks)) == []
+    assert roofs.lines(profile(roofs=looks)) == []
 
 
 def test_what_was_left_out_is_told():
@@ -69,4 +67,4 @@ def test_what_was_left_out_is_told():
         RunWarning(bounded.LEFT_OUT, "run", "too long", "nothing"),
         RunWarning("load", "run", "x", "y"),
     )
-    assert roof_lines.lines(profile(warnings=warnings)) == ["too long"]
+    assert roofs.lines(profile(warnings=warnings)) == ["too long"]

@@ -1,0 +1,116 @@
+"""How a run starts, whichever command asks for it: from its suite, seed and folder, or from where another one ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.device import threads
+from bench.machine import gpus
+from bench.profile import suite as suites
+from bench.profile.errors import OneLine
+from bench.profile.journal import from_journal
+from bench.profile.records import Profile
+from bench.profile.suite import Planned, Suite
+from bench.session.folder import SUITE_FILE, claim, new_folder
+from bench.session.run import Run
+from bench.timing import interrupts
+from kernels.case import ALL, DEVICES
+
+OWN_CALL_SECONDS = 60.0
+"""Longest call of a sequence that is asked for by name: who asks may wait, or interrupt."""
+
+
+class BadUsage(OneLine):
+    """An option that means nothing here; the message is one line with the mend."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a run is made of; `earlier` is what the folder's journal holds when resuming."""
+
+    suite: Suite
+    seed: int
+    folder: Path
+    earlier: Profile | None = None
+
+    def run(self) -> Run:
+        """The run, begun: its roofs are measured. Raises BadOutput, lock.Busy, Unavailable."""
+        run = Run(self.suite, self.seed, self.folder, self.earlier)
+        run.begin()
+        return run
+
+
+def of_suite(
+    name: str | None = None,
+    files: Sequence[str] | None = None,
+    device: str | None = None,
+    seed: int | None = None,
+    out: str | None = None,
+    resume: str | None = None,
+) -> Start:
+    """A run of a suite, as the options of the same names ask for it; `files` are its --implementation.
+
+    Its folder is there then. Raises BadUsage, BadFile, BadOutput.
+    """
+    earlier = None
+    if resume is not None:
+        earlier = from_journal(Path(resume))
+        given = zip(
+            ("--suite", "--implementation", "--device", "--seed", "--out"),
+            (name, files, device, seed, out),
+            strict=True,
+        )
+        for option in (option for option, value in given if value is not None):
+            raise BadUsage(
+                f"{option} is given with --resume: a resumed run keeps its own suite, device, seed and folder"
+            )
+        name, seed = str(Path(resume) / SUITE_FILE), earlier.seed
+        device = earlier.settings.get("device", "cpu")
+    device = usable(device)
+    default = suites.DEFAULT_CUDA if device == "cuda" else suites.DEFAULT
+    # a file is where it is, whatever folder the run is resumed from
+    instead = [str(Path(one).resolve()) if one.endswith(".py") else one for one in files or ()]
+    suite = suites.load(name or default, device, threads.available(), seed or 0, instead)
+    if earlier:
+        suite = replace(suite, name=earlier.suite)
+    given_folder = resume or out
+    folder = Path(given_folder) if given_folder else new_folder(suite.name)
+    if not resume:
+        claim(folder)
+    return Start(suite, seed or 0, folder, earlier)
+
+
+def usable(device: str | None) -> str:
+    """The device, or all that there are if none is asked for. Raises BadUsage for one that cannot be measured here."""
+    if device not in (None, *DEVICES, ALL):
+        raise BadUsage(f"--device {device!r} is unknown: use cpu, cuda or all")
+    reason = gpus.no_cuda_reason()
+    if reason and device == "cuda":
+        raise BadUsage(f"--device cuda: {reason}")
+    return ("cpu" if reason else ALL) if device in (None, ALL) else device
+
+
+def of_points(points: Sequence[Planned], out: Path | None, curve_seconds: float = 1.0) -> Start:
+    """A run of some points of one's own, or of roofs alone, in `out` or in a new folder."""
+    settings = {
+        "precision": 0.02,
+        "budget_seconds": 2.0,
+        "curve_seconds": curve_seconds,
+        "longest_call_seconds": OWN_CALL_SECONDS,
+    }
+    return Start(Suite("step", "", settings, tuple(points)), 0, out or new_folder("step"))
+
+
+@contextmanager
+def roofs_alone(curve_seconds: float) -> Iterator[Run]:
+    """A run of no points, begun, in a folder that goes when it is done."""
+    with interrupts.listening(), TemporaryDirectory() as folder:
+        run = of_points((), Path(folder) / "run", curve_seconds).run()
+        try:
+            yield run
+        finally:
+            run.close()
