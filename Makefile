@@ -34,7 +34,7 @@ report: $(STAMP) | .cache/tmp ## measure this machine with the quick suite; prin
 	@$(BIN)/python -m pytest --benchmark-only $(ARGS)
 
 # Installs nothing: a machine with a GPU brings its own PyTorch and Triton, and may have no network.
-NEEDED := filelock jinja2 numpy psutil pytest pytest_benchmark rich torch
+NEEDED := filelock jinja2 msgspec numpy psutil pytest pytest_benchmark rich torch
 report-gpu: export PYTHONPATH := $(PYTHONPATH)
 report-gpu: | .cache/tmp ## measure this machine's GPU by the packages that PYTHON has; installs nothing
 	@$(PYTHON) -c 'import sys; from importlib.util import find_spec; \

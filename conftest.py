@@ -152,11 +152,8 @@ class Session:
         try:
             threads.libraries(config.getoption("--device"))
             from bench.session import start
-            from reports import locate
 
             self._start = start.of_suite(*map(config.getoption, OPTIONS))
-            if self._start.earlier:
-                locate.sound(self._start.earlier, str(self._start.folder / "journal.jsonl"))
         except (OneLine, Unavailable) as error:
             raise pytest.UsageError(str(error)) from error
 

@@ -19,7 +19,6 @@ from bench.profile import reader, records, suite, warnings
 from bench.profile.journal import KINDS
 from kernels import case, implementations, roofline_model
 from reports import __main__ as reports_command
-from reports import locate
 from tests import generated
 
 ROOT = Path(__file__).parents[1]
@@ -257,7 +256,6 @@ def test_the_format_names_every_key_of_a_suite_with_its_default():
 def test_the_example_of_the_format_is_a_profile():
     (block,) = re.findall(r"^```json\n(.*?)^```$", FORMAT, re.MULTILINE | re.DOTALL)
     profile = reader.from_dict(json.loads(block), "FORMAT.md")
-    locate.sound(profile, "FORMAT.md")
     assert profile.points
     assert profile.roofs
 

@@ -14,7 +14,7 @@ import msgspec
 
 from bench.profile import reader, schema
 from bench.profile.errors import BadFile
-from bench.profile.records import MOST_RECORDS, Level, Point, Profile, Roof, RunWarning
+from bench.profile.records import MOST_RECORDS, Level, Levels, Point, Profile, Roof, RunWarning
 
 KINDS: dict[str, type[Roof | Point | RunWarning]] = {
     "roof": Roof,
@@ -116,7 +116,7 @@ def from_journal(folder: Path) -> Profile:
             resumed = kind == "resumed" or profile.resumed
             profile = replace(profile, complete=kind == "complete", resumed=resumed)
         elif kind == "levels":
-            levels = reader.typed(tuple[Level, ...], said, where)
+            levels = reader.typed(Levels, said, where)
         elif kind in KINDS:
             if len(found[kind]) >= MOST_RECORDS:
                 raise BadFile(f"{path}: more than {MOST_RECORDS} {kind}s: split the suite")
@@ -127,7 +127,9 @@ def from_journal(folder: Path) -> Profile:
     if profile is None:
         raise BadFile(f"{path}: no profile header: the run ended before it began")
     roofs, points, warnings = (tuple(found[kind].values()) for kind in KINDS)
-    return replace(profile, roofs=roofs, levels=levels, points=points, warnings=warnings)
+    profile = replace(profile, roofs=roofs, levels=levels, points=points, warnings=warnings)
+    reader.sound(profile, path.name)
+    return profile
 
 
 def write_profile(profile: Profile, folder: Path) -> Path:

@@ -26,6 +26,12 @@ MOST_VALUES = 8_000_000
 three bytes of text takes some seventy in memory."""
 DEEPEST = 32
 """Objects within objects, where a record leaves it to its writer what they hold."""
+COUNTS = {
+    "flops": ("linear", "recurrent", "pointwise"),
+    "bytes": ("weights", "activations", "read", "written"),
+    "projection": ("linear", "read"),
+}
+"""Fields of a point that count, with what each counts at least."""
 
 T = TypeVar("T")
 
@@ -46,7 +52,34 @@ def from_dict(data: object, where: str) -> Profile:
     profile = typed(Profile, schema.migrated(data, where), where)
     typed(Machine, profile.machine, f"{where}.machine")
     typed(Environment, profile.environment, f"{where}.environment")
+    sound(profile, where)
     return profile
+
+
+def sound(profile: Profile, where: str) -> None:
+    """Refuse points that could not be reported, which no type of a field tells. Raises BadFile."""
+    keys: set[str] = set()
+    for index, point in enumerate(profile.points):
+        at = f"{where}.points[{index}]"
+        if point.status == "ok" and not point.seconds:
+            raise BadFile(
+                f"{at}.seconds: empty though the status is ok: give samples, or the status failed"
+            )
+        for name, known in COUNTS.items():
+            counts = getattr(point, name)
+            for key in known if counts is not None else ():
+                if key not in counts:
+                    raise BadFile(f"{at}.{name}.{key}: missing: give a whole number from 0")
+        if point.projection is not None:
+            of_each = (point.flops or {}).get("linear", 0), (point.bytes or {}).get("read", 0)
+            shares = point.projection["linear"], point.projection["read"]
+            if not all(0 < share <= whole for share, whole in zip(shares, of_each, strict=True)):
+                raise BadFile(
+                    f"{at}.projection: no part of flops.linear and bytes.read: give one, or null"
+                )
+        if point.key in keys:
+            raise BadFile(f"{at}: {point.key} is there twice: remove one of them")
+        keys.add(point.key)
 
 
 def text(path: Path, most_bytes: int) -> str:

@@ -27,7 +27,13 @@ MEMORY, LARGEST_SET = "DRAM", "largest set"
 """What the last level is called: by the second name where the curve still fell at its end."""
 
 Text = Annotated[str, Meta(max_length=LONGEST_TEXT)]
-Samples = tuple[float, ...]
+Name = Annotated[str, Meta(max_length=200)]
+"""A name that stands in a plot's key."""
+Figure = Annotated[float, Meta(ge=1e-12, le=1e24)]
+"""No time in seconds and no rate per second of a real machine lies outside; within, no ratio overflows."""
+Size = Annotated[int, Meta(ge=1, le=1 << 60)]
+Count = Annotated[int, Meta(ge=0, le=1 << 62)]
+Samples = tuple[Figure, ...]
 Free = dict[Text, Any]
 """An object whose fields its writer chooses; how large it may be, the reader says."""
 Status = Literal["ok", "failed", "skipped"]
@@ -48,12 +54,12 @@ class Roof:
     kind: Text
     source: Text
     dtype: Text | None
-    working_set_bytes: int | None
+    working_set_bytes: Size | None
     page_bytes: int | None
     threads: int | None
     implementation: Text
     unit: Text
-    samples: Samples
+    samples: Annotated[Samples, Meta(min_length=1)]
     at: tuple[Text, ...]
     sweep: int | None = None
 
@@ -63,9 +69,13 @@ class Level:
     """A plateau of the read curve at all threads: a cache level or the memory behind them."""
 
     device: Text
-    name: Text
-    up_to_bytes: int | None
-    bytes_per_s: float
+    name: Name
+    up_to_bytes: Size | None
+    bytes_per_s: Figure
+
+
+Levels = Annotated[tuple[Level, ...], Meta(max_length=32)]
+"""No memory has more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +102,7 @@ class Visit:
     """Rounds of a point that followed one another: the first `rounds` after those of the visits before, begun `at`."""
 
     at: Text
-    rounds: int
+    rounds: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +114,7 @@ class Point:
     """
 
     case: Case
-    implementation: Text
+    implementation: Name
     status: Status
     reason: Text | None = None
     version: Text | None = None
@@ -117,16 +127,16 @@ class Point:
     roof_bytes_per_s: Samples = ()
     roof_write_bytes_per_s: Samples = ()
     roof_flop_per_s: Samples = ()
-    floor_seconds: float | None = None
+    floor_seconds: Figure | None = None
     launch_seconds: float | None = None
     joules: float | None = None
-    flops: dict[Text, int] | None = None
-    bytes: dict[Text, int] | None = None
-    projection: dict[Text, int] | None = None
+    flops: dict[Text, Count] | None = None
+    bytes: dict[Text, Count] | None = None
+    projection: dict[Text, Count] | None = None
     counted_bytes: Free | None = None
     reads: dict[Text, Text] | None = None
     weight_sets: int | None = None
-    working_set_bytes: int | None = None
+    working_set_bytes: Size | None = None
     page_bytes: int | None = None
     own_weights: bool | None = None
     rounds_to: Text | None = None
@@ -134,7 +144,7 @@ class Point:
     error: float | None = None
     tolerance: float | None = None
     state: Free | None = None
-    products: dict[Text, int] | None = None
+    products: dict[Text, Count] | None = None
     visits: tuple[Visit, ...] | None = None
 
     def __post_init__(self) -> None:
@@ -189,7 +199,7 @@ class Profile:
     complete: bool = False
     resumed: bool = False
     roofs: Annotated[tuple[Roof, ...], AtMost] = ()
-    levels: Annotated[tuple[Level, ...], AtMost] = ()
+    levels: Levels = ()
     points: Annotated[tuple[Point, ...], AtMost] = ()
     warnings: Annotated[tuple[RunWarning, ...], AtMost] = ()
 
@@ -199,7 +209,7 @@ class Cache(TypedDict, total=False):
 
     level: int | None
     type: str | None
-    size_bytes: int | None
+    size_bytes: Size | None
     instances: int | None
     machine_instances: int | None
 
@@ -255,7 +265,7 @@ class Machine(TypedDict, total=False):
     os: str | None
     kernel: str | None
     virtualization: str | None
-    memory_bytes: int | None
+    memory_bytes: Size | None
     numa_nodes: int | None
     numa_memory_only: int | None
     page_bytes: int | None

@@ -93,7 +93,6 @@ def good() -> dict[str, Any]:
 
 def harmless(profile: records.Profile) -> None:
     """Everything that is told of a profile, but for pictures, and beside another one. Raises Harm."""
-    locate.sound(profile, "file")
     analysis = Analysis(profile)
     document = report.document(analysis, {}, "command", None)
     markdown.render(document).encode()

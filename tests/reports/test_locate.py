@@ -7,12 +7,11 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from bench.profile.errors import BadFile
 from bench.profile.journal import Journal, write_profile
 from reports import locate
 from reports.locate import BadInput
 from tests.reports import synthetic
-from tests.reports.synthetic import profile, roof
+from tests.reports.synthetic import profile
 
 
 @pytest.fixture
@@ -73,37 +72,3 @@ def test_what_names_nothing_is_told_what_there_is(home):
     (home / "empty").mkdir()
     with pytest.raises(BadInput, match=r"holds no profile.json"):
         locate.load(str(home / "empty"), home)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (
-            {"seconds": (), "roof_bytes_per_s": (), "roof_flop_per_s": ()},
-            r"points\[0\].seconds: empty",
-        ),
-        ({"seconds": (0.0,) * 11}, r"seconds\[0\]: 0.0 cannot have been measured"),
-        ({"seconds": (-1.0,) * 11}, "cannot have been measured"),
-        ({"roof_bytes_per_s": (1e-300,) * 11}, "cannot have been measured"),
-        ({"floor_seconds": 0.0}, "floor_seconds"),
-        ({"bytes": {"read": 1}}, "bytes.weights: None is no count"),
-        ({"flops": {"linear": -1, "recurrent": 0, "pointwise": 0}}, "flops.linear: -1 is no count"),
-        ({"projection": {"linear": 5}}, "projection.read: None is no count"),
-        ({"projection": {"linear": 10**12, "read": 5}}, "projection: no part of flops.linear"),
-        ({"projection": {"linear": 5, "read": 5}, "flops": None}, "projection: no part of"),
-    ],
-)
-def test_figures_that_cannot_be_are_refused_by_name(tmp_path, change, message):
-    write_profile(profile([replace(synthetic.point(), **change)]), tmp_path)
-    with pytest.raises(BadFile, match=message) as caught:
-        locate.load(str(tmp_path))
-    assert "\n" not in str(caught.value)
-
-
-def test_a_roof_of_nothing_and_a_point_that_is_there_twice_are_refused(tmp_path):
-    write_profile(profile(roofs=(roof("read", [0.0]),)), tmp_path)
-    with pytest.raises(BadFile, match=r"roofs\[0\].samples\[0\]"):
-        locate.load(str(tmp_path))
-    write_profile(profile([synthetic.point(), synthetic.point()]), tmp_path)
-    with pytest.raises(BadFile, match="is there twice"):
-        locate.load(str(tmp_path))

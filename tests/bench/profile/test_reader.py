@@ -12,8 +12,8 @@ import pytest
 
 from bench.profile import reader, records, schema, suite
 from bench.profile.errors import BadFile
-from bench.profile.journal import Journal, from_journal
-from tests.bench.profile.test_records import POINT, PROFILE
+from bench.profile.journal import Journal, from_journal, write_profile
+from tests.bench.profile.test_records import LEVEL, POINT, PROFILE, ROOF
 
 AS_JSON = json.loads(json.dumps(asdict(PROFILE)))
 
@@ -183,3 +183,70 @@ def test_a_lone_surrogate_in_a_journal_is_refused_by_its_line(tmp_path):
         file.write('{"warning":{"code":"\\ud800","about":"run","message":"a","advice":"b"}}\n')
     with pytest.raises(BadFile, match="line 2"):
         from_journal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seconds": (), "roof_bytes_per_s": (), "roof_flop_per_s": ()}, "seconds: empty"),
+        ({"seconds": (0.0, 1.0)}, r"seconds\[0\]: Expected float >= 1e-12"),
+        ({"seconds": (1.0, -1.0)}, r"seconds\[1\]: Expected float >= 1e-12"),
+        ({"roof_bytes_per_s": (1e-300, 1.0)}, r"roof_bytes_per_s\[0\]: Expected float >= 1e-12"),
+        ({"roof_flop_per_s": (1e25, 1.0)}, r"roof_flop_per_s\[0\]: Expected float <= 1e"),
+        ({"floor_seconds": 0.0}, "floor_seconds: Expected float >= 1e-12"),
+        ({"working_set_bytes": 0}, "working_set_bytes: Expected int >= 1"),
+        ({"bytes": {"read": 1}}, "bytes.weights: missing"),
+        ({"flops": {"linear": -1, "recurrent": 0, "pointwise": 0}}, "flops.*Expected int >= 0"),
+        ({"projection": {"linear": 5}}, "projection.read: missing"),
+        ({"projection": {"linear": 10**12, "read": 2}}, "projection: no part of flops.linear"),
+        ({"projection": {"linear": 0, "read": 2}}, "projection: no part of flops.linear"),
+        ({"projection": {"linear": 5, "read": 2}, "flops": None}, "projection: no part of"),
+        ({"implementation": "x" * 201}, "implementation: Expected str of length <= 200"),
+    ],
+)
+def test_figures_that_cannot_be_are_refused_by_name_in_a_profile_and_in_a_journal(
+    tmp_path, change, message
+):
+    point = replace(POINT, **change)
+    path = write_profile(replace(PROFILE, points=(point,)), tmp_path)
+    with pytest.raises(BadFile, match=message):
+        reader.load(path)
+    journal = Journal.start(tmp_path, PROFILE)
+    journal.append(point)
+    journal.close()
+    with pytest.raises(BadFile, match=message):
+        from_journal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"points": (POINT, POINT)}, r"points\[1\]: .* is there twice"),
+        (
+            {"roofs": (replace(ROOF, samples=()),)},
+            r"roofs\[0\]\.samples: Expected array of length >= 1",
+        ),
+        (
+            {"roofs": (replace(ROOF, samples=(0.0,)),)},
+            r"roofs\[0\]\.samples\[0\]: Expected float >= 1",
+        ),
+        ({"levels": (LEVEL,) * 33}, "levels: Expected array of length <= 32"),
+        (
+            {"levels": (replace(LEVEL, name="x" * 201),)},
+            r"levels\[0\]\.name: Expected str of length",
+        ),
+        (
+            {"levels": (replace(LEVEL, up_to_bytes=2**61),)},
+            r"levels\[0\]\.up_to_bytes: Expected int <=",
+        ),
+        ({"machine": {"memory_bytes": 0}}, r"machine\.memory_bytes: Expected int >= 1"),
+        (
+            {"machine": {"cpu": {"caches": [{"size_bytes": -1}]}}},
+            r"caches\[0\]\.size_bytes: Expected",
+        ),
+    ],
+)
+def test_a_machine_that_cannot_be_is_refused_by_name(tmp_path, change, message):
+    path = write_profile(replace(PROFILE, **change), tmp_path)
+    with pytest.raises(BadFile, match=message):
+        reader.load(path)

@@ -93,7 +93,7 @@ def test_what_is_written_is_read_back(tmp_path):
     assert reader.load(path) == PROFILE
 
 
-finite = st.floats(allow_nan=False, allow_infinity=False)
+figures = st.floats(1e-12, 1e24)
 text = st.text(max_size=20)
 points = st.builds(
     Point,
@@ -107,13 +107,18 @@ points = st.builds(
     implementation=text,
     status=st.sampled_from(["ok", "failed", "skipped"]),
     reason=st.none() | text,
-    seconds=st.lists(finite, max_size=3).map(tuple),
-    floor_seconds=st.none() | finite,
-    flops=st.none() | st.dictionaries(text, st.integers(), max_size=2),
+    seconds=st.lists(figures, min_size=1, max_size=3).map(tuple),
+    floor_seconds=st.none() | figures,
+    reads=st.none() | st.dictionaries(text, text, max_size=2),
 )
 
 
-@given(st.lists(points, max_size=3).map(tuple), text, st.integers(), st.booleans())
+@given(
+    st.lists(points, max_size=3, unique_by=lambda point: point.key).map(tuple),
+    text,
+    st.integers(),
+    st.booleans(),
+)
 def test_any_profile_survives_json(found, suite, seed, complete):
     profile = replace(PROFILE, points=found, suite=suite, seed=seed, complete=complete)
     written = json.dumps(asdict(profile), allow_nan=False)
