@@ -107,7 +107,7 @@ def from_journal(folder: Path) -> Profile:
                 f"{path}: line {number} is not a journal entry ({error}): delete the line"
             ) from error
         if kind == "profile":
-            if isinstance(said, dict) and said.get("schema") in schema.MIGRATIONS:
+            if isinstance(said, dict) and str(said.get("schema")) in schema.MIGRATIONS:
                 raise BadFile(
                     f"{path}: an older version's journal: read its profile.json, or go on with that version"
                 )

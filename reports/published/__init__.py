@@ -92,7 +92,7 @@ def find(name: str, folder: Path = HERE) -> Subject | None:
     """The published machine of that name, whatever its case; None where there is none."""
     for one in sets(folder):
         for device in one.device:
-            if device.name.casefold() == name.strip().casefold():
+            if device.name.strip().casefold() == name.strip().casefold():
                 return subject(one, device)
     return None
 

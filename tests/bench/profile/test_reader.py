@@ -177,6 +177,14 @@ def test_a_free_object_is_no_deeper_than_32(lists):
         reader.from_dict(nested(31), "a.json")
 
 
+@pytest.mark.parametrize("schema", [[], {}, 1, None])
+def test_a_journal_whose_schema_is_no_text_is_refused(tmp_path, schema):
+    header = {**AS_JSON, "schema": schema}
+    (tmp_path / "journal.jsonl").write_text(json.dumps({"profile": header}) + "\n")
+    with pytest.raises(BadFile, match="line 1: no profile of this suite"):
+        from_journal(tmp_path)
+
+
 def test_a_lone_surrogate_in_a_journal_is_refused_by_its_line(tmp_path):
     Journal.start(tmp_path, PROFILE).close()
     with (tmp_path / "journal.jsonl").open("a") as file:

@@ -269,7 +269,9 @@ def test_bad_usage_of_verify_is_one_line_and_code_two(
 def test_counts_are_written_to_a_folder_of_their_own(tmp_path, monkeypatch, capsys):
     """And to none that holds a run."""
     large = Case("lstm", 1024, 1024, 1)
-    profile = records.Profile("now", "x", 0, {}, {}, {}, points=(Point(large, "torch_cell", "ok"),))
+    profile = records.Profile(
+        "now", "x", 0, {}, {}, {}, points=(Point(large, "torch_cell", "ok", seconds=(1e-4,)),)
+    )
     (tmp_path / "run").mkdir()
     write_profile(profile, tmp_path / "run")
     before = (tmp_path / "run" / "profile.json").read_bytes()
