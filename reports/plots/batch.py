@@ -15,8 +15,8 @@ from matplotlib.lines import Line2D
 from kernels.case import Case
 from reports.analysis.wording import time_unit
 from reports.plots import chart_data, figures
-from reports.plots.chart_data import Charts, Line, Mark
-from reports.plots.style import INK, MUTED, colours, markers
+from reports.plots.chart_data import Charts, Line
+from reports.plots.style import INK, MUTED, Mark, colours, markers
 
 INCHES_PER_DECADE = 0.65
 ROOM = 12
@@ -34,7 +34,7 @@ def draw(charts: Charts, axes: Any = None) -> Any:
     if not lines:
         return None
     cells = list(dict.fromkeys(line.case.cell for line in lines))
-    columns = figures.residencies(lines)
+    columns = chart_data.residencies(lines)
     marks = [one.batch for line in lines for one in line.points if one.batch]
     unit, factor = time_unit(mark.y for mark in marks)
     ranges = {cell: _range([line for line in lines if line.case.cell == cell]) for cell in cells}
@@ -97,8 +97,12 @@ def _panel(ax: Axes, charts: Charts, lines: Sequence[Line], factor: float, *, ma
 def _handles(charts: Charts, lines: Sequence[Line]) -> list[Line2D]:
     free: dict[str, Any] = {"color": INK, "marker": "o", "linestyle": "none", "markersize": 4.4}
     return [
-        *figures.implementation_handles(charts.lines, lines),
-        *figures.size_handles(charts.lines, lines),
+        *figures.implementation_handles(
+            (line.implementation for line in charts.lines), (line.implementation for line in lines)
+        ),
+        *figures.size_handles(
+            (line.case.hidden for line in charts.lines), (line.case.hidden for line in lines)
+        ),
         Line2D([], [], color=MUTED, linewidth=0.8, marker=".", label="what the roofs allow"),
         Line2D([], [], label="filled: free batch", **free),
     ]

@@ -20,6 +20,7 @@ from reports.analysis.points import Row
 from reports.analysis.roofs import Under
 from reports.analysis.verdict import Verdict
 from reports.analysis.wording import arithmetic, setup, size
+from reports.plots.style import Mark
 
 Band = tuple[float, float]
 """The lowest and the highest that a roof was beside the points."""
@@ -33,21 +34,6 @@ PICTURES = {
 """Each picture's name, and the attribute of a point that is its place there."""
 
 CURVES = ("read", "write", "copy", "triad")
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A median at (x, y), and its interval from `low` to `high` along y; `filled` as the caption says."""
-
-    x: float
-    y: float
-    low: float
-    high: float
-    filled: bool = False
-
-    def times(self, factor: float) -> Mark:
-        """The same with y in another unit."""
-        return replace(self, y=self.y * factor, low=self.low * factor, high=self.high * factor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +187,12 @@ def shown(charts: Charts, picture: str) -> list[Line]:
         kept = float32 or _of_most(kept, lambda line: line.case.dtype)
     most = max((line.case.threads for line in kept), default=0)
     return [line for line in kept if line.case.threads == most]
+
+
+def residencies(lines: Iterable[Line]) -> list[str]:
+    """Those that there is something of, a column each."""
+    present = {line.case.residency for line in lines}
+    return [name for name in ("streamed", "resident") if name in present]
 
 
 def moved(lines: Iterable[Line], rates: dict[str, float]) -> dict[str, Band]:

@@ -18,8 +18,8 @@ from reports.analysis.wording import giga
 from reports.compare.match import LETTERS, WHOLE, Comparison, forward
 from reports.compare.system import Entry, Subject
 from reports.plots import figures
-from reports.plots.chart_data import Mark, at_fraction
-from reports.plots.style import MARKERS, PALETTE, colours, trimmed
+from reports.plots.chart_data import at_fraction
+from reports.plots.style import MARKERS, PALETTE, Mark, colours, trimmed
 from reports.published import ORIGIN
 
 NAME = "rooflines"

@@ -20,8 +20,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from reports.analysis.wording import number
-from reports.plots.chart_data import Line, Mark
-from reports.plots.style import GRID, INK, MUTED, PAPER, colours, markers, name_of, trimmed
+from reports.plots.style import GRID, INK, MUTED, PAPER, Mark, colours, markers, name_of, trimmed
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -97,12 +96,6 @@ def figure_of(drawn: Any) -> Figure:
     return figure
 
 
-def residencies(lines: Iterable[Line]) -> list[str]:
-    """Those that there is something of, a column each."""
-    present = {line.case.residency for line in lines}
-    return [name for name in ("streamed", "resident") if name in present]
-
-
 def panels(
     rows: Sequence[str], columns: Sequence[str], heights: Sequence[float], phase: str
 ) -> tuple[Figure, Any]:
@@ -147,21 +140,20 @@ def legend(figure: Figure, handles: Sequence[Line2D]) -> None:
     figure.legend(handles=list(handles), loc="outside lower center", ncols=columns)
 
 
-def implementation_handles(every: Iterable[Line], shown: Iterable[Line]) -> list[Line2D]:
+def implementation_handles(every: Iterable[str], shown: Iterable[str]) -> list[Line2D]:
     """Legend entries: a line in the colour of each implementation that is shown."""
-    names = {line.implementation for line in shown}
+    names = set(shown)
     return [
         Line2D([], [], color=colour, linewidth=1.6, label=name_of(name))
-        for name, colour in colours(line.implementation for line in every).items()
+        for name, colour in colours(every).items()
         if name in names
     ]
 
 
-def size_handles(every: Iterable[Line], shown: Iterable[Line]) -> list[Line2D]:
+def size_handles(every: Iterable[int], shown: Iterable[int]) -> list[Line2D]:
     """Legend entries: the marker of each hidden size that is shown."""
-    sizes = {line.case.hidden for line in shown}
-    known = markers(line.case.hidden for line in every)
-    return [Line2D([], [], marker=known[s], label=f"H = {s}", **HOLLOW) for s in sorted(sizes)]
+    known = markers(every)
+    return [Line2D([], [], marker=known[s], label=f"H = {s}", **HOLLOW) for s in sorted(set(shown))]
 
 
 def draw(

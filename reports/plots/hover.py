@@ -5,13 +5,14 @@ from __future__ import annotations
 from html import escape
 
 from bench.profile.stats import Estimate
+from reports.analysis.points import Row
+from reports.analysis.verdict import Verdict
 from reports.analysis.wording import giga, marked, number, percent, percent_range, span, time_unit
-from reports.plots.chart_data import Placed
 
 
-def hover(one: Placed) -> str:
-    """Its figures, its verdict and what bounds it, in the HTML that Plotly reads; a profile's words stay words."""
-    row, floor = one.row, one.row.point.floor_seconds
+def hover(row: Row, verdict: Verdict) -> str:
+    """A point's figures, its verdict and what bounds it, in the HTML that Plotly reads; a profile's words stay words."""
+    floor = row.point.floor_seconds
     unit, factor = time_unit([row.seconds.median])
 
     def time(seconds: float) -> str:
@@ -21,7 +22,7 @@ def hover(one: Placed) -> str:
         return time(value.median) if value else ""
 
     counted = row.counted_intensity
-    reason = f": {one.verdict.reason}" if one.verdict.reason else ""
+    reason = f": {verdict.reason}" if verdict.reason else ""
     share = (
         f"{percent(row.fraction.median)} of its roof"
         if row.fraction
@@ -31,7 +32,7 @@ def hover(one: Placed) -> str:
         f"time {time(row.seconds.median)} ({span(row.seconds, factor)})",
         f"{giga(row.bytes_per_s)} GB/s, {giga(row.flop_per_s)} GFLOP/s, {number(row.intensity)} FLOP/byte",
         share + (f" ({percent_range(row.fraction)})" if row.fraction else ""),
-        f"verdict: {marked(one.verdict)}{reason}",
+        f"verdict: {marked(verdict)}{reason}",
     ]
     if row.limit:
         parts = f"bytes {middle(row.t_bytes)}, FLOPs {middle(row.t_flops)}"

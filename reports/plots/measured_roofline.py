@@ -56,7 +56,7 @@ def draw(charts: Charts, ax: Axes | None = None) -> Any:
 
 def _figure(charts: Charts, lines: Sequence[Line]) -> Any:
     setup = charts.setup(lines[0].case)
-    columns = figures.residencies(lines)
+    columns = chart_data.residencies(lines)
     wide = _ends(setup, lines)
     by_cell: dict[str, list[Line]] = {}
     for line in lines:
@@ -74,8 +74,12 @@ def _figure(charts: Charts, lines: Sequence[Line]) -> Any:
         row[0].set_ylabel("GFLOP/s at the drawn roof")
     for ax in axes[-1]:
         ax.set_xlabel("arithmetic intensity, FLOP/byte (modelled bytes)")
-    handles = figures.implementation_handles(charts.lines, lines)
-    handles += figures.size_handles(charts.lines, lines)
+    handles = figures.implementation_handles(
+        (line.implementation for line in charts.lines), (line.implementation for line in lines)
+    )
+    handles += figures.size_handles(
+        (line.case.hidden for line in charts.lines), (line.case.hidden for line in lines)
+    )
     if any(line.case.dtype != "float32" for line in lines):
         look: dict[str, Any] = {"color": INK, "linewidth": 0.9, "linestyle": figures.DASHED}
         handles.append(Line2D([], [], label="weights not float32", **look))

@@ -13,9 +13,9 @@ from typing import Any
 
 from kernels.case import Case
 from reports.analysis.wording import dtypes, setting
-from reports.plots.chart_data import PICTURES, Charts, Line, Mark, Placed, Setup, beside
+from reports.plots.chart_data import PICTURES, Charts, Line, Placed, Setup, beside
 from reports.plots.hover import hover
-from reports.plots.style import PALETTE, colours
+from reports.plots.style import PALETTE, Mark, colours
 
 MOST_AT_FIRST = 1500
 """Points that the page opens with; a browser draws them within a second."""
@@ -68,7 +68,7 @@ def _columns(points: Sequence[tuple[Placed, Line]]) -> dict[str, list[Any]]:
             {name: rounded(rate) for name, rate in beside(one, line.arithmetic)}
             for one, line in points
         ],
-        "hover": [hover(one) for one, _ in points],
+        "hover": [hover(one.row, one.verdict) for one, _ in points],
     }
 
 

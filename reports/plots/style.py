@@ -1,4 +1,4 @@
-"""The look that still pictures and the page share: an implementation's colour, a size's mark, how names are cut.
+"""The look that still pictures and the page share: marks, an implementation's colour, a size's, how names are cut.
 
 Colours are Okabe and Ito's, which colour-blind readers can tell apart.
 """
@@ -6,6 +6,7 @@ Colours are Okabe and Ito's, which colour-blind readers can tell apart.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 INK, MUTED, GRID, PAPER = "#1b1f24", "#68707a", "#e4e7eb", "#fefefe"
 """Text and roofs, notes, grid, background."""
@@ -13,6 +14,21 @@ INK, MUTED, GRID, PAPER = "#1b1f24", "#68707a", "#e4e7eb", "#fefefe"
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LONGEST_NAME = 28
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A median at (x, y), and its interval from `low` to `high` along y; `filled` as the caption says."""
+
+    x: float
+    y: float
+    low: float
+    high: float
+    filled: bool = False
+
+    def times(self, factor: float) -> Mark:
+        """The same with y in another unit."""
+        return replace(self, y=self.y * factor, low=self.low * factor, high=self.high * factor)
 
 
 def colours(implementations: Iterable[str], looks: Sequence[str] = PALETTE) -> dict[str, str]:

@@ -15,7 +15,7 @@ from bench.profile.stats import median
 from reports.analysis.wording import time_unit
 from reports.plots import chart_data, figures
 from reports.plots.chart_data import Charts, Line
-from reports.plots.style import INK, MUTED, colours
+from reports.plots.style import INK, MUTED, Mark, colours
 
 MARKERS = {"rnn": "o", "lstm": "s", "gru": "^"}
 """A cell each: the hidden size is seen by how far out a point lies."""
@@ -28,7 +28,7 @@ def draw(charts: Charts, axes: Any = None) -> Any:
     lines = chart_data.shown(charts, "time_roofline")
     if not lines:
         return None
-    columns = figures.residencies(lines)
+    columns = chart_data.residencies(lines)
     points = [one for line in lines for one in line.points]
     unit, factor = time_unit(one.row.seconds.median for one in points)
     # Both axes' ends are equal, so that the ridge is the diagonal of a square.
@@ -73,7 +73,7 @@ def _panel(ax: Axes, charts: Charts, lines: Sequence[Line], factor: float, *, ma
             assert one.row.fraction is not None
             at, share = one.time.times(factor), one.row.fraction.median
             x = one.time.x * factor
-            marks.append(chart_data.Mark(x, at.y, at.y, at.y, at.filled))
+            marks.append(Mark(x, at.y, at.y, at.y, at.filled))
             gaps.append(((x * share, at.y * share), (x, at.y)))
             if one.row.point.floor_seconds:
                 floors.setdefault(line.implementation, []).append(one.row.point.floor_seconds)
@@ -92,7 +92,9 @@ def _panel(ax: Axes, charts: Charts, lines: Sequence[Line], factor: float, *, ma
 def _handles(charts: Charts, lines: Sequence[Line]) -> list[Line2D]:
     cells = {line.case.cell for line in lines}
     return [
-        *figures.implementation_handles(charts.lines, lines),
+        *figures.implementation_handles(
+            (line.implementation for line in charts.lines), (line.implementation for line in lines)
+        ),
         *(
             Line2D([], [], marker=marker, label=cell.upper(), **figures.HOLLOW)
             for cell, marker in MARKERS.items()
