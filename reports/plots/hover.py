@@ -11,7 +11,7 @@ from reports.analysis.wording import giga, marked, number, percent, percent_rang
 
 
 def hover(row: Row, verdict: Verdict) -> str:
-    """A point's figures, its verdict and what bounds it, in the HTML that Plotly reads; a profile's words stay words."""
+    """A point's figures and verdict, in the HTML that Plotly reads; a profile's words stay words."""
     floor = row.point.floor_seconds
     unit, factor = time_unit([row.seconds.median])
 
