@@ -25,11 +25,8 @@ def cpus(system: System) -> float | None:
     found = []
     for folder in _folders(system, "cpu"):
         new = (system.text(folder / "cpu.max") or "").split()
-        if new:
-            limit, period = integer(new[0]), integer([*new, str(PERIOD)][1])
-        else:
-            limit = system.number(folder / "cpu.cfs_quota_us")
-            period = system.number(folder / "cpu.cfs_period_us")
+        old = [system.text(folder / f"cpu.cfs_{name}_us") for name in ("quota", "period")]
+        limit, period = (integer(told) for told in [*(new or old), None][:2])
         if limit is not None and limit > 0 and period != 0:
             found.append(limit / (period or PERIOD))
     return min((one for one in found if one > 0), default=None)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from bench.machine.system import System, integer
 
 NOTHING = ("", "-", "unknown", "none")
+X86 = ("GenuineIntel", "AuthenticAMD", "HygonGenuine", "CentaurHauls", "Shanghai")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,20 @@ class Info:
         """The first that any processor tells, or all of them together."""
         blocks = (*(self.of_cpu[cpu] for cpu in sorted(self.of_cpu)), self.general)
         return next((facts[name] for facts in blocks if name in facts), None)
+
+    def words(self, name: str) -> list[str]:
+        """The same as a list of words; empty where it is not told."""
+        return (self.any(name) or "").split()
+
+    @property
+    def is_x86(self) -> bool:
+        """Whether these are x86 processors."""
+        return self.any("vendor_id") in X86
+
+    @property
+    def is_arm(self) -> bool:
+        """Whether these are Arm cores."""
+        return bool(self.any("CPU implementer") or self.any("CPU part"))
 
 
 def read(system: System) -> Info:

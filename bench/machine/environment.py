@@ -44,6 +44,10 @@ def environment(
     }
 
 
+VERSION = "0.1.0"
+"""Of this suite."""
+
+
 def project() -> dict[str, Any]:
     """Version and commit of this suite; None where there is no git checkout."""
     root = Path(__file__).parents[2]
@@ -54,9 +58,6 @@ def project() -> dict[str, Any]:
         "commit": commit or None,
         "dirty": None if changed is None else bool(changed),
     }
-
-
-VERSION = "0.1.0"
 
 
 def _version(package: str) -> str | None:

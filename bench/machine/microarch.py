@@ -13,8 +13,12 @@ TABLE: dict[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_t
 SKYLAKE_SERVER = 0x55
 
 
-def of_x86(vendor: str, family: int, model: int, stepping: int | None) -> str | None:
+def of_x86(
+    vendor: str | None, family: int | None, model: int | None, stepping: int | None
+) -> str | None:
     """An x86 processor's, as a product line is named: `Zen 4`, `Granite Rapids`."""
+    if model is None:
+        return None
     if vendor in ("AuthenticAMD", "HygonGenuine"):
         ranges = [(name, of) for name, each in TABLE["amd"].items() for of in each]
         named = (name for name, (of, low, high) in ranges if of == family and low <= model <= high)

@@ -12,7 +12,6 @@ from bench.machine.caches import Cache
 from bench.machine.cpuinfo import Info
 from bench.machine.system import System, as_list, integer
 
-X86 = ("GenuineIntel", "AuthenticAMD", "HygonGenuine", "CentaurHauls", "Shanghai")
 VECTORS = (
     "sse4_2",
     "avx2",
@@ -27,7 +26,6 @@ VECTORS = (
     "bf16",
 )
 """Of all that a processor may tell, what the suite's steps and probes differ by. Part of a machine's id."""
-
 
 Sizes = tuple[tuple[int, str, int], ...]
 """Of the caches of a core, by level: level, type, bytes."""
@@ -53,15 +51,15 @@ class Kind:
 def architecture(system: System, info: Info) -> str | None:
     """As `uname -m` says it; None where nothing tells."""
     told = system.text("proc/sys/kernel/arch")
-    flags, arm = (info.any("flags") or "").split(), info.any("CPU architecture")
+    flags, arm, isa = info.words("flags"), info.any("CPU architecture"), info.any("isa") or ""
     if told:
         return told
-    if flags or info.any("vendor_id") in X86:
+    if flags or info.is_x86:
         return "i686" if flags and "lm" not in flags else "x86_64"
     if (info.any("vendor_id") or "").startswith("IBM/S390"):
         return "s390x"
-    if (info.any("isa") or "").startswith(("rv64", "rv32")):
-        return "riscv" + str(info.any("isa"))[2:4]
+    if isa.startswith(("rv64", "rv32")):
+        return "riscv" + isa[2:4]
     if arm:
         return "aarch64" if arm in ("8", "AArch64") else f"armv{arm.rstrip('TEJ')}l"
     if (info.any("cpu") or "").startswith("POWER"):
@@ -71,7 +69,7 @@ def architecture(system: System, info: Info) -> str | None:
 
 def model(info: Info, kinds: Sequence[Kind]) -> str | None:
     """Its name: as the system tells it, else made of its cores; None where neither does."""
-    if (_is_arm(info) or info.any("isa")) and kinds and all(kind.name for kind in kinds):
+    if (info.is_arm or info.any("isa")) and kinds and all(kind.name for kind in kinds):
         one = len(kinds) == 1
         return " + ".join(f"{kind.name}" if one else f"{kind.cores} {kind.name}" for kind in kinds)
     told = info.any("model name") or info.any("cpu model") or info.any("Processor")
@@ -81,14 +79,13 @@ def model(info: Info, kinds: Sequence[Kind]) -> str | None:
 def numbers(info: Info) -> dict[str, int | None]:
     """Family, model and stepping of an x86 processor, in decimal; None elsewhere."""
     names = {"family": "cpu family", "model_number": "model", "stepping": "stepping"}
-    is_x86 = info.any("vendor_id") in X86
-    return {name: integer(info.any(told)) if is_x86 else None for name, told in names.items()}
+    return {name: integer(info.any(told)) if info.is_x86 else None for name, told in names.items()}
 
 
 def microarchitecture(info: Info, kinds: Sequence[Kind]) -> str | None:
     """Its name, of several kinds of Arm's cores all; None where the suite's table has none."""
-    if info.any("vendor_id") in X86:
-        return _of_x86(info)
+    if info.is_x86:
+        return microarch.of_x86(info.any("vendor_id"), *numbers(info).values())
     if machine := _ibm_type(info):
         return microarch.of_ibm_z(machine)
     power = re.match(r"POWER\d+", info.any("cpu") or "")
@@ -98,7 +95,7 @@ def microarchitecture(info: Info, kinds: Sequence[Kind]) -> str | None:
 
 def vector_instructions(info: Info) -> list[str]:
     """Those of VECTORS that it tells of."""
-    told = (info.any("flags") or info.any("Features") or "").split()
+    told = info.words("flags") or info.words("Features")
     return [name for name in VECTORS if name in told]
 
 
@@ -169,13 +166,13 @@ def _number(info: Info, cpu: int) -> str:
 
 
 def _name(info: Info, cpu: int, place: int, of: int) -> str | None:
-    if info.any("vendor_id") in X86:
-        whole = _of_x86(info)
+    if info.is_x86:
+        whole = microarch.of_x86(info.any("vendor_id"), *numbers(info).values())
         large_and_small = microarch.TABLE["hybrid"].get(whole)
         return large_and_small[min(place, 1)] if large_and_small and of > 1 else whole
-    if _is_arm(info):
-        numbers = (integer(info.of(cpu, f"CPU {name}"), 16) for name in ("implementer", "part"))
-        return microarch.of_arm(*numbers)
+    if info.is_arm:
+        told = (info.of(cpu, f"CPU {name}") for name in ("implementer", "part"))
+        return microarch.of_arm(*(integer(number, 16) for number in told))
     maker, _, core = (info.of(cpu, "uarch") or "").partition(",")
     return (
         f"{maker} {core.upper()}".strip() or (info.of(cpu, "cpu") or "").partition(",")[0] or None
@@ -186,14 +183,3 @@ def _ibm_type(info: Info) -> int | None:
     """The machine type of an IBM mainframe; beside it stands a serial number, which is left alone."""
     machine = re.search(r"machine = (\d+)", info.any("processor 0") or "")
     return int(machine[1]) if machine else None
-
-
-def _of_x86(info: Info) -> str | None:
-    family, number, stepping = numbers(info).values()
-    if family is None or number is None:
-        return None
-    return microarch.of_x86(info.any("vendor_id") or "", family, number, stepping)
-
-
-def _is_arm(info: Info) -> bool:
-    return bool(info.any("CPU implementer") or info.any("CPU part"))

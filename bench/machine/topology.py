@@ -68,8 +68,7 @@ def usable_cores(system: System) -> list[frozenset[int]]:
 
 def sockets(system: System, info: Info, cpus: Iterable[int]) -> int | None:
     """How many packages; None where unknown. Arm kernels without ACPI number clusters of cores so, not packages."""
-    is_arm = info.any("CPU implementer") or info.any("CPU part")
-    if is_arm and system.text("sys/firmware/acpi/tables/PPTT") is None:
+    if info.is_arm and system.text("sys/firmware/acpi/tables/PPTT") is None:
         return None
     told = {system.number(f"{CPU}/cpu{cpu}/topology/physical_package_id") for cpu in cpus}
     return len(told - {None, -1} or {info.of(cpu, "physical id") for cpu in cpus} - {None}) or None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 
 from bench.machine.cpuinfo import Info
-from bench.machine.processor import X86
 from bench.machine.system import System
 
 UNKNOWN, UNNAMED = "unknown", "hypervisor"
@@ -40,12 +39,11 @@ CLOCKS = {"kvm-clock": "KVM", "hyperv_clocksource": "Microsoft", "xen": "Xen"}
 
 def hypervisor(system: System, info: Info) -> str | None:
     """Its name; `hypervisor` where there is one that nothing names."""
-    is_x86 = info.any("vendor_id") in X86
-    flags = (info.any("flags") or "").split()
+    flags = info.words("flags") if info.is_x86 else []
     named = _named(system, info)
-    if is_x86 and "hypervisor" in flags:
+    if "hypervisor" in flags:
         return named or UNNAMED
-    if named or (is_x86 and flags):
+    if named or flags:
         return named
     firmware = system.text(f"{DMI}/sys_vendor") or system.text(f"{DMI}/product_name")
     is_metal = info.any("platform") == "PowerNV" or firmware is not None

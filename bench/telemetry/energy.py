@@ -11,7 +11,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil
-from pathlib import Path
 
 from bench.machine import system
 from bench.machine.nvml import Gpu
@@ -51,27 +50,25 @@ def of_gpu(gpu: Gpu | None) -> Meter:
 
 def of_cpu() -> Meter:
     """All packages of this machine. Raises Unavailable with the reason."""
-    packages = [
-        system.THIS.root / path for path in system.THIS.found(PACKAGES) if path.name.count(":") == 1
-    ]
+    of = system.THIS
+    packages = [path for path in of.found(PACKAGES) if path.name.count(":") == 1]
     if not packages:
         raise Unavailable(
             "this system shows no energy counters (RAPL): a virtual machine, or no driver"
         )
-    files = [package / "energy_uj" for package in packages]
+
+    def joules(name: str = "energy_uj") -> tuple[float, ...]:
+        return tuple(int((of.root / package / name).read_text()) / 1e6 for package in packages)
+
     try:
-        for file in files:
-            _microjoules(file)
-        ends = tuple(_microjoules(package / "max_energy_range_uj") / 1e6 for package in packages)
+        joules()
+        return Meter(joules, joules("max_energy_range_uj"), LEAST_SECONDS["cpu"])
     except PermissionError as error:
         raise Unavailable(
             f"energy counters (RAPL) are kept to administrators: {error.strerror}"
         ) from error
     except (OSError, ValueError) as error:
         raise Unavailable(f"energy counters (RAPL) cannot be read: {error}") from error
-    return Meter(
-        lambda: tuple(_microjoules(file) / 1e6 for file in files), ends, LEAST_SECONDS["cpu"]
-    )
 
 
 def of_calls(
@@ -95,7 +92,3 @@ def of_calls(
     if before is None or after is None:
         return None
     return meter.joules(before, after) / count or None
-
-
-def _microjoules(file: Path) -> int:
-    return int(file.read_text())
