@@ -161,11 +161,17 @@ def test_a_file_fits_in_a_head(path):
 
 
 @every_module
-def test_reports_and_the_core_of_kernels_know_neither_torch_nor_numba(name):
-    if below(name, "reports") or name in CORE or below(name, "bench.profile"):
-        assert not any(
-            below(one, heavy) for one in imported(modules()[name]) for heavy in ("torch", "numba")
-        )
+def test_what_reports_reads_with_needs_the_standard_library_and_msgspec_alone(name):
+    if name in CORE or below(name, "bench.profile"):
+        foreign = {one.split(".")[0] for one in imported(modules()[name])} - sys.stdlib_module_names
+        assert foreign <= {"bench", "kernels", "msgspec"}
+
+
+@every_module
+def test_reports_loads_neither_torch_nor_numba(name):
+    if below(name, "reports"):
+        loaded = {one.split(".")[0] for one in imported(modules()[name])}
+        assert not loaded & {"torch", "numba"}
 
 
 @every_module
