@@ -111,6 +111,8 @@ def count(case: Case, reads: Mapping[str, str] = PER_STEP) -> Cost:
     """
     if case.steps > 1:
         return _sequence(case, reads)
+    if case.phase == "train":
+        return _training(case)
     B, H, I = case.batch, case.hidden, case.input  # noqa: E741 - the method's own letters
     G, S = GATES[case.cell], GATE_SUMS[case.cell]
     e_w, e_a = ELEMENT_BYTES[case.dtype], ELEMENT_BYTES[case.activations]
@@ -118,17 +120,13 @@ def count(case: Case, reads: Mapping[str, str] = PER_STEP) -> Cost:
     if case.dtype == "int8":
         biases = scales = 2 * G * H * ELEMENT_BYTES["float32"]
     state = STATES[case.cell] * B * H
-    state_of_pointwise = 0 if case.cell == "rnn" else B * H
-
     if case.part == "cell":
         weights, read, written = matrices + scales + biases, B * I + state, state
     elif case.part == "linear":
         weights, read, written = matrices + scales, B * I + B * H, S * B * H
     else:
-        weights, read, written = biases, S * B * H + state_of_pointwise, state
-
-    if case.phase == "train":
-        return _of_training(case, matrices, biases, B * I + state, state)
+        needed = 0 if case.cell == "rnn" else B * H
+        weights, read, written = biases, S * B * H + needed, state
     multiplies = case.part != "pointwise"
     return Cost(
         linear_flops=2 * B * G * H * (I + H) if multiplies else 0,
@@ -141,23 +139,27 @@ def count(case: Case, reads: Mapping[str, str] = PER_STEP) -> Cost:
     )
 
 
-def _of_training(case: Case, matrices: int, biases: int, given: int, state: int) -> Cost:
-    """From the bytes of matrices and biases, and the elements that a step is given and of its new state."""
-    B, H, G = case.batch, case.hidden, GATES[case.cell]
-    e_a = ELEMENT_BYTES[case.activations]
-    flops = POINTWISE_FLOPS_PER_UNIT[case.cell] + BACKWARD_FLOPS_PER_UNIT[case.cell]
-    gradients = matrices + biases
-    weights = WEIGHT_READS["train"] * matrices + biases
-    read = 2 * given + KEPT[case.cell] * B * H + state
-    written = state + KEPT_APART[case.cell] * B * H + given
-    return Cost(
-        linear_flops=3 * 2 * B * G * H * (case.input + H),
-        recurrent_flops=3 * 2 * B * G * H * H,
-        pointwise_flops=flops * B * H,
+def _training(case: Case) -> Cost:
+    """From a step's: products three times, and what each of the two passes reads and writes."""
+    step, pointwise = (
+        count(replace(case, phase="step", part=part)) for part in ("cell", "pointwise")
+    )
+    gradients, biases = step.weight_bytes, pointwise.weight_bytes
+    weights = WEIGHT_READS["train"] * (gradients - biases) + biases
+    given, new = step.activation_bytes - step.bytes_written, step.bytes_written
+    units = case.batch * case.hidden
+    one_each = units * ELEMENT_BYTES[case.activations]
+    read = 2 * given + KEPT[case.cell] * one_each + new
+    written = new + KEPT_APART[case.cell] * one_each + given
+    return replace(
+        step,
+        linear_flops=3 * step.linear_flops,
+        recurrent_flops=3 * step.recurrent_flops,
+        pointwise_flops=step.pointwise_flops + BACKWARD_FLOPS_PER_UNIT[case.cell] * units,
         weight_bytes=weights + gradients,
-        activation_bytes=(read + written) * e_a,
-        bytes_read=weights + read * e_a,
-        bytes_written=written * e_a + gradients,
+        activation_bytes=read + written,
+        bytes_read=weights + read,
+        bytes_written=written + gradients,
         gradient_bytes=gradients,
     )
 
