@@ -3,8 +3,6 @@
 Standard library only, so that the report can read cases without loading torch.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 from typing import Any
 

@@ -60,8 +60,6 @@ The sums that a hoisted stage hands to the steps, T*B*G*H, are neither argument 
 stages follow one another, so that their limits add up: Cost tells the first one's share apart.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 

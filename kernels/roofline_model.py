@@ -15,8 +15,6 @@ A sequence that multiplies its inputs before the first step (a hoisted W) has tw
 is the sum of both stages' limits, and its balance is that of the longer one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from math import log
 

@@ -4,8 +4,6 @@ A block's rows are its units' first sums, then their second ones, and so on. GRU
 place, U's in the fourth.
 """
 
-from __future__ import annotations
-
 import triton
 import triton.language as tl
 

@@ -3,8 +3,6 @@
 Tested with a stand-in for torch.cuda; not run on a card yet.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Products of a matrix and several sequences' activations in Triton, on the tensor cores."""
 
-from __future__ import annotations
-
 import triton
 import triton.language as tl
 

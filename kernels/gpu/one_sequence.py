@@ -6,8 +6,6 @@ caches that hold them: in a shape of their own the compiler gives them a layout 
 through shared memory to meet it.
 """
 
-from __future__ import annotations
-
 import triton
 import triton.language as tl
 

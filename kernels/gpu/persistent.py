@@ -15,8 +15,6 @@ Checked in Triton's interpreter with one program, for it runs programs one after
 forever; compiled ahead of time; not run on a card.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import triton

@@ -16,8 +16,6 @@ who is last. It leaves the counter of arrivals at zero for the next step.
 Checked in Triton's interpreter and compiled ahead of time; not run on a card, and its sizes are not tuned on one.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import triton

@@ -3,8 +3,6 @@
 What several share is in files that begin with _; what a file must provide is `kernels.contract`. Imports every room.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 import sys

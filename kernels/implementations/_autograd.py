@@ -4,8 +4,6 @@ What a user pays who trains: every call builds its graph going forward and lets 
 fresh memory, as `loss.backward()` leaves them after `zero_grad()` as it is by default; nothing is added to older ones.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial

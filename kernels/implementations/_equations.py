@@ -1,7 +1,5 @@
 """New state from gates, in PyTorch's plain operators: the pointwise equations of several implementations."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

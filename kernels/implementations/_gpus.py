@@ -1,7 +1,5 @@
 """What our own kernels ask of a GPU: how many processors it has, and whether it is new enough."""
 
-from __future__ import annotations
-
 import torch
 
 CAPABILITY = (8, 0)

@@ -1,7 +1,5 @@
 """Layouts of weights that several implementations want: `layout` and `canonical` of each, and what int8 stands for."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from torch import Tensor

@@ -5,8 +5,6 @@ copies of its own. Inputs and outputs are bound by their addresses: nothing is c
 is done, for that would take cores from whatever is timed next.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import partial
 

@@ -6,8 +6,6 @@ pair of weights and inputs is recorded apart, as a step in a real program would 
 Reads and writes as `torch_cell`; the answer lies in the graph's own memory. Not run on a card yet.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -14,8 +14,6 @@ Reads W, U, both biases, all x, the first h (c); writes every h and the last c, 
 card yet.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 

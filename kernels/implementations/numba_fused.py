@@ -12,8 +12,6 @@ Reads W, U, both biases (int8: and scales), x, h (c); writes h' (c') to memory t
 NaN goes in. int8 in limbs has one unit for all activations of a sequence: an infinity, too, makes its new state NaN.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -6,8 +6,6 @@ A session packs its weights (`_onnx.py`); without that, a step of four sequences
 Reads packed W and U, both biases, x, h (c); writes the products, the gates, and h' (and c') into tensors used again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import onnx

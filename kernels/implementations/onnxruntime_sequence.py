@@ -8,8 +8,6 @@ H of 64 costs about twice as much for 16 steps as for one.
 Reads packed W and U, both biases, all x, the first h (c); writes every h and the last c, always into the same tensors.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import onnxruntime as ort

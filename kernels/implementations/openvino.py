@@ -8,8 +8,6 @@ Reads packed W and U, the sum of the biases (GRU's n: both), x, h (c); writes th
 into tensors used again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cache
 from typing import Any

@@ -7,8 +7,6 @@ Python around the same call, which would be charged to the hardware otherwise.
 Reads W, U, both biases, x, h (c); writes new h (and c), which it allocates itself.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 

@@ -17,8 +17,6 @@ whatever would make a step compile again is an error.
 Reads packed W and U, both biases, x, h (c); writes the products, then new h (and c), all of which it allocates itself.
 """
 
-from __future__ import annotations
-
 import sys
 import warnings
 from collections.abc import Iterator, Sequence

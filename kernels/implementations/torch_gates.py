@@ -7,8 +7,6 @@ than the cost model's two bias vectors, 0.05 % of its weights at H = I = 1024.
 Reads [x, h] once per gate, each gate's [W_g | U_g] and bias; writes the joined [x, h], a tensor per gate, h' (and c').
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 

@@ -7,8 +7,6 @@ declares, and its tolerance is wider. The library packs W and U, so the step rea
 Reads packed W and U, their scales and both biases, x, h (c); writes rounded x and h, the products, h' (and c').
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial

@@ -11,8 +11,6 @@ anew into buffers of its own, on pages of their own, and an I of 65,536 beside a
 Reads W, U, both biases, all x, the first h (c); writes every h and the last c, which it allocates itself.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 

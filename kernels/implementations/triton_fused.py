@@ -7,8 +7,6 @@ Reads W, U, both biases (int8: and scales), x, h (c); writes h' (c') to memory t
 go through the second-level cache where a block is shared. Not run on a card yet.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -7,8 +7,6 @@ Reads W, U, both biases once a call, all x, the first h (c), and from the second
 writes the products with W, every h, and the last c, to memory that is used again. Not run on a card yet.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -8,8 +8,6 @@ reset applied after the recurrent product. W is (G*H, I), U is (G*H, H), two bia
     GRU   r, z = sigmoid(.)   n = tanh(W_n x + b_wn + r (U_n h + b_un))   h' = (1 - z) n + z h
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

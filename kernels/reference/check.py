@@ -18,8 +18,6 @@ of its usual element. That outweighs that sums of d_x and d_h have G*H terms; th
 A sequence's steps are each off by as much, and each lets an older error through by a slope below one.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 

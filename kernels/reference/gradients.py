@@ -4,8 +4,6 @@ Given d_h' (and d_c'), the loss's gradients with respect to the new state, phase
 of the weights. The equations of the backward pass are with their FLOPs in `kernels.cost`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import torch

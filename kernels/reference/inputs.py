@@ -4,8 +4,6 @@ Page size decides bandwidth, and two allocations differ in it; so all weights li
 system gives them, first touched by the threads that will read it, and the read probe reads the same bytes.
 """
 
-from __future__ import annotations
-
 import mmap
 from math import prod
 

@@ -1,7 +1,5 @@
 """Probes and steps compiled for a variant and kept on disk: each variant under a name of its own."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """Counters in memory from which threads take their work: whoever is done takes more."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from llvmlite import ir

@@ -1,7 +1,5 @@
 """float32 activations as int8 limbs, for integer dot products with int8 weights: a sequence's share one unit."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numba

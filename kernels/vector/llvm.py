@@ -4,8 +4,6 @@ LLVM splits 16 lanes on machines with narrower registers (AVX2, Arm). Addresses 
 the memory alive.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

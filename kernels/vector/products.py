@@ -15,8 +15,6 @@ Packed weights: elements k of 16 rows (gates of 16 units) side by side, `DEPTH` 
 The caller keeps every weight row aligned to its vector.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

@@ -5,8 +5,6 @@ does not find a closure over a compiled function in its cache again. Only whole 
 file: two processes that add variants of one function at once may take one number for both.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache
 from sys import intern

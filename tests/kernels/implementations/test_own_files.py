@@ -67,8 +67,7 @@ def test_its_version_tells_its_digest(write):
 def test_the_same_file_may_be_named_twice_and_is_run_once(write, tmp_path):
     file = str(tmp_path / "runs")
     counting = f"with open({file!r}, 'a') as runs:\n    runs.write('x')\n"
-    future = "from __future__ import annotations\n"
-    path = write(GOOD.replace(future, future + counting))
+    path = write(GOOD + counting)
     assert implementations.named(path) == implementations.named(path) == "mine"
     assert (tmp_path / "runs").read_text() == "x"
 
