@@ -7,7 +7,7 @@ and the JSON Schema states.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, TypedDict, cast
 
 from msgspec import Meta
 
@@ -37,6 +37,7 @@ Samples = tuple[Figure, ...]
 Free = dict[Text, Any]
 """An object whose fields its writer chooses; how large it may be, the reader says."""
 Status = Literal["ok", "failed", "skipped"]
+BY_CODE = cast("Severity", None)
 AtMost = Meta(max_length=MOST_RECORDS)
 
 
@@ -89,11 +90,11 @@ class RunWarning:
     about: Text
     message: Text
     advice: Text
-    severity: Severity | None = None
+    severity: Severity = BY_CODE
 
     def __post_init__(self) -> None:
         """Look the severity up."""
-        if self.severity is None:
+        if not self.severity:
             object.__setattr__(self, "severity", severity(self.code))
 
 

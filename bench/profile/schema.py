@@ -60,6 +60,7 @@ def json_schema() -> dict[str, Any]:
             part["additionalProperties"] = False
     for name, words in WORDS:
         parts["Case"]["properties"][name]["enum"] = list(words)
+    del parts["RunWarning"]["properties"]["severity"]["default"]  # it has none: its code tells
     parts["Profile"]["required"] += ["schema", "method"]
     fields = parts["Profile"]["properties"]
     fields["schema"] = {"const": SCHEMA}

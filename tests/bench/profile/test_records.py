@@ -222,7 +222,8 @@ def test_an_unknown_field_is_refused_by_name(where):
         ("machine.cpu", 5, "object"),
         ("machine.cpu.caches", [{"level": "two"}], "int | null"),
         ("environment.threads", [], "int | null"),
-        ("warnings.0.severity", 1, "str | null"),
+        ("warnings.0.severity", 1, "str"),
+        ("warnings.0.severity", None, "str"),
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused_naming_the_field(field, value, wanted):
