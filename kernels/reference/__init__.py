@@ -1,4 +1,4 @@
 """PyTorch's cells in plain tensors, their gradients, seeded inputs, and the check that every answer is held against.
 
-No kernel and no clock belongs here. Imports the words above it (`case`, `contract`) and torch.
+No kernel and no clock belongs here. Imports `case` and torch.
 """

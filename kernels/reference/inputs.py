@@ -95,9 +95,8 @@ class Arena:
             )
         if words <= self._words.numel():
             return
-        whole = (
-            self._words.numel() // CHUNK_WORDS
-        )  # a chunk begun is filled anew, with the same bits
+        # a chunk begun is filled anew, with the same bits
+        whole = self._words.numel() // CHUNK_WORDS
         self._words = self._reserved[:words]
         # first touch, by all threads in the order in which they will read
         self._words[whole * CHUNK_WORDS :].zero_()
