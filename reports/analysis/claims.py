@@ -22,16 +22,7 @@ from reports.analysis.points import Row, times_apart
 from reports.analysis.roofs import Roofs
 from reports.analysis.series import Series, Share, foremost
 from reports.analysis.verdict import Verdict
-from reports.analysis.wording import (
-    TIMES,
-    decimal,
-    gain,
-    giga,
-    marked,
-    percent,
-    setting,
-    share,
-)
+from reports.analysis.wording import TIMES, decimal, gain, giga, marked, percent, setting, share
 
 SUPPORTED, REFUTED, UNTESTED = "supported", "not supported here", "not testable here"
 
@@ -180,7 +171,7 @@ def _bandwidth_bound(group: Sequence[Series]) -> Found:
     row, found = best.rows[0], best.verdicts[0]
     sure = "confirmed" if found.confirmed else "unconfirmed"
     figures = [
-        f"{_named(best)}: {marked(found)} at batch {row.case.batch} ({sure}: {found.reason})",
+        f"{_named(best)}: {marked(found)} at batch {row.case.batch} ({sure}: {found.reason})"
     ]
     if row.fraction:
         figures.append(f"it reaches {share(row.fraction)} of its roof there")

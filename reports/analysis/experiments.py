@@ -154,9 +154,5 @@ def _contest(slow: Row, quick: Row) -> Outcome:
     shown = quicker.low >= 1 / EXPLAINED
     answers = {CODE: Answer(SUPPORTS), BANDWIDTH: Answer(CONTRADICTS), COMPUTE: Answer(CONTRADICTS)}
     return Outcome(
-        CONTEST,
-        (slow, quick),
-        (slow.point.key,),
-        quicker=quicker,
-        answers=answers if shown else {},
+        CONTEST, (slow, quick), (slow.point.key,), quicker=quicker, answers=answers if shown else {}
     )

@@ -81,10 +81,7 @@ def points(analysis: Analysis) -> Table:
     ]
     if any(point.joules is not None for point in analysis.ordered):
         columns.append(Column("mJ", lambda one: one.point.joules, scaled(1e3)))
-    columns += [
-        Column("verdict", lambda one: one.says),
-        Column("warnings", lambda one: one.warned),
-    ]
+    columns += [Column("verdict", lambda one: one.says), Column("warnings", lambda one: one.warned)]
     return table(columns, planned(analysis))
 
 
