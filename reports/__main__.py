@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # what --help need not load
 
     from bench.profile.records import Profile
     from reports.compare.gate import Gate
-    from reports.compare.system import Subject
+    from reports.compare.system import System
 
 PROFILE = "a profile.json, a run's folder, a name in the gallery, or `latest`"
 ONE_OF = f"{PROFILE}; or a published machine, such as `NVIDIA P100`"
@@ -188,10 +188,10 @@ def _compare(given: argparse.Namespace) -> int:
         raise BadInput(
             f"compare takes {match.LEAST} to {match.MOST} profiles: {len(given.profile)} given"
         )
-    subjects = [_subject(argument) for argument in given.profile]
+    systems = [_system(argument) for argument in given.profile]
     percent = given.fail_if_slower
-    judged = gate.gate(subjects, percent) if percent is not None else None
-    found = match.compare(subjects)
+    judged = gate.gate(systems, percent) if percent is not None else None
+    found = match.compare(systems)
     console = _console()
     for line in tables.names(found):
         say(console, line)
@@ -228,7 +228,7 @@ def _predict(given: argparse.Namespace) -> int:
     from reports.page.terminal import say, show
     from reports.tables import comparison as tables
 
-    found = predict.predict(_subject(given.profile), _subject(given.on))
+    found = predict.predict(_system(given.profile), _system(given.on))
     console = _console()
     title = f"Steps of {found.source.name} on the roofs of {found.target.name}"
     show(console, title, tables.prediction_table(found))
@@ -251,7 +251,7 @@ def _gallery(given: argparse.Namespace) -> int:
     return 0
 
 
-def _subject(argument: str) -> Subject:
+def _system(argument: str) -> System:
     """What an argument stands for: a published machine by its name, else a profile. Raises BadInput, BadFile."""
     from reports import locate, published
     from reports.analysis.analysis import Analysis

@@ -68,7 +68,7 @@ def measured(profile, number):
     (point,) = (point for point in profile.points if point.key == key)
     assert point.status == "ok", point.reason
     written = point.bytes["written"] / roofs.write_roof(profile, "cuda", 0, point.bytes["written"])
-    share = stats.median(fractions.of(point, written))
+    share = stats.median(fractions.roof_fractions(point, written))
     seconds = stats.median(point.seconds)
     print(f"{key}: {seconds * 1e6:.2f} us, {share:.1%} of its roof, {point.joules} J")  # noqa: T201
     return seconds, share

@@ -111,7 +111,7 @@ def _told(context: Context, point: Point) -> str:
     assert point.flops is not None
     time, roof = stats.estimate(point.seconds), stats.median(point.roof_bytes_per_s)
     written = context.write_seconds(point.bytes["written"], point.case.threads)
-    share = stats.estimate(fractions.of(point, written))
+    share = stats.estimate(fractions.roof_fractions(point, written))
     moved = point.bytes["read"] + point.bytes["written"]
     long = (point.prepare_seconds or 0.0) >= LONG_SECONDS
     prepared = f"; prepared in {point.prepare_seconds:.1f} s" if long else ""

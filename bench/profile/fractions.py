@@ -49,7 +49,9 @@ def needed(
     return [(*moved, products) for moved, products in both]
 
 
-def of(point: Point, written_seconds: float | None, product_seconds: float = 0.0) -> list[float]:
+def roof_fractions(
+    point: Point, written_seconds: float | None, product_seconds: float = 0.0
+) -> list[float]:
     """The roof fraction, round by round: the least time that the roofs allow over the step's.
 
     Products are free where their roof was neither sampled nor given.

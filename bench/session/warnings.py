@@ -375,7 +375,7 @@ def of_points(
             continue
         assert point.bytes is not None
         written = write_seconds(point.bytes["written"], point.case.threads)
-        if stats.estimate(fractions.of(point, written)).half_width > SLACK * precision:
+        if stats.estimate(fractions.roof_fractions(point, written)).half_width > SLACK * precision:
             noisy.append(point.key)
         if point.steps_per_sample and stats.median(point.seconds) * point.steps_per_sample < least:
             short.append(point.key)

@@ -118,7 +118,7 @@ def _known(
         return Check("planted", what, found.reason or "skipped")
     if found.status != "ok":
         return Check("planted", what, str(found.reason), wanted, -1.0)
-    score = stats.estimate(fractions.of(found, written_seconds=0.0))
+    score = stats.estimate(fractions.roof_fractions(found, written_seconds=0.0))
     least = (score.low, roofline_model.IMPOSSIBLE, None)
     margin = within(score.median, *band) if band else within(*least)
     return Check("planted", what, told(score), wanted, margin)

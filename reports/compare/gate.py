@@ -15,7 +15,7 @@ from statistics import NormalDist, fmean, variance
 
 from bench.profile.stats import Estimate, median
 from reports.compare import match
-from reports.compare.system import Entry, Subject
+from reports.compare.system import Entry, System
 from reports.locate import BadInput
 
 RUNS = 2
@@ -48,28 +48,28 @@ class Gate:
         return tuple(row for row in self.rows if row.failed)
 
 
-def gate(subjects: Sequence[Subject], percent: float) -> Gate:
-    """Judge the second half of `subjects`, the runs after, against the first half. Raises BadInput."""
-    half = len(subjects) // 2
-    if len(subjects) % 2 or half < RUNS:
+def gate(systems: Sequence[System], percent: float) -> Gate:
+    """Judge the second half of `systems`, the runs after, against the first half. Raises BadInput."""
+    half = len(systems) // 2
+    if len(systems) % 2 or half < RUNS:
         raise BadInput(
             f"--fail-if-slower needs at least {RUNS} runs a side, those before first, then as many after: "
-            f"{len(subjects)} profiles are given"
+            f"{len(systems)} profiles are given"
         )
     if not 0 < percent <= 1000:
         raise BadInput(f"--fail-if-slower {percent:g}: give a percentage above 0, at most 1000")
-    match.refuse(subjects)
-    for other in subjects[1:]:
-        if not match.alike(subjects[0], other):
+    match.refuse(systems)
+    for other in systems[1:]:
+        if not match.alike(systems[0], other):
             raise BadInput(
-                f"--fail-if-slower: {other.name} is another machine than {subjects[0].name}: gate one machine"
+                f"--fail-if-slower: {other.name} is another machine than {systems[0].name}: gate one machine"
             )
-        if other.method != subjects[0].method:
+        if other.method != systems[0].method:
             raise BadInput(
-                f"--fail-if-slower: methods {subjects[0].method} and {other.method} measure otherwise: measure both "
+                f"--fail-if-slower: methods {systems[0].method} and {other.method} measure otherwise: measure both "
                 "sides with one version"
             )
-    runs = [{(e.work, e.implementation): e for e in one.entries if e.paired} for one in subjects]
+    runs = [{(e.work, e.implementation): e for e in one.entries if e.paired} for one in systems]
     common = [key for key in runs[0] if all(key in run for run in runs)]
     if not common:
         raise BadInput("--fail-if-slower: no case that all runs have: compare runs of one suite")

@@ -1,6 +1,6 @@
 """Two to twenty profiles side by side: which is faster at what, and which limit of the machine the difference follows.
 
-Pure: subjects in, rows out. Every other subject is held against the first. Points are matched by case and
+Pure: systems in, rows out. Every other system is held against the first. Points are matched by case and
 implementation, threads by their number or by being all there are. A ratio of times above 1 means slower than the first.
 
 On one kind of machine (the same id) the roofs have moved between two runs, so times x paired roofs are compared; but a
@@ -17,7 +17,7 @@ from statistics import geometric_mean
 
 from bench.profile.stats import Estimate
 from reports.compare import ratios
-from reports.compare.system import ALL, Entry, Subject, Work, told_apart
+from reports.compare.system import ALL, Entry, System, Work, told_apart
 from reports.locate import BadInput
 
 LEAST, MOST = 2, 20
@@ -30,9 +30,9 @@ LIMITS = ("bandwidth", "arithmetic", "call")
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """A point of the first subject, and the same work of another.
+    """A point of the first system, and the same work of another.
 
-    other       index of the other subject
+    other       index of the other system
     ratio       what is judged: of times x paired roofs on one machine, else of times
     time        of bare times
     limits      the ratio of times that each limit alone would give: bandwidth, arithmetic, the empty call
@@ -64,39 +64,39 @@ class Matched:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A subject's place for one cell and phase: the geometric mean of its time ratios over the work all have."""
+    """A system's place for one cell and phase: the geometric mean of its time ratios over the work all have."""
 
     cell: str
     phase: str
     place: int
-    subject: int
+    system: int
     ratio: Estimate
     points: int
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Subjects, the first being what the others are held against, and what was found."""
+    """Systems, the first being what the others are held against, and what was found."""
 
-    subjects: tuple[Subject, ...]
+    systems: tuple[System, ...]
     rows: tuple[Matched, ...]
     overall: tuple[Estimate, ...]
     ranking: tuple[Place, ...]
     differing: tuple[tuple[str, tuple[str | None, ...]], ...]
 
     def one_machine(self, other: int) -> bool:
-        """Whether a subject was measured on the same kind of machine as the first."""
-        return alike(self.subjects[0], self.subjects[other])
+        """Whether a system was measured on the same kind of machine as the first."""
+        return alike(self.systems[0], self.systems[other])
 
 
-def compare(subjects: Sequence[Subject]) -> Comparison:
-    """Hold every subject against the first. Raises BadInput where that is no comparison."""
-    refuse(subjects)
-    subjects = told_apart(subjects)
-    first = subjects[0]
+def compare(systems: Sequence[System]) -> Comparison:
+    """Hold every system against the first. Raises BadInput where that is no comparison."""
+    refuse(systems)
+    systems = told_apart(systems)
+    first = systems[0]
     rows: list[Matched] = []
     overall = []
-    for index, other in enumerate(subjects[1:], 1):
+    for index, other in enumerate(systems[1:], 1):
         one_machine = alike(first, other)
         found = [_compared(a, b, index, one_machine) for a, b in matched(first, other)]
         if not found:
@@ -105,16 +105,16 @@ def compare(subjects: Sequence[Subject]) -> Comparison:
             )
         rows += found
         overall.append(_overall(found))
-    ranking, differing = _ranking(subjects, rows), _differing(subjects)
-    return Comparison(tuple(subjects), tuple(rows), tuple(overall), ranking, differing)
+    ranking, differing = _ranking(systems, rows), _differing(systems)
+    return Comparison(tuple(systems), tuple(rows), tuple(overall), ranking, differing)
 
 
-def refuse(subjects: Sequence[Subject]) -> None:
+def refuse(systems: Sequence[System]) -> None:
     """Raise BadInput for too few or many, for one run given twice, and for measured profiles of unlike schema."""
-    if not LEAST <= len(subjects) <= MOST:
-        raise BadInput(f"{len(subjects)} profiles: give {LEAST} to {MOST}")
-    for index, one in enumerate(subjects):
-        for other in subjects[:index]:
+    if not LEAST <= len(systems) <= MOST:
+        raise BadInput(f"{len(systems)} profiles: give {LEAST} to {MOST}")
+    for index, one in enumerate(systems):
+        for other in systems[:index]:
             if _twice(one, other):
                 raise BadInput(f"{one.name}: the same run is given twice: name another profile")
             if one.measured and other.measured and one.schema != other.schema:
@@ -123,12 +123,12 @@ def refuse(subjects: Sequence[Subject]) -> None:
                 )
 
 
-def alike(one: Subject, other: Subject) -> bool:
+def alike(one: System, other: System) -> bool:
     """Whether both were measured on the same kind of machine."""
     return one.machine is not None and one.machine == other.machine
 
 
-def matched(first: Subject, other: Subject) -> list[tuple[Entry, Entry]]:
+def matched(first: System, other: System) -> list[tuple[Entry, Entry]]:
     """The points of both that are about the same: case and implementation; of unlike sources, the work they share."""
     mixed = first.measured != other.measured
 
@@ -156,8 +156,8 @@ def forward(phase: str) -> str:
     return "step" if phase == "forward" else phase
 
 
-def _twice(one: Subject, other: Subject) -> bool:
-    """Whether all that two subjects have in common is number by number the same: one run, whatever its file."""
+def _twice(one: System, other: System) -> bool:
+    """Whether all that two systems have in common is number by number the same: one run, whatever its file."""
     if one.measured != other.measured:
         return False
     pairs = matched(one, other)
@@ -232,22 +232,22 @@ def _overall(rows: Sequence[Matched]) -> Estimate:
     return ratios.mean([(row.first.seconds, row.second.seconds) for row in rows])
 
 
-def _ranking(subjects: Sequence[Subject], rows: Sequence[Matched]) -> tuple[Place, ...]:
-    """Per cell and phase the whole steps that every subject has, fastest subject first."""
+def _ranking(systems: Sequence[System], rows: Sequence[Matched]) -> tuple[Place, ...]:
+    """Per cell and phase the whole steps that every system has, fastest system first."""
     found: dict[int, dict[int, Matched]] = {}
     for row in rows:
         if row.first.work.part in WHOLE:
             found.setdefault(id(row.first), {}).setdefault(row.other, row)
     groups: dict[tuple[str, str], list[dict[int, Matched]]] = {}
     for by_other in found.values():
-        if len(by_other) == len(subjects) - 1:
+        if len(by_other) == len(systems) - 1:
             work = by_other[1].first.work
             groups.setdefault((work.cell, forward(work.phase)), []).append(by_other)
     places: list[Place] = []
     for (cell, phase), lines in groups.items():
         means = [Estimate(1.0, 1.0, 1.0)]
-        means += [_overall([line[other] for line in lines]) for other in range(1, len(subjects))]
-        order = sorted(range(len(subjects)), key=lambda index: means[index].median)
+        means += [_overall([line[other] for line in lines]) for other in range(1, len(systems))]
+        order = sorted(range(len(systems)), key=lambda index: means[index].median)
         places += [
             Place(cell, phase, place, index, means[index], len(lines))
             for place, index in enumerate(order, 1)
@@ -255,11 +255,11 @@ def _ranking(subjects: Sequence[Subject], rows: Sequence[Matched]) -> tuple[Plac
     return tuple(places)
 
 
-def _differing(subjects: Sequence[Subject]) -> tuple[tuple[str, tuple[str | None, ...]], ...]:
-    """The facts in which the subjects are not all alike; what a published one does not tell makes no difference."""
+def _differing(systems: Sequence[System]) -> tuple[tuple[str, tuple[str | None, ...]], ...]:
+    """The facts in which the systems are not all alike; what a published one does not tell makes no difference."""
     found = []
-    for key in dict.fromkeys(key for subject in subjects for key in subject.facts):
-        told = {one.facts.get(key) for one in subjects if one.measured or key in one.facts}
+    for key in dict.fromkeys(key for system in systems for key in system.facts):
+        told = {one.facts.get(key) for one in systems if one.measured or key in one.facts}
         if len(told) > 1:
-            found.append((key, tuple(subject.facts.get(key) for subject in subjects)))
+            found.append((key, tuple(system.facts.get(key) for system in systems)))
     return tuple(found)

@@ -25,7 +25,7 @@ from reports.compare.system import (
     TRAIN,
     Entry,
     Limits,
-    Subject,
+    System,
     Work,
     call_of,
 )
@@ -34,7 +34,7 @@ NEAR = 1.2
 """A size of the sweep gives way to a working set of steps within this factor."""
 
 
-def system(analysis: Analysis, name: str) -> Subject:
+def system(analysis: Analysis, name: str) -> System:
     """A measured profile as one side of a comparison, called `name`."""
     profile, roofs = analysis.profile, analysis.roofs
     threads = profile.environment.get("threads")
@@ -42,7 +42,7 @@ def system(analysis: Analysis, name: str) -> Subject:
     setups = sorted({(point.case.device, point.case.threads) for point in profile.points})
     device = setups[0][0] if setups else "cpu"
     entries = (_entry(analysis, row, everyone) for row in analysis.rows)
-    return Subject(
+    return System(
         name=name,
         origin=profile.origin,
         schema=profile.schema,

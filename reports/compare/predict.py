@@ -20,7 +20,7 @@ from math import exp, log1p
 from bench.profile.stats import Estimate, median, quantile
 from kernels.roofline_model import OVERHEAD
 from reports.compare import limits, match
-from reports.compare.system import Entry, Limits, Subject, call_of, told_apart
+from reports.compare.system import Entry, Limits, System, call_of, told_apart
 from reports.locate import BadInput
 
 COVERED = 0.95
@@ -30,7 +30,7 @@ ENOUGH = 20
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A step of one subject on another's roofs, in seconds per step.
+    """A step of one system on another's roofs, in seconds per step.
 
     entry      whose fraction is taken
     work       whose work is predicted: the entry's own, or of unlike sources the other's
@@ -52,8 +52,8 @@ class Prediction:
 class Predictions:
     """All of them, in the order of the entries; `without` counts the steps that could not be predicted."""
 
-    source: Subject
-    target: Subject
+    source: System
+    target: System
     rows: tuple[Prediction, ...]
     without: int
 
@@ -73,7 +73,7 @@ class Predictions:
         )
 
 
-def predict(source: Subject, target: Subject) -> Predictions:
+def predict(source: System, target: System) -> Predictions:
     """Step times of `source`'s cases on `target`'s roofs. Raises BadInput where none can be predicted."""
     match.refuse((source, target))
     source, target = told_apart((source, target))
@@ -98,7 +98,7 @@ def predict(source: Subject, target: Subject) -> Predictions:
 
 
 def _prediction(
-    entry: Entry, work: Entry, known: Entry | None, source: Subject, target: Subject
+    entry: Entry, work: Entry, known: Entry | None, source: System, target: System
 ) -> Prediction | None:
     there = target.roofs.get(work.work.threads)
     cached = known is not None and not target.measured and known.t_bytes is None
@@ -127,7 +127,7 @@ def _prediction(
     )
 
 
-def _floor(entry: Entry, source: Subject, there: Limits) -> float | None:
+def _floor(entry: Entry, source: System, there: Limits) -> float | None:
     """What the call costs there: as its own calls do, else as the emptiest calls of both compare; None: not known."""
     own = there.floors.get(call_of(entry.implementation, entry.work))
     if own is not None or entry.floor is None:

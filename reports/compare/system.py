@@ -115,7 +115,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class System:
     """One side of a comparison: a machine in one run, or as published.
 
     machine  identifies the kind of machine; None where unknown
@@ -145,11 +145,11 @@ class Subject:
         return self.origin == "measured"
 
 
-def told_apart(subjects: Sequence[Subject]) -> list[Subject]:
+def told_apart(systems: Sequence[System]) -> list[System]:
     """The same, unlike machines of one name called by their microarchitecture too, or where that is one by their id."""
     found = []
-    for one in subjects:
-        alike = {other.machine: other for other in subjects if other.name == one.name}
+    for one in systems:
+        alike = {other.machine: other for other in systems if other.name == one.name}
         kinds = {other.facts.get(KIND) for other in alike.values()}
         mark = (
             one.facts.get(KIND) if len(kinds) == len(alike) else f"machine {str(one.machine)[:8]}"

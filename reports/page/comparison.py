@@ -53,7 +53,7 @@ def document(comparison: Comparison, command: str, pictured: bool) -> Document:
         ("command", "Made by", (Code(command),)),
     ]
     return Document(
-        "rnn-roofline: " + " against ".join(dict.fromkeys(s.name for s in comparison.subjects)),
+        "rnn-roofline: " + " against ".join(dict.fromkeys(s.name for s in comparison.systems)),
         " ".join(tables.overall(comparison)),
         "; ".join(tables.names(comparison)) + ".",
         tuple(Section(*part) for part in parts if part[2]),

@@ -12,9 +12,9 @@ from reports.analysis import wording
 from reports.analysis.analysis import Analysis
 from reports.analysis.wording import percent, time_unit
 from reports.compare import match, measured
-from reports.compare import system as subjects
+from reports.compare import system as systems
 from reports.compare.match import Comparison
-from reports.compare.system import Entry, Subject
+from reports.compare.system import Entry, System
 from reports.locate import HOME, BadInput
 from reports.page import atomic_write, build, comparison, html
 from reports.page.document import Block, Document, Items, Link, Listing, Paragraph, Section
@@ -34,7 +34,7 @@ class Machine:
     name: str
     folder: Path
     analysis: Analysis
-    subject: Subject
+    system: System
 
 
 def build_site(out: Path, home: Path = HOME) -> Path:
@@ -43,10 +43,10 @@ def build_site(out: Path, home: Path = HOME) -> Path:
     for name in locate.gallery(home):
         profile, folder = locate.load(name, home)
         analysis = Analysis(profile)
-        subject = measured.system(analysis, wording.machine(profile))
-        machines.append(Machine(name, folder, analysis, subject))
-    apart = subjects.told_apart([one.subject for one in machines])
-    machines = [replace(one, subject=known) for one, known in zip(machines, apart, strict=True)]
+        system = measured.system(analysis, wording.machine(profile))
+        machines.append(Machine(name, folder, analysis, system))
+    apart = systems.told_apart([one.system for one in machines])
+    machines = [replace(one, system=known) for one, known in zip(machines, apart, strict=True)]
     if not machines:
         raise BadInput("the gallery has no profile yet: CONTRIBUTING.md says how to add one")
     with atomic_write.draft(out, last=PAGE) as folder:
@@ -62,9 +62,9 @@ def build_site(out: Path, home: Path = HOME) -> Path:
     return out / PAGE
 
 
-def _pairs(machines: list[Machine]) -> list[tuple[tuple[str, Subject], tuple[str, Subject]]]:
+def _pairs(machines: list[Machine]) -> list[tuple[tuple[str, System], tuple[str, System]]]:
     """Every two machines, and every machine with every published one."""
-    measured = [(one.name, one.subject) for one in machines]
+    measured = [(one.name, one.system) for one in machines]
     found = [(a, b) for index, a in enumerate(measured) for b in measured[index + 1 :]]
     for name in published.names():
         other = published.find(name)
@@ -72,7 +72,7 @@ def _pairs(machines: list[Machine]) -> list[tuple[tuple[str, Subject], tuple[str
     return found
 
 
-def _pair(folder: Path, one: tuple[str, Subject], other: tuple[str, Subject]) -> Link | None:
+def _pair(folder: Path, one: tuple[str, System], other: tuple[str, System]) -> Link | None:
     """Write the page that compares two; None where they have no work in common."""
     try:
         found = match.compare([one[1], other[1]])
@@ -89,7 +89,7 @@ def _pair(folder: Path, one: tuple[str, Subject], other: tuple[str, Subject]) ->
 def _all(machines: list[Machine]) -> Comparison | None:
     """All machines in one comparison, where they are as many as it takes and have work in common."""
     try:
-        return match.compare([one.subject for one in machines])
+        return match.compare([one.system for one in machines])
     except BadInput:
         return None
 
@@ -132,27 +132,25 @@ def _document(machines: list[Machine], links: list[Link], everyone: Comparison |
 
 def _machines(machines: list[Machine]) -> Table:
     """Machines by the yardstick step, its time, its share of the roof, and the two roofs."""
-    lines = [(one, _yardstick(one.subject)) for one in machines]
+    lines = [(one, _yardstick(one.system)) for one in machines]
     lines.sort(key=lambda line: line[1].time if line[1] else float("inf"))
     unit, factor = time_unit(step.time for _, step in lines if step)
     columns: tuple[Column[tuple[Machine, Entry | None]], ...] = (
-        Column("machine", lambda line: line[0].subject.name),
+        Column("machine", lambda line: line[0].system.name),
         Column("profile", lambda line: line[0].name),
         Column(f"step, {unit}", lambda line: line[1].time if line[1] else None, scaled(factor)),
         Column("by", lambda line: line[1].implementation if line[1] else ""),
         Column("% of roof", lambda line: middle(line[1].fraction) if line[1] else None, percent),
-        Column(
-            "memory, GB/s", lambda line: comparison_tables.memory(line[0].subject), scaled(1e-9)
-        ),
-        Column("float32, GFLOP/s", lambda line: FLOAT32(line[0].subject), scaled(1e-9)),
+        Column("memory, GB/s", lambda line: comparison_tables.memory(line[0].system), scaled(1e-9)),
+        Column("float32, GFLOP/s", lambda line: FLOAT32(line[0].system), scaled(1e-9)),
     )
     return table(columns, lines)
 
 
-def _yardstick(one: Subject) -> Entry | None:
+def _yardstick(one: System) -> Entry | None:
     """The fastest entry of the yardstick step, at all threads."""
     found = [entry for entry in one.entries if _what(entry) == YARDSTICK]
-    everyone = [entry for entry in found if entry.work.threads == subjects.ALL]
+    everyone = [entry for entry in found if entry.work.threads == systems.ALL]
     return min(everyone or found, key=lambda entry: entry.time, default=None)
 
 

@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from bench.profile.stats import estimate
 from reports.analysis.wording import giga
 from reports.compare.match import LETTERS, WHOLE, Comparison, forward
-from reports.compare.system import Entry, Subject
+from reports.compare.system import Entry, System
 from reports.plots import figures
 from reports.plots.chart_data import at_fraction
 from reports.plots.style import MARKERS, PALETTE, Mark, colours, trimmed
@@ -37,7 +37,7 @@ def draw(comparison: Comparison) -> Any:
         return None
     cells = sorted({entry.work.cell for entry in every}, key=("rnn", "lstm", "gru").index)
     kinds = sorted({entry.work.residency for entry in every}, reverse=True)
-    ends = _ends(comparison.subjects, every)
+    ends = _ends(comparison.systems, every)
     by_name = colours((entry.implementation for entry in every), MARKERS)
     with figures.style():
         figure, axes = figures.panels(cells, kinds, [PANEL_INCHES] * len(cells), phase)
@@ -47,7 +47,7 @@ def draw(comparison: Comparison) -> Any:
                 figures.plain_log(ax, "y")
                 ax.set_xlim(*ends[:2])
                 ax.set_ylim(*ends[2:])
-                for index, one in enumerate(comparison.subjects):
+                for index, one in enumerate(comparison.systems):
                     here = [e for e in points[index] if e.work.residency == kind]
                     colour = PALETTE[index % len(PALETTE)]
                     _roofs(ax, one, every, {entry.level for entry in here}, kind, ends, colour)
@@ -56,14 +56,14 @@ def draw(comparison: Comparison) -> Any:
         for ax in axes[-1]:
             ax.set_xlabel("arithmetic intensity, FLOP/byte (modelled bytes)")
         # Two columns: a machine's entry is long, for it holds the values of its roofs.
-        handles = _handles(comparison.subjects, every, by_name)
+        handles = _handles(comparison.systems, every, by_name)
         figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return axes
 
 
 def shown(comparison: Comparison) -> tuple[dict[int, list[Entry]], str]:
-    """The whole steps drawn of each subject, and their phase: forward where there are any, else training."""
-    compared: dict[int, dict[int, Entry]] = {index: {} for index in range(len(comparison.subjects))}
+    """The whole steps drawn of each system, and their phase: forward where there are any, else training."""
+    compared: dict[int, dict[int, Entry]] = {index: {} for index in range(len(comparison.systems))}
     for row in comparison.rows:
         for index, entry in ((0, row.first), (row.other, row.second)):
             if entry.work.part in WHOLE and _mark(entry):
@@ -97,7 +97,7 @@ def _mark(entry: Entry) -> Mark | None:
 
 
 def _steps(ax: Axes, entries: Sequence[Entry], by_name: dict[str, str], colour: str) -> None:
-    """The steps of one subject, joined along the batch."""
+    """The steps of one system, joined along the batch."""
     series: dict[tuple[Any, ...], list[Mark]] = {}
     for entry in sorted(entries, key=lambda entry: entry.work.batch):
         work, mark = entry.work, _mark(entry)
@@ -109,7 +109,7 @@ def _steps(ax: Axes, entries: Sequence[Entry], by_name: dict[str, str], colour: 
 
 def _roofs(
     ax: Axes,
-    one: Subject,
+    one: System,
     every: Sequence[Entry],
     used: set[str | None],
     residency: str,
@@ -132,18 +132,18 @@ def _roofs(
         ax.plot([min(start, ends[1]), ends[1]], [peak / 1e9] * 2, **look)
 
 
-def _peaks(one: Subject, every: Sequence[Entry]) -> dict[tuple[str, str], float]:
+def _peaks(one: System, every: Sequence[Entry]) -> dict[tuple[str, str], float]:
     """The arithmetic roofs at all threads of the dtypes in use, of weights and activations."""
     found = one.roofs.get("all") or next(iter(one.roofs.values()), None)
     used = {_pair(entry) for entry in every}
     return {pair: peak for pair, peak in found.peaks.items() if pair in used} if found else {}
 
 
-def _ends(subjects: Sequence[Subject], every: Sequence[Entry]) -> Ends:
+def _ends(systems: Sequence[System], every: Sequence[Entry]) -> Ends:
     """The axes' ends that hold the points, the roofs and the ridges."""
     marks = [mark for entry in every if (mark := _mark(entry))]
-    peaks = [max(_peaks(one, every).values(), default=0.0) for one in subjects]
-    memory = [one.levels[-1][1] if one.levels else None for one in subjects]
+    peaks = [max(_peaks(one, every).values(), default=0.0) for one in systems]
+    memory = [one.levels[-1][1] if one.levels else None for one in systems]
     x = [mark.x for mark in marks]
     x += [peak / rate for peak, rate in zip(peaks, memory, strict=True) if peak and rate]
     left, right = min(x) / 2.5, max(x) * 2
@@ -152,7 +152,7 @@ def _ends(subjects: Sequence[Subject], every: Sequence[Entry]) -> Ends:
     return left, right, min(y) / 1.6, max([*y, *(peak / 1e9 for peak in peaks)]) * 1.8
 
 
-def _values(one: Subject, every: Sequence[Entry]) -> str:
+def _values(one: System, every: Sequence[Entry]) -> str:
     """`67.9 GB/s, 195 GFLOP/s (datasheet)`; of several arithmetic roofs, each by the dtype of its weights."""
     highest: dict[str, float] = {}
     for (dtype, _), peak in _peaks(one, every).items():
@@ -168,7 +168,7 @@ def _values(one: Subject, every: Sequence[Entry]) -> str:
 
 
 def _handles(
-    subjects: Sequence[Subject], every: Sequence[Entry], by_name: dict[str, str]
+    systems: Sequence[System], every: Sequence[Entry], by_name: dict[str, str]
 ) -> list[Line2D]:
     """A line per machine with its roofs' values, which on close lines would overlap; a marker per implementation."""
     machines = [
@@ -179,7 +179,7 @@ def _handles(
             linestyle="-" if one.measured else figures.LONG_DASHES,
             label=f"{LETTERS[index]}: {one.name}, {_values(one, every)}",
         )
-        for index, one in enumerate(subjects)
+        for index, one in enumerate(systems)
     ]
     marks = [Line2D([], [], marker=m, label=name, **figures.HOLLOW) for name, m in by_name.items()]
     return [*machines, *marks]

@@ -21,7 +21,7 @@ from bench.profile import reader
 from bench.profile.errors import BadFile
 from bench.profile.stats import Estimate
 from kernels.case import GATES
-from reports.compare.system import ALL, Entry, Limits, Subject, Work
+from reports.compare.system import ALL, Entry, Limits, System, Work
 
 HERE = Path(__file__).resolve().parent
 STATES = {"rnn": 1, "gru": 1, "lstm": 2}
@@ -88,16 +88,16 @@ def names(folder: Path = HERE) -> list[str]:
     return [device.name for one in sets(folder) for device in one.device]
 
 
-def find(name: str, folder: Path = HERE) -> Subject | None:
+def find(name: str, folder: Path = HERE) -> System | None:
     """The published machine of that name, whatever its case; None where there is none."""
     for one in sets(folder):
         for device in one.device:
             if device.name.strip().casefold() == name.strip().casefold():
-                return subject(one, device)
+                return system(one, device)
     return None
 
 
-def subject(one: PublishedSet, device: Device) -> Subject:
+def system(one: PublishedSet, device: Device) -> System:
     """A published machine as one side of a comparison: its datasheet for roofs, its results for points."""
     peaks = {(name, name): device.flop_per_s for name in ELEMENT_BYTES}
     limits = Limits(
@@ -115,7 +115,7 @@ def subject(one: PublishedSet, device: Device) -> Subject:
         *([f"Datasheet: {device.remark}."] if device.remark else []),
         *one.defects,
     ]
-    return Subject(
+    return System(
         name=device.name,
         origin=ORIGIN,
         schema=one.name,

@@ -13,7 +13,7 @@ from reports.compare import ratios, system
 from reports.compare.gate import Gate, Gated
 from reports.compare.match import LETTERS, LIMITS, Comparison, Matched, Place
 from reports.compare.predict import Prediction, Predictions
-from reports.compare.system import Entry, Subject, Work
+from reports.compare.system import Entry, System, Work
 from reports.tables.columns import Cell, Column, Table, csv_text, middle, scaled, table
 from reports.tables.machine import per_cycle
 
@@ -37,12 +37,12 @@ def names(comparison: Comparison) -> list[str]:
     """`A = AMD EPYC, 2 cores (quick, 2026-11-22T18:51:42+00:00)` and so on: what every letter stands for."""
     return [
         f"{letter} = {one.name} ({', '.join(one.facts[key] for key in ABOUT if key in one.facts)})"
-        for letter, one in zip(LETTERS, comparison.subjects, strict=False)
+        for letter, one in zip(LETTERS, comparison.systems, strict=False)
     ]
 
 
 def overall(comparison: Comparison) -> list[str]:
-    """One sentence per subject held against the first: by how much, over how many points, and how many fell where."""
+    """One sentence per system held against the first: by how much, over how many points, and how many fell where."""
     found = []
     for other, value in enumerate(comparison.overall, 1):
         rows = [row for row in comparison.rows if row.other == other]
@@ -64,7 +64,7 @@ def overall(comparison: Comparison) -> list[str]:
 
 def notes(comparison: Comparison) -> list[str]:
     """What a reader has to know before a figure is quoted."""
-    rows, subjects = comparison.rows, comparison.subjects
+    rows, systems = comparison.rows, comparison.systems
     found = [
         "Ratios are of times to those of A: above 1 is slower. Limits are what each alone would give.",
         f"Same is an interval within {percent(ratios.SAME - 1)} of 1; ambiguous is where the samples do not tell.",
@@ -85,14 +85,14 @@ def notes(comparison: Comparison) -> list[str]:
         found.append(
             "A published forward pass is held against a step; its training mode keeps more."
         )
-    found += apart(subjects)
-    found += [remark for one in subjects for remark in one.remarks]
+    found += apart(systems)
+    found += [remark for one in systems for remark in one.remarks]
     return list(dict.fromkeys(found))
 
 
-def apart(subjects: Sequence[Subject]) -> list[str]:
-    """A sentence where measured subjects are of unlike methods: what changed between them."""
-    known = sorted({one.method for one in subjects if one.measured})
+def apart(systems: Sequence[System]) -> list[str]:
+    """A sentence where measured systems are of unlike methods: what changed between them."""
+    known = sorted({one.method for one in systems if one.measured})
     if len(known) < 2:
         return []
     between = f"Methods {' and '.join(map(str, known))} are compared; what changed between them: "
@@ -102,7 +102,7 @@ def apart(subjects: Sequence[Subject]) -> list[str]:
 def ratio_table(comparison: Comparison) -> Table:
     """Every matched point, with both times, the ratio and its interval, the limits' ratios, and what it follows."""
     unit, factor = time_unit(row.first.time for row in comparison.rows)
-    many = len(comparison.subjects) > 2
+    many = len(comparison.systems) > 2
     columns: list[Column[Matched]] = [
         Column("case", lambda row: setting(row.first.work)),
         Column("B", lambda row: row.first.work.batch),
@@ -125,10 +125,10 @@ def ratio_table(comparison: Comparison) -> Table:
 
 
 def ranking_table(comparison: Comparison) -> Table:
-    """Per cell, the subjects by the geometric mean of their ratios over the steps that all have."""
+    """Per cell, the systems by the geometric mean of their ratios over the steps that all have."""
 
     def machine(one: Place) -> str:
-        return f"{LETTERS[one.subject]}: {comparison.subjects[one.subject].name}"
+        return f"{LETTERS[one.system]}: {comparison.systems[one.system].name}"
 
     columns: tuple[Column[Place], ...] = (
         Column("cell", lambda one: one.cell if one.phase == "step" else f"{one.cell}, {one.phase}"),
@@ -142,8 +142,8 @@ def ranking_table(comparison: Comparison) -> Table:
 
 
 def machine_table(comparison: Comparison) -> Table:
-    """Each subject's class, clock, and the roofs at all its threads, with what a thread has of them in a cycle."""
-    facts: list[Column[Subject]] = [
+    """Each system's class, clock, and the roofs at all its threads, with what a thread has of them in a cycle."""
+    facts: list[Column[System]] = [
         Column("machine", lambda one: one.name),
         *(Column(name, _fact(name)) for name in CLASS),
         Column("threads", lambda one: one.threads),
@@ -155,35 +155,35 @@ def machine_table(comparison: Comparison) -> Table:
         rate = peak(pair)
         facts.append(Column(f"{name}, GFLOP/s", rate, scaled(1e-9)))
         facts.append(Column(f"{name}, FLOP/cycle", _a_cycle(rate), number))
-    rows = [(Cell(fact.title), *map(fact.cell, comparison.subjects)) for fact in facts]
-    return Table(("", *LETTERS[: len(comparison.subjects)]), tuple(rows))
+    rows = [(Cell(fact.title), *map(fact.cell, comparison.systems)) for fact in facts]
+    return Table(("", *LETTERS[: len(comparison.systems)]), tuple(rows))
 
 
-def _fact(name: str) -> Callable[[Subject], str | None]:
+def _fact(name: str) -> Callable[[System], str | None]:
     return lambda one: one.facts.get(name)
 
 
-def memory(one: Subject) -> float | None:
+def memory(one: System) -> float | None:
     """The bandwidth of its memory, byte/s."""
     return one.levels[-1][1] if one.levels else None
 
 
-def peak(pair: tuple[str, str]) -> Callable[[Subject], float | None]:
+def peak(pair: tuple[str, str]) -> Callable[[System], float | None]:
     """The arithmetic roof of these dtypes at all threads, FLOP/s."""
     return lambda one: one.roofs[system.ALL].peaks.get(pair) if system.ALL in one.roofs else None
 
 
-def _a_cycle(rate: Callable[[Subject], float | None]) -> Callable[[Subject], float | None]:
+def _a_cycle(rate: Callable[[System], float | None]) -> Callable[[System], float | None]:
     return lambda one: per_cycle(rate(one), one.threads, one.clock_hz)
 
 
 def differing_table(comparison: Comparison) -> Table:
-    """What differs between the subjects; empty where nothing does."""
+    """What differs between the systems; empty where nothing does."""
     rows = (
         (Cell(what), *(Cell(value or ABSENT) for value in values))
         for what, values in comparison.differing
     )
-    return Table(("what differs", *LETTERS[: len(comparison.subjects)]), tuple(rows))
+    return Table(("what differs", *LETTERS[: len(comparison.systems)]), tuple(rows))
 
 
 def gate_table(gate: Gate, most: int = 10) -> Table:
@@ -253,7 +253,7 @@ def ratios_csv(comparison: Comparison) -> str:
     """Every matched point in SI units, one line each."""
     lines = []
     for row in comparison.rows:
-        names = comparison.subjects[0].name, comparison.subjects[row.other].name
+        names = comparison.systems[0].name, comparison.systems[row.other].name
         line: dict[str, object] = dict(zip(("first", "second"), names, strict=True))
         line |= asdict(row.first.work) | {"implementation": row.implementation}
         line |= _side("first", row.first) | _side("second", row.second)

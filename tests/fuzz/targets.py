@@ -137,7 +137,7 @@ def beside(profile: records.Profile) -> None:
     )
 
 
-def against(mine: system.Subject, *others: system.Subject) -> None:
+def against(mine: system.System, *others: system.System) -> None:
     """Compared with each, and predicted from and on each. Raises Harm."""
     for one in others:
         with suppress(BadInput):

@@ -136,11 +136,11 @@ def test_the_ranking_puts_the_fastest_first_per_cell(made):
     faster = other_machine(slowed(slowed(made, 2.0), 0.2, only="lstm"))
     places = match.compare(sides(made, faster)).ranking
     by_cell = {
-        cell: [place.subject for place in places if place.cell == cell]
+        cell: [place.system for place in places if place.cell == cell]
         for cell in ("rnn", "lstm", "gru")
     }
     assert by_cell == {"rnn": [0, 1], "lstm": [1, 0], "gru": [0, 1]}
-    assert all(place.ratio.median == 1 for place in places if place.subject == 0)
+    assert all(place.ratio.median == 1 for place in places if place.system == 0)
 
 
 def test_what_differs_is_named_and_what_does_not_is_not(made):

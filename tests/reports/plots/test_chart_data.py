@@ -212,7 +212,7 @@ def test_a_time_against_batch_is_what_the_drawn_roofs_allow_over_the_fraction(ma
 
 
 def test_the_steps_of_a_comparison_stand_under_the_lines_of_their_own_machines(made):
-    subjects = [
+    systems = [
         measured.system(Analysis(made), "A"),
         measured.system(
             Analysis(replace(made, machine={**made.machine, "id": "other"}, points=slower(made))),
@@ -221,11 +221,11 @@ def test_the_steps_of_a_comparison_stand_under_the_lines_of_their_own_machines(m
         published.find("NVIDIA P100"),
     ]
     try:
-        found = match.compare(subjects)
+        found = match.compare(systems)
     except match.BadInput:
-        found = match.compare(subjects[:2])
+        found = match.compare(systems[:2])
     axes, (points, _) = comparison.draw(found), comparison.shown(found)
-    for index, one in enumerate(found.subjects):
+    for index, one in enumerate(found.systems):
         own = [
             Drawn([line for line in ax.lines if line.get_color() == style.PALETTE[index]])
             for ax in axes.flat

@@ -77,13 +77,13 @@ def test_unlike_machines_of_one_label_are_told_apart_in_every_table():
     old = sides(clocked(1e9), clocked(1e9))
     for given in (zens, alike, old):
         found = match.compare(given)
-        names = {one.name for one in found.subjects}
+        names = {one.name for one in found.systems}
         assert len(names) == 2
         assert len({cell.text for cell in comparison.machine_table(found).rows[0][1:]}) == 2
         assert len({row[2].text for row in comparison.ranking_table(found).rows}) == 2
         predicted = predict.predict(*given)
         assert {predicted.source.name, predicted.target.name} == names
-    assert {one.name for one in match.compare(zens).subjects} == {
+    assert {one.name for one in match.compare(zens).systems} == {
         "AMD EPYC, 2 cores (Zen 4)",
         "AMD EPYC, 2 cores (Zen 5)",
     }
@@ -92,7 +92,7 @@ def test_unlike_machines_of_one_label_are_told_apart_in_every_table():
 def test_two_runs_of_one_machine_keep_its_name():
     one, other = sides(clocked(1e9), clocked(1e9))
     other = replace(other, machine=one.machine)
-    assert {s.name for s in match.compare([one, other]).subjects} == {"AMD EPYC, 2 cores"}
+    assert {s.name for s in match.compare([one, other]).systems} == {"AMD EPYC, 2 cores"}
 
 
 def test_a_comparison_states_what_each_machine_does_in_a_cycle():
