@@ -14,6 +14,7 @@ import ast
 import re
 import subprocess
 import sys
+import textwrap
 from functools import cache
 from pathlib import Path
 
@@ -57,16 +58,16 @@ def filled(text: str, marker: str, lines: list[str]) -> str:
 
 
 def headline(readme: str) -> list[str]:
-    """The headline of the run that the README names, wrapped as prose is."""
-    import textwrap
-
-    from reports import locate
-    from reports.analysis.headline import headline
-
+    """What the command that the README names prints, wrapped as prose is."""
     (name,) = set(re.findall(r"python -m reports headline (\S+?)`", readme))
-    return textwrap.wrap(
-        headline(locate.load(name)[0]), 118, initial_indent="> ", subsequent_indent="> "
-    )
+    printed = subprocess.run(
+        [sys.executable, "-m", "reports", "headline", name],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    return textwrap.wrap(printed, 118, initial_indent="> ", subsequent_indent="> ")
 
 
 def excerpt(readme: str) -> list[str]:
