@@ -19,7 +19,7 @@ from bench.profile import stats
 from bench.roofs import copy, read, triad, write
 from bench.timing import rounds
 from bench.verify import programs
-from bench.verify.checks import Check, told, within
+from bench.verify.checks import Check, banded, told
 from kernels.case import Unavailable
 
 SOURCE = Path(__file__).with_suffix(".c")
@@ -115,8 +115,7 @@ def _compared(
     rate = moved / stats.median(samples.seconds[0])
     what = f"{probe.KIND}, {level} ({size / 2**20:.3g} MiB), {threads.named(count)}, over C"
     found = f"{told(ratio)}, {rate / 1e9:.1f} GB/s"
-    wanted = f"{least:.2f} to {most:.2f}" if most else f"{least:.2f} or more"
-    return Check("probes", what, found, wanted, within(ratio.median, least, most))
+    return banded("probes", what, found, ratio.median, least, most)
 
 
 def _best_of_c(

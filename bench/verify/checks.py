@@ -50,6 +50,14 @@ def within(value: float, low: float | None, high: float | None) -> float:
     return min([*shares, *([] if high is None else [1 - value / high])])
 
 
+def banded(
+    part: str, what: str, found: str, value: float, low: float, high: float | None = None
+) -> Check:
+    """A check that a value lies in a band; without `high` it may be as much more as it likes."""
+    wanted = f"{low:.2f} to {high:.2f}" if high else f"{low:.2f} or more"
+    return Check(part, what, found, wanted, within(value, low, high))
+
+
 def told(estimate: Estimate) -> str:
     """An estimate in words."""
     return f"{estimate.median:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"

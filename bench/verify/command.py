@@ -15,18 +15,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from bench.device import cpu_sweep, threads
+from bench.device import threads
 from bench.device.device import Walk
 from bench.machine import gpus
 from bench.measure import point, probes, rotation
 from bench.measure.context import Context
 from bench.profile import fractions, reader, stats
 from bench.profile.journal import write_profile
-from bench.roofs import read
 from bench.session.folder import claim
-from bench.timing import rounds
 from bench.verify import byte_check, c_probe, callgrind, known_answers, likwid, ncu
-from bench.verify.checks import Check, told, within
+from bench.verify.checks import Check, banded, told, within
 from kernels import roofline_model
 from kernels.case import Unavailable
 from kernels.reference.inputs import Arena, set_bytes
@@ -44,10 +42,6 @@ UNTOLD_CACHE_BYTES = 1 << 20
 """A core's own cache, the second level's one instance, where the system tells none."""
 GLANCE_SECONDS = 0.2
 """For a step that must be impossible: a factor of a thousand needs no precision."""
-LEAST_OF_LIKWID = 0.90
-"""Our read probe over likwid-bench, beyond the caches. C's probe bounds it from above, and goes more ways."""
-PAIRS, QUICK_PAIRS = 10, 5
-"""Of ours and likwid-bench, in turns."""
 
 
 def settled(
@@ -106,7 +100,6 @@ def _known(
         precision=PRECISION if thorough else QUICK_PRECISION,
         budget_seconds=budget if band else GLANCE_SECONDS,
     )
-    wanted = f"{band[0]:.2f} to {band[1]:.2f}" if band else "above 1.03: impossible"
     try:
         context.arena.grow(count * one_set)
         variant = probes.best_variant(context, Walk(one_set, count, place.case.threads))
@@ -117,11 +110,14 @@ def _known(
     if found.status == "skipped":
         return Check("planted", what, found.reason or "skipped")
     if found.status != "ok":
-        return Check("planted", what, str(found.reason), wanted, -1.0)
+        return Check("planted", what, str(found.reason), "a score", -1.0)
     score = stats.estimate(fractions.roof_fractions(found, written_seconds=0.0))
-    least = (score.low, roofline_model.IMPOSSIBLE, None)
-    margin = within(score.median, *band) if band else within(*least)
-    return Check("planted", what, told(score), wanted, margin)
+    if band:
+        return banded("planted", what, told(score), score.median, *band)
+    margin = within(score.low, roofline_model.IMPOSSIBLE, None)
+    return Check(
+        "planted", what, told(score), f"above {roofline_model.IMPOSSIBLE}: impossible", margin
+    )
 
 
 def against_c(run: Run, *, thorough: bool) -> Iterator[Check]:
@@ -141,45 +137,11 @@ def against_c(run: Run, *, thorough: bool) -> Iterator[Check]:
 def against_likwid(run: Run, *, thorough: bool) -> Iterator[Check]:
     """Reads of the last level by one stream of our probe and by likwid-bench, at 1 and all threads, or why not."""
     place, size = list(run.survey().curve.middles.items())[-1]
-    counts = sorted({1, threads.available()})
-    attempts = [partial(_likwid, run, place, size, count) for count in counts]
+    attempts = [
+        partial(likwid.compared, run.context, place, size, count)
+        for count in sorted({1, threads.available()})
+    ]
     yield from settled(attempts, thorough=thorough)
-
-
-def _likwid(run: Run, place: str, size: int, count: int, thorough: bool) -> Check:
-    what = f"read, {place} ({size / 2**20:.3g} MiB), {threads.named(count)}, one stream over likwid-bench"
-    try:
-        kernel = likwid.kernel(size, count)
-        pairs = PAIRS if thorough else QUICK_PAIRS
-        ratio, rate = _over_likwid(run.context(), kernel, size, count, pairs)
-    except Unavailable as reason:
-        return Check("probes", what, str(reason))
-    found = f"{told(ratio)} of {kernel}, {rate / 1e9:.1f} GB/s"
-    wanted = f"{LEAST_OF_LIKWID:.2f} or more"
-    return Check("probes", what, found, wanted, within(ratio.median, LEAST_OF_LIKWID, None))
-
-
-def _over_likwid(
-    context: Context, kernel: str, size: int, count: int, pairs: int
-) -> tuple[stats.Estimate, float]:
-    """Our bandwidth over likwid-bench's, pair by pair, and ours.
-
-    Like for like: on pages such as a library's memory has, and with one stream. More streams read up to twice as fast
-    there, for prefetchers end with a page.
-    """
-    threads.use(count)
-    address = context.memory(size, packed=True).address
-    ranked = cpu_sweep.ranked(read, address, size, count, c_probe.TURNS)
-    best = next(variant for variant in ranked if variant.streams == 1)
-    contender = rounds.Contender(read.prepare(best, address, size, count))
-    moved = read.bytes_per_pass(best, size, count)
-    times = likwid.iterations(size, moved / rounds.glance(contender.run, cpu_sweep.GLANCE_SECONDS))
-    ours, theirs = [], []
-    for _pair in range(pairs):
-        theirs.append(likwid.bytes_per_s(kernel, size, count, times))
-        (each,) = rounds.best(contender, 1, likwid.SECONDS, 0.0)
-        ours.append(moved / each)
-    return stats.estimate([a / b for a, b in zip(ours, theirs, strict=True)]), stats.median(ours)
 
 
 def bytes_counted(names: Sequence[str], *, thorough: bool) -> Iterator[Check]:

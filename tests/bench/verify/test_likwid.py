@@ -66,14 +66,14 @@ def stands_in(tmp_path, monkeypatch):
 
 
 def test_the_rate_is_the_data_volume_over_the_time():
-    assert likwid.told(PRINTED) == pytest.approx(4e9 / 1.701043e-01, rel=1e-6)
+    assert likwid.printed_rate(PRINTED) == pytest.approx(4e9 / 1.701043e-01, rel=1e-6)
 
 
 @pytest.mark.parametrize(
     "printed", ["", "MByte/s:\t\t0.00\n", "MByte/s:\t\tnan\n", "MFlops/s: 3\n"]
 )
 def test_no_rate_is_read_where_there_is_none(printed):
-    assert likwid.told(printed) is None
+    assert likwid.printed_rate(printed) is None
 
 
 def test_where_it_is_not_installed_there_is_a_reason(monkeypatch):
@@ -138,7 +138,7 @@ def test_it_has_every_core_though_the_thread_that_runs_it_is_bound_to_one(stands
 def test_a_machine_without_it_is_told_and_not_wrong(monkeypatch):
     monkeypatch.setenv("PATH", os.devnull)
     curve = SimpleNamespace(middles={"L1": 1 << 15, "DRAM": 1 << 30})
-    run = SimpleNamespace(survey=lambda: SimpleNamespace(curve=curve))
+    run = SimpleNamespace(survey=lambda: SimpleNamespace(curve=curve), context=None)
     found = list(command.against_likwid(run, thorough=False))
     assert found
     assert all(one.good and one.margin is None for one in found)
