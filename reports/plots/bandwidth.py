@@ -15,7 +15,7 @@ OTHERS = {"write": "v", "copy": "D", "triad": "^"}
 TEXT: dict[str, Any] = {"fontsize": 6.2, "color": MUTED, "textcoords": "offset points"}
 
 
-def draw(charts: Charts, ax: Axes | None = None) -> Axes | None:
+def draw(charts: Charts) -> Axes | None:
     """The read curve per thread count, levels as bands, reported caches as verticals. None without a read curve.
 
     Of a device's setups that with its most threads has the levels; bars are drawn of every one.
@@ -24,11 +24,10 @@ def draw(charts: Charts, ax: Axes | None = None) -> Axes | None:
     if not setups:
         return None
     main = max(setups, key=lambda one: (bool(one.levels), one.threads))
-    with style():
-        if ax is None:
-            import matplotlib.pyplot as plt
+    import matplotlib.pyplot as plt
 
-            _, ax = plt.subplots(figsize=(WIDTH, 3.5), layout="constrained")
+    with style():
+        _, ax = plt.subplots(figsize=(WIDTH, 3.5), layout="constrained")
         plain_log(ax, "x", base=2)
         plain_log(ax, "y")
         bars = {one.threads: one.beside for one in setups if one.device == main.device}

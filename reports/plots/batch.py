@@ -14,9 +14,9 @@ from matplotlib.lines import Line2D
 
 from kernels.case import Case
 from reports.analysis.wording import time_unit
-from reports.plots import chart_data, figures
+from reports.plots import chart_data, figures, panels
 from reports.plots.chart_data import Charts, Line
-from reports.plots.style import INK, MUTED, Mark, colours, markers
+from reports.plots.style import INK, MUTED, Mark, markers
 
 INCHES_PER_DECADE = 0.65
 ROOM = 12
@@ -24,39 +24,34 @@ ROOM = 12
 ALLOWED_SIZE = 2.2
 
 
-def draw(charts: Charts, axes: Any = None) -> Any:
-    """A panel per cell and residency; `axes` may be an array shaped (cells, residencies). None without such points.
+def draw(charts: Charts) -> Any:
+    """A panel per cell and residency; None without such points, else the axes.
 
     Shown are whole steps of one phase in float32 (or the dtype there is most of) on the device that has most points, at
-    its most threads. Returns the axes.
+    its most threads.
     """
     lines = chart_data.shown(charts, "time_against_batch")
     if not lines:
         return None
-    cells = list(dict.fromkeys(line.case.cell for line in lines))
-    columns = chart_data.residencies(lines)
+    rows = panels.by_cell(lines)
     marks = [one.batch for line in lines for one in line.points if one.batch]
     unit, factor = time_unit(mark.y for mark in marks)
-    ranges = {cell: _range([line for line in lines if line.case.cell == cell]) for cell in cells}
+    ranges = {cell: _range(own) for cell, own in rows.items()}
+    batches = sorted({int(mark.x) for mark in marks})
     with figures.style():
-        figure = None
-        if axes is None:
-            heights = [INCHES_PER_DECADE * log10(high / low) for low, high in ranges.values()]
-            heights = [min(3.4, max(1.2, height)) for height in heights]
-            figure, axes = figures.panels(cells, columns, heights, lines[0].case.phase)
-        for row, cell in zip(axes, cells, strict=True):
-            for ax, residency in zip(row, columns, strict=True):
-                here = [x for x in lines if (x.case.cell, x.case.residency) == (cell, residency)]
-                _panel(ax, charts, here, factor, many=len(marks) > figures.MANY)
-                batches = sorted({int(mark.x) for mark in marks})
-                if len(batches) <= ROOM:
-                    ax.set_xticks(batches, [str(batch) for batch in batches])
-            row[0].set_ylim(*(end * factor for end in ranges[cell]))
-            row[0].set_ylabel(f"time of a step at the drawn roof, {unit}")
-        for ax in axes[-1]:
-            ax.set_xlabel("batch, sequences per step")
-        if figure is not None:
-            figures.legend(figure, _handles(charts, lines))
+        spans = (INCHES_PER_DECADE * log10(high / low) for low, high in ranges.values())
+        columns, phase = panels.residencies(lines), lines[0].case.phase
+        figure, axes = figures.panels(list(rows), columns, panels.inches(spans), phase)
+        for ax, cell, here in panels.each(axes, rows):
+            figures.plain_log(ax, "x", base=2)
+            figures.plain_log(ax, "y")
+            if len(batches) <= ROOM:
+                ax.set_xticks(batches, [str(batch) for batch in batches])
+            _panel(ax, charts, here, factor, many=len(marks) > figures.MANY)
+            ax.set_ylim(*(end * factor for end in ranges[cell]))
+        y = f"time of a step at the drawn roof, {unit}"
+        figures.name_axes(axes, "batch, sequences per step", y)
+        figures.legend(figure, _handles(charts, lines))
         return axes
 
 
@@ -69,9 +64,7 @@ def _range(lines: Sequence[Line]) -> tuple[float, float]:
 
 
 def _panel(ax: Axes, charts: Charts, lines: Sequence[Line], factor: float, *, many: bool) -> None:
-    figures.plain_log(ax, "x", base=2)
-    figures.plain_log(ax, "y")
-    by_colour = colours(line.implementation for line in charts.lines)
+    """What the roofs allow each case, small and grey, and the points."""
     by_size = markers(line.case.hidden for line in charts.lines)
     allowed: dict[Case, dict[int, float]] = {}
     for line in lines:
@@ -82,27 +75,16 @@ def _panel(ax: Axes, charts: Charts, lines: Sequence[Line], factor: float, *, ma
         for case, known in allowed.items()
     ]
     figures.draw(ax, limits, many=many, size=ALLOWED_SIZE)
-    looks = [
-        (
-            [one.batch.times(factor) for one in line.points if one.batch],
-            by_colour[line.implementation],
-            by_size[line.case.hidden],
-            False,
-        )
-        for line in lines
-    ]
-    figures.draw(ax, looks, many=many)
+    panels.draw_points(
+        ax, charts, lines, lambda one: one.batch and one.batch.scaled(y=factor), many=many
+    )
 
 
 def _handles(charts: Charts, lines: Sequence[Line]) -> list[Line2D]:
     free: dict[str, Any] = {"color": INK, "marker": "o", "linestyle": "none", "markersize": 4.4}
     return [
-        *figures.implementation_handles(
-            (line.implementation for line in charts.lines), (line.implementation for line in lines)
-        ),
-        *figures.size_handles(
-            (line.case.hidden for line in charts.lines), (line.case.hidden for line in lines)
-        ),
+        *panels.implementation_handles(charts.lines, lines),
+        *panels.size_handles(charts.lines, lines),
         Line2D([], [], color=MUTED, linewidth=0.8, marker=".", label="what the roofs allow"),
         Line2D([], [], label="filled: free batch", **free),
     ]

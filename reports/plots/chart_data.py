@@ -189,12 +189,6 @@ def shown(charts: Charts, picture: str) -> list[Line]:
     return [line for line in kept if line.case.threads == most]
 
 
-def residencies(lines: Iterable[Line]) -> list[str]:
-    """Those that there is something of, a column each."""
-    present = {line.case.residency for line in lines}
-    return [name for name in ("streamed", "resident") if name in present]
-
-
 def moved(lines: Iterable[Line], rates: dict[str, float]) -> dict[str, Band]:
     """By level or dtypes, of those in `rates` (their drawn roofs): from where to where it moved beside the points."""
     found: dict[str, list[float]] = {}

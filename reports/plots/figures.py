@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import product
 from math import nan
 from typing import Any, TypeVar
 
@@ -20,7 +21,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from reports.analysis.wording import number
-from reports.plots.style import GRID, INK, MUTED, PAPER, Mark, colours, markers, name_of, trimmed
+from reports.plots.style import GRID, INK, MUTED, PAPER, Mark, trimmed
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -112,13 +113,20 @@ def panels(
         squeeze=False,
         layout="constrained",
     )
-    for i, cell in enumerate(rows):
-        for j, residency in enumerate(columns):
-            memory = ", from memory" if residency == "streamed" else ""
-            name = cell if " " in cell else cell.upper()
-            name = name if phase == "step" else f"{name} training"
-            axes[i, j].set_title(f"{name}, weights {residency}{memory}")
+    for (i, cell), (j, residency) in product(enumerate(rows), enumerate(columns)):
+        memory = ", from memory" if residency == "streamed" else ""
+        name = cell if " " in cell else cell.upper()
+        name = name if phase == "step" else f"{name} training"
+        axes[i, j].set_title(f"{name}, weights {residency}{memory}")
     return figure, axes
+
+
+def name_axes(axes: Any, x: str, y: str) -> None:
+    """What runs along the foot and the left of a figure."""
+    for ax in axes[-1]:
+        ax.set_xlabel(x)
+    for ax in axes[:, 0]:
+        ax.set_ylabel(y)
 
 
 def plain_log(ax: Axes, axis: str, base: int = 10, *, decades: bool = False) -> None:
@@ -138,22 +146,6 @@ def legend(figure: Figure, handles: Sequence[Line2D]) -> None:
         handles = [*handles[:MOST_ENTRIES], more]
     columns = min(4, len(handles)) if len(handles) != 5 else 5
     figure.legend(handles=list(handles), loc="outside lower center", ncols=columns)
-
-
-def implementation_handles(every: Iterable[str], shown: Iterable[str]) -> list[Line2D]:
-    """Legend entries: a line in the colour of each implementation that is shown."""
-    names = set(shown)
-    return [
-        Line2D([], [], color=colour, linewidth=1.6, label=name_of(name))
-        for name, colour in colours(every).items()
-        if name in names
-    ]
-
-
-def size_handles(every: Iterable[int], shown: Iterable[int]) -> list[Line2D]:
-    """Legend entries: the marker of each hidden size that is shown."""
-    known = markers(every)
-    return [Line2D([], [], marker=known[s], label=f"H = {s}", **HOLLOW) for s in sorted(set(shown))]
 
 
 def draw(

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from reports.analysis.wording import giga, number
-from reports.plots import chart_data, figures
+from reports.plots import chart_data, figures, panels
 from reports.plots.chart_data import Charts, Line, Setup
-from reports.plots.style import INK, MUTED, PAPER, colours, markers, name_of, trimmed
+from reports.plots.style import INK, MUTED, PAPER, name_of, trimmed
 
 PANEL_WIDTH = {1: 6.5, 2: 3.05}
 """Inches inside a panel, by columns; a decade is as high as it is wide: a bandwidth roof rises at 45 degrees."""
@@ -56,30 +56,19 @@ def draw(charts: Charts, ax: Axes | None = None) -> Any:
 
 def _figure(charts: Charts, lines: Sequence[Line]) -> Any:
     setup = charts.setup(lines[0].case)
-    columns = chart_data.residencies(lines)
+    columns, rows = panels.residencies(lines), panels.by_cell(lines)
     wide = _ends(setup, lines)
-    by_cell: dict[str, list[Line]] = {}
-    for line in lines:
-        by_cell.setdefault(line.case.cell, []).append(line)
-    ends = {cell: _ends(setup, own, wide) for cell, own in by_cell.items()}
+    ends = {cell: _ends(setup, own, wide) for cell, own in rows.items()}
     decade = PANEL_WIDTH[len(columns)] / log10(wide.right / wide.left)
-    heights = [decade * log10(end.top / end.bottom) for end in ends.values()]
-    heights = [min(3.4, max(1.2, height)) for height in heights]
-    figure, axes = figures.panels(list(by_cell), columns, heights, lines[0].case.phase)
+    heights = panels.inches(decade * log10(end.top / end.bottom) for end in ends.values())
+    figure, axes = figures.panels(list(rows), columns, heights, lines[0].case.phase)
     many = sum(len(line.points) for line in lines) > figures.MANY
-    for row, (cell, own) in zip(axes, by_cell.items(), strict=True):
-        for ax, residency in zip(row, columns, strict=True):
-            here = [line for line in own if line.case.residency == residency]
-            _panel(ax, charts, here, ends[cell], many=many)
-        row[0].set_ylabel("GFLOP/s at the drawn roof")
-    for ax in axes[-1]:
-        ax.set_xlabel("arithmetic intensity, FLOP/byte (modelled bytes)")
-    handles = figures.implementation_handles(
-        (line.implementation for line in charts.lines), (line.implementation for line in lines)
-    )
-    handles += figures.size_handles(
-        (line.case.hidden for line in charts.lines), (line.case.hidden for line in lines)
-    )
+    for ax, cell, here in panels.each(axes, rows):
+        _panel(ax, charts, here, ends[cell], many=many)
+    x = "arithmetic intensity, FLOP/byte (modelled bytes)"
+    figures.name_axes(axes, x, "GFLOP/s at the drawn roof")
+    handles = panels.implementation_handles(charts.lines, lines)
+    handles += panels.size_handles(charts.lines, lines)
     if any(line.case.dtype != "float32" for line in lines):
         look: dict[str, Any] = {"color": INK, "linewidth": 0.9, "linestyle": figures.DASHED}
         handles.append(Line2D([], [], label="weights not float32", **look))
@@ -117,18 +106,9 @@ def _panel(
         used = {one.under.level for line in lines for one in line.points if one.under}
         _bands(ax, setup, peaks, ends, lines)
         _roofs(ax, setup, peaks, ends, used)
-    by_colour = colours(line.implementation for line in charts.lines)
-    by_size = markers(line.case.hidden for line in charts.lines)
-    looks = [
-        (
-            [one.roofline.times(1e-9) for one in line.points if one.roofline],
-            by_colour[line.implementation],
-            by_size[line.case.hidden],
-            line.case.dtype != "float32",
-        )
-        for line in lines
-    ]
-    figures.draw(ax, looks, many=many)
+    panels.draw_points(
+        ax, charts, lines, lambda one: one.roofline and one.roofline.scaled(y=1e-9), many=many
+    )
 
 
 def _bands(

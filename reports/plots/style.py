@@ -6,7 +6,7 @@ Colours are Okabe and Ito's, which colour-blind readers can tell apart.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 INK, MUTED, GRID, PAPER = "#1b1f24", "#68707a", "#e4e7eb", "#fefefe"
 """Text and roofs, notes, grid, background."""
@@ -26,9 +26,9 @@ class Mark:
     high: float
     filled: bool = False
 
-    def times(self, factor: float) -> Mark:
-        """The same with y in another unit."""
-        return replace(self, y=self.y * factor, low=self.low * factor, high=self.high * factor)
+    def scaled(self, x: float = 1.0, y: float = 1.0) -> Mark:
+        """The same in other units."""
+        return Mark(self.x * x, self.y * y, self.low * y, self.high * y, self.filled)
 
 
 def colours(implementations: Iterable[str], looks: Sequence[str] = PALETTE) -> dict[str, str]:

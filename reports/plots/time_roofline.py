@@ -13,22 +13,22 @@ from matplotlib.lines import Line2D
 
 from bench.profile.stats import median
 from reports.analysis.wording import time_unit
-from reports.plots import chart_data, figures
+from reports.plots import chart_data, figures, panels
 from reports.plots.chart_data import Charts, Line
-from reports.plots.style import INK, MUTED, Mark, colours
+from reports.plots.style import INK, MUTED, colours
 
 MARKERS = {"rnn": "o", "lstm": "s", "gru": "^"}
 """A cell each: the hidden size is seen by how far out a point lies."""
+ALL = "all cells"
 DOT: dict[str, Any] = {"marker": ".", "color": MUTED}
 BOX: dict[str, Any] = {"linewidth": 0.8, "linestyle": figures.LONG_DASHES}
 
 
-def draw(charts: Charts, axes: Any = None) -> Any:
-    """A panel per residency; `axes` may be a sequence of as many. None without such points. Returns the axes."""
+def draw(charts: Charts) -> Any:
+    """A panel per residency; None without such points, else the axes."""
     lines = chart_data.shown(charts, "time_roofline")
     if not lines:
         return None
-    columns = chart_data.residencies(lines)
     points = [one for line in lines for one in line.points]
     unit, factor = time_unit(one.row.seconds.median for one in points)
     # Both axes' ends are equal, so that the ridge is the diagonal of a square.
@@ -37,24 +37,17 @@ def draw(charts: Charts, axes: Any = None) -> Any:
     low = min(*(min(at.x, at.y) * share.median for at, share in places), *floors) / 1.6
     high = max(*(max(at.x, at.y) for at, _ in places), *floors) * 1.6
     with figures.style():
-        figure = None
-        if axes is None:
-            figure, axes = figures.panels(
-                ("all cells",), columns, [6.5 / len(columns)], lines[0].case.phase
-            )
-            axes = axes[0]
-        for ax, residency in zip(axes, columns, strict=True):
-            here = [line for line in lines if line.case.residency == residency]
+        columns, phase = panels.residencies(lines), lines[0].case.phase
+        figure, axes = figures.panels([ALL], columns, [6.5 / len(columns)], phase)
+        for ax, _, here in panels.each(axes, {ALL: lines}):
             for axis in "xy":
                 figures.plain_log(ax, axis, decades=True)
             ax.set_xlim(low * factor, high * factor)
             ax.set_ylim(low * factor, high * factor)
             _panel(ax, charts, here, factor, many=len(points) > figures.MANY)
-            ax.set_xlabel(f"time for the FLOPs, {unit}")
-        axes[0].set_ylabel(f"time for the bytes, {unit}")
-        if figure is not None:
-            figures.legend(figure, _handles(charts, lines))
-        return axes
+        figures.name_axes(axes, f"time for the FLOPs, {unit}", f"time for the bytes, {unit}")
+        figures.legend(figure, _handles(charts, lines))
+        return axes[0]
 
 
 def _panel(ax: Axes, charts: Charts, lines: Sequence[Line], factor: float, *, many: bool) -> None:
@@ -64,17 +57,16 @@ def _panel(ax: Axes, charts: Charts, lines: Sequence[Line], factor: float, *, ma
     ax.text(0.02, 0.98, "bytes take longer", va="top", **above)
     ax.text(0.98, 0.02, "FLOPs take longer", ha="right", **above)
     by_colour = colours(line.implementation for line in charts.lines)
-    gaps, looks = [], []
     floors: dict[str, list[float]] = {}
+    gaps, looks = [], []
     for line in lines:
         marks = []
         for one in line.points:
             assert one.time is not None
             assert one.row.fraction is not None
-            at, share = one.time.times(factor), one.row.fraction.median
-            x = one.time.x * factor
-            marks.append(Mark(x, at.y, at.y, at.y, at.filled))
-            gaps.append(((x * share, at.y * share), (x, at.y)))
+            mark, share = one.time.scaled(factor, factor), one.row.fraction.median
+            marks.append(mark)
+            gaps.append(((mark.x * share, mark.y * share), (mark.x, mark.y)))
             if one.row.point.floor_seconds:
                 floors.setdefault(line.implementation, []).append(one.row.point.floor_seconds)
         looks.append((marks, by_colour[line.implementation], MARKERS[line.case.cell], False))
@@ -92,9 +84,7 @@ def _panel(ax: Axes, charts: Charts, lines: Sequence[Line], factor: float, *, ma
 def _handles(charts: Charts, lines: Sequence[Line]) -> list[Line2D]:
     cells = {line.case.cell for line in lines}
     return [
-        *figures.implementation_handles(
-            (line.implementation for line in charts.lines), (line.implementation for line in lines)
-        ),
+        *panels.implementation_handles(charts.lines, lines),
         *(
             Line2D([], [], marker=marker, label=cell.upper(), **figures.HOLLOW)
             for cell, marker in MARKERS.items()
