@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from reports.analysis.analysis import Analysis
@@ -50,15 +51,15 @@ def _write(analysis: Analysis, draft: Path, command: str, methodology: str | Non
     plots.mkdir()
     charts = chart_data.charts(analysis)
     undrawn = pictures.missing()
-    many = len(analysis.rows) > MANY and not undrawn
-    with parallel.forked(pictures.pieces(charts, plots) if many else ()):
+    named = {} if undrawn else pictures.names(charts)
+    draw = partial(pictures.save_all, charts, plots)
+    with parallel.forked([draw] if named and len(analysis.rows) > MANY else []):
         text = csv.points_csv(analysis)
         (draft / "points.csv").write_text(text, encoding="utf-8", newline="")
         data = page_data.data(charts)
-        named = {} if undrawn else pictures.names(charts)
         document = report.document(analysis, named, command, methodology, undrawn)
-    if not undrawn:
-        pictures.save_all(charts, plots)
+    if named:
+        draw()
     (draft / "report.md").write_text(markdown.render(document), encoding="utf-8")
     drawn = {name: plots / f"{name}.svg" for name in named}
     (draft / PAGE).write_text(html.render(document, drawn, data), encoding="utf-8")

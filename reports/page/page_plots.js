@@ -149,9 +149,10 @@ function plotsOf(data) {
   // Colours and marks of what is shown.
   function key() {
     const series = [...view.bySeries.keys()].map((s) => data.series[s]), of = (name) => [...new Set(series.map((one) => one[name]))];
-    const sizes = of("H").sort((a, b) => a - b);
+    const sizes = of("H").sort((a, b) => a - b), dashed = series.some(({ dtype }) => dtype !== "float32");
     return [...of("implementation").map((name) => element("span", {}, dot(name), name)),
-      ...sizes.map((size) => element("span", {}, `${glyphOf(GLYPH_TEXT, size)} H ${size}`))];
+      ...sizes.map((size) => element("span", {}, `${glyphOf(GLYPH_TEXT, size)} H ${size}`)),
+      ...(dashed ? [element("span", {}, "dashed: weights not float32")] : [])];
   }
 
   function dot(name) {

@@ -16,14 +16,11 @@ TEXT: dict[str, Any] = {"fontsize": 6.2, "color": MUTED, "textcoords": "offset p
 
 
 def draw(charts: Charts) -> Axes | None:
-    """The read curve per thread count, levels as bands, reported caches as verticals. None without a read curve.
-
-    Of a device's setups that with its most threads has the levels; bars are drawn of every one.
-    """
+    """The read curve per thread count, levels as bands, reported caches as verticals. None without a read curve."""
     setups = [one for one in charts.setups if any(c.kind == "read" for c in one.curves)]
     if not setups:
         return None
-    main = max(setups, key=lambda one: (bool(one.levels), one.threads))
+    main = max(setups, key=lambda one: one.threads)
     import matplotlib.pyplot as plt
 
     with style():
@@ -78,7 +75,7 @@ def _levels(ax: Axes, setup: Setup) -> None:
     """Bands from one plateau's end to the next, named above with their bandwidth."""
     start, right = ax.get_xlim()
     place: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": 6.8}
-    for index, level in enumerate(setup.levels):
+    for index, level in enumerate(setup.plateaus):
         end = min(right, level.up_to_bytes or right)
         if end <= start:
             continue

@@ -87,16 +87,18 @@ class Curve:
 class Setup:
     """The roofs of a device at one thread count, as they are drawn.
 
-    levels  the fastest first; none but at all threads
-    peaks   FLOP/s by the names that `Line.arithmetic` gives
-    curves  the read curve at every thread count, the others at all threads
-    beside  by working set: from where to where the read roof moved beside the points there
-    caches  name and bytes of each cache that the system reports
+    plateaus  the device's levels, the fastest first
+    levels    those that points are held against: none but at all threads
+    peaks     FLOP/s by the names that `Line.arithmetic` gives
+    curves    the read curve at every thread count, the others at all threads
+    beside    by working set: from where to where the read roof moved beside the points there
+    caches    name and bytes of each cache that the system reports
     """
 
     device: str
     threads: int
     name: str
+    plateaus: tuple[Level, ...]
     levels: tuple[Level, ...]
     peaks: dict[str, float]
     curves: tuple[Curve, ...]
@@ -296,11 +298,13 @@ def _setup(analysis: Analysis, device: str, threads: int, lines: Sequence[Line])
         if one.under and one.row.point.working_set_bytes:
             rates.setdefault(one.row.point.working_set_bytes, []).append(one.under.beside[0])
     caches = warnings.system_caches(analysis.profile) if device == "cpu" else {}
+    plateaus = tuple(analysis.roofs.levels(device))
     return Setup(
         device,
         threads,
         setup(device, threads),
-        levels=tuple(analysis.roofs.levels(device)) if threads == everyone else (),
+        plateaus=plateaus,
+        levels=plateaus if threads == everyone else (),
         peaks={name: peak for name, peak in peaks.items() if peak is not None},
         curves=tuple(
             Curve(kind, count, f"{kind}, {setup(device, count)}", tuple(places))

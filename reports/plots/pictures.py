@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -46,18 +45,10 @@ def names(charts: Charts) -> dict[str, tuple[str, str]]:
 
 def save_all(charts: Charts, folder: Path) -> None:
     """Write each picture that is not in `folder` yet."""
-    _save(
-        [name for name in names(charts) if not (folder / f"{name}.{LAST}").is_file()],
-        charts,
-        folder,
-    )
-
-
-def pieces(charts: Charts, folder: Path) -> list[Callable[[], object]]:
-    """The pictures in two parts that take alike long to write."""
-    slow = [name for name, (picture, _) in names(charts).items() if picture == "roofline"]
-    parts = slow, [name for name in names(charts) if name not in slow]
-    return [partial(_save, part, charts, folder) for part in parts]
+    for name, (picture, device) in names(charts).items():
+        if not (folder / f"{name}.{LAST}").is_file():
+            module = import_module(f"reports.plots.{MODULES[picture]}")
+            write(module.draw(charts.of(device)), folder, name)
 
 
 def write(drawn: Any, folder: Path, name: str, kinds: Sequence[str] = ("png", "pdf", LAST)) -> None:
@@ -89,10 +80,3 @@ def write(drawn: Any, folder: Path, name: str, kinds: Sequence[str] = ("png", "p
             figure.savefig(draft, format=kind, **options[kind])
             draft.replace(folder / f"{name}.{kind}")
         plt.close(figure)
-
-
-def _save(wanted: Sequence[str], charts: Charts, folder: Path) -> None:
-    for name in wanted:
-        picture, device = names(charts)[name]
-        module = import_module(f"reports.plots.{MODULES[picture]}")
-        write(module.draw(charts.of(device)), folder, name)

@@ -248,6 +248,11 @@ def test_the_bandwidth_plot_has_a_curve_per_thread_count_and_the_systems_caches(
     assert {"L1 64 KiB", "L2 2 MiB", "L3 32 MiB", "DRAM\n52 GB/s"} <= set(texts(ax))
 
 
+def test_the_bandwidth_plot_names_the_levels_though_points_had_fewer_threads():
+    ax = bandwidth_against_working_set(profile([synthetic.point(threads=1)]))
+    assert {"L1\n330 GB/s", "DRAM\n52 GB/s"} <= set(texts(ax))
+
+
 def test_a_picture_without_data_is_not_drawn(tmp_path):
     assert saved(profile(roofs=(), levels=()), tmp_path) == []
     assert list(tmp_path.iterdir()) == []
@@ -276,8 +281,7 @@ def test_files_are_reproducible_and_their_text_is_text(made, tmp_path):
     assert not re.search(r"<dc:date>", first)
     again = tmp_path / "again"
     again.mkdir()
-    for piece in pictures.pieces(charts(small), again):
-        piece()
+    pictures.save_all(charts(small), again)
     for name in names:
         assert (again / f"{name}.svg").read_text() == (tmp_path / f"{name}.svg").read_text()
     (again / "roofline.svg").write_text("there already")
