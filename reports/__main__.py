@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # what --help need not load
 PROFILE = "a profile.json, a run's folder, a name in the gallery, or `latest`"
 ONE_OF = f"{PROFILE}; or a published machine, such as `NVIDIA P100`"
 WIDTH = 160
+MOST_RATIOS = 12
 """Columns of a table where the output is no terminal."""
 
 
@@ -196,7 +197,11 @@ def _compare(given: argparse.Namespace) -> int:
     for line in tables.names(found):
         say(console, line)
     show(console, "Machines", tables.machine_table(found))
-    show(console, "Ratios", tables.ratio_table(found))
+    count = len(found.rows)
+    title = (
+        f"Ratios, the {MOST_RATIOS} farthest from 1 of {count}" if count > MOST_RATIOS else "Ratios"
+    )
+    show(console, title, tables.ratio_table(found, MOST_RATIOS))
     for title, table in (
         ("Ranking per cell", tables.ranking_table(found)),
         ("What differs", tables.differing_table(found)),
@@ -205,6 +210,11 @@ def _compare(given: argparse.Namespace) -> int:
             show(console, title, table)
     for line in (*tables.notes(found), *tables.overall(found)):
         say(console, line)
+    if count > MOST_RATIOS:
+        say(
+            console,
+            f"All {count} ratios are in compare.csv and compare.html, which --out DIR writes.",
+        )
     if given.out is not None:
         shown = map(_shown, given.profile)
         command = shlex.join(["python", "-m", "reports", "compare", *shown])

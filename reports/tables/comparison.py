@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
+from math import log
 
 from bench.profile.stats import Estimate
 from reports.analysis.warnings import changed
@@ -99,8 +100,11 @@ def apart(systems: Sequence[System]) -> list[str]:
     return [f"{between}{'; '.join(changed(known[0], known[-1])) or 'not known here'}."]
 
 
-def ratio_table(comparison: Comparison) -> Table:
-    """Every matched point, with both times, the ratio and its interval, the limits' ratios, and what it follows."""
+def ratio_table(comparison: Comparison, most: int | None = None) -> Table:
+    """Every matched point, with both times, the ratio and its interval, the limits' ratios, and what it follows.
+
+    With `most` no more than so many, those farthest from 1.
+    """
     unit, factor = time_unit(row.first.time for row in comparison.rows)
     many = len(comparison.systems) > 2
     columns: list[Column[Matched]] = [
@@ -121,7 +125,10 @@ def ratio_table(comparison: Comparison) -> Table:
         columns.insert(3, Column("over A", lambda row: LETTERS[row.other]))
     if any(_energy(row) is not None for row in comparison.rows):
         columns.append(Column("energy", _energy, _ratio))
-    return table(columns, comparison.rows)
+    rows = comparison.rows
+    if most is not None:
+        rows = tuple(sorted(rows, key=lambda row: -abs(log(row.ratio.median)))[:most])
+    return table(columns, rows)
 
 
 def ranking_table(comparison: Comparison) -> Table:

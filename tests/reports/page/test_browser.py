@@ -18,7 +18,9 @@ from reports.analysis import wording
 from reports.analysis.analysis import Analysis
 from reports.page import html
 from reports.page import report as page
+from reports.page.document import Document, Listing, Section
 from reports.plots import chart_data, page_data
+from reports.tables.columns import Cell, Table
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
 
@@ -352,6 +354,20 @@ def test_the_table_of_points_filters_and_sorts(opened):
         times = [float(text.replace(",", "")) for text in texts if text != "\N{EN DASH}"]
         assert len(times) > 3
         assert times == sorted(times, reverse=order < 0)
+
+
+def test_numbers_sort_by_what_they_are_and_what_is_missing_stays_last(browser, tmp_path):
+    texts = {"\N{MINUS SIGN}0.12": -0.12, "0.5": 0.5, "\N{EN DASH}": None, "1,200": 1200.0}
+    rows = tuple((Cell(text, value),) for text, value in texts.items())
+    path = tmp_path / "page.html"
+    section = Section("x", "X", (Listing("T", Table(("n",), rows)),))
+    path.write_text(html.render(Document("t", "h", "s", (section,)), {}), encoding="utf-8")
+    one = Opened(browser, path)
+    ordered = ["\N{MINUS SIGN}0.12", "0.5", "1,200"]
+    for expected in (ordered, ordered[::-1]):
+        one.page.locator("th").click()
+        assert one.page.locator("td").all_inner_texts() == [*expected, "\N{EN DASH}"]
+    one.context.close()
 
 
 @pytest.mark.slow
