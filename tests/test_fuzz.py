@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench.profile import errors, reader
+from bench.profile import reader
 from tests.fuzz import campaign, mutations, targets
 from tests.reports import synthetic
 
@@ -59,14 +59,6 @@ def test_what_a_reader_should_not_raise_is_counted_with_its_file():
     assert count.examples >= 3
     assert count.harmful >= 1
     assert list(count.findings) == ["KeyError at -"]
-
-
-@given(st.text())
-def test_a_message_is_one_printable_line(text):
-    line = str(errors.OneLine(text))
-    assert line.isprintable()
-    assert len(line) <= errors.LONGEST_LINE
-    line.encode()
 
 
 @pytest.mark.parametrize("label", ["a\x1b[31mb", "a\x1b]0;title\x07b", "a\u202eb", "a\x08b"])

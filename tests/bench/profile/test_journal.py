@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 from dataclasses import replace
 
 import pytest
 
-from bench.profile import records
+from bench.profile import reader, records
 from bench.profile.errors import BadFile
-from bench.profile.journal import Journal, from_journal
-from tests.bench.profile.test_records import LEVEL, POINT, PROFILE, ROOF, WARNING
+from bench.profile.journal import Journal, from_journal, write_profile
+from tests.bench.profile.samples import AS_JSON, LEVEL, POINT, PROFILE, ROOF, WARNING
 
 HEADER = replace(PROFILE, complete=False)
 SECOND = replace(POINT, case=replace(POINT.case, batch=8))
@@ -233,3 +235,66 @@ def test_a_figure_that_is_not_finite_never_reaches_the_disk(write, tmp_path, val
     with pytest.raises(ValueError, match="Out of range float"):
         journal.append(replace(SECOND, error=value))
     assert from_journal(tmp_path).points == (POINT,)
+
+
+def test_an_error_while_writing_leaves_the_old_profile(tmp_path):
+    path = write_profile(PROFILE, tmp_path)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="Out of range float"):
+        write_profile(replace(PROFILE, settings={"last": 0, "precision": math.nan}), tmp_path)
+    assert path.read_bytes() == before
+
+
+def test_an_error_while_writing_leaves_no_half_profile_where_there_was_none(tmp_path):
+    with pytest.raises(TypeError):
+        write_profile(replace(PROFILE, warnings=(object(),)), tmp_path)
+    assert not (tmp_path / "profile.json").exists()
+
+
+def test_a_disk_that_fails_at_the_last_moment_leaves_the_old_profile(tmp_path, monkeypatch):
+    path = write_profile(PROFILE, tmp_path)
+
+    def full(_file):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_profile(replace(PROFILE, suite="other"), tmp_path)
+    assert reader.load(path) == PROFILE
+
+
+def test_an_error_while_writing_leaves_no_draft(tmp_path):
+    with pytest.raises(ValueError, match="Out of range float"):
+        write_profile(replace(PROFILE, settings={"precision": math.nan}), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_journal_of_too_many_values_is_refused(tmp_path, monkeypatch):
+    Journal.start(tmp_path, PROFILE).close()
+    monkeypatch.setattr(reader, "MOST_VALUES", 10)
+    with pytest.raises(BadFile, match="more than the 10 values"):
+        from_journal(tmp_path)
+
+
+def test_the_journal_of_an_interrupted_run_of_schema_1_is_refused_by_name(tmp_path):
+    journal = Journal.start(tmp_path, replace(PROFILE, schema="rnn-roofline/1"))
+    journal.append(POINT)
+    journal.close()
+    with pytest.raises(BadFile, match=r"journal\.jsonl: an older version's journal"):
+        from_journal(tmp_path)
+
+
+@pytest.mark.parametrize("schema", [[], {}, 1, None])
+def test_a_journal_whose_schema_is_no_text_is_refused(tmp_path, schema):
+    header = {**AS_JSON, "schema": schema}
+    (tmp_path / "journal.jsonl").write_text(json.dumps({"profile": header}) + "\n")
+    with pytest.raises(BadFile, match="line 1: no profile of this suite"):
+        from_journal(tmp_path)
+
+
+def test_a_lone_surrogate_in_a_journal_is_refused_by_its_line(tmp_path):
+    Journal.start(tmp_path, PROFILE).close()
+    with (tmp_path / "journal.jsonl").open("a") as file:
+        file.write('{"warning":{"code":"\\ud800","about":"run","message":"a","advice":"b"}}\n')
+    with pytest.raises(BadFile, match="line 2"):
+        from_journal(tmp_path)

@@ -1,21 +1,159 @@
-"""Bounds that a stranger's file meets before it is parsed, and what becomes of older and newer schemas."""
+"""What is no profile is refused in one line, and nothing a stranger sends takes more memory than its bounds."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import tracemalloc
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
-from bench.profile import reader, records, schema, suite
+from bench.profile import reader, records, suite
 from bench.profile.errors import BadFile
 from bench.profile.journal import Journal, from_journal, write_profile
-from tests.bench.profile.test_records import LEVEL, POINT, PROFILE, ROOF
+from tests.bench.profile.samples import AS_JSON, LEVEL, POINT, PROFILE, ROOF, changed, refused
 
-AS_JSON = json.loads(json.dumps(asdict(PROFILE)))
+
+def test_a_pytest_benchmark_file_that_carries_a_profile_reads_as_one(tmp_path):
+    path = tmp_path / "benchmark.json"
+    path.write_text(json.dumps({"machine_info": {}, "benchmarks": [], "roofline": asdict(PROFILE)}))
+    assert reader.load(path) == PROFILE
+
+
+def test_a_pytest_benchmark_file_without_one_is_refused(tmp_path):
+    path = tmp_path / "benchmark.json"
+    path.write_text(json.dumps({"machine_info": {}, "benchmarks": []}))
+    with pytest.raises(BadFile, match=r"benchmark\.json: no profile of this suite"):
+        reader.load(path)
+
+
+@pytest.mark.parametrize(
+    "where", ["", "points.0.", "points.0.case.", "roofs.0.", "levels.0.", "warnings.0."]
+)
+def test_an_unknown_field_is_refused_by_name(where):
+    assert "unknown field 'frobnicate'" in refused(changed(where + "frobnicate", 1))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "wanted"),
+    [
+        ("suite", 5, "str"),
+        ("suite", None, "str"),
+        ("seed", "1", "int"),
+        ("seed", 1.5, "int"),
+        ("seed", True, "int"),
+        ("complete", 1, "bool"),
+        ("machine", [], "object"),
+        ("points", {}, "array"),
+        ("points.0", [], "object"),
+        ("points.0.case", "lstm", "object"),
+        ("points.0.status", None, "str"),
+        ("points.0.seconds", 1.0, "array"),
+        ("points.0.seconds.1", "fast", "float"),
+        ("points.0.seconds.1", None, "float"),
+        ("points.0.seconds.1", True, "float"),
+        ("points.0.floor_seconds", "0", "float | null"),
+        ("points.0.flops", [], "object | null"),
+        ("points.0.flops.linear", 1.5, "int"),
+        ("points.0.reads.W", 1, "str"),
+        ("points.0.single_step_seconds.min", "1", "float"),
+        ("roofs.0.samples.0", [], "float"),
+        ("roofs.0.threads", 2.5, "int | null"),
+        ("levels.0.bytes_per_s", "quick", "float"),
+        ("machine.memory_bytes", "16 GiB", "int | null"),
+        ("machine.cpu", 5, "object"),
+        ("machine.cpu.caches", [{"level": "two"}], "int | null"),
+        ("environment.threads", [], "int | null"),
+        ("warnings.0.severity", 1, "str"),
+        ("warnings.0.severity", None, "str"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_refused_naming_the_field(field, value, wanted):
+    """Values of an object whose names are free are told by the object's name."""
+    line = refused(changed(field, value))
+    name = re.sub(r"\.(\d)", r"[\1]", field)
+    free = re.sub(r"(flops|reads|single_step_seconds)\.\w+", r"\1[...]", name)
+    assert line.startswith(f"a.json.{free}")
+    assert f": Expected {wanted}, got " in line
+
+
+@pytest.mark.parametrize(
+    "field", ["points.0.seconds.0", "points.0.error", "settings.precision", "machine.memory_bytes"]
+)
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_a_figure_that_is_not_finite_is_refused(tmp_path, field, value):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(changed(field, "here")).replace('"here"', value))
+    with pytest.raises(BadFile, match=r"a\.json: not JSON"):
+        reader.load(path)
+
+
+def test_a_number_too_large_for_a_float_is_refused():
+    refused(changed("points.0.floor_seconds", 10**400))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("hidden", 0), ("cell", "other"), ("steps", 0), ("batch", 10**9)]
+)
+def test_a_case_that_means_nothing_is_refused(field, value):
+    line = refused(changed(f"points.0.case.{field}", value))
+    assert line.startswith(f"a.json.points[0].case: {field} {value!r} ")
+
+
+@pytest.mark.parametrize(
+    ("where", "field"),
+    [
+        ("", "machine"),
+        ("", "method"),
+        ("points.0.", "implementation"),
+        ("points.0.case.", "hidden"),
+        ("roofs.0.", "kind"),
+    ],
+)
+def test_a_missing_field_is_refused_by_name(where, field):
+    data = changed(where + field, None)
+    place = data
+    for step in where.split(".")[:-1]:
+        place = place[int(step) if step.isdigit() else step]
+    del place[field]
+    line = refused(data)
+    assert "missing" in line
+    assert field in line
+
+
+@pytest.mark.parametrize("data", [None, [], 5, "profile", {}, {"schema": 1}, {"benchmarks": 1}])
+def test_json_that_is_no_profile_is_refused(data):
+    assert "no profile of this suite" in refused(data)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"hello", b"\xff\xfe\x00", b"[" * 100_000, b'{"schema": "rnn-roofline/1"'],
+    ids=range(6),
+)
+def test_a_file_that_is_not_json_is_refused(tmp_path, content):
+    path = tmp_path / "a.json"
+    path.write_bytes(content)
+    with pytest.raises(BadFile, match=r"a\.json: (not JSON|cannot be read)") as caught:
+        reader.load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there_or_is_a_folder_is_refused(tmp_path):
+    with pytest.raises(BadFile, match="cannot be read: No such file"):
+        reader.load(tmp_path / "absent.json")
+    with pytest.raises(BadFile, match="cannot be read: Is a directory"):
+        reader.load(tmp_path)
+
+
+def test_a_file_too_large_for_a_profile_is_refused_unread(tmp_path, monkeypatch):
+    monkeypatch.setattr(reader, "LARGEST_FILE_BYTES", 100)
+    path = write_profile(PROFILE, tmp_path)
+    with pytest.raises(BadFile, match="is more than the 100 such a file may have"):
+        reader.load(path)
 
 
 @pytest.mark.parametrize("value", ["[],", "{},", "0,", '{"a":{}},'])
@@ -31,13 +169,6 @@ def test_more_values_than_memory_should_hold_are_refused_before_they_are_made(
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 3 * path.stat().st_size + (1 << 20)
-
-
-def test_a_journal_of_too_many_values_is_refused(tmp_path, monkeypatch):
-    Journal.start(tmp_path, PROFILE).close()
-    monkeypatch.setattr(reader, "MOST_VALUES", 10)
-    with pytest.raises(BadFile, match="more than the 10 values"):
-        from_journal(tmp_path)
 
 
 def test_the_largest_profile_there_may_be_has_room():
@@ -59,81 +190,6 @@ def test_a_pipe_or_a_device_is_refused_and_not_waited_for(tmp_path, make):
         make(tmp_path / name)
         with pytest.raises(BadFile, match="a device or a pipe, no file"):
             load(tmp_path / name)
-
-
-def test_a_suite_larger_than_any_is_refused_unread(tmp_path):
-    path = tmp_path / "large.toml"
-    path.write_text("#" * (suite.LARGEST_FILE_BYTES + 1))
-    with pytest.raises(BadFile, match=f"more than the {suite.LARGEST_FILE_BYTES} such a file"):
-        suite.load(str(path), "cpu", 2, 0)
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["a = " + "[" * 5000, "a = " + "9" * 5000, "a = " + "{a = " * 5000, "[" * 10_000],
-    ids=["lists", "digits", "tables", "brackets"],
-)
-def test_what_the_toml_reader_gives_up_on_is_one_line(tmp_path, text):
-    path = tmp_path / "deep.toml"
-    path.write_text(text)
-    with pytest.raises(BadFile, match=r"deep\.toml: cannot be read"):
-        suite.load(str(path), "cpu", 2, 0)
-
-
-def test_more_points_than_a_profile_may_have_are_refused_before_they_are_made(tmp_path):
-    path = tmp_path / "many.toml"
-    thousand = list(range(1, 1001))
-    path.write_text(
-        f'why = "many"\n[[group]]\nwhy = "many"\nimplementation = "torch_cell"\n'
-        f"hidden = {thousand}\nbatch = {thousand}\ninput = {thousand}\n"
-    )
-    tracemalloc.start()
-    with pytest.raises(BadFile, match=r"group\[0\]: its points are more than the 100000"):
-        suite.load(str(path), "cpu", 2, 0)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 10 << 20
-
-
-def test_an_older_schema_is_read_by_migration_step_by_step(monkeypatch):
-    """Two steps: a field that got another name, then one that got another unit."""
-
-    def renamed(data):
-        return {**data, "schema": "rnn-roofline/0.5", "suite": data["plan"], "plan": None}
-
-    def rescaled(data):
-        rest = {key: value for key, value in data.items() if key != "plan"}
-        return {**rest, "schema": records.SCHEMA, "seed": data["seed"] // 10}
-
-    steps = {"rnn-roofline/0": renamed, "rnn-roofline/0.5": rescaled}
-    monkeypatch.setattr(schema, "MIGRATIONS", steps)
-    old = {key: value for key, value in AS_JSON.items() if key != "suite"}
-    old |= {"schema": "rnn-roofline/0", "plan": PROFILE.suite, "seed": 10 * PROFILE.seed}
-    assert reader.from_dict(old, "old.json") == PROFILE
-
-
-@pytest.mark.parametrize(
-    "schema", ["rnn-roofline/3", "rnn-roofline/10", "rnn-roofline/" + "9" * 5000]
-)
-def test_a_newer_schema_is_refused_as_newer(schema):
-    with pytest.raises(BadFile, match=r"newer than this version reads: update it"):
-        reader.from_dict({**AS_JSON, "schema": schema}, "a.json")
-
-
-@pytest.mark.parametrize(
-    "schema", ["rnn-roofline/0", "rnn-roofline/x", "other/2", "", "/", "\u00b2/\u00b2"]
-)
-def test_a_schema_nobody_knows_is_refused_as_such(schema):
-    with pytest.raises(BadFile, match="none of this suite's"):
-        reader.from_dict({**AS_JSON, "schema": schema}, "a.json")
-
-
-def test_the_journal_of_an_interrupted_run_of_schema_1_is_refused_by_name(tmp_path):
-    journal = Journal.start(tmp_path, replace(PROFILE, schema="rnn-roofline/1"))
-    journal.append(POINT)
-    journal.close()
-    with pytest.raises(BadFile, match=r"journal\.jsonl: an older version's journal"):
-        from_journal(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -175,22 +231,6 @@ def test_a_free_object_is_no_deeper_than_32(lists):
     reader.from_dict(nested(30), "a.json")
     with pytest.raises(BadFile, match="nested deeper than 32"):
         reader.from_dict(nested(31), "a.json")
-
-
-@pytest.mark.parametrize("schema", [[], {}, 1, None])
-def test_a_journal_whose_schema_is_no_text_is_refused(tmp_path, schema):
-    header = {**AS_JSON, "schema": schema}
-    (tmp_path / "journal.jsonl").write_text(json.dumps({"profile": header}) + "\n")
-    with pytest.raises(BadFile, match="line 1: no profile of this suite"):
-        from_journal(tmp_path)
-
-
-def test_a_lone_surrogate_in_a_journal_is_refused_by_its_line(tmp_path):
-    Journal.start(tmp_path, PROFILE).close()
-    with (tmp_path / "journal.jsonl").open("a") as file:
-        file.write('{"warning":{"code":"\\ud800","about":"run","message":"a","advice":"b"}}\n')
-    with pytest.raises(BadFile, match="line 2"):
-        from_journal(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import tracemalloc
 from dataclasses import asdict
 from itertools import groupby
 
@@ -403,3 +404,37 @@ def test_more_threads_than_there_are_or_none_are_refused(load, threads):
 def test_a_suite_says_why_it_is_there(load, top):
     with pytest.raises(BadFile, match="why"):
         load(toml(top=top))
+
+
+def test_a_suite_larger_than_any_is_refused_unread(tmp_path):
+    path = tmp_path / "large.toml"
+    path.write_text("#" * (suite.LARGEST_FILE_BYTES + 1))
+    with pytest.raises(BadFile, match=f"more than the {suite.LARGEST_FILE_BYTES} such a file"):
+        suite.load(str(path), "cpu", 2, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a = " + "[" * 5000, "a = " + "9" * 5000, "a = " + "{a = " * 5000, "[" * 10_000],
+    ids=["lists", "digits", "tables", "brackets"],
+)
+def test_what_the_toml_reader_gives_up_on_is_one_line(tmp_path, text):
+    path = tmp_path / "deep.toml"
+    path.write_text(text)
+    with pytest.raises(BadFile, match=r"deep\.toml: cannot be read"):
+        suite.load(str(path), "cpu", 2, 0)
+
+
+def test_more_points_than_a_profile_may_have_are_refused_before_they_are_made(tmp_path):
+    path = tmp_path / "many.toml"
+    thousand = list(range(1, 1001))
+    path.write_text(
+        f'why = "many"\n[[group]]\nwhy = "many"\nimplementation = "torch_cell"\n'
+        f"hidden = {thousand}\nbatch = {thousand}\ninput = {thousand}\n"
+    )
+    tracemalloc.start()
+    with pytest.raises(BadFile, match=r"group\[0\]: its points are more than the 100000"):
+        suite.load(str(path), "cpu", 2, 0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10 << 20
