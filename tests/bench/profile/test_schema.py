@@ -1,4 +1,4 @@
-"""Older schemas are read by migration, newer ones refused; the committed JSON Schema is that of the types and agrees."""
+"""Older schemas are migrated, newer ones refused; the committed JSON Schema is that of the types, and agrees."""
 
 from __future__ import annotations
 
