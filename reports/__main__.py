@@ -20,8 +20,9 @@ if TYPE_CHECKING:  # what --help need not load
 PROFILE = "a profile.json, a run's folder, a name in the gallery, or `latest`"
 ONE_OF = f"{PROFILE}; or a published machine, such as `NVIDIA P100`"
 WIDTH = 160
-MOST_RATIOS = 12
 """Columns of a table where the output is no terminal."""
+MOST_RATIOS = 12
+"""Of a comparison that are printed."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

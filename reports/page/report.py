@@ -77,10 +77,22 @@ METHOD = (
 )
 
 
-READING = """Overhead: the call itself takes half the time or more. Bandwidth or compute: that limit and the
-floor explain at least 75 % of the time; with a floor above 20 % of it, overhead is named as well.
-Implementation: no limit of the machine explains the time; the factor says how much faster the machine allows.
-Mixed: the interval straddles a threshold."""
+READING = {
+    "overhead": """Overhead: the call itself takes half the time or more, or, beside another bound, a fifth. Make fewer
+    and larger calls: several steps a call, a compiled step, on a GPU a graph.""",
+    "bandwidth": """Bandwidth: fetching bytes from the level named, with the floor, explains at least 75 % of the time.
+    Move fewer bytes a sequence: bfloat16 or int8 weights, or a batch up to the free batch.""",
+    "compute": """Compute: multiplying, with the floor, explains at least 75 % of the time. Take a dtype with a higher
+    arithmetic roof, or more cores; a larger batch gains nothing more.""",
+    "implementation": """Implementation: no limit of the machine explains the time; the factor says how much faster the
+    machine allows. Take the implementation that is named as faster, or mend the code.""",
+    "latency": """Latency: one step waits for the next, with the weights on chip. Run more sequences side by side.""",
+    "mixed": """Mixed: the interval straddles a threshold. Measure longer, on a quieter machine.""",
+    "impossible": """Impossible: less time than the roof allows, so the roof or the bytes are wrong. Run python -m bench
+    verify, and trust no figure of that series.""",
+    "unknown": """Unknown: a roof is missing. Measure the whole suite in one run.""",
+}
+"""What each verdict says, and what to do about it."""
 
 FREE = """The free batch is the largest whose step costs at most 1.25 times the step of one sequence, among those
 measured; the predicted ridge is the smallest batch for which the roofs let arithmetic take longer than bytes;
@@ -237,17 +249,17 @@ def _verdicts(analysis: Analysis, legend: str) -> Section:
     """What bounds each series, with the evidence: point by point, between points, and what threads add to the roofs."""
     outcomes, threads = experiments.outcomes(analysis), experiments.threads(analysis)
     between = "Experiments between points, with elasticities"
+    named = {word for _, found in analysis.held.values() for word in found.name.split(" + ")}
     return _section(
         "verdicts",
         "What bounds each series",
-        f"{READING} {legend}",
+        legend,
         verdicts.by_series(analysis),
+        Paragraph("What each of these verdicts says, and what to do:"),
+        Items(tuple(text for name, text in READING.items() if name in named)),
         Paragraph(FREE),
         Listing("Evidence, point by point", verdicts.evidence(analysis), folded=True),
-        *(
-            (Paragraph(EXPERIMENTS), Listing(between, outcomes, folded=True))
-            if outcomes.rows
-            else ()
-        ),
+        *((Paragraph(EXPERIMENTS),) if outcomes.rows else ()),
+        *((Listing(between, outcomes, folded=True),) if outcomes.rows else ()),
         *_section("threads", "Roofs against threads", THREADS, threads).blocks,
     )

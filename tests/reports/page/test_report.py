@@ -111,6 +111,14 @@ def test_the_claims_stand_with_their_verdict_their_experiment_and_their_figures(
     assert "Claims about the hardware" not in markdown.render(document(profile()))
 
 
+def test_each_verdict_that_occurs_says_what_to_do_and_no_other_does():
+    slow, quick = synthetic.point(fraction=0.4), synthetic.point(fraction=0.9)
+    for made, name, other in ((slow, "implementation", "bandwidth"), (quick, "bandwidth", "mixed")):
+        text = " ".join(markdown.render(document(profile([made]))).split())
+        assert " ".join(report.READING[name].split()) in text
+        assert " ".join(report.READING[other].split()) not in text
+
+
 def test_experiments_and_the_roofs_against_threads_stand_with_the_verdicts():
     points = [synthetic.point(fraction=0.9, batch=batch) for batch in (1, 2)]
     text = markdown.render(document(profile(points)))
