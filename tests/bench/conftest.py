@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.device import cpu, threads
+from bench.machine import system as machine_system
 from bench.measure.context import Context
 from bench.session import crash_record, lock
 from bench.timing import clock
@@ -51,3 +52,16 @@ def context(monkeypatch):
         seed=0,
     )
     threads.use(before)
+
+
+@pytest.fixture
+def system(tmp_path, monkeypatch):
+    """A root folder with nothing in it but what a test writes there."""
+    monkeypatch.setattr(machine_system, "THIS", machine_system.System(tmp_path))
+
+    def write(path, text):
+        file = tmp_path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    return write

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
 from bench.machine import nvml
+from bench.session import warnings
 from kernels.case import Unavailable
 from tests.fake_nvml import UUID, NVMLError, library
 
@@ -130,3 +134,29 @@ def test_the_real_library_knows_no_gpu_of_a_made_up_uuid():
     with pytest.raises(Unavailable) as caught:
         nvml.Gpu(UUID)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("broken", ["raise ImportError", "x = undefined", "def nvmlInit(): 1 / 0"])
+def test_a_missing_broken_or_driverless_nvml_tells_nothing(monkeypatch, broken):
+    module = ModuleType("pynvml")
+    with suppress(Exception):
+        exec(broken, vars(module))
+    monkeypatch.setitem(sys.modules, "pynvml", None if "Import" in broken else module)
+    assert nvml.processes_of_others() == 0
+
+
+def test_other_processes_on_a_gpu_are_told(monkeypatch):
+    running = {0: [os.getpid(), 11], 1: [11, 12]}
+    told = {
+        "nvmlInit": lambda: None,
+        "nvmlShutdown": lambda: None,
+        "nvmlDeviceGetCount": lambda: 2,
+        "nvmlDeviceGetHandleByIndex": lambda index: index,
+        "nvmlDeviceGetComputeRunningProcesses": lambda index: [
+            SimpleNamespace(pid=pid) for pid in running[index]
+        ],
+    }
+    monkeypatch.setitem(sys.modules, "pynvml", SimpleNamespace(**told))
+    (found,) = warnings.of_gpu_processes(nvml.processes_of_others())
+    assert found.code == "gpu in use"
+    assert found.message.startswith("2 other processes")
