@@ -51,8 +51,13 @@ def stages(
 def limit(
     reading: float, writing: float, products: float, projected: tuple[float, float] = (0.0, 0.0)
 ) -> float:
-    """The least time, in seconds, that the roofs allow: of each stage the longer of bytes and products, added up."""
-    return sum(max(times) for times in stages(reading, writing, products, projected))
+    """The least time, in seconds, that the roofs allow a step."""
+    return least(stages(reading, writing, products, projected))
+
+
+def least(staged: Stages) -> float:
+    """Of each stage the longer of bytes and products, added up."""
+    return sum(max(times) for times in staged)
 
 
 def balance(staged: Stages) -> float:
@@ -61,14 +66,14 @@ def balance(staged: Stages) -> float:
     return t_flops / t_bytes
 
 
-def fraction(least: float, seconds: float) -> float:
+def fraction(limit: float, seconds: float) -> float:
     """The roof fraction."""
-    return least / seconds
+    return limit / seconds
 
 
-def explained(least: float, floor: float, seconds: float) -> float:
+def explained(limit: float, floor: float, seconds: float) -> float:
     """The share of the time that floor and limit explain together."""
-    return (floor + least) / seconds
+    return (floor + limit) / seconds
 
 
 def bound(overhead: float, explained: float, balance: float) -> str:

@@ -40,15 +40,6 @@ def product_times(point: Point, product_seconds: float | None) -> list[float]:
     return [product_seconds or 0.0 if linear else 0.0] * len(point.seconds)
 
 
-def needed(
-    point: Point, written_seconds: float | None, product_seconds: float | None
-) -> list[tuple[float, float, float]]:
-    """Both, round by round: seconds of reading, writing and products; empty where a roof is missing."""
-    moving = byte_times(point, written_seconds)
-    both = zip(moving, product_times(point, product_seconds), strict=False)
-    return [(*moved, products) for moved, products in both]
-
-
 def roof_fractions(
     point: Point, written_seconds: float | None, product_seconds: float = 0.0
 ) -> list[float]:
@@ -56,5 +47,8 @@ def roof_fractions(
 
     Products are free where their roof was neither sampled nor given.
     """
-    rounds = zip(needed(point, written_seconds, product_seconds), point.seconds, strict=False)
-    return [roofline_model.limit(*times, point.projected) / taken for times, taken in rounds]
+    moving, products = byte_times(point, written_seconds), product_times(point, product_seconds)
+    return [
+        roofline_model.limit(*moved, multiplied, point.projected) / taken
+        for moved, multiplied, taken in zip(moving, products, point.seconds, strict=False)
+    ]

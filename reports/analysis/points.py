@@ -109,13 +109,16 @@ def held(
     moved = point.bytes["read"] + written if point.bytes else 0
     writing = written / write_roof if write_roof else None
     multiplying = linear / arithmetic_roof if arithmetic_roof else None
-    needed = fractions.needed(point, writing, multiplying)
-    byte_times = tuple(read + wrote for read, wrote in fractions.byte_times(point, writing))
+    moving = fractions.byte_times(point, writing)
+    byte_times = tuple(read + wrote for read, wrote in moving)
     flop_times = tuple(fractions.product_times(point, multiplying))
-    limits = [roofline_model.limit(*each, point.projected) for each in needed]
+    staged = [
+        roofline_model.stages(*moved, products, point.projected)
+        for moved, products in zip(moving, flop_times, strict=False)
+    ]
+    limits = [roofline_model.least(stages) for stages in staged]
     timed = list(zip(limits, point.seconds, strict=False))
     paired = zip(point.seconds, point.roof_bytes_per_s, strict=False)
-    staged = [roofline_model.stages(*each, point.projected) for each in needed]
     floor, sampled = point.floor_seconds, point.roof_write_bytes_per_s
     explained, overhead = None, None
     if floor is not None:

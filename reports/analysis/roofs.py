@@ -245,25 +245,19 @@ def _swept(profile: Profile) -> dict[tuple[str, str], list[Roof]]:
     They were called reads. A sweep walks a size with many variants, one record after the other; a sentinel stands alone
     or beside another.
     """
-    measured = sorted(
-        (roof for roof in profile.roofs if roof.source == "measured"), key=lambda roof: roof.device
-    )
-    groups = [
-        list(records)
-        for _, records in groupby(
-            measured,
-            key=lambda roof: (roof.device, roof.kind, roof.threads, roof.working_set_bytes),
-        )
-    ]
+
+    def place(roof: Roof) -> tuple[str, str, int | None, int | None]:
+        return roof.device, roof.kind, roof.threads, roof.working_set_bytes
+
+    measured = (roof for roof in profile.roofs if roof.source == "measured")
+    by_device = sorted(measured, key=lambda roof: roof.device)
+    groups = [list(records) for _, records in groupby(by_device, key=place)]
     variants = [len({roof.implementation for roof in records}) for records in groups]
     most: dict[object, int] = {}
-    for (first, *_), count in zip(groups, variants, strict=True):
-        place = (first.device, first.kind, first.threads, first.working_set_bytes)
-        most[place] = max(most.get(place, 0), count)
+    for records, count in zip(groups, variants, strict=True):
+        most[place(records[0])] = max(count, most.get(place(records[0]), 0))
     found: dict[tuple[str, str], list[Roof]] = defaultdict(list)
     for records, count in zip(groups, variants, strict=True):
-        first = records[0]
-        place = (first.device, first.kind, first.threads, first.working_set_bytes)
-        if 2 * count > most[place]:
-            found[first.device, first.kind] += (roof for roof in records if roof.samples)
+        if 2 * count > most[place(records[0])]:
+            found[records[0].device, records[0].kind] += records
     return found
