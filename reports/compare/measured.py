@@ -7,6 +7,7 @@ Sentinels are no part of a curve.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 
 from bench.profile.records import Point, Profile
 from bench.profile.stats import median, quantile
@@ -70,21 +71,9 @@ def _entry(analysis: Analysis, row: Row, everyone: int | None) -> Entry | None:
     if point.flops is None or point.bytes is None:
         return None
     under = analysis.under.get(point.key)
+    of_case = {field.name: getattr(case, field.name) for field in fields(Work)}
     return Entry(
-        work=Work(
-            cell=case.cell,
-            part=case.part,
-            phase=case.phase,
-            hidden=case.hidden,
-            input=case.input,
-            batch=case.batch,
-            dtype=case.dtype,
-            activations=case.activations,
-            residency=case.residency,
-            device=case.device,
-            threads=_role(case.device, case.threads, everyone),
-            steps=case.steps,
-        ),
+        work=Work(**of_case | {"threads": _role(case.device, case.threads, everyone)}),
         implementation=point.implementation,
         seconds=point.seconds,
         paired=point.roof_bytes_per_s,

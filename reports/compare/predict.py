@@ -2,9 +2,9 @@
 
 time there = floor there + limit there * (time - floor here) / limit here. A step keeps its factor over the limit of
 the roofs, the cost of the call left aside, which is the other machine's own. Limits are of both stages of a hoisted
-sequence, by the roofs as they are as a rule (`reports.compare.limits`): (time - floor) / limit is (1 - overhead) /
-fraction, and a fraction is formed of roofs sampled beside the step. Where no cost of a call is known there, it is
-carried over in the fraction. A step that the call bounds is marked.
+sequence, by the roofs as a rule: a fraction pairs a step with the roof beside it, not with the best there ever was, so
+it is carried by the medians beside the other machine's own steps. (time - floor) / limit is (1 - overhead) / fraction.
+Where no cost of a call is known there, it is carried over in the fraction. A step that the call bounds is marked.
 
 The interval joins that of the fraction and what the roofs there did beside their own steps. Where both machines
 measured enough steps, it is as wide as 19 in 20 of the others went wrong; where they did not, it does not hold that
@@ -18,9 +18,19 @@ from dataclasses import dataclass, replace
 from math import exp, log1p
 
 from bench.profile.stats import Estimate, median, quantile
-from kernels.roofline_model import OVERHEAD
-from reports.compare import limits, match
-from reports.compare.system import Entry, Limits, System, call_of, told_apart
+from kernels import roofline_model
+from reports.analysis.roofs import interpolated
+from reports.compare import match
+from reports.compare.system import (
+    PRODUCTS,
+    STREAMED,
+    TRAIN,
+    Entry,
+    Limits,
+    System,
+    call_of,
+    told_apart,
+)
 from reports.locate import BadInput
 
 COVERED = 0.95
@@ -104,8 +114,8 @@ def _prediction(
     cached = known is not None and not target.measured and known.t_bytes is None
     if entry.fraction is None or there is None or cached:
         return None  # of a published machine's caches no bandwidth is known
-    needed, reach = limits.limit(work, there), limits.reach(work, there)
-    if not needed or not reach:
+    needed, ends = limit(work, there), reach(work, there)
+    if not needed or not ends:
         return None
     floor = _floor(entry, source, there)
     # What is neither call nor limit is carried over as a factor of the limit.
@@ -114,8 +124,8 @@ def _prediction(
     measured = known.time if known else None
     predicted = Estimate(
         paid + needed * beyond / share.median,
-        paid + min(reach) * beyond / share.high,
-        paid + max(reach) * beyond / share.low,
+        paid + min(ends) * beyond / share.high,
+        paid + max(ends) * beyond / share.low,
     )
     return Prediction(
         entry=entry,
@@ -123,8 +133,41 @@ def _prediction(
         predicted=predicted,
         measured=measured,
         error=predicted.median / measured - 1 if measured else None,
-        call_bound=entry.overhead is not None and entry.overhead >= OVERHEAD,
+        call_bound=entry.overhead is not None and entry.overhead >= roofline_model.OVERHEAD,
     )
+
+
+def limit(
+    entry: Entry, limits: Limits, reading: float = 1.0, multiplying: float = 1.0
+) -> float | None:
+    """What a step's bytes or products need at the least, in seconds; None where a roof is missing.
+
+    A streamed step reads from memory whatever its sets span there, a resident one at its own working set. The read roof
+    and the products may be given as so many times what they are as a rule. Of a hoisted sequence both stages count.
+    """
+    if not entry.working_set or not limits.read:
+        return None
+    memory = (limits.training if entry.work.phase == TRAIN else None) or limits.memory
+    streamed = entry.work.residency == STREAMED
+    read = memory if streamed else interpolated(limits.read, entry.working_set)
+    write = roofline_model.nearest(limits.write, entry.written)
+    product = limits.products.get((entry.work.dtype, entry.work.activations))
+    if not read or (entry.flops and not product) or (entry.written and not write):
+        return None
+    return roofline_model.limit(
+        entry.read / (read * reading),
+        entry.written / write if write else 0.0,
+        entry.flops / (product * multiplying) if product else 0.0,
+        entry.projected,
+    )
+
+
+def reach(entry: Entry, limits: Limits) -> tuple[float, float] | None:
+    """The least and the most that `limit` may be as far as the samples beside the machine's steps reach."""
+    low, high = limits.reach.get(entry.work.residency, (1.0, 1.0))
+    slow, quick = limits.reach.get(PRODUCTS, (1.0, 1.0))
+    ends = limit(entry, limits, high, quick), limit(entry, limits, low, slow)
+    return (ends[0], ends[1]) if ends[0] is not None and ends[1] is not None else None
 
 
 def _floor(entry: Entry, source: System, there: Limits) -> float | None:

@@ -63,19 +63,19 @@ class Entry:
     work: Work
     implementation: str
     seconds: tuple[float, ...]
-    paired: tuple[float, ...]
     read: int
     written: int
     flops: int
     recurrent: int
     working_set: int | None
-    floor: float | None
     t_bytes: float | None
     t_flops: float | None
     fraction: Estimate | None
-    overhead: float | None
-    level: str | None = None
-    roof: float | None = None
+    level: str | None
+    roof: float | None
+    paired: tuple[float, ...] = ()
+    floor: float | None = None
+    overhead: float | None = None
     projected: tuple[float, float] = (0.0, 0.0)
     joules: float | None = None
 

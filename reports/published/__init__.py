@@ -20,6 +20,7 @@ from msgspec import Meta
 from bench.profile import reader
 from bench.profile.errors import BadFile
 from bench.profile.stats import Estimate
+from kernels import roofline_model
 from kernels.case import GATES
 from reports.compare.system import ALL, Entry, Limits, System, Work
 
@@ -158,7 +159,10 @@ def _entry(result: Result, device: Device, phase: str, call_seconds: float) -> E
     t_flops = recurrent / device.flop_per_s
     cached = weights <= device.last_level_bytes
     t_bytes = None if cached else (read + written) / device.bytes_per_s
-    fraction = None if t_bytes is None else max(t_bytes, t_flops) / seconds
+    fraction = None
+    if t_bytes is not None:
+        least = roofline_model.limit(t_bytes, 0.0, t_flops)
+        fraction = Estimate(*(roofline_model.fraction(least, seconds),) * 3)
     line = device.bytes_per_s * recurrent / (read + written)
     return Entry(
         work=Work(
@@ -177,17 +181,14 @@ def _entry(result: Result, device: Device, phase: str, call_seconds: float) -> E
         ),
         implementation=result.library,
         seconds=(seconds,),
-        paired=(),
         read=read,
         written=written,
         flops=recurrent,
         recurrent=recurrent,
         working_set=weights,
-        floor=None,
         t_bytes=t_bytes,
         t_flops=t_flops,
-        fraction=Estimate(fraction, fraction, fraction) if fraction else None,
-        overhead=None,
+        fraction=fraction,
         level=None if cached else device.memory,
         roof=None if cached else min(line, device.flop_per_s),
     )
