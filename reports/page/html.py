@@ -62,6 +62,7 @@ def render(
         long=LONG,
         strip=STRIP,
         rest=lambda block: Markup(rest(block)),
+        short=_short,
         policy=f"default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src {hashes}",
     )
 
@@ -102,11 +103,16 @@ def rest(block: Listing) -> str:
     words = {text: index for index, text in enumerate(t for t, n in counts.items() if n > 1)}
     coded = [[words.get(cell.text, cell.text) for cell in row] for row in rows]
     sorts = {
-        column: [row[column].sort for row in rows]
+        column: [_short(row[column].sort) for row in rows]
         for column, numeric in enumerate(block.table.numeric)
         if numeric
     }
     return embedded({"words": list(words), "rows": coded, "sorts": sorts})
+
+
+def _short(value: float | None) -> float | None:
+    """A number to sort by: six digits of a fraction are more than any table shows."""
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def _digest(script: str) -> str:
