@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from bench.device.device import Walk
-from bench.measure import probes, rotation
+from bench.measure import probes, products, rotation
 from bench.measure.checker import Checker, Wrong
 from bench.measure.context import Context
 from bench.profile import stats
@@ -166,6 +166,7 @@ def _measured(
     prepared_before = context.cache.preparing_seconds
     steps = rotation.prepare(context, implementation, case, sets, inputs)
     prepare_seconds = context.cache.preparing_seconds - prepared_before
+    ran = products.counted(steps[0][2], case.steps)
     worst = checked.check(steps, "before it was timed")
 
     turning = rotation.in_turn([call for _, _, call in steps])
@@ -180,7 +181,7 @@ def _measured(
         if taken > LEAST_FREE > free:
             raise Wrong(f"it took {taken} bytes of memory since it was built, and {free} were left")
 
-    samples, walked, (read, written, products) = _rounds(context, base, step, walk, between)
+    samples, walked, (read, written, multiplied) = _rounds(context, base, step, walk, between)
     state = telemetry.seen()
     usual = stats.median(samples.seconds[0])
     alone = case.steps == 1 and usual > SINGLE_SECONDS
@@ -199,7 +200,8 @@ def _measured(
         roof_walk=otherwise if walked != walk else None,
         roof_bytes_per_s=read,
         roof_write_bytes_per_s=written,
-        roof_flop_per_s=products,
+        roof_flop_per_s=multiplied,
+        products=ran,
         floor_seconds=probes.floor_seconds(context, case, base.implementation, implementation),
         launch_seconds=device.launch_seconds(step.run),
         joules=None if joules is None else joules / case.steps,

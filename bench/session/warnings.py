@@ -20,10 +20,19 @@ BUSY_CORES = 0.1
 HEAT = 5.0
 """Degrees Celsius below the limit."""
 
+SLOWED = (
+    ("heat", "for heat or power", "cool the machine, or lower its clock for good"),
+    (
+        "quota",
+        "because a quota of processor time was spent",
+        "raise the quota, or use fewer threads",
+    ),
+)
+"""What slows processors down, in words, and what to do about it."""
+
 FULL_SPEED = ("performance", "schedutil")
 """Clock governors that let a busy core run as fast as it may."""
 
-CPU_POINTS = "the suite's points are of the CPU"
 SLACK = 1.25
 """A precision missed by less than this factor is not worth a line."""
 
@@ -36,14 +45,8 @@ def of_description(machine: dict[str, Any]) -> list[RunWarning]:
         known = "whether this is a virtual machine is not told: if it is, neighbours share"
         if virtual != "unknown":
             known = f"this is a virtual machine ({virtual}): neighbours share"
-        found.append(
-            RunWarning(
-                "virtual machine",
-                "run",
-                f"{known} its caches and memory",
-                "compare fractions, not times; for publication measure on a machine of your own",
-            )
-        )
+        advice = "compare fractions, not times; for publication measure on a machine of your own"
+        found.append(RunWarning("virtual machine", "run", f"{known} its caches and memory", advice))
     found += _of_kinds(cpu.get("kinds") or [], cpu_list(machine.get("cpus") or ""))
     if cpu and not cpu.get("last_level_bytes"):
         message = "the system tells no size of a cache: how large streamed weights must be follows the curve alone"
@@ -52,9 +55,8 @@ def of_description(machine: dict[str, Any]) -> list[RunWarning]:
     governors = [name for name in machine.get("governors") or () if name not in FULL_SPEED]
     if governors:
         message = f"the clock governor is {', '.join(governors)}"
-        found.append(
-            RunWarning("clock governor", "run", message, "set it to performance while measuring")
-        )
+        advice = "set it to performance while measuring"
+        found.append(RunWarning("clock governor", "run", message, advice))
     return found
 
 
@@ -78,23 +80,15 @@ def of_machine(
     """What is against this machine before anything is measured."""
     found = of_description(machine)
     if environment.get("thread_layer") == "workqueue":
-        found.append(
-            RunWarning(
-                "slow parallel calls",
-                "run",
-                "numba found no OpenMP and calls its threads through a work queue, some 100 us a call",
-                "install libgomp (Debian: libgomp1) or the tbb package",
-            )
+        message = (
+            "numba found no OpenMP and calls its threads through a work queue, some 100 us a call"
         )
+        advice = "install libgomp (Debian: libgomp1) or the tbb package"
+        found.append(RunWarning("slow parallel calls", "run", message, advice))
     if page_bytes is not None and page_bytes <= 1 << 16:
-        found.append(
-            RunWarning(
-                "small pages",
-                "run",
-                f"the weights lie on pages of {page_bytes} bytes: large pages were not granted",
-                "allow them: echo madvise > /sys/kernel/mm/transparent_hugepage/enabled",
-            )
-        )
+        message = f"the weights lie on pages of {page_bytes} bytes: large pages were not granted"
+        advice = "allow them: echo madvise > /sys/kernel/mm/transparent_hugepage/enabled"
+        found.append(RunWarning("small pages", "run", message, advice))
     return found
 
 
@@ -103,9 +97,8 @@ def of_quota(granted: float | None, cores: int) -> list[RunWarning]:
     if granted is None or granted >= cores:
         return []
     message = f"a control group grants {granted:.2f} of {cores} cores: threads beyond that are stopped now and then"
-    return [
-        RunWarning("cpu quota", "run", message, "raise the quota, or take a machine of its own")
-    ]
+    advice = "raise the quota, or take a machine of its own"
+    return [RunWarning("cpu quota", "run", message, advice)]
 
 
 def of_battery(on_battery: bool | None) -> list[RunWarning]:
@@ -138,14 +131,10 @@ def of_heat(hottest: tuple[float, float] | None) -> list[RunWarning]:
     """Whether a processor has nearly its critical temperature, in degrees Celsius."""
     if hottest is None or hottest[0] < hottest[1] - HEAT:
         return []
-    message = (
-        f"a processor is at {hottest[0]:.0f} of {hottest[1]:.0f} degrees Celsius that it bears"
-    )
-    return [
-        RunWarning(
-            "hot", "run", message, "let it cool down, look after its fans, and measure again"
-        )
-    ]
+    now, most = hottest
+    message = f"a processor is at {now:.0f} of {most:.0f} degrees Celsius that it bears"
+    advice = "let it cool down, look after its fans, and measure again"
+    return [RunWarning("hot", "run", message, advice)]
 
 
 def of_gpu_processes(others: int) -> list[RunWarning]:
@@ -155,9 +144,8 @@ def of_gpu_processes(others: int) -> list[RunWarning]:
     message = (
         f"{others} other processes compute on the GPUs here, and use this machine's memory too"
     )
-    return [
-        RunWarning("gpu in use", "run", message, "end them: nvidia-smi names them; measure again")
-    ]
+    advice = "end them: nvidia-smi names them; measure again"
+    return [RunWarning("gpu in use", "run", message, advice)]
 
 
 def of_gpu(
@@ -181,36 +169,24 @@ def of_gpu(
 
 def of_no_gpu(reason: str | None) -> list[RunWarning]:
     """That no GPU was measured, and why: there is none, or no point asked for it."""
-    message = f"no GPU was measured: {reason or CPU_POINTS}"
+    message = f"no GPU was measured: {reason or 'the points of the suite are of the CPU'}"
     return [RunWarning("cpu only", "run", message, "nothing, if that is known")]
 
 
 def of_throttling(before: dict[str, int], after: dict[str, int]) -> list[RunWarning]:
     """Whether processors were slowed down during the run, and for what."""
-    why = {"heat": "for heat or power", "quota": "because a quota of processor time was spent"}
-    how = {
-        "heat": "cool the machine, or lower its clock for good",
-        "quota": "raise the quota, or use fewer threads",
-    }
-    return [
-        RunWarning(
-            "throttled",
-            "run",
-            f"processors were slowed down {after[cause] - count} times during the run, {why[cause]}",
-            f"{how[cause]}, and measure again",
-        )
-        for cause, count in before.items()
-        if after[cause] > count
-    ]
+    found = []
+    for cause, why, how in SLOWED:
+        if after[cause] > before[cause]:
+            times = after[cause] - before[cause]
+            message = f"processors were slowed down {times} times during the run, {why}"
+            found.append(RunWarning("throttled", "run", message, f"{how}, and measure again"))
+    return found
 
 
 def of_clock(points: Iterable[Point]) -> list[RunWarning]:
     """Whether the core ticked at different speeds beside the points of a run."""
-    clocks = [
-        clock
-        for point in points
-        if point.status == "ok" and (clock := (point.state or {}).get("clock_hz"))
-    ]
+    clocks = [hz for point in _good(points) if (hz := (point.state or {}).get("clock_hz"))]
     if not clocks or max(clocks) <= (1 + CLOCK) * min(clocks):
         return []
     message = f"the core ran at {min(clocks) / 1e9:.2f} to {max(clocks) / 1e9:.2f} GHz beside the points of this run"
@@ -226,14 +202,9 @@ def of_sentinel(start: Roof, end: Roof) -> list[RunWarning]:
     change = after / before - 1
     if abs(change) <= DRIFT:
         return []
-    return [
-        RunWarning(
-            "drift",
-            "run",
-            f"the read probe ran {change:+.0%} at the end of the run against its start",
-            "trust the paired fractions; times of different points are not comparable to better than this",
-        )
-    ]
+    message = f"the read probe ran {change:+.0%} at the end of the run against its start"
+    advice = "trust the paired fractions; times of different points are not comparable to better than this"
+    return [RunWarning("drift", "run", message, advice)]
 
 
 def of_paired_roofs(points: Iterable[Point]) -> list[RunWarning]:
@@ -244,10 +215,8 @@ def of_paired_roofs(points: Iterable[Point]) -> list[RunWarning]:
     """
     medians = [
         stats.median(point.roof_bytes_per_s)
-        for point in points
-        if point.status == "ok"
-        and point.case.residency == "streamed"
-        and point.case.phase == "step"
+        for point in _good(points)
+        if (point.case.residency, point.case.phase) == ("streamed", "step")
         and point.roof_walk is None
     ]
     if not medians or max(medians) <= (1 + 2 * DRIFT) * min(medians):
@@ -267,14 +236,8 @@ def of_load(cores: float | None) -> list[RunWarning]:
     """Whether other processes (or the hypervisor) took processor time over the whole run."""
     if cores is None or cores < BUSY_CORES:
         return []
-    return [
-        RunWarning(
-            "load",
-            "run",
-            f"others kept {cores:.2f} cores busy on average while this run measured",
-            "stop them and measure again",
-        )
-    ]
+    message = f"others kept {cores:.2f} cores busy on average while this run measured"
+    return [RunWarning("load", "run", message, "stop them and measure again")]
 
 
 def of_swap(before: int | None, after: int | None) -> list[RunWarning]:
@@ -302,59 +265,44 @@ def of_streaming(points: Iterable[Point], least_bytes: int) -> list[RunWarning]:
     """Streamed points whose sets of weights turned out smaller than those that are as slow as memory."""
     small = [
         point.key
-        for point in points
-        if point.status == "ok"
-        and point.case.residency == "streamed"
-        and (point.working_set_bytes or 0) < least_bytes
+        for point in _good(points)
+        if point.case.residency == "streamed" and (point.working_set_bytes or 0) < least_bytes
     ]
     if not small:
         return []
     where = f"{least_bytes / 2**20:.4g} MiB, from where the read curve was flat"
     message = f"{_count(small)}, streamed, spanned less than {where}"
-    return [
-        RunWarning(
-            "not streamed for sure",
-            ", ".join(small),
-            message,
-            "measure again: part of them may lie in a cache",
-        )
-    ]
+    advice = "measure again: part of them may lie in a cache"
+    return [RunWarning("not streamed for sure", ", ".join(small), message, advice)]
 
 
 def of_small_sets(points: Iterable[Point]) -> list[RunWarning]:
     """Points whose weights are too small for the read probe at their threads, by how it walked instead."""
-    of_walk: dict[tuple[int, int], list[str]] = {}
-    for point in points:
-        if point.status == "ok" and (walk := point.roof_walk):
-            of_walk.setdefault((walk["threads"], walk["set_bytes"]), []).append(point.key)
-    return [
-        RunWarning(
-            "small weights",
-            ", ".join(keys),
+    found = []
+    walked = _keys_by(points, lambda point: point.roof_walk and tuple(point.roof_walk.items()))
+    for walk, keys in walked.items():
+        one = dict(walk)
+        message = (
             f"the weights of {_count(keys)} are too small for the read probe: their read roof is that of "
-            f"{named(threads or 'all')} over sets of {size} bytes",
-            "look at the time of the call, which such a step is",
+            f"{named(one['threads'] or 'all')} over sets of {one['set_bytes']} bytes"
         )
-        for (threads, size), keys in of_walk.items()
-    ]
+        advice = "look at the time of the call, which such a step is"
+        found.append(RunWarning("small weights", ", ".join(keys), message, advice))
+    return found
 
 
 def of_own_weights(points: Iterable[Point], page_bytes: int | None) -> list[RunWarning]:
     """Points of libraries whose own copies of the weights lie on other pages than everyone else's."""
-    of_page: dict[int | None, list[str]] = {}
-    for point in points:
-        if point.status == "ok" and point.own_weights and point.page_bytes != page_bytes:
-            of_page.setdefault(point.page_bytes, []).append(point.key)
-    return [
-        RunWarning(
-            "page sizes differ",
-            ", ".join(keys),
+    found = []
+    other = [p for p in _good(points) if p.own_weights and p.page_bytes != page_bytes]
+    for (size,), keys in _keys_by(other, lambda point: (point.page_bytes,)).items():
+        message = (
             f"the library of {_count(keys)} packs weights of its own, on pages of {size or 'unknown'} bytes where the "
-            f"arena has {page_bytes or 'unknown'}; their roofs were read from such pages",
-            "compare their times with other implementations'; their percentages say what such pages allow",
+            f"arena has {page_bytes or 'unknown'}; their roofs were read from such pages"
         )
-        for size, keys in of_page.items()
-    ]
+        advice = "compare their times with other implementations'; their percentages say what such pages allow"
+        found.append(RunWarning("page sizes differ", ", ".join(keys), message, advice))
+    return found
 
 
 def of_points(
@@ -370,47 +318,31 @@ def of_points(
     """
     noisy, short, busy = [], [], []
     slowed: dict[str, list[str]] = {}
-    for point in points:
-        if point.status != "ok":
-            continue
+    for point in _good(points):
         assert point.bytes is not None
+        state = point.state or {}
         written = write_seconds(point.bytes["written"], point.case.threads)
         if stats.estimate(fractions.roof_fractions(point, written)).half_width > SLACK * precision:
             noisy.append(point.key)
         if point.steps_per_sample and stats.median(point.seconds) * point.steps_per_sample < least:
             short.append(point.key)
-        if ((point.state or {}).get("load") or 0.0) >= BUSY_CORES:
+        if (state.get("load") or 0.0) >= BUSY_CORES:
             busy.append(point.key)
-        for cause in (point.state or {}).get("throttle") or ():
+        for cause in state.get("throttle") or ():
             slowed.setdefault(cause, []).append(point.key)
-    found = [
-        RunWarning(
-            "throttled",
-            ", ".join(keys),
-            f"processors were slowed down beside {_count(keys)} ({cause})",
-            "measure them again on a machine that keeps its speed",
-        )
-        for cause, keys in slowed.items()
-    ]
+    found = []
+    for cause, keys in slowed.items():
+        message = f"processors were slowed down beside {_count(keys)} ({cause})"
+        advice = "measure them again on a machine that keeps its speed"
+        found.append(RunWarning("throttled", ", ".join(keys), message, advice))
     if noisy:
-        found.append(
-            RunWarning(
-                "noisy",
-                ", ".join(noisy),
-                f"{_count(noisy)} did not reach +-{precision:.0%} before their time was spent",
-                "measure on a quieter machine, or with a larger budget_seconds",
-            )
-        )
+        message = f"{_count(noisy)} did not reach +-{precision:.0%} before their time was spent"
+        advice = "measure on a quieter machine, or with a larger budget_seconds"
+        found.append(RunWarning("noisy", ", ".join(noisy), message, advice))
     if short:
         message = f"{_count(short)} had samples shorter than {least * 1e3:.3g} ms"
-        found.append(
-            RunWarning(
-                "short sample",
-                ", ".join(short),
-                message,
-                "measure them again: the machine sped up midway",
-            )
-        )
+        advice = "measure them again: the machine sped up midway"
+        found.append(RunWarning("short sample", ", ".join(short), message, advice))
     if busy:
         message = f"another process ran beside {_count(busy)}"
         found.append(RunWarning("load", ", ".join(busy), message, "stop it and measure again"))
@@ -421,10 +353,8 @@ def of_launches(points: Iterable[Point]) -> list[RunWarning]:
     """Points whose calls cost the CPU more than the GPU: one by one they take that long."""
     bound = [
         point.key
-        for point in points
-        if point.status == "ok"
-        and point.launch_seconds is not None
-        and point.launch_seconds / point.case.steps > stats.median(point.seconds)
+        for point in _good(points)
+        if (point.launch_seconds or 0.0) / point.case.steps > stats.median(point.seconds)
     ]
     if not bound:
         return []
@@ -435,6 +365,19 @@ def of_launches(points: Iterable[Point]) -> list[RunWarning]:
         "record them in a graph, or look at launch_seconds for what a call made by itself takes"
     )
     return [RunWarning("launch bound", ", ".join(bound), message, advice)]
+
+
+def _good(points: Iterable[Point]) -> list[Point]:
+    return [point for point in points if point.status == "ok"]
+
+
+def _keys_by(points: Iterable[Point], what: Callable[[Point], Any]) -> dict[Any, list[str]]:
+    """Keys of the good points by something about each, of which that is something."""
+    found: dict[Any, list[str]] = {}
+    for point in _good(points):
+        if (about := what(point)) is not None:
+            found.setdefault(about, []).append(point.key)
+    return found
 
 
 def _count(keys: list[str]) -> str:
