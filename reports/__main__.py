@@ -179,7 +179,7 @@ def summary(profile: Profile) -> tuple[bool, str]:
 
 
 def _compare(given: argparse.Namespace) -> int:
-    """Print a comparison, write it where `out` is given, and judge it where a percentage is."""
+    """Print a comparison, write it where `out` is given, and gate it where a percentage is."""
     from reports.compare import gate, match
     from reports.locate import BadInput
     from reports.page import comparison as page

@@ -1,4 +1,4 @@
-"""A good point as it is stored, held round by round against the roofs sampled beside it, else against surveyed ones."""
+"""A good point as it is stored, held round by round against the roofs sampled beside it, else against the sweep's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kernels import roofline_model
 def byte_times(point: Point, written_seconds: float | None) -> list[tuple[float, float]]:
     """Seconds of reading and of writing, round by round; empty where a roof is missing.
 
-    `written_seconds` is what writing takes at the surveyed roof, None where there is none: samples beside the step
+    `written_seconds` is what writing takes at the roof of the sweep, None where there is none: samples beside the step
     count before it.
     """
     if not point.bytes or not point.bytes["read"]:
@@ -28,7 +28,7 @@ def byte_times(point: Point, written_seconds: float | None) -> list[tuple[float,
 def product_times(point: Point, product_seconds: float | None) -> list[float]:
     """Seconds of the products, round by round; zeros without products, empty where their roof is missing.
 
-    `product_seconds` is what they take at the surveyed roof, None where there is none.
+    `product_seconds` is what they take at the roof of the sweep, None where there is none.
     """
     if not point.flops:
         return []

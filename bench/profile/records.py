@@ -170,7 +170,7 @@ class Point:
         return tuple(name for name in ("W", "U") if self.reads.get(name) == "per_step")
 
     @property
-    def on_chip(self) -> bool:
+    def persistent(self) -> bool:
         """Whether it is a sequence that declares to read U once a call: no step of it waits for weights."""
         return self.case.steps > 1 and "U" not in self.fetched
 

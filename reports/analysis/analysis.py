@@ -56,7 +56,7 @@ class Analysis:
         if row.fraction is None:
             return Verdict("unknown", reason=row.lacking)
         shares = (row.fraction, row.explained, row.overhead, row.balance)
-        return verdict.reading(*shares, row.level, on_chip=row.point.on_chip)
+        return verdict.reading(*shares, row.level, persistent=row.point.persistent)
 
     @cached_property
     def experiments(self) -> tuple[Outcome, ...]:

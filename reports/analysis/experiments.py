@@ -7,7 +7,7 @@ bytes      float32 against bfloat16 or int8 weights of one implementation, whate
 batch      neighbouring batches: t_flops grows with the batch, t_bytes hardly, the floor not; so it never tells
            bandwidth from overhead
 threads    one thread against all: each bound by the speed-up of its own roof
-contest    the same case by a quicker implementation, which shows that the machine allows it
+peers      the same case by a quicker implementation, which shows that the machine allows it
 """
 
 from __future__ import annotations
@@ -25,8 +25,14 @@ from reports.analysis import elasticity, points
 from reports.analysis.elasticity import APART, CONTRADICTS, SPEEDUPS, SUPPORTS, Answer, Held
 from reports.analysis.points import Row
 
-RESIDENCY, BYTES, BATCH, THREADS, CONTEST = "residency", "bytes", "batch", "threads", "contest"
-NAMES = (RESIDENCY, BYTES, BATCH, THREADS, CONTEST)
+RESIDENCY, BYTES, BATCH, THREADS, PEERS = (
+    "residency",
+    "bytes",
+    "batch",
+    "threads",
+    "peer comparison",
+)
+NAMES = (RESIDENCY, BYTES, BATCH, THREADS, PEERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +40,11 @@ class Outcome:
     """One experiment between two points.
 
     rows        the two points, in the order in which the elasticity is formed
-    about       keys of those that the answers are about: both, of a contest the slower one alone
-    driver      what the elasticity is formed against: `t_bytes`, `B`, `threads`; None for a contest
-    elasticity  d log t / d log driver; None for a contest, or where the driver hardly moves
+    about       keys of those that the answers are about: both, of a peer comparison the slower one alone
+    driver      what the elasticity is formed against: `t_bytes`, `B`, `threads`; None for a peer comparison
+    elasticity  d log t / d log driver; None for a peer comparison, or where the driver hardly moves
     predicted   the elasticity that each bound predicts
-    quicker     how many times as fast the second point is; of a contest alone
+    quicker     how many times as fast the second point is; of a peer comparison alone
     answers     by bound; a bound that is not in it is passed over in silence
     """
 
@@ -59,7 +65,7 @@ class Outcome:
 def between(sound: Sequence[Row]) -> tuple[Outcome, ...]:
     """Every experiment between two of these points, in the order of NAMES and of the points.
 
-    Sequences of two stages, which move as neither bound alone predicts, take part in contests only.
+    Sequences of two stages, which move as neither bound alone predicts, take part in peer comparisons only.
     """
     held = {
         row.point.key: elasticity.held(
@@ -73,7 +79,7 @@ def between(sound: Sequence[Row]) -> tuple[Outcome, ...]:
         _asked(name, one, other, held[one.point.key], held[other.point.key])
         for name, one, other in _pairs(of_one_stage)
     ]
-    return (*made, *(_contest(slow, quick) for slow, quick in _contests(sound)))
+    return (*made, *(_compared(slow, quick) for slow, quick in _peers(sound)))
 
 
 def _pairs(rows: Sequence[Row]) -> Iterator[tuple[str, Row, Row]]:
@@ -136,7 +142,7 @@ def _over(value: Estimate, by: float) -> Estimate:
     return Estimate(value.median / by, low, high)
 
 
-def _contests(rows: Sequence[Row]) -> Iterator[tuple[Row, Row]]:
+def _peers(rows: Sequence[Row]) -> Iterator[tuple[Row, Row]]:
     """Each point with the quickest other implementation of its case that reads its weights as often."""
     by_work: dict[tuple[object, ...], list[Row]] = {}
     for row in rows:
@@ -147,12 +153,12 @@ def _contests(rows: Sequence[Row]) -> Iterator[tuple[Row, Row]]:
             yield row, quickest
 
 
-def _contest(slow: Row, quick: Row) -> Outcome:
+def _compared(slow: Row, quick: Row) -> Outcome:
     """By time x paired roof and by bare time, the smaller of the two: a roof that moved between them is no gain."""
     by_clock = points.quotient(slow.seconds, quick.seconds)
     quicker = min(by_clock, points.times_apart(slow, quick), key=lambda ratio: ratio.low)
     shown = quicker.low >= 1 / EXPLAINED
     answers = {CODE: Answer(SUPPORTS), BANDWIDTH: Answer(CONTRADICTS), COMPUTE: Answer(CONTRADICTS)}
     return Outcome(
-        CONTEST, (slow, quick), (slow.point.key,), quicker=quicker, answers=answers if shown else {}
+        PEERS, (slow, quick), (slow.point.key,), quicker=quicker, answers=answers if shown else {}
     )

@@ -25,7 +25,7 @@ class Row:
     flop_per_s     linear FLOPs / median time; None for a part without products
     intensity      linear FLOPs / bytes, FLOP/byte
     level          where the working set lies, by the plateaus of the read curve; None where that is unclear
-    write_roof     byte/s as sampled beside the point, the median, else as surveyed
+    write_roof     byte/s as sampled beside the point, the median, else as the sweep found it
     byte_times     bytes read / paired read roof + bytes written / write roof, round by round
     flop_times     linear FLOPs / arithmetic roof, the paired one where there is one, round by round
     t_bytes        of the byte_times
@@ -99,7 +99,7 @@ def order(point: Point) -> tuple[object, ...]:
 def held(
     point: Point, level: str | None, write_roof: float | None, arithmetic_roof: float | None
 ) -> Row:
-    """A good point against its roofs; those surveyed count where none was sampled beside it.
+    """A good point against its roofs; those of the sweep count where none was sampled beside it.
 
     `level` is where its working set lies. Raises ValueError for a point without samples.
     """

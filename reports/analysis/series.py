@@ -1,4 +1,4 @@
-"""Points that differ in their batch alone: up to where sequences ride free, and what the roofs predict. Pure.
+"""Points that differ in their batch alone: up to which batch they cost nothing more, and what the roofs predict. Pure.
 
 Points are compared by time x paired read roof, never by raw time: the machine's speed drifts between them.
 """
@@ -20,7 +20,7 @@ from reports.analysis.roofs import Roofs
 from reports.analysis.verdict import Verdict
 
 FREE = 1.25
-"""A batch rides free while its step costs at most this many times the step of one sequence."""
+"""A batch is free while its step costs at most this many times the step of one sequence."""
 LONG = 3
 """A series has its free batch marked from this many points on."""
 STILL = 1.1
@@ -55,7 +55,7 @@ class Series:
 
     @property
     def free_text(self) -> str | None:
-        """The free batch; `64 or more` where the largest of the plan rides free; None where there is one only."""
+        """The free batch; `64 or more` where the largest of the plan is free; None where there is one only."""
         if self.free_batch is None or len(self.planned) == 1:
             return None
         return f"{self.free_batch}{' or more' if self.free_batch == self.planned[-1] else ''}"
@@ -108,7 +108,7 @@ def _series(
     if planned[0] == 1 and 1 in by_batch:
         first = by_batch[1][0]
         ran = [by_batch.get(batch) for batch in planned]
-        free = _run(one is not None and _rides_free(one[0], first) for one in ran)
+        free = _run(one is not None and _is_free(one[0], first) for one in ran)
         bound = _run(
             one is not None and one[1].confirmed and one[1].name == BANDWIDTH for one in ran
         )
@@ -124,7 +124,7 @@ def _series(
     )
 
 
-def _rides_free(row: Row, first: Row) -> bool:
+def _is_free(row: Row, first: Row) -> bool:
     """By time x roof, as points of one run are compared, and by bare time too.
 
     Where the two disagree the roof moved between the points and the step did not follow it, and neither says what a

@@ -64,12 +64,12 @@ def reading(
     balance: Estimate | None,
     level: str | None,
     *,
-    on_chip: bool,
+    persistent: bool,
 ) -> Verdict:
     """The verdict of a point with a roof fraction, by its figures (`points.Row`).
 
-    Mixed where an interval, as wide as another run may find it, straddles a threshold. `on_chip`: no step of it waits
-    for weights.
+    Mixed where an interval, as wide as another run may find it, straddles a threshold. `persistent`: its weights stay
+    on chip, and no step waits for them.
     """
     faster = 1 / fraction.median
     if fraction.low > roofline_model.IMPOSSIBLE:
@@ -78,7 +78,7 @@ def reading(
         reason = "the cost of an empty call was not measured"
         return Verdict("unknown", level, faster, reason=reason)
     found = {
-        LATENCY if (name := roofline_model.bound(*ends)) == CODE and on_chip else name
+        LATENCY if (name := roofline_model.bound(*ends)) == CODE and persistent else name
         for ends in product(_ends(overhead), _ends(explained), _ends(balance))
     }
     if len(found) > 1:

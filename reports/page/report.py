@@ -101,7 +101,7 @@ the last column is the last batch of an unbroken run from 1 whose bandwidth verd
 EXPERIMENTS = """An experiment compares two points that differ in one thing. The elasticity is d log t / d log of
 what was changed: of t_bytes for residency and bytes, of B, or of the threads. Beside it stands what each bound
 predicts, as the roofs stood at both points. It says something only where predictions lie far enough apart, and
-where the whole interval lies beside one of them. A contest is the same step by a quicker implementation."""
+where the whole interval lies beside one of them. A peer comparison is the same step by a quicker implementation."""
 
 THREADS = """What more threads add, best of all samples: one thread against all decides between bandwidth and compute
 only where the two speed-ups differ by 1.3 times or more."""
@@ -154,7 +154,9 @@ def document(
             SEQUENCES,
             sequences.deepbench(analysis),
         ),
-        _section("on-chip", "Sequences with weights on chip", ON_CHIP, sequences.on_chip(analysis)),
+        _section(
+            "on-chip", "Sequences with weights on chip", ON_CHIP, sequences.persistent(analysis)
+        ),
         _section(
             "claims",
             "Claims about the hardware",

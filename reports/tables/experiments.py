@@ -8,7 +8,7 @@ from kernels.roofline_model import BANDWIDTH, CALL, COMPUTE
 from reports.analysis import wording
 from reports.analysis.analysis import Analysis
 from reports.analysis.elasticity import CONTRADICTS, SUPPORTS
-from reports.analysis.experiments import BATCH, BYTES, CONTEST, RESIDENCY, Outcome
+from reports.analysis.experiments import BATCH, BYTES, PEERS, RESIDENCY, Outcome
 from reports.analysis.verdict import BOUNDS
 from reports.analysis.wording import TIMES, decimal, gain
 from reports.tables.columns import Column, Table, middle, scaled, table
@@ -24,7 +24,7 @@ def _between(outcome: Outcome) -> str:
         ends = (wording.dtypes(one), wording.dtypes(other))
     elif outcome.experiment == BATCH:
         ends = (f"B {one.batch}", str(other.batch))
-    elif outcome.experiment == CONTEST:
+    elif outcome.experiment == PEERS:
         first, second = (row.point.implementation for row in outcome.rows)
         ends = (first, second)
     else:
@@ -33,7 +33,7 @@ def _between(outcome: Outcome) -> str:
 
 
 def _interval(outcome: Outcome) -> str | None:
-    """The elasticity's; of a contest how many times as fast the other one is."""
+    """The elasticity's; of a peer comparison how many times as fast the other one is."""
     value, quicker = outcome.elasticity, outcome.quicker
     if quicker:
         return f"{gain(quicker.low)}\N{EN DASH}{gain(quicker.high)}{TIMES} as fast"

@@ -53,7 +53,7 @@ def deepbench_flops(case: Case, recurrent: int) -> int:
     return recurrent + (case.batch * case.hidden if case.cell == "rnn" else 0)
 
 
-def on_chip(analysis: Analysis) -> Table:
+def persistent(analysis: Analysis) -> Table:
     """Every good sequence that reads U once a call, whatever bounds it: it goes past the step that fetches U."""
 
     def from_memory(row: Row) -> float | None:
@@ -69,7 +69,9 @@ def on_chip(analysis: Analysis) -> Table:
         *_against("from memory, us", from_memory),
         *_against("from a cache, us", _from_cache),
     )
-    return table(columns, (row for row in analysis.rows if row.point.on_chip and row.point.flops))
+    return table(
+        columns, (row for row in analysis.rows if row.point.persistent and row.point.flops)
+    )
 
 
 def recurrent_bytes(point: Point) -> int:

@@ -58,7 +58,7 @@ LINEAR_SHARES: tuple[Column[Share], ...] = (
 
 
 def by_series(analysis: Analysis) -> Table:
-    """Verdicts along the batch, where sequences stop riding free, and where the roofs predict that."""
+    """Verdicts along the batch, the free batch, and where the roofs predict that."""
     return table(BY_SERIES, analysis.series)
 
 

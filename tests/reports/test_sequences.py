@@ -166,12 +166,12 @@ def test_a_claim_about_a_step_is_not_tested_on_sequences():
     assert any("no LSTM step was measured" in figure for one in found for figure in one.figures)
 
 
-def test_sequences_of_two_stages_take_part_in_no_experiment_but_contests_with_their_like():
+def test_sequences_of_two_stages_take_part_in_no_experiment_but_peer_comparisons_with_their_like():
     slow, quick = sequence(fraction=0.3), sequence(fraction=0.6, implementation="onnx")
     more = [sequence(fraction=0.3, batch=64), sequence(fraction=0.9, reads=PER_STEP, cell="gru")]
     unlike = sequence(fraction=0.9, reads=PER_STEP, implementation="torch_loop")
     found = Analysis(profile([slow, quick, unlike, *more])).experiments
-    assert [one.experiment for one in found] == ["contest"]
+    assert [one.experiment for one in found] == ["peer comparison"]
     assert {row.point.implementation for row in found[0].rows} == {"torch_sequence", "onnx"}
 
 

@@ -285,7 +285,7 @@ def test_a_quicker_implementation_shows_that_the_machine_allows_it():
         step(fraction=0.4),
         step(implementation="other", fraction=0.9),
     )
-    found = one("contest", slow, quick)
+    found = one("peer comparison", slow, quick)
     assert found.about == (slow.key,)
     assert words(found) == {
         "bandwidth": CONTRADICTS,
@@ -294,13 +294,13 @@ def test_a_quicker_implementation_shows_that_the_machine_allows_it():
     }
     assert found.quicker.median == pytest.approx(0.9 / 0.4)
     nearly = step(implementation="other", fraction=0.5)
-    assert words(one("contest", slow, nearly)) == {}
+    assert words(one("peer comparison", slow, nearly)) == {}
 
 
-def test_a_contest_is_not_won_by_a_machine_that_ran_faster():
+def test_a_peer_comparison_is_not_won_by_a_machine_that_ran_faster():
     slow = step(fraction=0.4)
     lucky = at_speed(step(implementation="other", fraction=0.4), 2.0)
-    assert words(one("contest", slow, lucky)) == {}
+    assert words(one("peer comparison", slow, lucky)) == {}
 
 
 def test_a_single_step_reads_all_its_weights_however_often_sequences_would():
@@ -309,8 +309,8 @@ def test_a_single_step_reads_all_its_weights_however_often_sequences_would():
         step(implementation="other", fraction=0.9),
         reads={"W": "per_call", "U": "per_step"},
     )
-    assert words(one("contest", slow, hoisted)) == words(
-        one("contest", slow, replace(hoisted, reads=slow.reads))
+    assert words(one("peer comparison", slow, hoisted)) == words(
+        one("peer comparison", slow, replace(hoisted, reads=slow.reads))
     )
 
 

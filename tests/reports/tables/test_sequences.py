@@ -36,7 +36,7 @@ def reading(point):
 
 def test_a_step_past_the_streaming_roof_is_marked_and_not_impossible():
     point = kept(STREAMED_SECONDS / 2)
-    assert point.on_chip
+    assert point.persistent
     found = reading(point)
     assert wording.marked(found) == "latency (weights on chip)"
     assert found.bound is None
@@ -45,9 +45,9 @@ def test_a_step_past_the_streaming_roof_is_marked_and_not_impossible():
 
 def test_a_sequence_that_fetches_u_is_not_marked():
     point = sequence(reads=HOISTED, seconds=1e-3)
-    assert not point.on_chip
+    assert not point.persistent
     assert reading(point).name == roofline_model.CODE
-    assert not sequences.on_chip(Analysis(profile([point]))).rows
+    assert not sequences.persistent(Analysis(profile([point]))).rows
 
 
 def test_one_that_is_faster_than_its_own_bytes_is_impossible_all_the_same():
@@ -55,9 +55,9 @@ def test_one_that_is_faster_than_its_own_bytes_is_impossible_all_the_same():
 
 
 def test_the_table_tells_how_many_times_as_fast_as_fetching_u_it_is():
-    (line,) = sequences.on_chip(Analysis(profile([kept(STREAMED_SECONDS / 10)]))).rows
+    (line,) = sequences.persistent(Analysis(profile([kept(STREAMED_SECONDS / 10)]))).rows
     by_name = dict(
-        zip(sequences.on_chip(Analysis(profile([kept(1.0)]))).header, line, strict=False)
+        zip(sequences.persistent(Analysis(profile([kept(1.0)]))).header, line, strict=False)
     )
     assert by_name["U, MB"].sort == pytest.approx(U_BYTES)
     assert by_name["from memory, us"].sort == pytest.approx(STREAMED_SECONDS)
