@@ -1,4 +1,7 @@
-"""One file = one probe of a limit of the machine, each stating its bytes and FLOPs."""
+"""One file = one probe of a limit of the machine, each stating its bytes and FLOPs, and what several of them share.
+
+When and over which sizes they run stands in `device`. Imports `kernels` alone.
+"""
 
 from __future__ import annotations
 

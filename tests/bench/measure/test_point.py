@@ -13,12 +13,11 @@ from bench.device import threads
 from bench.device.device import Walk
 from bench.measure import point, probes, rotation
 from bench.measure.checker import CALLS_IN_A_ROW
-from bench.profile import fractions, stats
-from bench.roofs import matmul, read
+from bench.profile import fractions
+from bench.roofs import matmul
 from bench.session import run, warnings
 from bench.telemetry import memory
-from bench.verify import command, known_answers
-from kernels import cost, implementations, roofline_model
+from kernels import cost, implementations
 from kernels.case import Case, Unavailable
 from kernels.implementations import torch_cell
 from kernels.reference import check
@@ -289,39 +288,6 @@ def test_weights_too_small_to_stream_are_skipped(context, monkeypatch):
     assert "too small to stream" in found.reason
 
 
-def test_a_planted_step_that_does_nothing_is_scored_far_above_one(context):
-    context = replace(context, last_level_bytes=512 << 10)
-    for place in known_answers.places(64 << 10, context.last_level_bytes, threads=1).values():
-        step = known_answers.implementation("does nothing", place, read.VARIANTS[0])
-        found = point.point(
-            context, place.case, "does nothing", step, 0, known_answers.TrustingChecker
-        )
-        assert found.status == "ok", found.reason
-        pairs = zip(found.seconds, found.roof_bytes_per_s, strict=True)
-        score = stats.estimate([found.bytes["read"] / roof / seconds for seconds, roof in pairs])
-        assert score.low > roofline_model.IMPOSSIBLE
-
-
-def test_truths_that_outgrow_the_arena_are_planted_all_the_same_or_not_checked(
-    context, monkeypatch
-):
-    """Memory's step claims eight times the last level, and the curve may have walked less."""
-    for budget in ("BUDGET_SECONDS", "QUICK_BUDGET_SECONDS", "GLANCE_SECONDS"):
-        monkeypatch.setattr(command, budget, 0.01)
-    context = replace(context, arena=Arena(1 << 20, "cpu", seed=0, most_bytes=16 << 20))
-    context = replace(context, last_level_bytes=1 << 20)
-    caches = [{"level": 2, "size_bytes": 64 << 10}]
-    header = SimpleNamespace(machine={"cpu": {"caches": caches}})
-    run = SimpleNamespace(context=lambda: context, header=header)
-    found = list(command.known(run, 1, thorough=False))
-    assert all(check.margin is not None for check in found)
-    assert context.arena.size_bytes >= 8 << 20
-    context = replace(context, free_bytes=0)
-    refused = list(command.known(run, 1, thorough=False))
-    assert len(refused) == len(found)
-    assert all(check.good and "too large" in check.found for check in refused)
-
-
 def rounds_of(monkeypatch, *each):
     """Every measurement gives the next of these (step seconds, probe seconds); what was measured is noted."""
     given, seen = iter(each), []
@@ -459,17 +425,6 @@ def test_a_variant_of_the_probe_is_tried_once_per_working_set(context):
 def test_threads_out_of_range_are_refused(count):
     with pytest.raises(ValueError, match=f"threads {count} is out of range"):
         threads.use(count)
-
-
-@pytest.mark.parametrize("last_level", [1 << 20, 33 << 20])
-def test_every_planted_step_claims_the_bytes_it_reads(last_level):
-    """Passes times the block it walks are the bytes its case is charged with, within one in a hundred."""
-    for name, place in known_answers.places(1 << 18, last_level, threads=2).items():
-        claimed = cost.count(place.case).bytes_read
-        read_in_a_call = place.passes * set_bytes(
-            known_answers.layout(place, place.case), "float32"
-        )
-        assert read_in_a_call == pytest.approx(claimed, rel=0.01), name
 
 
 def test_the_read_probe_never_reads_beyond_the_arena(context):
