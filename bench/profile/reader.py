@@ -30,6 +30,7 @@ COUNTS = {
     "flops": ("linear", "recurrent", "pointwise"),
     "bytes": ("weights", "activations", "read", "written"),
     "projection": ("linear", "read"),
+    "products": ("count", "flops"),
 }
 """Fields of a point that count, with what each counts at least."""
 

@@ -92,11 +92,8 @@ def on(
 ) -> tuple[Claim, ...]:
     """The six claims on a device, by all that a profile says; of that, only what was measured on the device counts."""
     here = [row for row in rows if row.case.device == device]
-    steps = [
-        one
-        for one in every
-        if (one.case.device, one.case.part, one.case.steps) == (device, "cell", 1)
-    ]
+    whole = [one for one in every if (one.case.device, one.case.part) == (device, "cell")]
+    steps = [one for one in whole if one.case.steps == 1]
     inference = foremost([s for s in steps if (s.case.cell, s.case.phase) == ("lstm", "step")])
     trained = foremost([one for one in steps if one.case.phase == "train"])
     found: list[Found] = [_layers(here, [one for one in shares if one.case.device == device])]
@@ -147,11 +144,13 @@ def _counted_layers(rows: Iterable[Row]) -> tuple[bool | None, list[str]]:
     """Whether LSTM steps ran the products of four linear layers, and no more; None where nothing was counted.
 
     A layer multiplies [x, h] of each sequence by an H x (I + H) matrix: 2BH(I + H) FLOPs, in one product or several.
+    Weights of int8 tell nothing: their activations are multiplied limb by limb.
     """
     ran: dict[str, set[tuple[int, float]]] = {cell: set() for cell in GATES}
     for row in rows:
         case, products = row.case, row.point.products
-        if products and (case.part, case.phase, case.steps) == ("cell", "step", 1):
+        whole = (case.part, case.phase, case.steps) == ("cell", "step", 1)
+        if products and whole and case.dtype == case.activations:
             layer = 2 * case.batch * case.hidden * (case.input + case.hidden)
             ran[case.cell].add((products["count"], products["flops"] / layer))
     told = [

@@ -97,6 +97,9 @@ def test_an_lstm_that_ran_other_products_than_four_layers_refutes_it():
     """Whatever the model of its FLOPs says: three layers, or the input's product computed twice."""
     assert told(1, *parts(0.97, layers=3)).text == REFUTED
     assert told(1, *parts(0.97, layers=6)).text == REFUTED
+    limbs = counted(step(implementation="limbs"), 12)
+    case = replace(limbs.case, dtype="int8", activations="float32")
+    assert told(1, *parts(0.97), replace(limbs, case=case)).text == SUPPORTED
     other = counted(step(fraction=0.9, implementation="other"), 3)
     assert told(1, *parts(0.97), other).text == REFUTED
 
