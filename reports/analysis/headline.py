@@ -31,8 +31,8 @@ def headline(machine: str, every: Sequence[Series], warnings: Sequence[RunWarnin
     """
     said = ""
     if warned := [one.message for one in warnings if (one.code, one.about) == ("load", "run")]:
-        busy = " ".join(warned[0].split())
-        said = f"{busy[0].upper()}{busy[1:]}: trust no single figure. "
+        busy = printable(" ".join(warned[0].split()))
+        said = f"{busy[:1].upper()}{busy[1:]}: trust no single figure. "
     if any(warning.code == NOT_REACHED for warning in warnings):
         said += "The read curve does not tell where memory begins, so the largest set may lie in a cache. "
     return f"{said}On {machine}, {_told(foremost(every))}"

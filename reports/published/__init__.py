@@ -32,8 +32,8 @@ WHOLE_BACKWARD = "inputs+weights"
 ORIGIN = "published"
 LARGEST_FILE_BYTES = 1 << 20
 
-Positive = Annotated[float, Meta(gt=0, lt=1e24)]
-Count = Annotated[int, Meta(ge=1)]
+Positive = Annotated[float, Meta(ge=1e-12, le=1e24)]
+Count = Annotated[int, Meta(ge=1, le=1 << 40)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,13 +195,14 @@ def _entry(result: Result, device: Device, phase: str, call_seconds: float) -> E
 
 
 def _read(path: Path) -> PublishedSet:
+    text = reader.text(path, LARGEST_FILE_BYTES)
     try:
-        data = tomllib.loads(reader.text(path, LARGEST_FILE_BYTES))
+        data = tomllib.loads(text)
         if isinstance(data.get("results"), str):
             lines = csv.DictReader(io.StringIO(data["results"].strip()))
             data["results"] = [
                 {name: cell or None for name, cell in line.items()} for line in lines
             ]
-    except (csv.Error, RecursionError, tomllib.TOMLDecodeError) as error:
+    except (csv.Error, RecursionError, ValueError) as error:
         raise BadFile(f"{path.name}: not a published set ({error}): see deepbench.toml") from error
     return reader.typed(PublishedSet, data, path.name, strict=False)

@@ -77,9 +77,11 @@ def test_another_set_is_another_file(tmp_path):
         ('name = "One"', 'name = "', "not a published set"),
         ("1000,1,10,1.0", "1000,1,10,fast", r"results\[0\]\.forward_ms: Expected float"),
         ("1000,1,10,1.0", "1000,0,10,1.0", r"results\[0\]\.batch: Expected int >= 1"),
+        ("1000,1,10,1.0", "9" * 400 + ",1,10,1.0", r"results\[0\]\.hidden: Expected int"),
+        ("8e9", "9" * 5000, "not a published set"),
         ("rnn", "tree", r"results\[0\]\.cell: Invalid enum value 'tree'"),
         (",,\n", ",,,more\n", r"results\[0\]: unknown field"),
-        ("8e9", "inf", r"device\[0\]\.bytes_per_s: Expected float < 1e"),
+        ("8e9", "inf", r"device\[0\]\.bytes_per_s: Expected float <= 1e"),
         ('remark = ""', 'remark = ""\nprice = 5', r"device\[0\]: unknown field 'price'"),
     ],
 )

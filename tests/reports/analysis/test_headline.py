@@ -88,6 +88,15 @@ def test_a_busy_machine_is_told_before_any_figure():
     assert Analysis(of_a_point).headline == Analysis(quiet).headline
 
 
+@pytest.mark.parametrize("message", ["", " ", "a\x1b[31mb", "\x90"])
+def test_what_is_told_of_a_busy_machine_is_fit_for_a_terminal(message):
+    busy = RunWarning("load", "run", message, "stop them")
+    made = replace(profile([synthetic.point()]), warnings=(busy,))
+    words = Analysis(made).headline
+    assert words.isprintable()
+    assert "trust no single figure" in words
+
+
 def test_training_does_not_take_the_headline(monkeypatch):
     monkeypatch.setattr(contract, "PHASES", ("step", "train"))
     step = synthetic.point("gru", hidden=256, fraction=0.9)
