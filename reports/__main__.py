@@ -14,7 +14,6 @@ if TYPE_CHECKING:  # what --help need not load
     from rich.console import Console
 
     from bench.profile.records import Profile
-    from reports.compare.gate import Gate
     from reports.compare.system import System
 
 PROFILE = "a profile.json, a run's folder, a name in the gallery, or `latest`"
@@ -220,13 +219,8 @@ def _compare(given: argparse.Namespace) -> int:
         shown = map(_shown, given.profile)
         command = shlex.join(["python", "-m", "reports", "compare", *shown])
         say(console, str(page.write(found, given.out, command)))
-    return _judge(console, judged) if judged else 0
-
-
-def _judge(console: Console, judged: Gate) -> int:
-    from reports.page.terminal import say, show
-    from reports.tables import comparison as tables
-
+    if judged is None:
+        return 0
     show(console, "Gate", tables.gate_table(judged))
     say(console, tables.judgement(judged))
     return 1 if judged.failed else 0

@@ -52,29 +52,22 @@ def _settled(found: Verdict, outcomes: Sequence[Outcome]) -> tuple[bool, str]:
             return True, f"{who} is {gain(outcome.quicker.median)}{TIMES} as fast"
     supporting = _names(outcomes, bound, SUPPORTS)
     excluded = {rival for outcome in outcomes for rival in outcome.answer(bound).excludes}
-    left = [rival for rival in _rivals(found) if rival not in {bound, *excluded}]
+    rivals: tuple[str, ...] = () if bound == CODE else (BANDWIDTH, COMPUTE)
+    if found.name.endswith(BOTH):  # a small floor was measured as such
+        rivals += (CALL,)
+    left = [rival for rival in rivals if rival not in {bound, *excluded}]
     if len(supporting) >= AGREEING and not left:
         moves = ": its time moves as no limit does" if bound == CODE else ""
         return True, f"{_listed(supporting)} agree{moves}"
     if bound == CODE:
         return False, "no quicker implementation and no two experiments show it"
     if not supporting:
-        return False, _undecided(outcomes)
+        asked = [name for name in NAMES if any(one.experiment == name for one in outcomes)]
+        said = f"{_listed(asked)} decided nothing" if asked else "no point to compare it with"
+        return False, said
     if left:
         return False, f"{_listed(supporting)} cannot exclude {_listed(left, 'or')}"
     return False, f"{_listed(supporting)} alone supports it"
-
-
-def _rivals(found: Verdict) -> tuple[str, ...]:
-    """The bounds to exclude. The call is among them where it is named beside: a small floor was measured as such."""
-    if found.name == CODE:
-        return ()
-    return (BANDWIDTH, COMPUTE, CALL) if found.name.endswith(BOTH) else (BANDWIDTH, COMPUTE)
-
-
-def _undecided(outcomes: Sequence[Outcome]) -> str:
-    asked = [name for name in NAMES if any(outcome.experiment == name for outcome in outcomes)]
-    return f"{_listed(asked)} decided nothing" if asked else "no point to compare it with"
 
 
 def _names(outcomes: Sequence[Outcome], bound: str, word: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The roofs of a profile: bandwidth curves, arithmetic, levels and ridges. Pure; points never influence them.
+"""The roofs of a profile: bandwidth curves, arithmetic and levels. Pure; points never influence them.
 
 A roof is the best of its samples. Datasheet figures are no roofs. What a profile lacks is None here, never 0.
 """
@@ -6,7 +6,7 @@ A roof is the best of its samples. Datasheet figures are no roofs. What a profil
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from math import exp, log
@@ -48,15 +48,6 @@ class Under:
     def height(self, intensity: float) -> float:
         """The roof over `intensity` (FLOP/byte), in FLOP/s."""
         return min(self.bytes_per_s * intensity, self.flop_per_s)
-
-
-@dataclass(frozen=True, slots=True)
-class Ridge:
-    """The intensity from which `dtype` arithmetic, not the bandwidth of `level`, is the lower limit."""
-
-    level: str
-    dtype: str
-    flop_per_byte: float
 
 
 class Roofs:
@@ -212,16 +203,6 @@ def interpolated(curve: Sequence[tuple[int, float]], working_set: int) -> float:
             part = log(working_set / below) / log(above / below)
             return exp(log(low) + part * log(high / low))
     return curve[-1][1]
-
-
-def ridges(levels: Sequence[Level], peaks: Mapping[str, float]) -> list[Ridge]:
-    """Arithmetic roof / bandwidth, for each level and each of `peaks` (FLOP/s by dtypes); ascending."""
-    found = [
-        Ridge(level.name, dtype, peak / level.bytes_per_s)
-        for dtype, peak in peaks.items()
-        for level in levels
-    ]
-    return sorted(found, key=lambda ridge: ridge.flop_per_byte)
 
 
 def _curves(records: Sequence[Roof]) -> tuple[dict[int, Curve], dict[int, Curve]]:

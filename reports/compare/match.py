@@ -84,10 +84,6 @@ class Comparison:
     ranking: tuple[Place, ...]
     differing: tuple[tuple[str, tuple[str | None, ...]], ...]
 
-    def one_machine(self, other: int) -> bool:
-        """Whether a system was measured on the same kind of machine as the first."""
-        return alike(self.systems[0], self.systems[other])
-
 
 def compare(systems: Sequence[System]) -> Comparison:
     """Hold every system against the first. Raises BadInput where that is no comparison."""

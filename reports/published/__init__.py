@@ -2,7 +2,8 @@
 
 A set is a TOML file with `name`, `source`, `licence`, `accounting`, `defects`, a table `results` as CSV in one text,
 and a `[[device]]` per machine with its datasheet figures. Listing the folder is the registry. Times are of calls on
-whole sequences; the products of the input are not in them. Datasheet figures are limits that nobody measured.
+whole sequences; the products of the input are not in them. Datasheet figures are limits that nobody measured. Imports
+`compare`, which reads a set as one of its systems.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from bench.profile.records import Level
-from reports.analysis import roofs
 from reports.analysis.analysis import Analysis
 from reports.analysis.roofs import Roofs
 from tests.reports import synthetic
@@ -171,15 +170,6 @@ def test_few_variants_of_a_large_set_are_a_sweep_too():
     apart = roof("call", [1.0])
     made = profile(roofs=(*records[:4], apart, records[4]))
     assert Roofs(made).curve("cpu") == {2: [(MIB, 11.0)]}
-
-
-def test_a_ridge_is_arithmetic_over_bandwidth():
-    found = {
-        (r.level, r.dtype): r.flop_per_byte
-        for r in roofs.ridges(synthetic.levels(), {"float32": 180e9})
-    }
-    assert found["DRAM", "float32"] == pytest.approx(180 / 52)
-    assert found["L1", "float32"] == pytest.approx(180 / 330)
 
 
 @pytest.mark.parametrize(
