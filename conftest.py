@@ -41,10 +41,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "NAME|FILE",
         "help": "these in place of the suite's: a name, or a .py file of your own, which is run (repeatable)",
     },
-    "--device": {
-        "metavar": "DEVICE",
-        "help": "cpu, cuda, or all (default: every device there is)",
-    },
+    "--device": {"metavar": "DEVICE", "help": "cpu, cuda, or all (default: every device there is)"},
     "--seed": {
         "type": int,
         "metavar": "N",

@@ -25,12 +25,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("hidden", type=int, help="units of the state")
     add("--input", type=int, help="units of the input (default: as hidden)")
     add("--batch", type=int, default=1, help="sequences that share one step (default 1)")
-    add(
-        "--steps",
-        type=int,
-        default=1,
-        help="time steps per call; beyond 1 a sequence (default 1)",
-    )
+    add("--steps", type=int, default=1, help="time steps per call; beyond 1 a sequence (default 1)")
     add("--part", default="cell", help=", ".join(PARTS))
     add("--phase", default="step", help=", ".join(PHASES) + ": forward alone, or backward too")
     add("--dtype", default="float32", help="of the weights: " + ", ".join(DTYPES))

@@ -29,12 +29,17 @@ MEMORY_SHARE = 4
 UNTOLD_CACHE_BYTES = 32 << 20
 """The last cache level where the system tells none."""
 
+PROBES: dict[str, Any] = {"read": read, "write": write}
+"""Those that a step is timed beside."""
+
 
 class Cpu:
     """Processors with their pools of threads, memory, and counters of energy where they can be read."""
 
     name = "cpu"
     clock: Clock = cpu_clock
+    use = staticmethod(threads.use)
+    telemetry = state.Telemetry
 
     def __init__(
         self, pools: threads.Pools | None = None, meter: Meter | None = None, seed: int = 0
@@ -52,31 +57,24 @@ class Cpu:
         return rounds.SETTLE_SECONDS if shared else rounds.SETTLE_SECONDS_TWO_POOLS
 
     def variants(self, kind: str) -> Sequence[vector.Variant]:
-        """Those of the read and the write probe."""
-        return read.VARIANTS if kind == "read" else write.VARIANTS
+        """Those of the read or the write probe."""
+        found: Sequence[vector.Variant] = PROBES[kind].VARIANTS
+        return found
 
-    def bytes_per_pass(self, variant: vector.Variant, walk: Walk) -> int:
-        """Bytes that a pass reads."""
-        return read.bytes_per_pass(variant, walk.one_set, walk.threads, walk.sets, walk.times)
-
-    def walker(
-        self, variant: vector.Variant, block: Arena, walk: Walk
-    ) -> tuple[Callable[[int], object], int]:
-        """The read probe over the sets at the block's start."""
-        size = self.bytes_per_pass(variant, walk)
-        if not size:
-            return _nothing, 0
+    def bytes_per_pass(self, kind: str, variant: vector.Variant, walk: Walk) -> int:
+        """In whole turns of the variant's loop."""
         walked = walk.one_set, walk.threads, walk.sets, walk.times
-        return read.prepare(variant, block.address, *walked), size
+        return int(PROBES[kind].bytes_per_pass(variant, *walked))
 
-    def writer(
-        self, variant: vector.Variant, block: Arena, size: int, threads: int
+    def probe(
+        self, kind: str, variant: vector.Variant, block: Arena, walk: Walk
     ) -> tuple[Callable[[int], object], int]:
-        """The write probe over the block's first `size` bytes."""
-        moved = write.bytes_per_pass(variant, size, threads)
-        if not moved:
-            return _nothing, 0
-        return write.prepare(variant, block.address, size, threads), moved
+        """Over the sets at the block's start."""
+        size = self.bytes_per_pass(kind, variant, walk)
+        if not size:
+            return lambda _passes: None, 0
+        walked = walk.one_set, walk.threads, walk.sets, walk.times
+        return PROBES[kind].prepare(variant, block.address, *walked), size
 
     def products(self) -> dict[str, Any]:
         """The library's shapes, and our tile of each kind."""
@@ -90,14 +88,6 @@ class Cpu:
         """Matrix products by the library, or of a tile."""
         run = matmul.prepare(variant, dtype, self.name)
         return run, matmul.flops(variant, dtype, threads)
-
-    def use(self, count: int) -> None:
-        """Threads of torch and numba."""
-        threads.use(count)
-
-    def telemetry(self) -> state.Telemetry:
-        """Begin to watch load, clock and throttling."""
-        return state.Telemetry()
 
     @cached_property
     def _room(self) -> tuple[int, Arena]:
@@ -212,7 +202,3 @@ def _counts(asked: Sweep) -> list[int]:
 def _last_level_bytes() -> int:
     """The last cache level as the system tells it, or a common one."""
     return memory.last_level_bytes() or UNTOLD_CACHE_BYTES
-
-
-def _nothing(_passes: int) -> None:
-    """Too small a block is not walked."""

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
 
-from bench.device import threads
+from bench.device import levels, threads
 from bench.profile.records import Roof
 from bench.roofs import call, copy, matmul, read, triad, vector, write
 from bench.roofs.product import Shape
@@ -41,14 +40,7 @@ MATMUL_DTYPES = ("float32", "bfloat16", "int8")
 
 def sizes(largest: int, thorough: bool) -> list[int]:
     """Working sets of the read curve: 32 KiB and its doublings, midway too if `thorough`, to `largest` bytes."""
-    found: list[int] = []
-    for power in itertools.count():
-        for size in (SMALLEST << power, 3 * (SMALLEST << power) // 2):
-            if size > largest:
-                return found
-            if thorough or size == SMALLEST << power:
-                found.append(size)
-    raise AssertionError
+    return levels.sizes(SMALLEST, largest, midway=thorough)
 
 
 def read_curve(
@@ -65,7 +57,7 @@ def read_curve(
     Sizes of which a pass would take too long are left out, which `limit` then tells.
     """
     limit = limit or bounded.Limit()
-    samples: dict[tuple[int, int, vector.Variant], tuple[list[float], list[str]]] = {}
+    samples: Samples = {}
     start = perf_counter()
     for sweep in itertools.count():
         for count in counts:
@@ -80,19 +72,28 @@ def read_curve(
                     contender = measure.Contender(read.prepare(variant, address, size, count))
                     each = measure.best(contender, 2, CURVE_SAMPLE_SECONDS, 0.0)
                     limit.took((read.KIND, count), size, min(each))
-                    rates, at = samples.setdefault((count, size, variant), ([], []))
-                    rates += [moved / s for s in each]
-                    at += [_now()] * len(each)
+                    known = samples.setdefault((count, size, variant), [])
+                    known += [(moved / s, _now()) for s in each]
         if perf_counter() - start > seconds:
             break
-    for (count, size, variant), (rates, at) in samples.items():
-        yield _roof(read, size, page_bytes, count, variant.name, rates, at=tuple(at))
+    yield from _read_roofs(samples, page_bytes)
+
+
+Samples = dict[tuple[int, int, vector.Variant], list[tuple[float, str]]]
+"""By number of threads, working set and variant: rates, and when they were taken."""
+
+
+def _read_roofs(
+    samples: Samples, page_bytes: int | None, sweep: int | None = None
+) -> Iterator[Roof]:
+    for (count, size, variant), taken in samples.items():
+        rates, at = zip(*taken, strict=True)
+        yield _roof(read, size, page_bytes, count, variant.name, rates, at=at, sweep=sweep)
 
 
 def doublings(first: int, largest: int) -> list[int]:
     """Working sets of 32 KiB times a power of two, from the least that holds `first` bytes to `largest` at the most."""
-    whole = (size for size in sizes(largest, thorough=False) if size >= first)
-    return list(whole)
+    return [size for size in sizes(largest, thorough=False) if size >= first]
 
 
 def memory(
@@ -114,7 +115,7 @@ def memory(
     threads.use(count)
     arena.grow(max(working_sets))
     turns = [(size, variant) for size in working_sets for variant in fast]
-    samples: dict[tuple[int, vector.Variant], tuple[list[float], list[str]]] = {}
+    samples: Samples = {}
     for number in range(rounds):
         for size, variant in list(turns):
             if not number and not _allowed(limit, read, count, size):
@@ -124,13 +125,9 @@ def memory(
             contender = measure.Contender(read.prepare(variant, arena.address, size, count))
             seconds = measure.once(contender, CURVE_SAMPLE_SECONDS)
             limit.took((read.KIND, count), size, seconds)
-            rates, at = samples.setdefault((size, variant), ([], []))
-            rates.append(moved / seconds)
-            at.append(_now())
+            samples.setdefault((count, size, variant), []).append((moved / seconds, _now()))
         turns.reverse()
-    for (size, variant), (rates, at) in samples.items():
-        swept = _roof(read, size, page_bytes, count, variant.name, rates, at=tuple(at))
-        yield replace(swept, sweep=sweep)
+    yield from _read_roofs(samples, page_bytes, sweep)
 
 
 def fastest(found: Sequence[Roof], count: int) -> list[vector.Variant]:
@@ -284,6 +281,7 @@ def _roof(
     samples: Sequence[float],
     dtype: str | None = None,
     at: tuple[str, ...] = (),
+    sweep: int | None = None,
 ) -> Roof:
     return Roof(
         device="cpu",
@@ -297,6 +295,7 @@ def _roof(
         unit=probe.UNIT,
         samples=tuple(samples),
         at=at or (_now(),) * len(samples),
+        sweep=sweep,
     )
 
 

@@ -65,20 +65,24 @@ class Cuda:
         found: Sequence[Any] = memory_probes().VARIANTS
         return found
 
-    def bytes_per_pass(self, variant: Any, walk: Walk) -> int:
-        """Bytes that a pass reads: of all sets at once, or set by set where each is read several times in a row."""
-        probes = memory_probes()
-        if walk.times == 1:
-            return int(probes.bytes_per_pass("read", variant, walk.sets * walk.one_set))
-        each = probes.bytes_per_pass("read", variant, walk.one_set)
-        return int(walk.sets * walk.times * each)
+    def bytes_per_pass(self, kind: str, variant: Any, walk: Walk) -> int:
+        """Of all sets at once, or set by set where each is walked several times in a row."""
+        at_once = walk.one_set if walk.times > 1 else walk.sets * walk.one_set
+        each = memory_probes().bytes_per_pass(kind, variant, at_once)
+        return int(each * (walk.sets * walk.times if walk.times > 1 else 1))
 
-    def walker(self, variant: Any, block: Arena, walk: Walk) -> tuple[Callable[[int], object], int]:
-        """The read probe over the sets at the block's start: one launch, or one for each set."""
-        moved = self.bytes_per_pass(variant, walk)
+    def probe(
+        self, kind: str, variant: Any, block: Arena, walk: Walk
+    ) -> tuple[Callable[[int], object], int]:
+        """Over the sets at the block's start: one launch, or one for each set."""
+        moved = self.bytes_per_pass(kind, variant, walk)
         size = walk.one_set if walk.times > 1 else walk.sets * walk.one_set
         starts = range(0, walk.sets * walk.one_set, size) if moved else ()
-        runs = [self._probe("read", variant, block, at, size) for at in starts]
+        words, count = block.words(), self._processors()
+        runs = [
+            memory_probes().prepare(kind, variant, words[at // 4 : (at + size) // 4], count)[0]
+            for at in starts
+        ]
         if len(runs) == 1:
             return lambda passes: runs[0](passes * walk.times), moved
 
@@ -88,24 +92,6 @@ class Cuda:
                     run(walk.times)
 
         return passes, moved
-
-    def writer(
-        self, variant: Any, block: Arena, size: int, _threads: int
-    ) -> tuple[Callable[[int], object], int]:
-        """The write probe over the block's first `size` bytes."""
-        moved = int(memory_probes().bytes_per_pass("write", variant, size))
-        if not moved:
-            return lambda _passes: None, 0
-        return self._probe("write", variant, block, 0, size), moved
-
-    def _probe(
-        self, kind: str, variant: Any, block: Arena, at: int, size: int
-    ) -> Callable[[int], object]:
-        """A memory probe over `size` bytes of the block from `at` on."""
-        words = block.words()[at // 4 : (at + size) // 4]
-        run: Callable[[int], object]
-        run, _ = memory_probes().prepare(kind, variant, words, self._processors())
-        return run
 
     def products(self) -> dict[str, Any]:
         """The library's shapes."""

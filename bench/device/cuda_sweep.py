@@ -48,13 +48,7 @@ def memory_probes() -> Any:
 
 def sizes(largest: int) -> list[int]:
     """Working sets of the read curve: 1 MiB, its doublings and midway between, to `largest` bytes."""
-    found: list[int] = []
-    for power in itertools.count():
-        for size in (SMALLEST << power, 3 * (SMALLEST << power) // 2):
-            if size > largest:
-                return found
-            found.append(size)
-    raise AssertionError
+    return levels.sizes(SMALLEST, largest, midway=True)
 
 
 def block(free_bytes: int, device: str) -> Tensor:
@@ -134,11 +128,7 @@ def datasheet(card: Card) -> Iterator[Roof]:
 
 def read_off(roofs: Iterable[Roof], l2_bytes: int) -> Curve:
     """The plateaus of the measured read curve, named with the second-level cache that the GPU reports."""
-    curve: dict[int, float] = {}
-    for roof in roofs:
-        if roof.kind == "read" and roof.working_set_bytes:  # a datasheet tells none
-            size = roof.working_set_bytes
-            curve[size] = max(curve.get(size, 0.0), *roof.samples)
+    curve = levels.best_rates(roofs)
     plateaus = levels.plateaus(curve)
     names = levels.name(plateaus, [(2, l2_bytes)])
     found = tuple(

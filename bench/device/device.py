@@ -18,7 +18,7 @@ from kernels.reference.inputs import Arena
 
 
 class Walk(NamedTuple):
-    """What the read probe does: so many threads read so many sets of weights of so many bytes, each so many times.
+    """What a memory probe does: so many threads go over so many sets of so many bytes, each so many times in a row.
 
     `packed`: not in the arena but in the block that stands in for a library's own copies.
     """
@@ -106,19 +106,16 @@ class Device(Protocol):
     def variants(self, kind: str) -> Sequence[Any]:
         """Those of its read or write probe; none where that is not paired."""
 
-    def bytes_per_pass(self, variant: Any, walk: Walk) -> int:
-        """Bytes that a pass of the read probe reads; 0 where a set is too small for this variant."""
+    def bytes_per_pass(self, kind: str, variant: Any, walk: Walk) -> int:
+        """Bytes that a pass of a probe reads or writes; 0 where a set is too small for this variant."""
 
-    def walker(self, variant: Any, block: Arena, walk: Walk) -> tuple[Callable[[int], object], int]:
-        """A function of the number of passes that read the walk's sets, which lie at the block's start.
-
-        And the bytes of one; 0: a set is too small.
-        """
-
-    def writer(
-        self, variant: Any, block: Arena, size: int, threads: int
+    def probe(
+        self, kind: str, variant: Any, block: Arena, walk: Walk
     ) -> tuple[Callable[[int], object], int]:
-        """A function of the number of passes that fill so many bytes of the block, and the bytes of one; 0: too few."""
+        """A function of the number of passes over the walk's sets, which lie at the block's start; the bytes of one.
+
+        Where these are 0 the function does nothing.
+        """
 
     def products(self) -> dict[str, Any]:
         """The variants of its matrix product, by the names that their roofs have."""

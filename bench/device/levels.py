@@ -15,11 +15,12 @@ over many doublings. Pure functions; standard library only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from math import exp, log, sqrt
 
-from bench.profile.records import MEMORY
+from bench.profile.records import MEMORY, Roof
 from bench.profile.stats import median
 
 STEP = 1.12
@@ -41,6 +42,27 @@ STREAM_FACTOR = 4
 NEARLY_FLAT = 0.05
 """A set that loses less than this share on the way to the largest is not called a cache's afterwards: the curve is
 swept again at the end of a run, and may move a little around FLAT."""
+
+
+def sizes(smallest: int, largest: int, *, midway: bool) -> list[int]:
+    """Working sets of a read curve: the smallest and its doublings, and midway between them, to `largest` bytes."""
+    found: list[int] = []
+    for power in itertools.count():
+        for size in (smallest << power, 3 * (smallest << power) // 2):
+            if size > largest:
+                return found
+            if midway or size == smallest << power:
+                found.append(size)
+    raise AssertionError
+
+
+def best_rates(roofs: Iterable[Roof]) -> dict[int, float]:
+    """The read curve of roofs: the best rate over each working set."""
+    best: dict[int, float] = {}
+    for roof in roofs:
+        if roof.kind == "read" and (size := roof.working_set_bytes):  # a datasheet tells none
+            best[size] = max(best.get(size, 0.0), *roof.samples)
+    return best
 
 
 def flat_from(rounds: Sequence[Mapping[int, float]]) -> int | None:

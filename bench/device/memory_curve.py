@@ -126,11 +126,7 @@ def _best(roofs: Iterable[Roof], rounds: Sequence[Mapping[int, float]]) -> dict[
 
     The best of a size that was sampled minutes before another would show a machine that drifts as a cache.
     """
-    best: dict[int, float] = {}
-    for roof in roofs:
-        if roof.working_set_bytes:
-            size = roof.working_set_bytes
-            best[size] = max(best.get(size, 0.0), *roof.samples)
+    best = levels.best_rates(roofs)
     ratios = levels.to_largest(rounds)
     if not ratios:
         return best

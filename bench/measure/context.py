@@ -21,8 +21,8 @@ class Cache:
     floors: dict[tuple[str, Case], float] = field(default_factory=dict)
     variants: dict[Walk, Any] = field(default_factory=dict)
     """The read probe's fastest variant over each memory that it walked so far."""
-    write_variants: dict[tuple[int, int], Any] = field(default_factory=dict)
-    """The write probe's fastest variant by bytes written and threads."""
+    write_variants: dict[Walk, Any] = field(default_factory=dict)
+    """The write probe's fastest variant over as many bytes; None where they are too few for every one."""
     stand_in: Arena | None = None
     """A block as libraries allocate theirs: see `Context.memory`."""
     written: Arena | None = None

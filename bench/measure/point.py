@@ -255,11 +255,7 @@ def _make_sure_it_ends(
 
 
 def _rounds(
-    context: Context,
-    base: Point,
-    step: rounds.Contender,
-    walk: Walk,
-    between: Callable[[], None],
+    context: Context, base: Point, step: rounds.Contender, walk: Walk, between: Callable[[], None]
 ) -> tuple[rounds.Samples, Walk, list[tuple[float, ...]]]:
     """The step beside its probes; once more, with the probe's variant sought anew, if it comes out impossible.
 

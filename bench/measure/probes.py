@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -50,7 +49,8 @@ def read_probe(context: Context, walk: Walk) -> ReadProbe:
     """
     walked = nearest(context, walk)
     block = context.memory(walked.one_set * walked.sets, packed=walked.packed)
-    run, size = context.device.walker(best_variant(context, walked), block, walked)
+    variant = best_variant(context, walked)
+    run, size = context.device.probe("read", variant, block, walked)
     contender = rounds.Contender(run)
     return ReadProbe(contender, size, walked, context.best(contender, 2, PROBE_SECONDS))
 
@@ -62,7 +62,8 @@ def nearest(context: Context, walk: Walk) -> Walk:
     doubling, and as many of them as the same memory holds.
     """
     device, found = context.device, walk
-    while not any(device.bytes_per_pass(variant, found) for variant in device.variants("read")):
+    variants = device.variants("read")
+    while not any(device.bytes_per_pass("read", variant, found) for variant in variants):
         if found.threads > 1:
             found = found._replace(threads=found.threads - 1)
         else:
@@ -77,31 +78,22 @@ def best_variant(context: Context, walk: Walk) -> Any:
     Raises Unavailable where the sets are larger than the arena. None may be too small: see `nearest`.
     """
     need = walk.one_set * walk.sets
-    if need > context.memory(need, packed=walk.packed).size_bytes:
+    block = context.memory(need, packed=walk.packed)
+    if need > block.size_bytes:
         raise Unavailable(
             f"{walk.sets} sets of {walk.one_set} bytes are more than the arena's {context.arena.size_bytes}"
         )
-    known, device = context.cache.variants, context.device
+    known = context.cache.variants
     if walk not in known:
-        block = context.memory(need, packed=walk.packed)
-        known[walk] = _fastest(
-            context, device.variants("read"), lambda variant: device.walker(variant, block, walk)
-        )
+        known[walk] = _fastest(context, "read", block, walk)
     return known[walk]
 
 
-def _fastest(
-    context: Context,
-    variants: Iterable[Any],
-    prepare: Callable[[Any], tuple[Callable[[int], object], int]],
-) -> Any:
-    """The variant of the most bytes a second by the best of its short samples, taken in turns; None where none can.
-
-    `prepare` makes a variant's function of the number of passes and the bytes of one, 0 of what it cannot do.
-    """
-    rates: dict[Any, float] = {}
-    for variant in tuple(variants) * VARIANT_TURNS:
-        run, size = prepare(variant)
+def _fastest(context: Context, kind: str, block: Arena, walk: Walk) -> Any:
+    """The variant of the most bytes a second by the best of its short samples, taken in turns; None where none can."""
+    device, rates = context.device, dict[Any, float]()
+    for variant in tuple(device.variants(kind)) * VARIANT_TURNS:
+        run, size = device.probe(kind, variant, block, walk)
         if size:
             rate = size / context.best(rounds.Contender(run), 1, PROBE_SECONDS)
             rates[variant] = max(rate, rates.get(variant, 0.0))
@@ -121,16 +113,12 @@ def write_probe(context: Context, bytes_moved: dict[str, int], threads: int) -> 
     if cache.written is None or cache.written.size_bytes < written:
         cache.written = None  # before another one is allocated
         cache.written = Arena(written, device.name, context.seed)
-    block, known = cache.written, cache.write_variants
-    if (written, threads) not in known:
-        known[written, threads] = _fastest(
-            context,
-            device.variants("write"),
-            lambda variant: device.writer(variant, block, written, threads),
-        )
-    if (variant := known[written, threads]) is None:
+    block, known, walk = cache.written, cache.write_variants, Walk(written, 1, threads)
+    if walk not in known:
+        known[walk] = _fastest(context, "write", block, walk)
+    if known[walk] is None:
         return None
-    run, moved = device.writer(variant, block, written, threads)
+    run, moved = device.probe("write", known[walk], block, walk)
     return Probe(rounds.Contender(run), moved)
 
 

@@ -19,13 +19,7 @@ from bench.profile.errors import BadFile
 from bench.profile.journal import from_journal, write_profile
 from bench.profile.records import SENTINEL, Level, Point, Profile, Roof, RunWarning, Status
 from bench.profile.suite import Planned, Suite
-from bench.session import (
-    crash_record,
-    lock,
-    observe,
-    progress,
-    trial,
-)
+from bench.session import crash_record, lock, observe, progress, trial
 from bench.session.folder import (
     SUITE_FILE,
     BadOutput,
