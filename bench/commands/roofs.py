@@ -32,7 +32,7 @@ def run(given: argparse.Namespace) -> int:
 
 def lines(profile: Profile) -> list[str]:
     """Levels from the smallest to the last, each with its GB/s; the best of every other probe; what was left out."""
-    from bench.timing.bounded import LEFT_OUT
+    from bench.timing.call_limit import LEFT_OUT
 
     devices = dict.fromkeys(level.device for level in profile.levels)
     found = [

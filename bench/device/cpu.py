@@ -14,7 +14,7 @@ from bench.roofs import matmul, read, vector, write
 from bench.roofs.product import Shape
 from bench.telemetry import memory, state
 from bench.telemetry.energy import Meter
-from bench.timing import bounded, rounds
+from bench.timing import call_limit, rounds
 from bench.timing import clock as cpu_clock
 from bench.timing.clock import Clock
 from kernels.case import Unavailable
@@ -48,7 +48,7 @@ class Cpu:
         self.pools, self.meter, self._seed = pools, meter, seed
         self.resweep_seconds = 1.0
         self.throttled = state.throttled()
-        self._limit = bounded.Limit()
+        self._limit = call_limit.Limit()
 
     @property
     def settle_seconds(self) -> float:

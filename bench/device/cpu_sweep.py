@@ -16,7 +16,7 @@ from bench.device import levels, threads
 from bench.profile.records import Roof
 from bench.roofs import call, copy, matmul, read, triad, vector, write
 from bench.roofs.product import Shape
-from bench.timing import bounded, clock
+from bench.timing import call_limit, clock
 from bench.timing import rounds as measure
 from kernels.reference.inputs import Arena
 
@@ -50,13 +50,13 @@ def read_curve(
     counts: Sequence[int],
     seconds: float,
     thorough: bool,
-    limit: bounded.Limit | None = None,
+    limit: call_limit.Limit | None = None,
 ) -> Iterator[Roof]:
     """Read bandwidth of every variant over the working set; swept until `seconds` are spent, and once at least.
 
     Sizes of which a pass would take too long are left out, which `limit` then tells.
     """
-    limit = limit or bounded.Limit()
+    limit = limit or call_limit.Limit()
     samples: Samples = {}
     start = perf_counter()
     for sweep in itertools.count():
@@ -69,11 +69,11 @@ def read_curve(
                     moved = read.bytes_per_pass(variant, size, count)
                     if not moved or not _allowed(limit, read, count, size):
                         continue  # many threads share out few bytes, or it takes too long
-                    contender = measure.Contender(read.prepare(variant, address, size, count))
-                    each = measure.best(contender, 2, CURVE_SAMPLE_SECONDS, 0.0)
-                    limit.took((read.KIND, count), size, min(each))
+                    where = variant, address, size, count
+                    rates = _rates(read, *where, 2, CURVE_SAMPLE_SECONDS)
+                    limit.record((read.KIND, count), size, moved / max(rates))
                     known = samples.setdefault((count, size, variant), [])
-                    known += [(moved / s, _now()) for s in each]
+                    known += [(rate, _now()) for rate in rates]
         if perf_counter() - start > seconds:
             break
     yield from _read_roofs(samples, page_bytes)
@@ -104,7 +104,7 @@ def memory(
     fast: Sequence[vector.Variant],
     rounds: int,
     sweep: int,
-    limit: bounded.Limit,
+    limit: call_limit.Limit,
 ) -> Iterator[Roof]:
     """Read bandwidth of large sets, by the variants that were `fast` before: in each round every size has its turn.
 
@@ -124,7 +124,7 @@ def memory(
             moved = read.bytes_per_pass(variant, size, count)
             contender = measure.Contender(read.prepare(variant, arena.address, size, count))
             seconds = measure.once(contender, CURVE_SAMPLE_SECONDS)
-            limit.took((read.KIND, count), size, seconds)
+            limit.record((read.KIND, count), size, seconds)
             samples.setdefault((count, size, variant), []).append((moved / seconds, _now()))
         turns.reverse()
     yield from _read_roofs(samples, page_bytes, sweep)
@@ -156,11 +156,18 @@ def sentinel(address: int, size: int, page_bytes: int | None, count: int) -> Roo
     threads.use(count)
     found = []
     for variant in read.VARIANTS:
-        moved = read.bytes_per_pass(variant, size, count)
-        contender = measure.Contender(read.prepare(variant, address, size, count))
-        rates = [moved / s for s in measure.best(contender, REPEATS, SAMPLE_SECONDS, 0.0)]
+        rates = _rates(read, variant, address, size, count, REPEATS, SAMPLE_SECONDS)
         found.append(_roof(read, size, page_bytes, count, variant.name, rates))
     return max(found, key=lambda roof: max(roof.samples))
+
+
+def _rates(
+    probe: Any, variant: Any, address: int, size: int, count: int, repeats: int, seconds: float
+) -> list[float]:
+    """byte/s of so many samples of a probe, each of at least so many seconds."""
+    moved = probe.bytes_per_pass(variant, size, count)
+    contender = measure.Contender(probe.prepare(variant, address, size, count))
+    return [moved / each for each in measure.best(contender, repeats, seconds, 0.0)]
 
 
 def writing(
@@ -169,7 +176,7 @@ def writing(
     page_bytes: int | None,
     counts: Sequence[int],
     thorough: bool,
-    limit: bounded.Limit | None = None,
+    limit: call_limit.Limit | None = None,
 ) -> Iterator[Roof]:
     """Write, copy and triad bandwidth, one working set per level, swept twice if `thorough`; overwrites the memory.
 
@@ -177,17 +184,15 @@ def writing(
     So a dozen variants cost little more than two. Working sets ascend; those of which a pass would take too long are
     left out, which `limit` then tells.
     """
-    limit = limit or bounded.Limit()
+    limit = limit or call_limit.Limit()
     probes: tuple[Any, ...] = (write, copy, triad)
     for _sweep, count, probe, size in itertools.product(
         range(1 + thorough), counts, probes, working_sets
     ):
         threads.use(count)
         for variant in ranked(probe, address, size, count, limit=limit)[:FINALISTS]:
-            moved = probe.bytes_per_pass(variant, size, count)
-            contender = measure.Contender(probe.prepare(variant, address, size, count))
-            each = measure.best(contender, REPEATS, CURVE_SAMPLE_SECONDS, 0.0)
-            rates = [moved / s for s in each]
+            where = variant, address, size, count
+            rates = _rates(probe, *where, REPEATS, CURVE_SAMPLE_SECONDS)
             yield _roof(probe, size, page_bytes, count, variant.name, rates)
 
 
@@ -197,37 +202,37 @@ def ranked(
     size: int,
     count: int,
     turns: int = 1,
-    limit: bounded.Limit | None = None,
+    limit: call_limit.Limit | None = None,
 ) -> list[Any]:
     """The probe's variants, the fastest over this memory first, by the best of `turns` short samples in turns.
 
     Without those for which `count` threads cannot share out so small a block, and of which a pass would take too long.
     """
-    limit = limit or bounded.Limit()
+    limit = limit or call_limit.Limit()
     rates: dict[Any, float] = {}
     for variant in tuple(probe.VARIANTS) * turns:
         moved = probe.bytes_per_pass(variant, size, count)
         if moved and _allowed(limit, probe, count, size):
             seconds = measure.glance(probe.prepare(variant, address, size, count), GLANCE_SECONDS)
-            limit.took((probe.KIND, count), size, seconds)
+            limit.record((probe.KIND, count), size, seconds)
             rates[variant] = max(moved / seconds, rates.get(variant, 0.0))
     return sorted(rates, key=lambda variant: -rates[variant])
 
 
-def _allowed(limit: bounded.Limit, probe: Any, count: int, size: int) -> bool:
+def _allowed(limit: call_limit.Limit, probe: Any, count: int, size: int) -> bool:
     """Whether a pass over so many bytes may be made, as far as a smaller one told."""
     where = f"{probe.KIND}, {threads.named(count)}"
     return limit.allows((probe.KIND, count), size, where, f"{size / 2**20:.4g} MiB")
 
 
 def arithmetic(
-    device: str, counts: Sequence[int], thorough: bool, limit: bounded.Limit | None = None
+    device: str, counts: Sequence[int], thorough: bool, limit: call_limit.Limit | None = None
 ) -> Iterator[Roof]:
     """Matrix products of every dtype and shape, swept twice if `thorough`.
 
     A library's whose call would take too long are left out, which `limit` then tells.
     """
-    limit = limit or bounded.Limit()
+    limit = limit or call_limit.Limit()
     for _sweep, count, dtype in itertools.product(range(1 + thorough), counts, MATMUL_DTYPES):
         threads.use(count)
         for variant in matmul.variants(dtype, device):
@@ -236,12 +241,12 @@ def arithmetic(
 
 
 def _ends_in_time(
-    limit: bounded.Limit, variant: Shape | matmul.Tile, dtype: str, device: str, count: int
+    limit: call_limit.Limit, variant: Shape | matmul.Tile, dtype: str, device: str, count: int
 ) -> bool:
     """Whether a product may be called, as far as a smaller one tells. Our own of a tile is small."""
     if not isinstance(variant, Shape):
         return True
-    kind, small = (matmul.KIND, dtype, count), variant.smaller(bounded.TRIED)
+    kind, small = (matmul.KIND, dtype, count), variant.smaller(call_limit.TRIED)
     limit.tried(kind, small.flops, matmul.prepare(small, dtype, device), clock)
     return limit.allows(
         kind, variant.flops, f"{dtype} products, {threads.named(count)}", variant.name

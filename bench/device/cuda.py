@@ -18,7 +18,7 @@ from bench.profile.records import Roof
 from bench.roofs import gpu_matmul
 from bench.roofs.product import Shape
 from bench.telemetry.energy import Meter
-from bench.timing import bounded, cuda_clock
+from bench.timing import call_limit, cuda_clock
 from kernels.reference.inputs import Arena
 
 MEMORY_SHARE = 2
@@ -165,7 +165,7 @@ class Cuda:
             yield from cuda_sweep.memory(kind, words, middles, count, self._throttle)
         del words
         torch.cuda.empty_cache()
-        limit = bounded.Limit()
+        limit = call_limit.Limit()
         yield from cuda_sweep.arithmetic(self.name, self._throttle, limit)
         yield from limit.warnings()
         yield from cuda_sweep.calls(self.name, self._throttle)

@@ -20,7 +20,7 @@ from bench.machine.nvml import Card
 from bench.profile.records import MEMORY, Level, Roof
 from bench.roofs import gpu_call, gpu_matmul
 from bench.roofs.product import Shape
-from bench.timing import bounded, cuda_clock
+from bench.timing import call_limit, cuda_clock
 from kernels.case import Unavailable
 
 Throttle = Callable[[], tuple[str, ...]]
@@ -76,17 +76,17 @@ def memory(
 
 
 def arithmetic(
-    device: str, throttle: Throttle, limit: bounded.Limit | None = None
+    device: str, throttle: Throttle, limit: call_limit.Limit | None = None
 ) -> Iterator[Roof]:
     """Matrix products of every kind that this GPU has, and shape.
 
     Those whose call would take too long are left out, which `limit` then tells.
     """
-    limit, clock = limit or bounded.Limit(), cuda_clock.Clock(throttle)
+    limit, clock = limit or call_limit.Limit(), cuda_clock.Clock(throttle)
     for kind, shape in itertools.product(gpu_matmul.KINDS, gpu_matmul.SHAPES):
         if gpu_matmul.unavailable(kind, device):
             continue
-        small = shape.smaller(bounded.TRIED)
+        small = shape.smaller(call_limit.TRIED)
         limit.tried(kind, small.flops, gpu_matmul.prepare(kind, small, device), clock)
         if limit.allows(kind, shape.flops, f"{kind} products", shape.name):
             yield _product(kind, shape, device, throttle)

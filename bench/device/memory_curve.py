@@ -13,7 +13,7 @@ from bench.device import cpu_sweep, levels
 from bench.device.device import Curve, middles
 from bench.profile.records import LARGEST_SET, MEMORY, Level, Roof
 from bench.profile.stats import median
-from bench.timing import bounded
+from bench.timing import call_limit
 from kernels.reference.inputs import Arena
 
 MOST_SWEEP_SECONDS = 30.0
@@ -35,7 +35,7 @@ def sweep(
     seconds: float,
     thorough: bool,
     number: int,
-    limit: bounded.Limit,
+    limit: call_limit.Limit,
 ) -> Iterator[Roof]:
     """Every variant up to some caches' size, swept for `seconds`; then the fastest over doublings until these are flat.
 

@@ -6,7 +6,7 @@ import pytest
 
 from bench.commands import roofs
 from bench.profile.records import Level, Profile, Roof, RunWarning
-from bench.timing import bounded
+from bench.timing import call_limit
 
 
 def profile(*levels, roofs=(), warnings=()):
@@ -64,7 +64,7 @@ def test_a_sentinel_has_no_line():
 
 def test_what_was_left_out_is_told():
     warnings = (
-        RunWarning(bounded.LEFT_OUT, "run", "too long", "nothing"),
+        RunWarning(call_limit.LEFT_OUT, "run", "too long", "nothing"),
         RunWarning("load", "run", "x", "y"),
     )
     assert roofs.lines(profile(warnings=warnings)) == ["too long"]

@@ -11,7 +11,7 @@ import pytest
 from bench.device import cpu_sweep, levels, memory_curve
 from bench.roofs import read
 from bench.session import warnings
-from bench.timing import bounded, rounds
+from bench.timing import call_limit, rounds
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 L1, L2 = 64 * KIB, 2 * MIB
@@ -54,7 +54,7 @@ def swept(monkeypatch):
             lambda contender, repeats, *_: [seconds(contender) for _ in range(repeats)],
         )
         monkeypatch.setattr(rounds, "once", lambda contender, _seconds: seconds(contender))
-        arena, limit = Memory(most), bounded.Limit()
+        arena, limit = Memory(most), call_limit.Limit()
         roofs = list(memory_curve.sweep(arena, reported, 4096, counts, 0.0, thorough, 1, limit))
         return memory_curve.read_off(roofs, max(counts), reported, CACHES), arena
 
@@ -251,7 +251,7 @@ def test_all_sizes_have_their_turn_in_every_round(monkeypatch):
     monkeypatch.setattr(rounds, "once", lambda contender, _: walked.append(contender.run) or 1e-3)
     sets = cpu_sweep.doublings(32 * MIB, GIB)
     assert sets == [32 * MIB << power for power in range(6)]
-    list(cpu_sweep.memory(Memory(GIB), sets, 4096, 2, read.VARIANTS[:1], 3, 1, bounded.Limit()))
+    list(cpu_sweep.memory(Memory(GIB), sets, 4096, 2, read.VARIANTS[:1], 3, 1, call_limit.Limit()))
     assert walked == sets + sets[::-1] + sets
 
 

@@ -9,7 +9,7 @@ import torch
 
 from bench.device import cpu_sweep, cuda_sweep
 from bench.roofs import gpu_matmul, matmul, read, write
-from bench.timing import bounded, rounds
+from bench.timing import call_limit, rounds
 from tests.fake_cuda import FakeCuda
 
 
@@ -33,7 +33,7 @@ def slow_bfloat16(monkeypatch):
 
 
 def test_a_product_that_takes_too_long_is_left_out_unseen_and_told(slow_bfloat16):
-    limit = bounded.Limit()
+    limit = call_limit.Limit()
     roofs = list(cpu_sweep.arithmetic("cpu", [2], thorough=False, limit=limit))
     assert {(roof.dtype, roof.implementation) for roof in roofs} == {
         ("float32", shape.name) for shape in matmul.SHAPES
@@ -42,7 +42,7 @@ def test_a_product_that_takes_too_long_is_left_out_unseen_and_told(slow_bfloat16
     assert not slow_bfloat16["bfloat16"] & set(matmul.SHAPES)
     assert all(64 * shape.flops <= 2 * 1024**3 for shape in slow_bfloat16["bfloat16"])
     (warning,) = limit.warnings()
-    assert (warning.code, warning.about) == (bounded.LEFT_OUT, "run")
+    assert (warning.code, warning.about) == (call_limit.LEFT_OUT, "run")
     assert all(shape.name in warning.message for shape in matmul.SHAPES)
     assert "bfloat16" in warning.message
     assert "float32" not in warning.message
@@ -50,7 +50,7 @@ def test_a_product_that_takes_too_long_is_left_out_unseen_and_told(slow_bfloat16
 
 def test_the_first_call_of_a_small_product_prepares_and_does_not_count():
     took = iter([0.9, 1e-4])
-    limit = bounded.Limit()
+    limit = call_limit.Limit()
     limit.tried("product", 1.0, lambda _count: time.sleep(next(took) / 100), rounds.cpu_clock)
     assert limit.allows("product", 64.0, "products", "large")
     assert limit.warnings() == []
@@ -74,7 +74,7 @@ def test_memory_that_takes_too_long_is_walked_as_far_as_it_does_not(monkeypatch)
     monkeypatch.setattr(cpu_sweep, "triad", write)
     monkeypatch.setattr(rounds, "best", lambda contender, *_: [contender.run / 1e6] * 2)
     monkeypatch.setattr(rounds, "glance", lambda size, _: size / 1e6)
-    limit = bounded.Limit()
+    limit = call_limit.Limit()
     curve = list(cpu_sweep.read_curve(0, 8 << 20, 4096, [1, 2], 0.0, thorough=False, limit=limit))
     assert {roof.working_set_bytes for roof in curve} == set(
         cpu_sweep.sizes(1 << 19, thorough=False)
@@ -101,7 +101,7 @@ def test_a_gpus_products_are_bounded_alike(monkeypatch):
         return run
 
     monkeypatch.setattr(gpu_matmul, "prepare", prepare)
-    limit = bounded.Limit()
+    limit = call_limit.Limit()
     roofs = list(cuda_sweep.arithmetic("cuda", lambda: (), limit))
     assert {roof.dtype for roof in roofs} == set(gpu_matmul.KINDS) - {"float8", "bfloat16"}
     assert not called & {("bfloat16", shape) for shape in gpu_matmul.SHAPES}
@@ -110,11 +110,11 @@ def test_a_gpus_products_are_bounded_alike(monkeypatch):
 
 def test_one_variant_that_was_held_up_costs_no_roof():
     """A glance at a small block that lasted a time slice of others', or compiled, tells nothing of the machine."""
-    limit = bounded.Limit()
+    limit = call_limit.Limit()
     for seconds in (1.3, 2e-6, 1e-6):
-        limit.took("write", 1 << 15, seconds)
+        limit.record("write", 1 << 15, seconds)
     assert limit.allows("write", 1 << 28, "write", "256 MiB")
-    limit.took("write", 1 << 28, 10.0)
+    limit.record("write", 1 << 28, 10.0)
     assert limit.allows("write", 1 << 28, "write", "256 MiB"), "the others of this size have turns"
     assert not limit.allows("write", 1 << 29, "write", "512 MiB")
     assert limit.warnings()

@@ -29,7 +29,7 @@ class Limit:
         self._each: dict[Hashable, dict[float, float]] = {}
         self._left: dict[str, dict[str, float]] = {}
 
-    def took(self, kind: Hashable, amount: float, seconds: float) -> None:
+    def record(self, kind: Hashable, amount: float, seconds: float) -> None:
         """A call of `amount` bytes or FLOPs took so long; of calls as large the quickest counts.
 
         One alone may have been held up by others for longer than it takes.
@@ -41,7 +41,7 @@ class Limit:
         self, kind: Hashable, amount: float, run: Callable[[int], object], clock: Clock
     ) -> None:
         """Call something small of a kind, `amount` FLOPs; twice, for a first call prepares, and the shorter counts."""
-        self.took(kind, amount, min(clock.seconds_each(run, 1) for _ in range(2)))
+        self.record(kind, amount, min(clock.seconds_each(run, 1) for _ in range(2)))
 
     def allows(self, kind: Hashable, amount: float, where: str, what: str) -> bool:
         """Whether a call of so many bytes or FLOPs may be made, as the largest of fewer told.
