@@ -137,12 +137,17 @@ def microarchitecture(profile: Profile) -> str:
     return str((cpu.get("microarch") if isinstance(cpu, dict) else None) or NOT_TOLD)
 
 
-def setting(case: Case) -> str:
-    """A case without its batch, in words: `lstm, H 1024, streamed, float32, 2 threads`."""
+def setting(case: Case, threads: str | None = None) -> str:
+    """A case without its batch, in words: `lstm, H 1024, streamed, float32, 2 threads`.
+
+    `threads` may say how many they are where a number would tell less: `all`.
+    """
     words = [f"{case.cell}{_kind(case)}", f"H {case.hidden}"]
     words += [f"I {case.input}"] if case.input != case.hidden else []
     words += [f"{case.steps} steps a call"] if case.steps > 1 else []
-    return ", ".join([*words, case.residency, dtypes(case), setup(case.device, case.threads)])
+    return ", ".join(
+        [*words, case.residency, dtypes(case), setup(case.device, threads or case.threads)]
+    )
 
 
 def short(case: Case) -> str:
@@ -159,9 +164,10 @@ def _kind(case: Case) -> str:
     return part if case.phase == "step" else f"{part} {case.phase}"
 
 
-def setup(device: str, threads: int) -> str:
+def setup(device: str, threads: int | str) -> str:
     """Where a step runs, in words: `1 thread`, `2 threads`, or the device that is no CPU."""
-    return f"{threads} thread{'' if threads == 1 else 's'}" if device == "cpu" else device
+    few = "thread" if threads in (1, "1") else "threads"
+    return f"{threads} {few}" if device == "cpu" else device
 
 
 def dtypes(case: Case) -> str:

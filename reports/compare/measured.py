@@ -15,7 +15,7 @@ from kernels.case import ARITHMETIC
 from reports.analysis.analysis import Analysis
 from reports.analysis.points import Row
 from reports.analysis.roofs import Roofs, interpolated
-from reports.analysis.wording import microarchitecture, numbers
+from reports.analysis.wording import microarchitecture, numbers, setting
 from reports.compare.system import (
     ALL,
     KIND,
@@ -71,9 +71,11 @@ def _entry(analysis: Analysis, row: Row, everyone: int | None) -> Entry | None:
     if point.flops is None or point.bytes is None:
         return None
     under = analysis.under.get(point.key)
+    role = _role(case.device, case.threads, everyone)
     of_case = {field.name: getattr(case, field.name) for field in fields(Work)}
     return Entry(
-        work=Work(**of_case | {"threads": _role(case.device, case.threads, everyone)}),
+        work=Work(**of_case | {"threads": role}),
+        setting=setting(case, role),
         implementation=point.implementation,
         seconds=point.seconds,
         paired=point.roof_bytes_per_s,

@@ -48,6 +48,7 @@ class Work:
 class Entry:
     """A timed piece of work. Times in seconds per step, medians where a single number stands.
 
+    setting    the work without its batch, in words
     seconds    samples; one figure where a source published one
     paired     read roof (byte/s) beside each sample; empty where there is none
     flops      FLOPs of the products that were computed; `recurrent` those of U alone
@@ -61,6 +62,7 @@ class Entry:
     """
 
     work: Work
+    setting: str
     implementation: str
     seconds: tuple[float, ...]
     read: int

@@ -164,6 +164,9 @@ def _entry(result: Result, device: Device, phase: str, call_seconds: float) -> E
     if t_bytes is not None:
         least = roofline_model.limit(t_bytes, 0.0, t_flops)
         fraction = Estimate(*(roofline_model.fraction(least, seconds),) * 3)
+    words = [result.cell, f"H {H}", "resident", result.dtype]
+    words += [phase] if phase != "step" else []
+    words += [f"{result.steps} steps"] if result.steps > 1 else []
     line = device.bytes_per_s * recurrent / (read + written)
     return Entry(
         work=Work(
@@ -180,6 +183,7 @@ def _entry(result: Result, device: Device, phase: str, call_seconds: float) -> E
             threads=ALL,
             steps=result.steps,
         ),
+        setting=", ".join(words),
         implementation=result.library,
         seconds=(seconds,),
         read=read,

@@ -14,7 +14,7 @@ from reports.compare import ratios, system
 from reports.compare.gate import Gate, Gated
 from reports.compare.match import LETTERS, LIMITS, Comparison, Matched, Place
 from reports.compare.predict import Prediction, Predictions
-from reports.compare.system import Entry, System, Work
+from reports.compare.system import Entry, System
 from reports.tables.columns import Cell, Column, Table, csv_text, middle, scaled, table
 from reports.tables.machine import per_cycle
 
@@ -108,7 +108,7 @@ def ratio_table(comparison: Comparison, most: int | None = None) -> Table:
     unit, factor = time_unit(row.first.time for row in comparison.rows)
     many = len(comparison.systems) > 2
     columns: list[Column[Matched]] = [
-        Column("case", lambda row: setting(row.first.work)),
+        Column("case", lambda row: row.first.setting),
         Column("B", lambda row: row.first.work.batch),
         Column("implementation", lambda row: row.implementation),
         Column(f"A, {unit}", lambda row: row.first.time, scaled(factor)),
@@ -196,7 +196,7 @@ def differing_table(comparison: Comparison) -> Table:
 def gate_table(gate: Gate, most: int = 10) -> Table:
     """The slowest points of a gate, and every one that failed."""
     columns: tuple[Column[Gated], ...] = (
-        Column("case", lambda row: setting(row.entry.work)),
+        Column("case", lambda row: row.entry.setting),
         Column("B", lambda row: row.entry.work.batch),
         Column("implementation", lambda row: row.entry.implementation),
         Column("time x roof", lambda row: row.ratio.median, _ratio),
@@ -212,7 +212,7 @@ def prediction_table(found: Predictions) -> Table:
     """Predicted and, where known, measured times with the error."""
     unit, factor = time_unit(row.predicted.median for row in found.rows)
     columns: tuple[Column[Prediction], ...] = (
-        Column("case", lambda row: setting(row.work.work)),
+        Column("case", lambda row: row.work.setting),
         Column("B", lambda row: row.work.work.batch),
         Column("implementation", lambda row: row.entry.implementation),
         Column("% of roof there", lambda row: middle(row.entry.fraction), percent),
@@ -282,23 +282,6 @@ def predictions_csv(found: Predictions) -> str:
         line |= {"measured_seconds": row.measured, "error": row.error, "call_bound": row.call_bound}
         lines.append(line)
     return csv_text(lines[0], (line.values() for line in lines))
-
-
-def setting(work: Work) -> str:
-    """Work without its batch, in words."""
-    words = [work.cell if work.part in ("cell", "recurrent") else f"{work.cell} {work.part}"]
-    words += [f"H {work.hidden}"]
-    if work.input not in (None, work.hidden):
-        words.append(f"I {work.input}")
-    mixed = work.activations != work.dtype
-    words += [work.residency, f"{work.dtype} x {work.activations}" if mixed else work.dtype]
-    words += [work.phase] if work.phase != "step" else []
-    words += [f"{work.steps} steps"] if work.steps > 1 else []
-    if work.device == "cuda":
-        words.append(work.device)
-    elif work.input:
-        words.append(f"{work.threads} thread{'' if work.threads == '1' else 's'}")
-    return ", ".join(words)
 
 
 def signed(value: float) -> str:
