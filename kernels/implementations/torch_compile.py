@@ -91,10 +91,8 @@ def packs(case: Case) -> bool:
 
 def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
     """Compile one module per set of weights; to train, one for all. Raises Unavailable for more than MOST_SETS."""
-    if case.phase == "train":
-        return _training(case, sets, inputs)
     if not packs(case):
-        return _on_gpu(case, sets, inputs)
+        return _unfrozen(case, sets, inputs)
     limit_sets(sets, MOST_SETS, "compiled modules")
     steps = []
     for tensors in sets:
@@ -114,26 +112,18 @@ def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
     return bind
 
 
-def _on_gpu(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
-    """One compiled step, whose weights are its arguments."""
-    bind = _unfrozen(case, sets, inputs)
-    with _compiling(freezing=False), torch.inference_mode():
-        bind(0, 0)()
-    return bind
-
-
-def _training(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
-    """Forward and backward, compiled by a first call of both passes."""
-    bind = _autograd.prepare(_unfrozen, case, sets, inputs)
-    with _compiling(freezing=False):
-        bind(0, 0)()
-    return bind
-
-
 def _unfrozen(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
-    """To be compiled by its first call, for all sets of weights."""
+    """One compiled step for all sets, whose weights are its arguments; to train, its backward pass is compiled too."""
     step = torch.compile(partial(_step, case.cell, case.part), **ONCE)
-    return lambda w, i: partial(step, Weights(*sets[w]), *inputs[i][:4])
+
+    def prepare(_case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
+        return lambda w, i: partial(step, Weights(*sets[w]), *inputs[i][:4])
+
+    trains = case.phase == "train"
+    bind = _autograd.prepare(prepare, case, sets, inputs) if trains else prepare(case, sets, inputs)
+    with _compiling(freezing=False), torch.inference_mode(not trains):
+        bind(0, 0)()
+    return bind
 
 
 @contextmanager
