@@ -86,7 +86,7 @@ class Cpu:
         self, variant: Shape | matmul.Tile, dtype: str, threads: int
     ) -> tuple[Callable[[int], object], int]:
         """Matrix products by the library, or of a tile."""
-        run = matmul.prepare(variant, dtype, self.name)
+        run = matmul.prepare(variant, dtype)
         return run, matmul.flops(variant, dtype, threads)
 
     @cached_property
@@ -146,14 +146,14 @@ class Cpu:
         pages = self.page_bytes(self._room[1])
         yield from cpu_sweep.writing(scratch.address, middles, pages, counts, thorough, self._limit)
         del scratch
-        yield from cpu_sweep.arithmetic(self.name, counts, thorough, self._limit)
+        yield from cpu_sweep.arithmetic(counts, thorough, self._limit)
         yield from self._limit.warnings()  # before the last roofs, after which nothing is resumed
         yield from cpu_sweep.calls(counts)
 
     def resweep(self, asked: Sweep, known: Sequence[Roof]) -> Iterator[Finding]:
         """The read curve and the fastest products."""
         yield from self._read(asked, known)
-        yield from cpu_sweep.fastest_products(fastest_products(known, self.products()), self.name)
+        yield from cpu_sweep.fastest_products(fastest_products(known, self.products()))
 
     def _read(self, asked: Sweep, known: Sequence[Roof]) -> Generator[Finding, None, Curve]:
         """Sweep the read curve; then what all its samples so far say."""

@@ -226,7 +226,7 @@ def _allowed(limit: call_limit.Limit, probe: Any, count: int, size: int) -> bool
 
 
 def arithmetic(
-    device: str, counts: Sequence[int], thorough: bool, limit: call_limit.Limit | None = None
+    counts: Sequence[int], thorough: bool, limit: call_limit.Limit | None = None
 ) -> Iterator[Roof]:
     """Matrix products of every dtype and shape, swept twice if `thorough`.
 
@@ -235,35 +235,35 @@ def arithmetic(
     limit = limit or call_limit.Limit()
     for _sweep, count, dtype in itertools.product(range(1 + thorough), counts, MATMUL_DTYPES):
         threads.use(count)
-        for variant in matmul.variants(dtype, device):
-            if _ends_in_time(limit, variant, dtype, device, count):
-                yield _product(variant, dtype, device, count)
+        for variant in matmul.variants(dtype):
+            if _ends_in_time(limit, variant, dtype, count):
+                yield _product(variant, dtype, count)
 
 
 def _ends_in_time(
-    limit: call_limit.Limit, variant: Shape | matmul.Tile, dtype: str, device: str, count: int
+    limit: call_limit.Limit, variant: Shape | matmul.Tile, dtype: str, count: int
 ) -> bool:
     """Whether a product may be called, as far as a smaller one tells. Our own of a tile is small."""
     if not isinstance(variant, Shape):
         return True
     kind, small = (matmul.KIND, dtype, count), variant.smaller(call_limit.TRIED)
-    limit.tried(kind, small.flops, matmul.prepare(small, dtype, device), clock)
+    limit.tried(kind, small.flops, matmul.prepare(small, dtype), clock)
     return limit.allows(
         kind, variant.flops, f"{dtype} products, {threads.named(count)}", variant.name
     )
 
 
 def fastest_products(
-    known: Mapping[tuple[str, int], tuple[float, Shape | matmul.Tile]], device: str
+    known: Mapping[tuple[str, int], tuple[float, Shape | matmul.Tile]],
 ) -> Iterator[Roof]:
     """The fastest product of each dtype and number of threads once more."""
     for (dtype, count), (_rate, variant) in known.items():
         threads.use(count)
-        yield _product(variant, dtype, device, count)
+        yield _product(variant, dtype, count)
 
 
-def _product(variant: Shape | matmul.Tile, dtype: str, device: str, count: int) -> Roof:
-    contender = measure.Contender(matmul.prepare(variant, dtype, device))
+def _product(variant: Shape | matmul.Tile, dtype: str, count: int) -> Roof:
+    contender = measure.Contender(matmul.prepare(variant, dtype))
     flops = matmul.flops(variant, dtype, count)
     rates = [flops / s for s in measure.best(contender, REPEATS, SAMPLE_SECONDS, 0.0)]
     return _roof(matmul, None, None, count, variant.name, rates, dtype=dtype)

@@ -66,9 +66,9 @@ def tile(dtype: str) -> Tile:
     return Tile(2, 4) if dtype == "int8" else Tile(4, 4)
 
 
-def variants(dtype: str, device: str) -> tuple[Shape | Tile, ...]:
+def variants(dtype: str) -> tuple[Shape | Tile, ...]:
     """What can be multiplied in this dtype here."""
-    own = (tile(dtype),) if device == "cpu" and runs(KINDS[dtype]) else ()
+    own = (tile(dtype),) if runs(KINDS[dtype]) else ()
     return own if dtype == "int8" else (*SHAPES, *own)
 
 
@@ -80,15 +80,12 @@ def flops(variant: Shape | Tile, dtype: str, threads: int) -> int:
     return 2 * of_line * TURNS * REPEATS * threads
 
 
-def prepare(variant: Shape | Tile, dtype: str, device: str) -> Callable[[int], None]:
+def prepare(variant: Shape | Tile, dtype: str) -> Callable[[int], None]:
     """A function of the number of calls. Operands are random, in memory of their own."""
-    return _shape(variant, dtype, device) if isinstance(variant, Shape) else _tile(variant, dtype)
-
-
-def _shape(variant: Shape, dtype: str, device: str) -> Callable[[int], None]:
-    kind = TORCH_DTYPES[dtype]
-    left, right = factors(variant, kind, device)
-    out = torch.empty(variant.M, variant.N, dtype=kind, device=device)
+    if isinstance(variant, Tile):
+        return _tile(variant, dtype)
+    left, right = factors(variant, TORCH_DTYPES[dtype], "cpu")
+    out = torch.empty(variant.M, variant.N, dtype=left.dtype)
 
     def run(count: int) -> None:
         for _ in range(count):

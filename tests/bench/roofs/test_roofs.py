@@ -274,7 +274,7 @@ def test_shares_are_written_whole_whoever_writes_them(probe, variant, size):
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_the_flops_of_a_product_are_what_pytorch_counts(dtype):
     variant = matmul.Shape(24, 16, 40)
-    run = matmul.prepare(variant, dtype, "cpu")
+    run = matmul.prepare(variant, dtype)
     with FlopCounterMode(display=False) as counter:
         run(3)
     assert counter.get_total_flops() == 3 * matmul.flops(variant, dtype, 2)
@@ -296,7 +296,7 @@ def test_a_tile_multiplies_what_lies_in_its_memory(monkeypatch):
     blocks = kept_blocks(monkeypatch)
     tile = matmul.tile("float32")
     with one_thread():
-        matmul.prepare(tile, "float32", "cpu")(1)
+        matmul.prepare(tile, "float32")(1)
     (memory,) = blocks
     rows, weights = tile.vectors * 16, matmul.TURNS * tile.vectors * 16
     (floats,) = memory.sets(((memory.size_bytes // 4,),), "float32", 1)[0]
@@ -310,7 +310,7 @@ def test_threads_share_all_products_of_tiles_out_among_them(monkeypatch):
     """Two threads' products on one thread: the first to come leaves none to the tile of the other."""
     blocks = kept_blocks(monkeypatch)
     monkeypatch.setattr(matmul.numba, "get_num_threads", lambda: 2)
-    run = matmul.prepare(matmul.tile("float32"), "float32", "cpu")
+    run = matmul.prepare(matmul.tile("float32"), "float32")
     monkeypatch.undo()
     (memory,) = blocks
     (floats,) = memory.sets(((memory.size_bytes // 4,),), "float32", 1)[0]
@@ -337,7 +337,7 @@ def test_the_operands_of_a_product_are_neither_zero_nor_the_same():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch, "mm", mm)
-        matmul.prepare(matmul.Shape(8, 9, 10), "float32", "cpu")(1)
+        matmul.prepare(matmul.Shape(8, 9, 10), "float32")(1)
     left, right = seen
     assert (left.shape, right.shape) == ((8, 9), (9, 10))
     assert (left != 0).all()
@@ -362,7 +362,7 @@ def test_a_probe_says_its_kind_and_unit(probe):
 
 
 def test_variants_have_different_names():
-    for variants in (*vector.VARIANTS.values(), matmul.variants("float32", "cpu")):
+    for variants in (*vector.VARIANTS.values(), matmul.variants("float32")):
         assert len({variant.name for variant in variants}) == len(variants)
 
 

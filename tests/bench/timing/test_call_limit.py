@@ -18,7 +18,7 @@ def slow_bfloat16(monkeypatch):
     """A library whose bfloat16 products run at a hundredth of a GFLOP/s; sizes called, by dtype."""
     called = {"float32": set(), "bfloat16": set()}
 
-    def prepare(shape, dtype, _device):
+    def prepare(shape, dtype):
         def run(count):
             called[dtype].add(shape)
             time.sleep(count * shape.flops / 5e8 if dtype == "bfloat16" else 1e-6)
@@ -27,14 +27,14 @@ def slow_bfloat16(monkeypatch):
 
     monkeypatch.setattr(cpu_sweep.threads, "use", lambda _count: None)
     monkeypatch.setattr(cpu_sweep, "SAMPLE_SECONDS", 1e-6)
-    monkeypatch.setattr(matmul, "variants", lambda dtype, _: matmul.SHAPES * (dtype != "int8"))
+    monkeypatch.setattr(matmul, "variants", lambda dtype: matmul.SHAPES * (dtype != "int8"))
     monkeypatch.setattr(matmul, "prepare", prepare)
     return called
 
 
 def test_a_product_that_takes_too_long_is_left_out_unseen_and_told(slow_bfloat16):
     limit = call_limit.Limit()
-    roofs = list(cpu_sweep.arithmetic("cpu", [2], thorough=False, limit=limit))
+    roofs = list(cpu_sweep.arithmetic([2], thorough=False, limit=limit))
     assert {(roof.dtype, roof.implementation) for roof in roofs} == {
         ("float32", shape.name) for shape in matmul.SHAPES
     }
