@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from bench.profile import records
+from bench.profile import warnings as severities
 from bench.profile.records import Point, Profile, RunWarning
 from reports.analysis.points import Row
 from reports.analysis.roofs import AGREE, NOT_REACHED, Roofs
@@ -27,6 +28,8 @@ CHANGES = {
 }
 """By method, what it does otherwise than the one before."""
 K = TypeVar("K")
+SEVERITIES = tuple(severities.SEVERITIES)
+"""The worst first."""
 NOTHING_KNOWN = "nothing is known of these cases; no series passes over them"
 
 
@@ -36,10 +39,10 @@ def every(
     readings: Sequence[tuple[Row, Verdict]],
     roofs: Roofs,
 ) -> tuple[RunWarning, ...]:
-    """A busy machine first, impossible points, what is missing, the levels, then what was noticed while measuring."""
+    """The worst first by their severity; of one severity a busy machine, points, levels, then what the run noticed."""
     busy = [one for one in profile.warnings if (one.code, one.about) == ("load", "run")]
     rows = [row for row, _ in readings]
-    return (
+    found = (
         *busy,
         *impossible(readings),
         *_older(profile.method),
@@ -52,6 +55,7 @@ def every(
         *_versions(profile),
         *(warning for warning in profile.warnings if warning not in busy),
     )
+    return tuple(sorted(found, key=lambda one: SEVERITIES.index(one.severity or "warning")))
 
 
 def impossible(readings: Iterable[tuple[Row, Verdict]]) -> Iterator[RunWarning]:

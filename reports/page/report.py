@@ -59,7 +59,6 @@ CAPTIONS = {
     ),
 }
 
-SEVERITIES = ("error", "warning", "note")
 FEW = 3
 """Points that a warning lists by name."""
 
@@ -217,7 +216,7 @@ def _section(name: str, title: str, text: str, table: Table, *more: Block) -> Se
 def _warnings(analysis: Analysis) -> tuple[Block, ...]:
     """The worst first; those of one code with the same advice as one."""
     groups: dict[tuple[str, str, str], list[RunWarning]] = {}
-    for warning in sorted(analysis.warnings, key=lambda one: SEVERITIES.index(str(one.severity))):
+    for warning in analysis.warnings:
         place = str(warning.severity), warning.code, warning.advice
         groups.setdefault(place, []).append(warning)
     blocks = tuple(
