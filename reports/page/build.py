@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from reports.analysis.analysis import Analysis
 from reports.locate import HOME
 from reports.page import atomic_write, html, markdown, parallel, report
-from reports.plots import chart_data, page_data, pictures
+from reports.plots import chart_data, page_data
+from reports.plots.chart_data import Charts
 from reports.tables import csv
 
 MANY = 2000
@@ -50,9 +54,9 @@ def _write(analysis: Analysis, draft: Path, command: str, methodology: str | Non
     plots = draft / "plots"
     plots.mkdir()
     charts = chart_data.charts(analysis)
-    undrawn = pictures.missing()
-    named = {} if undrawn else pictures.names(charts)
-    draw = partial(pictures.save_all, charts, plots)
+    undrawn = _undrawn()
+    named = {} if undrawn else chart_data.pictures(charts)
+    draw = partial(save_pictures, charts, plots)
     with parallel.forked([draw] if named and len(analysis.rows) > MANY else []):
         text = csv.points_csv(analysis)
         (draft / "points.csv").write_text(text, encoding="utf-8", newline="")
@@ -63,6 +67,30 @@ def _write(analysis: Analysis, draft: Path, command: str, methodology: str | Non
     (draft / "report.md").write_text(markdown.render(document), encoding="utf-8")
     drawn = {name: plots / f"{name}.svg" for name in named}
     (draft / PAGE).write_text(html.render(document, drawn, data), encoding="utf-8")
+
+
+def save_pictures(charts: Charts, folder: Path) -> None:
+    """Write each picture of each device as SVG, PNG and PDF into `folder`, if it is not there yet."""
+    from reports.plots import bandwidth, batch, figures, measured_roofline, time_roofline
+
+    draw: dict[str, Callable[[Charts], Any]] = {
+        "roofline": measured_roofline.draw,
+        "time_roofline": time_roofline.draw,
+        "time_against_batch": batch.draw,
+        "bandwidth_against_working_set": bandwidth.draw,
+    }
+    for name, (picture, device) in chart_data.pictures(charts).items():
+        if not (folder / f"{name}.svg").is_file():  # the last of its files
+            figures.write(draw[picture](charts.of(device)), folder, name)
+
+
+def _undrawn() -> str | None:
+    """Why no picture can be drawn here, or None: a machine that measures need not draw."""
+    try:
+        import_module("matplotlib")
+    except ImportError as error:
+        return str(error)
+    return None
 
 
 def _command(out: Path, source: str | None) -> str:

@@ -8,11 +8,10 @@ from pathlib import Path
 from reports.compare.match import Comparison
 from reports.page import atomic_write, html, markdown
 from reports.page.document import Block, Code, Document, Items, Listing, Paragraph, Picture, Section
-from reports.plots import comparison as plot
-from reports.plots import pictures
 from reports.tables import comparison as tables
 
 PAGE = "compare.html"
+PICTURE = "rooflines"
 CAPTION = """Every machine has a colour: its memory bandwidth is the lowest slanted line, others are caches that steps
 of the panel lie in, and its arithmetic is the flat one. The steps compared lie under them at their fraction of the
 line, joined along the batch; their times are in the table. Full lines are measured, dashed ones datasheet figures,
@@ -23,7 +22,7 @@ def document(comparison: Comparison, command: str, pictured: bool) -> Document:
     """What a comparison says, in this order: who, by how much, the ranking, the picture, every ratio, what differs."""
     ranking = tables.ranking_table(comparison)
     differing = tables.differing_table(comparison)
-    picture = Picture(plot.NAME, "Rooflines", CAPTION)
+    picture = Picture(PICTURE, "Rooflines", CAPTION)
     parts: list[tuple[str, str, tuple[Block, ...]]] = [
         (
             "machines",
@@ -67,14 +66,17 @@ def write(
     kinds: Sequence[str] = ("svg", "png", "pdf"),
 ) -> Path:
     """Write compare.md, compare.html, compare.csv and plots/ into `out`; returns the page. Raises BadInput."""
+    from reports.plots import comparison as plot
+    from reports.plots import figures
+
     with atomic_write.draft(out, last=PAGE) as folder:
         plots = folder / "plots"
         plots.mkdir()
         drawn = plot.draw(comparison)
         if drawn is not None:
-            pictures.write(drawn, plots, plot.NAME, kinds)
+            figures.write(drawn, plots, PICTURE, kinds)
         made = document(comparison, command, drawn is not None)
-        images = {plot.NAME: plots / f"{plot.NAME}.svg"} if drawn is not None else {}
+        images = {PICTURE: plots / f"{PICTURE}.svg"} if drawn is not None else {}
         (folder / "compare.md").write_text(markdown.render(made), encoding="utf-8")
         text = tables.ratios_csv(comparison)
         (folder / "compare.csv").write_text(text, encoding="utf-8", newline="")

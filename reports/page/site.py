@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def build_site(out: Path, home: Path = HOME) -> Path:
             build.build(one.analysis, place, source=one.name, alone=True)
             shutil.copyfile(one.folder / "profile.json", place / "profile.json")
         links = [_pair(folder, *pair) for pair in _pairs(machines)]
-        everyone = _all(machines)
+        everyone = _compared([one.system for one in machines])
         page = _document(machines, [link for link in links if link], everyone)
         (folder / PAGE).write_text(html.render(page, {}), encoding="utf-8")
         (folder / ".nojekyll").write_text("", encoding="utf-8")
@@ -74,9 +75,8 @@ def _pairs(machines: list[Machine]) -> list[tuple[tuple[str, System], tuple[str,
 
 def _pair(folder: Path, one: tuple[str, System], other: tuple[str, System]) -> Link | None:
     """Write the page that compares two; None where they have no work in common."""
-    try:
-        found = match.compare([one[1], other[1]])
-    except BadInput:
+    found = _compared([one[1], other[1]])
+    if found is None:
         return None
     name = f"{_slug(one[0])}--{_slug(other[0])}"
     command = f'python -m reports compare {one[0]} "{other[0]}"'
@@ -86,10 +86,10 @@ def _pair(folder: Path, one: tuple[str, System], other: tuple[str, System]) -> L
     return Link(text, f"{one[0]} against {other[0]}", f"compare/{name}/{comparison.PAGE}")
 
 
-def _all(machines: list[Machine]) -> Comparison | None:
-    """All machines in one comparison, where they are as many as it takes and have work in common."""
+def _compared(several: Sequence[System]) -> Comparison | None:
+    """A comparison of systems, where they are as many as it takes and have work in common."""
     try:
-        return match.compare([one.system for one in machines])
+        return match.compare(several)
     except BadInput:
         return None
 

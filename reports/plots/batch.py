@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from math import log10
 from typing import Any
 
-from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from kernels.case import Case
 from reports.analysis.wording import time_unit
-from reports.plots import chart_data, figures, panels
+from reports.plots import chart_data, figures
 from reports.plots.chart_data import Charts, Line
-from reports.plots.style import INK, MUTED, Mark, markers
+from reports.plots.style import INK, MUTED, Drawn, Mark
 
 INCHES_PER_DECADE = 0.65
 ROOM = 12
@@ -33,25 +32,36 @@ def draw(charts: Charts) -> Any:
     lines = chart_data.shown(charts, "time_against_batch")
     if not lines:
         return None
-    rows = panels.by_cell(lines)
+    rows, columns = chart_data.by_cell(lines), chart_data.residencies(lines)
     marks = [one.batch for line in lines for one in line.points if one.batch]
     unit, factor = time_unit(mark.y for mark in marks)
     ranges = {cell: _range(own) for cell, own in rows.items()}
     batches = sorted({int(mark.x) for mark in marks})
+    names = "batch, sequences per step", f"time of a step at the drawn roof, {unit}"
     with figures.style():
         spans = (INCHES_PER_DECADE * log10(high / low) for low, high in ranges.values())
-        columns, phase = panels.residencies(lines), lines[0].case.phase
-        figure, axes = figures.panels(list(rows), columns, panels.inches(spans), phase)
-        for ax, cell, here in panels.each(axes, rows):
+        figure, axes, places = figures.panels(
+            list(rows), columns, figures.inches(spans), lines[0].case.phase, names
+        )
+        for (cell, residency), ax in places.items():
             figures.plain_log(ax, "x", base=2)
             figures.plain_log(ax, "y")
             if len(batches) <= ROOM:
                 ax.set_xticks(batches, [str(batch) for batch in batches])
-            _panel(ax, charts, here, factor, many=len(marks) > figures.MANY)
+            here = [line for line in rows[cell] if line.case.residency == residency]
+            many = len(marks) > figures.MANY
+            figures.draw(ax, _allowed(here, factor), many=many, size=ALLOWED_SIZE)
+            figures.draw(ax, [line.drawn("batch", y=factor) for line in here], many=many)
             ax.set_ylim(*(end * factor for end in ranges[cell]))
-        y = f"time of a step at the drawn roof, {unit}"
-        figures.name_axes(axes, "batch, sequences per step", y)
-        figures.legend(figure, _handles(charts, lines))
+        free: dict[str, Any] = {"color": INK, "marker": "o", "linestyle": "none", "markersize": 4.4}
+        handles = figures.handles(
+            {line.implementation: line.colour for line in lines},
+            {line.case.hidden: line.marker for line in lines},
+        )
+        grey: dict[str, Any] = {"color": MUTED, "linewidth": 0.8, "marker": "."}
+        handles.append(Line2D([], [], label="what the roofs allow", **grey))
+        handles.append(Line2D([], [], label="filled: free batch", **free))
+        figures.legend(figure, handles)
         return axes
 
 
@@ -63,28 +73,15 @@ def _range(lines: Sequence[Line]) -> tuple[float, float]:
     return min(ends) / 1.4, max(ends) * 1.4
 
 
-def _panel(ax: Axes, charts: Charts, lines: Sequence[Line], factor: float, *, many: bool) -> None:
-    """What the roofs allow each case, small and grey, and the points."""
-    by_size = markers(line.case.hidden for line in charts.lines)
-    allowed: dict[Case, dict[int, float]] = {}
+def _allowed(lines: Sequence[Line], factor: float) -> list[Drawn]:
+    """What the roofs allow each case, small and grey."""
+    known: dict[tuple[Case, str], dict[int, float]] = {}
     for line in lines:
-        known = allowed.setdefault(line.case, {})
-        known |= {one.row.case.batch: one.allowed * factor for one in line.points if one.allowed}
-    limits = [
-        ([Mark(b, t, t, t) for b, t in sorted(known.items())], MUTED, by_size[case.hidden], False)
-        for case, known in allowed.items()
-    ]
-    figures.draw(ax, limits, many=many, size=ALLOWED_SIZE)
-    panels.draw_points(
-        ax, charts, lines, lambda one: one.batch and one.batch.scaled(y=factor), many=many
-    )
-
-
-def _handles(charts: Charts, lines: Sequence[Line]) -> list[Line2D]:
-    free: dict[str, Any] = {"color": INK, "marker": "o", "linestyle": "none", "markersize": 4.4}
+        times = known.setdefault((line.case, line.marker), {})
+        times |= {one.row.case.batch: one.allowed * factor for one in line.points if one.allowed}
     return [
-        *panels.implementation_handles(charts.lines, lines),
-        *panels.size_handles(charts.lines, lines),
-        Line2D([], [], color=MUTED, linewidth=0.8, marker=".", label="what the roofs allow"),
-        Line2D([], [], label="filled: free batch", **free),
+        Drawn(
+            [Mark(batch, time, time, time) for batch, time in sorted(times.items())], MUTED, marker
+        )
+        for (_, marker), times in known.items()
     ]

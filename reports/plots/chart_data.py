@@ -20,7 +20,7 @@ from reports.analysis.points import Row
 from reports.analysis.roofs import Under
 from reports.analysis.verdict import Verdict
 from reports.analysis.wording import arithmetic, setup, size
-from reports.plots.style import Mark
+from reports.plots.style import Drawn, Mark, colours, markers
 
 Band = tuple[float, float]
 """The lowest and the highest that a roof was beside the points."""
@@ -60,17 +60,27 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Points that differ in their batch alone, by their batch; `case` with batch 1 stands for all."""
+    """Points that differ in their batch alone, by their batch; `case` with batch 1 stands for all.
+
+    An implementation has its colour and a hidden size its marker in every picture.
+    """
 
     case: Case
     implementation: str
     fetched: tuple[str, ...]
     points: tuple[Placed, ...]
+    colour: str
+    marker: str
 
     @property
     def arithmetic(self) -> str:
         """The name of its arithmetic roof: the weights' dtype, and the activations' where they are unusual."""
         return arithmetic(self.case)
+
+    def drawn(self, at: str, x: float = 1.0, y: float = 1.0) -> Drawn:
+        """Its marks on the chart `at`, in the units of its axes, and their look."""
+        marks = [mark.scaled(x, y) for one in self.points if (mark := getattr(one, at))]
+        return Drawn(marks, self.colour, self.marker, self.case.dtype != "float32")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,18 +163,30 @@ def charts(analysis: Analysis) -> Charts:
         under = analysis.under.get(row.point.key)
         least = allowed.get((row.case, row.point.fetched))
         found.setdefault(key, []).append(_placed(row, verdict, under, least, free.get(key[:2])))
+    by_colour = colours(implementation for _, implementation, _ in found)
+    by_size = markers(case.hidden for case, _, _ in found)
     lines = tuple(
-        Line(*key, tuple(sorted(placed, key=lambda one: one.row.case.batch)))
+        Line(
+            *key,
+            tuple(sorted(placed, key=lambda one: one.row.case.batch)),
+            by_colour[key[1]],
+            by_size[key[0].hidden],
+        )
         for key, placed in found.items()
     )
     return Charts(lines, _setups(analysis, lines))
 
 
-def drawable(charts: Charts, picture: str) -> bool:
-    """Whether there is anything to draw a still picture of."""
-    if PICTURES[picture] == "bandwidth":
-        return any(curve.kind == "read" for one in charts.setups for curve in one.curves)
-    return bool(shown(charts, picture))
+def pictures(charts: Charts) -> dict[str, tuple[str, str]]:
+    """What the files of each picture with data are called: (picture, device). A second device's bear its name."""
+    found = {}
+    for index, device in enumerate(charts.devices):
+        own = charts.of(device)
+        read = any(curve.kind == "read" for one in own.setups for curve in one.curves)
+        for picture, at in PICTURES.items():
+            if read if at == "bandwidth" else shown(own, picture):
+                found[f"{picture}_{device}" if index else picture] = (picture, device)
+    return found
 
 
 def shown(charts: Charts, picture: str) -> list[Line]:
@@ -189,6 +211,20 @@ def shown(charts: Charts, picture: str) -> list[Line]:
         kept = float32 or _of_most(kept, lambda line: line.case.dtype)
     most = max((line.case.threads for line in kept), default=0)
     return [line for line in kept if line.case.threads == most]
+
+
+def residencies(lines: Iterable[Line]) -> list[str]:
+    """Those that there is something of, a column of panels each."""
+    present = {line.case.residency for line in lines}
+    return [name for name in ("streamed", "resident") if name in present]
+
+
+def by_cell(lines: Iterable[Line]) -> dict[str, list[Line]]:
+    """The lines of each cell, a row of panels each."""
+    found: dict[str, list[Line]] = {}
+    for line in lines:
+        found.setdefault(line.case.cell, []).append(line)
+    return found
 
 
 def moved(lines: Iterable[Line], rates: dict[str, float]) -> dict[str, Band]:

@@ -19,10 +19,10 @@ from reports.compare.match import LETTERS, WHOLE, Comparison, forward
 from reports.compare.system import Entry, System
 from reports.plots import figures
 from reports.plots.chart_data import at_fraction
-from reports.plots.style import MARKERS, PALETTE, Mark, colours, trimmed
+from reports.plots.style import MARKERS, PALETTE, Drawn, Mark, colours, trimmed
 from reports.published import ORIGIN
 
-NAME = "rooflines"
+NAMES = "arithmetic intensity, FLOP/byte (modelled bytes)", "GFLOP/s at the drawn roof"
 PANEL_INCHES = 2.4
 
 Ends = tuple[float, float, float, float]
@@ -40,21 +40,19 @@ def draw(comparison: Comparison) -> Any:
     ends = _ends(comparison.systems, every)
     by_name = colours((entry.implementation for entry in every), MARKERS)
     with figures.style():
-        figure, axes = figures.panels(cells, kinds, [PANEL_INCHES] * len(cells), phase)
-        for row, cell in zip(axes, cells, strict=True):
-            for ax, kind in zip(row, kinds, strict=True):
-                figures.plain_log(ax, "x", base=2)
-                figures.plain_log(ax, "y")
-                ax.set_xlim(*ends[:2])
-                ax.set_ylim(*ends[2:])
-                for index, one in enumerate(comparison.systems):
-                    here = [e for e in points[index] if e.work.residency == kind]
-                    colour = PALETTE[index % len(PALETTE)]
-                    _roofs(ax, one, every, {entry.level for entry in here}, kind, ends, colour)
-                    _steps(ax, [e for e in here if e.work.cell == cell], by_name, colour)
-            row[0].set_ylabel("GFLOP/s at the drawn roof")
-        for ax in axes[-1]:
-            ax.set_xlabel("arithmetic intensity, FLOP/byte (modelled bytes)")
+        figure, axes, places = figures.panels(
+            cells, kinds, [PANEL_INCHES] * len(cells), phase, NAMES
+        )
+        for (cell, kind), ax in places.items():
+            figures.plain_log(ax, "x", base=2)
+            figures.plain_log(ax, "y")
+            ax.set_xlim(*ends[:2])
+            ax.set_ylim(*ends[2:])
+            for index, one in enumerate(comparison.systems):
+                here = [e for e in points[index] if e.work.residency == kind]
+                colour = PALETTE[index % len(PALETTE)]
+                _roofs(ax, one, every, {entry.level for entry in here}, kind, ends, colour)
+                _steps(ax, [e for e in here if e.work.cell == cell], by_name, colour)
         # Two columns: a machine's entry is long, for it holds the values of its roofs.
         handles = _handles(comparison.systems, every, by_name)
         figure.legend(handles=handles, loc="outside lower center", ncols=2)
@@ -104,7 +102,7 @@ def _steps(ax: Axes, entries: Sequence[Entry], by_name: dict[str, str], colour: 
         key = (work.hidden, work.input, _pair(entry), work.threads, work.steps, work.phase)
         if mark:
             series.setdefault((entry.implementation, *key), []).append(mark)
-    figures.draw(ax, [(marks, colour, by_name[key[0]], False) for key, marks in series.items()])
+    figures.draw(ax, [Drawn(marks, colour, by_name[key[0]]) for key, marks in series.items()])
 
 
 def _roofs(

@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import product
 from math import nan
+from pathlib import Path
 from typing import Any, TypeVar
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from reports.analysis.wording import number
-from reports.plots.style import GRID, INK, MUTED, PAPER, Mark, trimmed
+from reports.plots.style import GRID, INK, MUTED, PAPER, Drawn, Mark, name_of, trimmed
 
-T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 
 WIDTH = 7.2
@@ -31,7 +32,10 @@ WIDTH = 7.2
 MANY = 2000
 """With more marks than this in a figure, they are one image within SVG and PDF: every one is drawn, no file grows."""
 MOST_ENTRIES = 32
+DPI, IMAGE_DPI = 200, 120
+"""Of the PNG, and of what is an image within SVG and PDF because there is so much of it."""
 SIZE = 4.2
+GAP = Mark(nan, nan, nan, nan)
 DASHED, LONG_DASHES = (0, (3, 1.5)), (0, (4, 2))
 HOLLOW: dict[str, Any] = {
     "markerfacecolor": "none",
@@ -90,6 +94,36 @@ def style() -> Iterator[None]:
         yield
 
 
+def write(
+    drawn: Any, folder: Path, name: str, kinds: Sequence[str] = ("png", "pdf", "svg")
+) -> None:
+    """Write the figure that axes belong to in each of `kinds`, each whole or not at all, and close it."""
+    import matplotlib.pyplot as plt
+
+    with style():
+        figure = figure_of(drawn)
+        for text in figure.findobj(Text):
+            # A ligature is a glyph beyond the alphabet: "float32" would need a second font within the PDF.
+            if hasattr(text, "set_fontfeatures"):  # since matplotlib 3.11
+                text.set_fontfeatures(("-liga",))
+        # Place everything once: an engine that stays would draw the whole figure anew before each file.
+        engine = figure.get_layout_engine()
+        if engine is not None:
+            engine.execute(figure)
+            figure.set_layout_engine(None)
+        # No dates: the same profile gives the same files.
+        options: dict[str, dict[str, Any]] = {
+            "png": {"dpi": DPI, "pil_kwargs": {"compress_level": 3}},
+            "pdf": {"dpi": IMAGE_DPI, "metadata": {"CreationDate": None}},
+            "svg": {"dpi": IMAGE_DPI, "metadata": {"Date": None}},
+        }
+        for kind in kinds:
+            draft = folder / f".{name}.{kind}"
+            figure.savefig(draft, format=kind, **options[kind])
+            draft.replace(folder / f"{name}.{kind}")
+        plt.close(figure)
+
+
 def figure_of(drawn: Any) -> Figure:
     """The figure that axes, or an array of them, belong to."""
     axes = drawn if hasattr(drawn, "figure") else drawn.flat[0]
@@ -98,35 +132,44 @@ def figure_of(drawn: Any) -> Figure:
 
 
 def panels(
-    rows: Sequence[str], columns: Sequence[str], heights: Sequence[float], phase: str
-) -> tuple[Figure, Any]:
-    """A figure and its axes: a row of `heights` inches per cell, a column per residency, titled."""
+    cells: Sequence[str],
+    columns: Sequence[str],
+    heights: Sequence[float],
+    phase: str,
+    axes_names: tuple[str, str],
+) -> tuple[Figure, Any, dict[tuple[str, str], Axes]]:
+    """A figure, its axes, and those by cell and residency: a row of `heights` inches per cell, a column per residency.
+
+    Each is titled; `axes_names` are what runs along the foot and the left.
+    """
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(
-        len(rows),
+        len(cells),
         len(columns),
-        figsize=(WIDTH, sum(heights) + 0.42 * len(rows) + 0.5),
+        figsize=(WIDTH, sum(heights) + 0.42 * len(cells) + 0.5),
         height_ratios=heights,
         sharex=True,
         sharey="row",
         squeeze=False,
         layout="constrained",
     )
-    for (i, cell), (j, residency) in product(enumerate(rows), enumerate(columns)):
+    places = dict(zip(product(cells, columns), axes.flat, strict=True))
+    for (cell, residency), ax in places.items():
         memory = ", from memory" if residency == "streamed" else ""
         name = cell if " " in cell else cell.upper()
         name = name if phase == "step" else f"{name} training"
-        axes[i, j].set_title(f"{name}, weights {residency}{memory}")
-    return figure, axes
-
-
-def name_axes(axes: Any, x: str, y: str) -> None:
-    """What runs along the foot and the left of a figure."""
+        ax.set_title(f"{name}, weights {residency}{memory}")
     for ax in axes[-1]:
-        ax.set_xlabel(x)
+        ax.set_xlabel(axes_names[0])
     for ax in axes[:, 0]:
-        ax.set_ylabel(y)
+        ax.set_ylabel(axes_names[1])
+    return figure, axes, places
+
+
+def inches(heights: Iterable[float]) -> list[float]:
+    """Heights of panels, neither flat nor taller than a page has room for."""
+    return [min(3.4, max(1.2, height)) for height in heights]
 
 
 def plain_log(ax: Axes, axis: str, base: int = 10, *, decades: bool = False) -> None:
@@ -148,35 +191,39 @@ def legend(figure: Figure, handles: Sequence[Line2D]) -> None:
     figure.legend(handles=list(handles), loc="outside lower center", ncols=columns)
 
 
+def handles(colours: Mapping[str, str], markers: Mapping[int, str]) -> list[Line2D]:
+    """Legend entries: a line in the colour of each implementation, PyTorch's own first, and each hidden size's mark."""
+    names = sorted(colours, key=lambda name: (name != "torch_cell", name))
+    lines = [Line2D([], [], color=colours[n], linewidth=1.6, label=name_of(n)) for n in names]
+    sizes = sorted(markers)
+    return lines + [Line2D([], [], marker=markers[s], label=f"H = {s}", **HOLLOW) for s in sizes]
+
+
 def draw(
     ax: Axes,
-    lines: Iterable[tuple[Sequence[Mark], str, str, bool]],
+    lines: Sequence[Drawn],
     *,
     size: float = SIZE,
     joined: bool = True,
     many: bool = False,
 ) -> None:
-    """Draw lines (marks, colour, marker, dashed) with intervals, all of one look in one go. `many`: as an image."""
-    lines = list(lines)
+    """Draw lines with their intervals, all of one look in one go. `many`: as an image."""
     common: dict[str, Any] = {"zorder": 3, "rasterized": many}
-    for (colour, dashed), alike in _by(lines, lambda line: (line[1], line[3])).items():
-        gap = Mark(nan, nan, nan, nan)
-        place = _coordinates([mark for marks, *_ in alike for mark in (*marks, gap)][:-1])
+    for (colour, dashed), marks in _by(lines, lambda line: (line.colour, line.dashed)).items():
         style: Any = DASHED if dashed else "-"
         if joined:
-            ax.plot(*place, color=colour, linestyle=style, linewidth=0.9, **common)
-    for colour, alike in _by(lines, lambda line: line[1]).items():
-        bars = [mark for marks, *_ in alike for mark in marks if mark.low < mark.high]
+            ax.plot(*_coordinates(marks), color=colour, ls=style, linewidth=0.9, **common)
+    for colour, marks in _by(lines, lambda line: line.colour).items():
         # One broken line, for a thousand bars of their own take seconds to draw.
-        ends = [((mark.x, mark.low), (mark.x, mark.high)) for mark in bars]
+        ends = [((at.x, at.low), (at.x, at.high)) for at in marks if at.low < at.high]
         caps: dict[str, Any] = {"marker": "_", "markersize": 3, "markeredgewidth": 0.8}
         segments(ax, ends, color=colour, linewidth=0.8, **caps, **common)
-    for (colour, marker), alike in _by(lines, lambda line: (line[1], line[2])).items():
+    for (colour, marker), marks in _by(lines, lambda line: (line.colour, line.marker)).items():
         look: dict[str, Any] = {"color": colour, "marker": marker, "linestyle": "none", **common}
-        every = [mark for marks, *_ in alike for mark in marks]
         hollow: dict[str, Any] = {"markerfacecolor": "none", "markeredgewidth": 0.9}
-        ax.plot(*_coordinates(every), markersize=size, **hollow, **look)
-        filled = [mark for mark in every if mark.filled]
+        shown = [mark for mark in marks if mark is not GAP]
+        ax.plot(*_coordinates(shown), markersize=size, **hollow, **look)
+        filled = [mark for mark in shown if mark.filled]
         if filled:
             ax.plot(*_coordinates(filled), markersize=size + 0.2, **look)
 
@@ -191,10 +238,12 @@ def segments(
         ax.plot(x, y, **look)
 
 
-def _by(lines: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
-    found: dict[K, list[T]] = {}
+def _by(lines: Sequence[Drawn], look: Callable[[Drawn], K]) -> dict[K, list[Mark]]:
+    """The marks of all lines of one look in a row, with a gap between each two."""
+    found: dict[K, list[Mark]] = {}
     for line in lines:
-        found.setdefault(key(line), []).append(line)
+        marks = found.setdefault(look(line), [])
+        marks += [GAP, *line.marks] if marks else line.marks
     return found
 
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from reports.analysis.wording import giga, number
-from reports.plots import chart_data, figures, panels
+from reports.plots import chart_data, figures
 from reports.plots.chart_data import Charts, Line, Setup
 from reports.plots.style import INK, MUTED, PAPER, name_of, trimmed
 
@@ -50,25 +50,28 @@ def draw(charts: Charts, ax: Axes | None = None) -> Any:
     with figures.style():
         if ax is None:
             return _figure(charts, lines)
-        _panel(ax, charts, lines, _ends(charts.setup(lines[0].case), lines))
+        setup = charts.setup(lines[0].case)
+        _panel(ax, setup, lines, _ends(setup, lines))
         return ax
 
 
 def _figure(charts: Charts, lines: Sequence[Line]) -> Any:
     setup = charts.setup(lines[0].case)
-    columns, rows = panels.residencies(lines), panels.by_cell(lines)
+    columns, rows = chart_data.residencies(lines), chart_data.by_cell(lines)
     wide = _ends(setup, lines)
     ends = {cell: _ends(setup, own, wide) for cell, own in rows.items()}
     decade = PANEL_WIDTH[len(columns)] / log10(wide.right / wide.left)
-    heights = panels.inches(decade * log10(end.top / end.bottom) for end in ends.values())
-    figure, axes = figures.panels(list(rows), columns, heights, lines[0].case.phase)
+    heights = figures.inches(decade * log10(end.top / end.bottom) for end in ends.values())
+    names = "arithmetic intensity, FLOP/byte (modelled bytes)", "GFLOP/s at the drawn roof"
+    figure, axes, places = figures.panels(list(rows), columns, heights, lines[0].case.phase, names)
     many = sum(len(line.points) for line in lines) > figures.MANY
-    for ax, cell, here in panels.each(axes, rows):
-        _panel(ax, charts, here, ends[cell], many=many)
-    x = "arithmetic intensity, FLOP/byte (modelled bytes)"
-    figures.name_axes(axes, x, "GFLOP/s at the drawn roof")
-    handles = panels.implementation_handles(charts.lines, lines)
-    handles += panels.size_handles(charts.lines, lines)
+    for (cell, residency), ax in places.items():
+        here = [line for line in rows[cell] if line.case.residency == residency]
+        _panel(ax, setup, here, ends[cell], many=many)
+    handles = figures.handles(
+        {line.implementation: line.colour for line in lines},
+        {line.case.hidden: line.marker for line in lines},
+    )
     if any(line.case.dtype != "float32" for line in lines):
         look: dict[str, Any] = {"color": INK, "linewidth": 0.9, "linestyle": figures.DASHED}
         handles.append(Line2D([], [], label="weights not float32", **look))
@@ -93,22 +96,18 @@ def _ends(setup: Setup, lines: Sequence[Line], wide: Ends | None = None) -> Ends
 
 
 def _panel(
-    ax: Axes, charts: Charts, lines: Sequence[Line], ends: Ends, *, many: bool = False
+    ax: Axes, setup: Setup, lines: Sequence[Line], ends: Ends, *, many: bool = False
 ) -> None:
     figures.plain_log(ax, "x", base=2)
     figures.plain_log(ax, "y")
     ax.set_xlim(ends.left, ends.right)
     ax.set_ylim(ends.bottom / 1e9, ends.top / 1e9)
-    if lines:
-        setup = charts.setup(lines[0].case)
-        kinds = {line.arithmetic for line in lines}
-        peaks = {name: peak for name, peak in setup.peaks.items() if name in kinds}
-        used = {one.under.level for line in lines for one in line.points if one.under}
-        _bands(ax, setup, peaks, ends, lines)
-        _roofs(ax, setup, peaks, ends, used)
-    panels.draw_points(
-        ax, charts, lines, lambda one: one.roofline and one.roofline.scaled(y=1e-9), many=many
-    )
+    kinds = {line.arithmetic for line in lines}
+    peaks = {name: peak for name, peak in setup.peaks.items() if name in kinds}
+    used = {one.under.level for line in lines for one in line.points if one.under}
+    _bands(ax, setup, peaks, ends, lines)
+    _roofs(ax, setup, peaks, ends, used)
+    figures.draw(ax, [line.drawn("roofline", y=1e-9) for line in lines], many=many)
 
 
 def _bands(

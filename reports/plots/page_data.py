@@ -15,7 +15,7 @@ from kernels.case import Case
 from reports.analysis.wording import dtypes, setting
 from reports.plots.chart_data import PICTURES, Charts, Line, Placed, Setup, beside
 from reports.plots.hover import hover
-from reports.plots.style import PALETTE, Mark, colours
+from reports.plots.style import PALETTE, Mark
 
 MOST_AT_FIRST = 1500
 """Points that the page opens with; a browser draws them within a second."""
@@ -24,7 +24,7 @@ MOST_AT_FIRST = 1500
 def data(charts: Charts) -> dict[str, Any]:
     """Everything that is drawn: points, the series they belong to, and the roofs of each setup."""
     points = [(one, line) for line in charts.lines for one in line.points]
-    by_colour = colours(line.implementation for line in charts.lines)
+    by_colour = {line.implementation: line.colour for line in charts.lines}
     setups = {(one.device, one.threads): index for index, one in enumerate(charts.setups)}
     return {
         "setups": [_setup(one) for one in charts.setups],

@@ -31,6 +31,16 @@ class Mark:
         return Mark(self.x * x, self.y * y, self.low * y, self.high * y, self.filled)
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Marks that are joined in their order, in one look."""
+
+    marks: Sequence[Mark]
+    colour: str
+    marker: str
+    dashed: bool = False
+
+
 def colours(implementations: Iterable[str], looks: Sequence[str] = PALETTE) -> dict[str, str]:
     """A colour (or another of `looks`) for each implementation; PyTorch's own cell has the first."""
     known = sorted(set(implementations), key=lambda name: (name != "torch_cell", name))

@@ -133,7 +133,7 @@ def home(tmp_path):
 def test_the_site_has_a_page_per_machine_and_pages_that_compare_all_linked(
     home, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("reports.plots.pictures.names", lambda *_: {})
+    monkeypatch.setattr("reports.plots.chart_data.pictures", lambda *_: {})
     monkeypatch.setattr("reports.plots.comparison.draw", lambda *_: None)
     monkeypatch.setattr(
         "reports.page.build.CHECKOUT", tmp_path
@@ -181,7 +181,7 @@ def test_a_gallery_without_or_with_a_bad_profile_writes_nothing(home, tmp_path):
 
 
 def test_a_report_that_stands_alone_links_to_nothing_beside_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("reports.plots.pictures.names", lambda *_: {})
+    monkeypatch.setattr("reports.plots.chart_data.pictures", lambda *_: {})
     inside = build.CHECKOUT / "reports" / "runs" / tmp_path.name
     try:
         made = synthetic.profile([synthetic.point()])

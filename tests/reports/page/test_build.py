@@ -34,7 +34,7 @@ def report(tmp_path_factory):
 @pytest.fixture
 def quick(monkeypatch):
     """Builds without pictures: they take seconds."""
-    monkeypatch.setattr("reports.plots.pictures.names", lambda *_: {})
+    monkeypatch.setattr("reports.plots.chart_data.pictures", lambda *_: {})
 
 
 def test_a_report_is_all_of_its_files_and_nothing_else(report):

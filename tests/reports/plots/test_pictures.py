@@ -10,14 +10,13 @@ import pytest
 from reports import locate
 from reports.analysis.analysis import Analysis
 from reports.analysis.wording import time_unit
-from reports.page import markdown, report
+from reports.page import build, markdown, report
 from reports.plots import (
     bandwidth,
     batch,
     chart_data,
     figures,
     measured_roofline,
-    pictures,
     style,
     time_roofline,
 )
@@ -70,8 +69,8 @@ def bandwidth_against_working_set(made):
 
 def saved(made, folder):
     """Its pictures, written: their names."""
-    pictures.save_all(charts(made), folder)
-    return list(pictures.names(charts(made)))
+    build.save_pictures(charts(made), folder)
+    return list(chart_data.pictures(charts(made)))
 
 
 def texts(ax):
@@ -281,7 +280,7 @@ def test_files_are_reproducible_and_their_text_is_text(made, tmp_path):
     assert not re.search(r"<dc:date>", first)
     again = tmp_path / "again"
     again.mkdir()
-    pictures.save_all(charts(small), again)
+    build.save_pictures(charts(small), again)
     for name in names:
         assert (again / f"{name}.svg").read_text() == (tmp_path / f"{name}.svg").read_text()
     (again / "roofline.svg").write_text("there already")
@@ -319,9 +318,9 @@ def test_each_device_has_its_pictures_and_the_page_says_of_which(made, tmp_path)
     assert (">mine<" in first, ">theirs<" in first) == (True, False)
     assert (">mine<" in second, ">theirs<" in second) == (False, True)
     text = markdown.render(
-        report.document(Analysis(both), pictures.names(charts(both)), "command", None)
+        report.document(Analysis(both), chart_data.pictures(charts(both)), "command", None)
     )
     assert "### Roofline, cpu" in text
     assert "### Roofline, cuda" in text
     assert "roofline_cuda.svg" in text
-    assert set(pictures.names(charts(made))) == set(chart_data.PICTURES)
+    assert set(chart_data.pictures(charts(made))) == set(chart_data.PICTURES)
