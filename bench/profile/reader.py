@@ -17,7 +17,7 @@ import msgspec
 
 from bench.profile import schema
 from bench.profile.errors import BadFile
-from bench.profile.records import LONGEST_TEXT, Environment, Machine, Profile
+from bench.profile.records import KNOWN, LONGEST_TEXT, Point, Profile
 
 LARGEST_FILE_BYTES = 128 << 20
 """Of a profile or a journal."""
@@ -51,8 +51,7 @@ def load(path: Path) -> Profile:
 def from_dict(data: object, where: str) -> Profile:
     """A profile from its JSON object, of today's schema or an older one. Raises BadFile."""
     profile = typed(Profile, schema.migrated(data, where), where)
-    typed(Machine, profile.machine, f"{where}.machine")
-    typed(Environment, profile.environment, f"{where}.environment")
+    _known(profile, where)
     sound(profile, where)
     return profile
 
@@ -62,6 +61,7 @@ def sound(profile: Profile, where: str) -> None:
     keys: set[str] = set()
     for index, point in enumerate(profile.points):
         at = f"{where}.points[{index}]"
+        _known(point, at)
         if point.status == "ok" and not point.seconds:
             raise BadFile(
                 f"{at}.seconds: empty though the status is ok: give samples, or the status failed"
@@ -122,6 +122,13 @@ def typed(kind: type[T], data: object, where: str, strict: bool = True) -> T:
     except msgspec.ValidationError as error:
         said, _, place = str(error).partition(" - at `$")
         raise BadFile(f"{where}{place[:200].rstrip('`')}: {said.replace('`', '')}") from error
+
+
+def _known(record: Profile | Point, where: str) -> None:
+    """Hold the known fields of a record's free objects against their types."""
+    for name, kind in KNOWN.items():
+        if (free := getattr(record, name, None)) is not None:
+            typed(kind, free, f"{where}.{name}")
 
 
 def _look(kind: Any, data: object, where: str) -> None:

@@ -204,6 +204,20 @@ class Profile:
     points: Annotated[tuple[Point, ...], AtMost] = ()
     warnings: Annotated[tuple[RunWarning, ...], AtMost] = ()
 
+    @property
+    def cpu(self) -> dict[str, Any]:
+        """The processor, as `machine` tells it; empty where it does not."""
+        found: dict[str, Any] = self.machine.get("cpu", {})
+        return found
+
+
+class Project(TypedDict, total=False):
+    """The suite that measured."""
+
+    version: str | None
+    commit: str | None
+    dirty: bool | None
+
 
 class Cache(TypedDict, total=False):
     """Data caches of one level: bytes of one, and how many the processors in use own."""
@@ -287,3 +301,31 @@ class Environment(TypedDict, total=False):
     thread_layer: str | None
     energy: dict[str, str]
     variables: dict[str, str]
+
+
+class State(TypedDict, total=False):
+    """The machine while a point was measured."""
+
+    clock_hz: Figure | None
+    temperature_c: float | None
+    throttle: list[str]
+    power_w: float | None
+    load: float | None
+
+
+class CountedBytes(TypedDict, total=False):
+    """Bytes of a step as a tool counted them."""
+
+    tool: str | None
+    read: Count | None
+    written: Count | None
+
+
+KNOWN = {
+    "project": Project,
+    "machine": Machine,
+    "environment": Environment,
+    "state": State,
+    "counted_bytes": CountedBytes,
+}
+"""The fields that free objects have where nobody adds to them, by the name of the field that holds the object."""

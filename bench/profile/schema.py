@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from bench.profile.errors import BadFile
-from bench.profile.records import METHOD, SCHEMA, Environment, Machine, Profile
+from bench.profile.records import KNOWN, METHOD, SCHEMA, Profile
 from kernels.case import WORDS
 
 FILE = Path(__file__).with_name("profile.schema.json")
@@ -53,7 +53,7 @@ def migrated(data: object, where: str) -> dict[str, Any]:
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of a profile.json."""
-    kinds = [Profile, Machine, Environment]
+    kinds = [Profile, *KNOWN.values()]
     _, parts = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
     for part in parts.values():
         if "required" in part:  # a record; what is free to hold more requires nothing
@@ -62,9 +62,16 @@ def json_schema() -> dict[str, Any]:
         parts["Case"]["properties"][name]["enum"] = list(words)
     del parts["RunWarning"]["properties"]["severity"]["default"]  # it has none: its code tells
     parts["Profile"]["required"] += ["schema", "method"]
-    fields = parts["Profile"]["properties"]
-    fields["schema"] = {"const": SCHEMA}
-    fields |= {kind.__name__.lower(): {"$ref": f"#/$defs/{kind.__name__}"} for kind in kinds[1:]}
+    parts["Profile"]["properties"]["schema"] = {"const": SCHEMA}
+    for name, kind in KNOWN.items():
+        known = {"$ref": f"#/$defs/{kind.__name__}"}
+        if name in parts["Profile"]["properties"]:
+            parts["Profile"]["properties"][name] = known
+        else:
+            parts["Point"]["properties"][name] = {
+                "anyOf": [known, {"type": "null"}],
+                "default": None,
+            }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"A profile of {SCHEMA}",

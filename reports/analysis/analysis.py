@@ -112,6 +112,5 @@ class Analysis:
     def clock(self) -> float | None:
         """The clock of the processor in Hz, the median of those measured beside its points; None where none was."""
         states = (point.state or {} for point in self.profile.points if point.case.device == CPU)
-        told = (state.get("clock_hz") for state in states)
-        found = [hertz for hertz in told if isinstance(hertz, int | float) and hertz > 0]
+        found = [hertz for state in states if (hertz := state.get("clock_hz"))]
         return median(found) if found else None

@@ -70,10 +70,10 @@ class Row:
     def counted_intensity(self) -> float | None:
         """Linear FLOPs / the bytes that a tool counted, FLOP/byte; None where none did."""
         counted = self.point.counted_bytes or {}
-        moved = [counted.get(name) for name in ("read", "written")]
-        if not self.point.flops or not all(isinstance(n, int | float) and n >= 0 for n in moved):
+        read, written = counted.get("read"), counted.get("written")
+        if not self.point.flops or read is None or written is None:
             return None
-        total = sum(one for one in moved if one)
+        total = read + written
         return self.point.flops["linear"] / total if total else None
 
     @property

@@ -201,16 +201,10 @@ def _grouped(pairs: Iterable[tuple[K, str]]) -> Mapping[K, list[str]]:
 
 def system_caches(profile: Profile) -> dict[int, int]:
     """Bytes of data cache per level, all instances together, as the system reports them."""
-    cpu = profile.machine.get("cpu")
-    caches = cpu.get("caches") if isinstance(cpu, dict) else None
     totals: dict[int, int] = {}
-    for cache in caches if isinstance(caches, list) else ():
-        if not isinstance(cache, dict) or str(cache.get("type", "")).lower().startswith("instr"):
-            continue
-        level, each, count = (cache.get(key) for key in ("level", "size_bytes", "instances"))
-        count = count or 1
-        if not (isinstance(level, int) and isinstance(each, int) and isinstance(count, int)):
-            continue
-        if 1 <= level <= LAST_LEVEL and each > 0:
-            totals[level] = totals.get(level, 0) + each * max(1, count)
+    for cache in profile.cpu.get("caches", ()):
+        level, each = cache.get("level"), cache.get("size_bytes")
+        instructions = str(cache.get("type")).lower().startswith("instr")
+        if each and level and 1 <= level <= LAST_LEVEL and not instructions:
+            totals[level] = totals.get(level, 0) + each * max(1, cache.get("instances") or 1)
     return totals

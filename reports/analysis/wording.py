@@ -115,26 +115,21 @@ def decimal(value: float) -> str:
 
 def machine(profile: Profile) -> str:
     """The machine's name as it calls itself: its label, else its processor."""
-    cpu = profile.machine.get("cpu")
-    model = cpu.get("model") if isinstance(cpu, dict) else None
-    for name in (profile.machine.get("label"), model):
-        if isinstance(name, str) and name.strip():
+    for name in (profile.machine.get("label"), profile.cpu.get("model")):
+        if name and name.strip():
             return printable(" ".join(name.split()))
     return "this machine"
 
 
 def numbers(profile: Profile) -> str:
     """Family, model and stepping of the processor, which its name may not tell; older profiles do not either."""
-    cpu = profile.machine.get("cpu")
-    names = ("family", "model_number", "stepping")
-    known = [cpu.get(name) if isinstance(cpu, dict) else None for name in names]
+    known = [profile.cpu.get(name) for name in ("family", "model_number", "stepping")]
     return NOT_TOLD if None in known else ", ".join(map(str, known))
 
 
 def microarchitecture(profile: Profile) -> str:
     """Its name, if the profile tells; none is derived here."""
-    cpu = profile.machine.get("cpu")
-    return str((cpu.get("microarch") if isinstance(cpu, dict) else None) or NOT_TOLD)
+    return profile.cpu.get("microarch") or NOT_TOLD
 
 
 def setting(case: Case, threads: str | None = None) -> str:
@@ -192,9 +187,7 @@ def why_absent(point: Point) -> str:
 
 def energy(profile: Profile) -> str:
     """Why points have no energy, by device, in a sentence; nothing where all that could be was counted."""
-    told = profile.environment.get("energy")
-    if not isinstance(told, dict):
-        return ""
+    told = profile.environment.get("energy", {})
     why = [f"on {device}: {reason}" for device, reason in told.items() if reason != "counted"]
     return f"Energy of a step was not measured {'; '.join(why)}." if why else ""
 

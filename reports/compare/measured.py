@@ -38,8 +38,7 @@ NEAR = 1.2
 def system(analysis: Analysis, name: str) -> System:
     """A measured profile as one side of a comparison, called `name`."""
     profile, roofs = analysis.profile, analysis.roofs
-    threads = profile.environment.get("threads")
-    everyone = threads if isinstance(threads, int) else None
+    everyone = profile.environment.get("threads")
     setups = sorted({(point.case.device, point.case.threads) for point in profile.points})
     device = setups[0][0] if setups else "cpu"
     entries = (_entry(analysis, row, everyone) for row in analysis.rows)
@@ -179,13 +178,12 @@ def _beside(
 
 def _facts(profile: Profile) -> dict[str, str]:
     """What two runs may differ in, each as one line."""
-    cpu = profile.machine.get("cpu")
     environment, project, machine = profile.environment, profile.project, profile.machine
     pages = sorted({point.page_bytes for point in profile.points if point.page_bytes})
     known: dict[str, object] = {
         "machine": machine.get("label"),
         "machine id": machine.get("id"),
-        "processor": cpu.get("model") if isinstance(cpu, dict) else None,
+        "processor": profile.cpu.get("model"),
         NUMBERS: numbers(profile),
         KIND: microarchitecture(profile),
         "system": machine.get("kernel"),
@@ -204,9 +202,7 @@ def _facts(profile: Profile) -> dict[str, str]:
         "page size": pages,
         "complete": "yes" if profile.complete else "no",
     }
-    packages = environment.get("packages")
-    if isinstance(packages, dict):
-        known |= {str(name): version for name, version in packages.items()}
+    known |= environment.get("packages", {})
     versions: dict[str, set[str]] = {}
     for point in profile.points:
         if point.version:

@@ -12,9 +12,8 @@ from reports.tables.columns import Cell, Column, Table, scaled, table
 def facts(analysis: Analysis) -> Table:
     """Processor, caches, memory, system, threads and packages, then the project that measured."""
     profile = analysis.profile
-    known, environment = profile.machine, profile.environment
-    cpu, packages = _object(known.get("cpu")), _object(environment.get("packages"))
-    variables = _object(environment.get("variables"))
+    known, environment, cpu = profile.machine, profile.environment, profile.cpu
+    packages, variables = (environment.get(name, {}) for name in ("packages", "variables"))
     told: dict[str, object] = {
         "machine": known.get("label"),
         "processor": cpu.get("model"),
@@ -24,10 +23,10 @@ def facts(analysis: Analysis) -> Table:
         "architecture": cpu.get("architecture"),
         "microarchitecture": microarchitecture(profile),
         "family, model, stepping": numbers(profile),
-        "kinds of cores": "; ".join(map(_kind, _list(cpu.get("kinds")))),
+        "kinds of cores": "; ".join(map(_kind, cpu.get("kinds", ()))),
         "cores, threads": [cpu.get("cores"), cpu.get("threads")],
         "instruction sets": cpu.get("isa"),
-        "caches, as the system reports them": "; ".join(map(_cache, _list(cpu.get("caches")))),
+        "caches, as the system reports them": "; ".join(map(_cache, cpu.get("caches", ()))),
         "memory": _size(known.get("memory_bytes")),
         "NUMA nodes": known.get("numa_nodes"),
         "memory nodes without processors": known.get("numa_memory_only") or None,
@@ -37,7 +36,7 @@ def facts(analysis: Analysis) -> Table:
         "page size": _size(known.get("page_bytes")),
         "virtualisation": known.get("virtualization"),
         "system": [known.get("os"), known.get("kernel")],
-        **{f"GPU {index}": _gpu(gpu) for index, gpu in enumerate(_list(known.get("gpus")))},
+        **{f"GPU {index}": _gpu(gpu) for index, gpu in enumerate(known.get("gpus", ()))},
         "threads used": environment.get("threads"),
         "cores used": environment.get("cores"),
         "thread layer": environment.get("thread_layer"),
@@ -91,29 +90,26 @@ def per_cycle(rate: float | None, threads: int | None, hertz: float | None) -> f
 def _project(project: dict[str, Any]) -> str:
     commit, version = project.get("commit"), project.get("version")
     named = f"rnn-roofline {version}" if version else "rnn-roofline"
-    if not isinstance(commit, str):
+    if not commit:
         return named
     return f"{named}, commit {commit[:12]}{' with changes' if project.get('dirty') else ''}"
 
 
-def _kind(one: object) -> str:
-    kind = _object(one)
+def _kind(kind: dict[str, Any]) -> str:
     return f"{kind.get('cores')} {kind.get('name') or 'unnamed'} (processors {kind.get('cpus')})"
 
 
-def _cache(one: object) -> str:
-    cache = _object(one)
+def _cache(cache: dict[str, Any]) -> str:
     amount, count = _size(cache.get("size_bytes")) or "size unknown", cache.get("instances") or 1
     return f"L{cache.get('level')} {str(cache.get('type', '')).lower()} {amount} x {count}"
 
 
-def _gpu(one: object) -> str:
-    gpu = _object(one)
+def _gpu(gpu: dict[str, Any]) -> str:
     return _text([gpu.get("name"), _size(gpu.get("memory_bytes")), gpu.get("driver")])
 
 
-def _size(value: object) -> str | None:
-    return size(value) if isinstance(value, int) else None
+def _size(value: int | None) -> str | None:
+    return None if value is None else size(value)
 
 
 def _text(value: object) -> str:
@@ -121,11 +117,3 @@ def _text(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(str(one) for one in value if one is not None)
     return "" if value is None else str(value)
-
-
-def _object(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: object) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple) else []

@@ -53,6 +53,8 @@ def test_a_file_of_schema_2_is_valid_as_it_lies(validator):
         ("machine.cpu", {"cores": "two"}),
         ("environment.cores", 2),
         ("points.0.novelty", 1),
+        ("points.0.state.load", "high"),
+        ("points.0.counted_bytes", {"read": -1}),
         ("points.0.status", "fine"),
         ("points.0.seconds", ["fast"]),
         ("points.0.case.hidden", "large"),

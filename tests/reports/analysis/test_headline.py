@@ -195,7 +195,7 @@ def test_no_good_point_at_all_is_a_sentence_too(status):
     [
         ({"label": "Box\n 1", "cpu": {"model": "CPU"}}, "Box 1"),
         ({"label": " ", "cpu": {"model": "CPU"}}, "CPU"),
-        ({"label": None, "cpu": None}, "this machine"),
+        ({"label": None, "cpu": {"model": None}}, "this machine"),
         ({}, "this machine"),
     ],
 )

@@ -150,10 +150,9 @@ def test_caches_are_counted_with_all_instances_and_without_instructions():
 @pytest.mark.parametrize(
     "cpu",
     [
-        None,
         {},
-        {"caches": None},
-        {"caches": ["L1", {"level": "1"}, {"level": 1, "size_bytes": None}]},
+        {"caches": []},
+        {"caches": [{"level": 1, "size_bytes": None}, {"level": None, "size_bytes": 32768}, {}]},
     ],
 )
 def test_a_machine_that_reports_no_caches_is_not_warned_of(cpu):
