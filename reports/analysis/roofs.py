@@ -6,7 +6,7 @@ A roof is the best of its samples. Datasheet figures are no roofs. What a profil
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from math import exp, log
@@ -64,11 +64,15 @@ class Roofs:
         self._typical: dict[tuple[str, str], dict[int, Curve]] = {}
         for place, records in swept.items():
             self._best[place], self._typical[place] = _curves(records)
-        self._products: dict[tuple[str, int], dict[str, list[Roof]]] = {}
+        self._products: dict[tuple[str, int, str], dict[str, list[float]]] = {}
+        self._all_threads: dict[str, int] = {}
         for (device, kind), records in self._measured.items():
-            for roof in records if kind == "matmul" else ():
-                by_dtype = self._products.setdefault((device, roof.threads or 0), {})
-                by_dtype.setdefault(roof.dtype or "", []).append(roof)
+            for roof in records if kind in ("read", "matmul") else ():
+                threads = roof.threads or 0
+                self._all_threads[device] = max(threads, self._all_threads.get(device, 0))
+                if kind == "matmul":
+                    shapes = self._products.setdefault((device, threads, roof.dtype or ""), {})
+                    shapes.setdefault(roof.implementation, []).extend(roof.samples)
         self._levels: dict[str, list[Level]] = defaultdict(list)
         for level in profile.levels:
             self._levels[level.device].append(level)
@@ -85,8 +89,7 @@ class Roofs:
 
     def all_threads(self, device: str) -> int | None:
         """The most threads the roofs were measured with: those the levels belong to."""
-        records = [*self._measured[device, "read"], *self._measured[device, "matmul"]]
-        return max((roof.threads or 0 for roof in records), default=None)
+        return self._all_threads.get(device)
 
     def write_roof(self, device: str, threads: int, written: float) -> float | None:
         """The measured write roof (byte/s) whose working set is nearest, in ratio, to `written` bytes."""
@@ -94,14 +97,13 @@ class Roofs:
 
     def dtypes(self) -> list[str]:
         """Of which matrix products were measured, on any device."""
-        return sorted({name for by_dtype in self._products.values() for name in by_dtype if name})
+        return sorted({dtype for _, _, dtype in self._products if dtype})
 
     def arithmetic_roof(
         self, device: str, threads: int, dtype: str, activations: str | None = None
     ) -> float | None:
         """The best matrix product (FLOP/s) over every dtype that weights and activations widen to exactly."""
-        found = self._exact(device, threads, dtype, activations)
-        return max((max(roof.samples) for roof in found), default=None)
+        return max(map(max, self._shapes(device, threads, dtype, activations)), default=None)
 
     def peak(self, case: Case) -> float | None:
         """The arithmetic roof of a case."""
@@ -111,10 +113,7 @@ class Roofs:
         self, device: str, threads: int, dtype: str, activations: str
     ) -> float | None:
         """As `arithmetic_roof`, but the median of the best shape, over all that was sampled of it."""
-        by_shape: dict[tuple[str | None, str], list[float]] = {}
-        for roof in self._exact(device, threads, dtype, activations):
-            by_shape.setdefault((roof.dtype, roof.implementation), []).extend(roof.samples)
-        return max(map(median, by_shape.values()), default=None)
+        return max(map(median, self._shapes(device, threads, dtype, activations)), default=None)
 
     def call(self, device: str, threads: int) -> float | None:
         """The machine's emptiest call in seconds, the median."""
@@ -187,11 +186,12 @@ class Roofs:
             beside=(paired, products),
         )
 
-    def _exact(self, device: str, threads: int, dtype: str, activations: str | None) -> list[Roof]:
-        """The matrix products in every dtype that weights and activations widen to exactly."""
-        by_dtype = self._products.get((device, threads), {})
-        exact = roofline_model.arithmetic(dtype, activations)
-        return [roof for name in exact for roof in by_dtype.get(name, ())]
+    def _shapes(
+        self, device: str, threads: int, dtype: str, activations: str | None
+    ) -> Iterator[list[float]]:
+        """The samples of each product's shape in every dtype that weights and activations widen to exactly."""
+        for name in roofline_model.arithmetic(dtype, activations):
+            yield from self._products.get((device, threads, name), {}).values()
 
 
 def interpolated(curve: Sequence[tuple[int, float]], working_set: int) -> float:
