@@ -6,6 +6,7 @@ Times are at the drawn roofs: what those allow over the fraction reached.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import log10
 from typing import Any
 
@@ -50,8 +51,10 @@ def draw(charts: Charts) -> Any:
                 ax.set_xticks(batches, [str(batch) for batch in batches])
             here = [line for line in rows[cell] if line.case.residency == residency]
             many = len(marks) > figures.MANY
+            # all are of one dtype, so no dash tells any apart
+            drawn = [replace(line.drawn("batch", y=factor), dashed=False) for line in here]
             figures.draw(ax, _allowed(here, factor), many=many, size=ALLOWED_SIZE)
-            figures.draw(ax, [line.drawn("batch", y=factor) for line in here], many=many)
+            figures.draw(ax, drawn, many=many)
             ax.set_ylim(*(end * factor for end in ranges[cell]))
         free: dict[str, Any] = {"color": INK, "marker": "o", "linestyle": "none", "markersize": 4.4}
         handles = figures.handles(

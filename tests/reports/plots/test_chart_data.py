@@ -15,21 +15,13 @@ from reports.compare import match, measured
 from reports.plots import batch, chart_data, comparison, measured_roofline, style, time_roofline
 from reports.plots.page_data import data as page_data
 from tests.reports import synthetic
+from tests.reports.plots import charts
 from tests.reports.synthetic import moving, profile
 
 NAMES = [*locate.gallery(), "moving", "largest set", "counted", "one thread"]
 CLOSE = 1e-9
 SHORT = 3 * 1e-4
 """How near ratios of figures of five digits come, of which up to three are rounded."""
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    """No figure outlives its test."""
-    yield
-    import matplotlib.pyplot as plt
-
-    plt.close("all")
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -51,11 +43,6 @@ def made(request):
         products = synthetic.roof("matmul", [90e9], dtype="float32", threads=1)
         return replace(made, roofs=(*made.roofs, write, products))
     return locate.load(request.param)[0]
-
-
-def charts(made):
-    """What is drawn of a profile."""
-    return chart_data.charts(Analysis(made))
 
 
 def whole_steps(made):
