@@ -231,13 +231,13 @@ def _predict(given: argparse.Namespace) -> int:
     from reports.compare import predict
     from reports.page import atomic_write
     from reports.page.terminal import say, show
-    from reports.tables import comparison as tables
+    from reports.tables import predictions as tables
 
     found = predict.predict(_system(given.profile), _system(given.on))
     console = _console()
     title = f"Steps of {found.source.name} on the roofs of {found.target.name}"
-    show(console, title, tables.prediction_table(found))
-    for line in tables.prediction_notes(found):
+    show(console, title, tables.predictions(found))
+    for line in tables.notes(found):
         say(console, line)
     if given.out is not None:
         with atomic_write.draft(given.out, last="predict.csv") as folder:

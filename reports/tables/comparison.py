@@ -9,11 +9,10 @@ from math import log
 
 from bench.profile.stats import Estimate
 from reports.analysis.warnings import changed
-from reports.analysis.wording import ABSENT, joined, number, percent, span, time_unit
+from reports.analysis.wording import ABSENT, joined, number, percent, time_unit
 from reports.compare import ratios, system
 from reports.compare.gate import Gate, Gated
 from reports.compare.match import LETTERS, LIMITS, Comparison, Matched, Place
-from reports.compare.predict import Prediction, Predictions
 from reports.compare.system import Entry, System
 from reports.tables.columns import Cell, Column, Table, csv_text, middle, scaled, table
 from reports.tables.machine import per_cycle
@@ -23,10 +22,6 @@ ABOUT = ("suite", "measured")
 CYCLES = (
     "Roofs are those of all threads, best of their samples; byte/cycle and FLOP/cycle are a thread's share of them, by "
     "the median clock beside the points."
-)
-CARRIED = (
-    "A step keeps its factor over the roofs' limit; the call costs what it costs there. Roofs are as beside the "
-    "steps there, not the best; intervals hold how they moved, and by how much known predictions went wrong."
 )
 CLASS = (system.KIND, system.NUMBERS)
 PEAKS = {name: (name, name) for name in ("float32", "bfloat16")} | {"int8": ("int8", "float32")}
@@ -208,43 +203,6 @@ def gate_table(gate: Gate, most: int = 10) -> Table:
     return table(columns, gate.rows[: max(most, len(gate.failed))])
 
 
-def prediction_table(found: Predictions) -> Table:
-    """Predicted and, where known, measured times with the error."""
-    unit, factor = time_unit(row.predicted.median for row in found.rows)
-    columns: tuple[Column[Prediction], ...] = (
-        Column("case", lambda row: row.work.setting),
-        Column("B", lambda row: row.work.work.batch),
-        Column("implementation", lambda row: row.entry.implementation),
-        Column("% of roof there", lambda row: middle(row.entry.fraction), percent),
-        Column(f"predicted, {unit}", lambda row: row.predicted.median, scaled(factor)),
-        Column("interval", lambda row: row.predicted, partial(span, factor=factor)),
-        Column(f"measured, {unit}", lambda row: row.measured, scaled(factor)),
-        Column("error", lambda row: row.error, signed),
-        Column("remark", lambda row: "the call bounds it" if row.call_bound else ""),
-    )
-    return table(columns, found.rows)
-
-
-def prediction_notes(found: Predictions) -> list[str]:
-    """How predictions were made, what is left out, and how far they went wrong where that is known."""
-    notes = [
-        CARRIED,
-        *apart((found.source, found.target)),
-        *found.source.remarks,
-        *found.target.remarks,
-    ]
-    if found.without:
-        notes.append(f"{found.without} steps are left out: a fraction or a roof is not known.")
-    if found.errors:
-        middling, most = (f"{100 * value:.0f} %" for value in found.errors)
-        known = sum(row.error is not None for row in found.rows)
-        notes.append(
-            f"Error over {known} steps known on both: median {middling}, nine in ten {most}; the interval holds "
-            f"{found.covered} of them."
-        )
-    return notes
-
-
 def judgement(gate: Gate) -> str:
     """How many points failed a gate, how many it could not judge, and the smallest slow-down it would have failed."""
     row = gate.rows[0]
@@ -264,29 +222,12 @@ def ratios_csv(comparison: Comparison) -> str:
         line: dict[str, object] = dict(zip(("first", "second"), names, strict=True))
         line |= asdict(row.first.work) | {"implementation": row.implementation}
         line |= _side("first", row.first) | _side("second", row.second)
-        line |= _ends("ratio", row.ratio) | _ends("time_ratio", row.time)
+        line |= ends("ratio", row.ratio) | ends("time_ratio", row.time)
         line |= {f"{name}_ratio": row.limits[name] for name in LIMITS}
         line |= {"follows": " ".join(row.follows), "verdict": row.verdict}
         line |= {"by_roof": row.by_roof, "unequal_work": row.unequal, "spread_known": row.spread}
         lines.append(line)
     return csv_text(lines[0], (line.values() for line in lines))
-
-
-def predictions_csv(found: Predictions) -> str:
-    """Every prediction in SI units, one line each."""
-    lines = []
-    for row in found.rows:
-        line: dict[str, object] = {"source": found.source.name, "target": found.target.name}
-        line |= asdict(row.work.work) | {"implementation": row.entry.implementation}
-        line |= _ends("predicted_seconds", row.predicted)
-        line |= {"measured_seconds": row.measured, "error": row.error, "call_bound": row.call_bound}
-        lines.append(line)
-    return csv_text(lines[0], (line.values() for line in lines))
-
-
-def signed(value: float) -> str:
-    """A relative error: +12 %, −3.1 %."""
-    return ("+" if value >= 0 else "\N{MINUS SIGN}") + percent(abs(value))
 
 
 def _ratio(value: float) -> str:
@@ -313,7 +254,8 @@ def _energy(row: Matched) -> float | None:
     return second / first if first and second else None
 
 
-def _ends(name: str, value: Estimate) -> dict[str, object]:
+def ends(name: str, value: Estimate) -> dict[str, object]:
+    """An estimate as columns of a CSV file."""
     return {f"{name}_{end}": figure for end, figure in value._asdict().items()}
 
 

@@ -28,7 +28,7 @@ from reports.compare import match, measured, predict, system
 from reports.locate import BadInput
 from reports.page import build, html, markdown, report, terminal
 from reports.plots import chart_data, page_data
-from reports.tables import comparison
+from reports.tables import comparison, predictions
 from reports.tables import csv as points_csv
 from tests.fuzz import mutations
 from tests.reports import synthetic
@@ -151,7 +151,7 @@ def against(mine: system.System, *others: system.System) -> None:
             plain(*(terminal.line(line) for say in told for line in say(found)))
     for source, on in ((mine, others[-1]), (others[-1], mine)):
         with suppress(BadInput):
-            shown(comparison.prediction_table(predict.predict(source, on)))
+            shown(predictions.predictions(predict.predict(source, on)))
 
 
 def _profile(raw: bytes, folder: Path) -> None:
