@@ -17,6 +17,7 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from math import lcm
 from pathlib import Path
@@ -73,18 +74,22 @@ def main(jobs: Path, how: str, progress: Path) -> None:
     """Run every job that can be run; what an implementation refuses is noted with its reason."""
     torch.set_num_threads(1)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    given = json.loads(jobs.read_text(encoding="utf-8"))
+    given = [
+        Job(**{**each, "case": Case(**each["case"])})
+        for each in json.loads(jobs.read_text(encoding="utf-8"))
+    ]
     requests = None if how.isdigit() else ctypes.CDLL(how)
+    # one for all, so that a job leaves the next one's memory where it was
+    arena = Arena(max(map(_arena_bytes, given)), "cpu" if requests else "cuda", seed=0)
     clock.quieten()
     with progress.open("a", encoding="utf-8") as file:
-        for number, each in enumerate(given):
-            job = Job(**{**each, "case": Case(**each["case"])})
+        for number, job in enumerate(given):
             print(json.dumps([number, BEGUN]), file=file, flush=True)
             signal.alarm(SECONDS_PER_JOB)
             reason = None
             try:
                 with torch.inference_mode(job.case.phase == "step"):
-                    calls = _calls(job)
+                    calls = _calls(arena, job)
                     if requests is None:
                         _profile(calls, int(how))
                     else:
@@ -130,20 +135,26 @@ def _profile(calls: list[Callable[[], object]], steps: int) -> None:
     torch.cuda.profiler.stop()
 
 
-def _calls(job: Job) -> list[Callable[[], object]]:
+def _calls(arena: Arena, job: Job) -> list[Callable[[], object]]:
     """Steps over all sets of weights and all sets of inputs in rotation, as a point is measured."""
     case, count = job.case, job.sets
     implementation = implementations.load(job.implementation)
     reason = implementation.unavailable(case)
     if reason:
         raise Unavailable(reason)
-    layout = implementation.layout(case)
-    arena = Arena(count * set_bytes(layout, case.dtype), case.device, seed=0)
+    sets = arena.sets(implementation.layout(case), case.dtype, count)
     inputs = draw(case, torch.Generator(device=case.device).manual_seed(0))
-    bind = implementation.prepare(case, arena.sets(layout, case.dtype, count), inputs)
+    bind = implementation.prepare(case, sets, inputs)
     # a rotation of the weights is enough here: the inputs are small beside them
     length = lcm(count, len(inputs)) if count < len(inputs) else count
     return [bind(j % count, j % len(inputs)) for j in range(length)]
+
+
+def _arena_bytes(job: Job) -> int:
+    with suppress(Exception):  # it is told when its turn comes
+        layout = implementations.load(job.implementation).layout(job.case)
+        return job.sets * set_bytes(layout, job.case.dtype)
+    return 1 << 20
 
 
 if __name__ == "__main__":
