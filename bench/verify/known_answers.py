@@ -51,15 +51,15 @@ class Place(NamedTuple):
 
 
 def places(private_bytes: int, last_level_bytes: int, threads: int) -> dict[str, Place]:
-    """A step in a core's own cache, in the last level, streamed, and in memory, and what can be planted there.
+    """A step in a core's own cache, in the last level, streamed, and in memory, and which truths hold there.
 
     Steps claim eight times the last level's bytes, and in a cache read them in one call, as passes over a block that
     fits (half a core's own cache, a quarter of the last level, which neighbours may share): what a call costs beside
     reading must not be taken for an error of the instrument. That is more than its floor, because the code that makes
     the call is out of the caches when a step has streamed through them: 13 us with one thread, 30 us with two that wait
-    for each other, seen where floors were 3 us. So several threads are planted where a call lasts milliseconds. Weights
+    for each other, seen where floors were 3 us. So several threads are tried where a call lasts milliseconds. Weights
     streamed and read twice are found in the cache the second time, and a pause puts a pool of threads to sleep and
-    leaves a shared cache to its neighbours: those truths are planted where they hold.
+    leaves a shared cache to its neighbours: those truths are asked for where they hold.
     """
     H = _hidden(8 * last_level_bytes)
     whole = Case(cell="rnn", hidden=H, input=H, batch=1, threads=threads)
