@@ -135,7 +135,7 @@ function roofline(view) {
     .filter(([ridge]) => ridge > left && ridge < right).sort(([a], [b]) => a - b);
   roofs.push(...ridges.map(([ridge, peak]) => line([[ridge, bottom / 100], [ridge, peak]], { color: muted, width: 1, dash: "dot" })));
   return {
-    traces: [...roofs, ...traces(view, found)],
+    joined: true, traces: [...roofs, ...traces(view, found)],
     slopes: levels.map(({ name, rate }) => ({
       rate: giga(rate), text: `${plain(name)} ${number(giga(rate))} GB/s`, colour: used.has(name) ? ink : muted })),
     peaks: [...names].map(([peak, name]) => ({ name: plain(name), peak })), ridges: ridges.map(([ridge]) => ridge),
@@ -195,7 +195,7 @@ function timeAgainstBatch(view) {
   const low = least(times) / 1.4, high = most(times) * 1.4;
   const ticks = batches.length <= (view.narrow ? 8 : 16) ? { tickvals: batches } : POWERS_OF_TWO;
   return {
-    traces: [
+    joined: true, traces: [
       line(allowed, { color: muted, width: 1.1 }, {
         mode: "lines+markers", marker: { color: muted, size: 4 }, hoverinfo: "text",
         text: allowed.map((place) => (place ? `roofs allow ${number(place[1])} ${unit}` : "")) }),

@@ -59,7 +59,7 @@ function plotsOf(data) {
     stale.delete(holder);
     const chart = CHARTS[holder.dataset.plot](view), frame = holder.querySelector(".frame");
     holder.querySelector(".nothing").hidden = chart !== null;
-    holder.querySelector(".key").replaceChildren(...(chart ? [...key(), ...(chart.key ?? []).map((text) => element("span", {}, text))] : []));
+    holder.querySelector(".key").replaceChildren(...(chart ? [...key(chart.joined), ...(chart.key ?? []).map((text) => element("span", {}, text))] : []));
     frame.hidden = chart === null;
     if (chart === null) return;
     const { ink, paper, muted } = view.theme;
@@ -147,9 +147,9 @@ function plotsOf(data) {
   }
 
   // Colours and marks of what is shown.
-  function key() {
+  function key(joined) {
     const series = [...view.bySeries.keys()].map((s) => data.series[s]), of = (name) => [...new Set(series.map((one) => one[name]))];
-    const sizes = of("H").sort((a, b) => a - b), dashed = series.some(({ dtype }) => dtype !== "float32");
+    const sizes = of("H").sort((a, b) => a - b), dashed = joined && series.some(({ dtype }) => dtype !== "float32");
     return [...of("implementation").map((name) => element("span", {}, dot(name), name)),
       ...sizes.map((size) => element("span", {}, `${glyphOf(GLYPH_TEXT, size)} H ${size}`)),
       ...(dashed ? [element("span", {}, "dashed: weights not float32")] : [])];

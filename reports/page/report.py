@@ -249,18 +249,17 @@ def _pictures(pictures: Mapping[str, tuple[str, str]], undrawn: str | None) -> t
 def _verdicts(analysis: Analysis, legend: str) -> Section:
     """What bounds each series, with the evidence: point by point, between points, and what threads add to the roofs."""
     outcomes, threads = experiments.outcomes(analysis), experiments.threads(analysis)
+    by_series = verdicts.by_series(analysis)
     between = "Experiments between points, with elasticities"
     named = {word for _, found in analysis.held.values() for word in found.name.split(" + ")}
-    return _section(
-        "verdicts",
-        "What bounds each series",
-        legend,
-        verdicts.by_series(analysis),
-        Paragraph("What each of these verdicts says, and what to do:"),
+    blocks = (
+        Paragraph(legend),
         Items(tuple(text for name, text in READING.items() if name in named)),
+        Listing("Series", by_series),
         Paragraph(FREE),
         Listing("Evidence, point by point", verdicts.evidence(analysis), folded=True),
         *((Paragraph(EXPERIMENTS),) if outcomes.rows else ()),
         *((Listing(between, outcomes, folded=True),) if outcomes.rows else ()),
         *_section("threads", "Roofs against threads", THREADS, threads).blocks,
     )
+    return Section("verdicts", "What bounds each series", blocks if by_series.rows else ())
