@@ -34,7 +34,6 @@ from torch.nn.functional import linear
 from kernels.case import GATES, Case
 from kernels.contract import Bind, Sets, Step, limit_sets
 from kernels.implementations import _autograd, _layouts, torch_cell
-from kernels.implementations._equations import new_state
 from kernels.reference.cells import Answer, Inputs, Weights
 
 label = "torch.compile"
@@ -183,4 +182,13 @@ def _step(
             gates = r_x + r_h, z_x + z_h, n_x, n_h
         else:
             gates = (from_x + from_h).chunk(GATES[cell], dim=1)
-    return new_state(cell, lambda gate: gates[gate], h, c)
+    if cell == "rnn":
+        return (torch.tanh(gates[0]),)
+    if cell == "lstm":
+        i, f, g, o = gates
+        c_new = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        return torch.sigmoid(o) * torch.tanh(c_new), c_new
+    r, z, n_x, n_h = gates
+    update = torch.sigmoid(z)
+    n = torch.tanh(n_x + torch.sigmoid(r) * n_h)
+    return ((1 - update) * n + update * h,)

@@ -17,7 +17,6 @@ from torch.nn.functional import linear
 from kernels.case import Case
 from kernels.contract import Bind, Sets, Step
 from kernels.implementations import _autograd, torch_cell
-from kernels.implementations._equations import new_state
 from kernels.reference.cells import Answer, Inputs, Weights
 from kernels.reference.inputs import Layout
 
@@ -60,22 +59,59 @@ def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
     if case.phase == "train":
         return _autograd.prepare(prepare, case, sets, inputs)
 
+    step = {"rnn": _rnn, "lstm": _lstm, "gru": _gru}[case.cell]
+
     def bind(w: int, i: int) -> Step:
-        half = len(sets[w]) // 2
-        return partial(_step, case, inputs[i], tuple(sets[w][:half]), tuple(sets[w][half:]))
+        half, given = len(sets[w]) // 2, inputs[i]
+        layers, biases = tuple(sets[w][:half]), tuple(sets[w][half:])
+        if case.part == "linear":
+            return partial(_linear, case.cell, given.x, given.h, layers)
+        if case.part == "pointwise":
+            return partial(_pointwise, case.cell, given, biases)
+        return partial(step, given, layers, biases)
 
     return bind
 
 
-def _step(
-    case: Case, given: Inputs, layers: tuple[Tensor, ...], biases: tuple[Tensor, ...]
-) -> Answer:
-    x, h, c, sums, *_ = given
-    if case.part == "pointwise":
-        gates = sums.chunk(len(biases), dim=1)
-        return new_state(case.cell, lambda gate: gates[gate] + biases[gate], h, c)
+def _rnn(given: Inputs, layers: tuple[Tensor, ...], biases: tuple[Tensor, ...]) -> Answer:
+    xh = torch.cat([given.x, given.h], dim=1)
+    return (torch.tanh(linear(xh, layers[0], biases[0])),)
+
+
+def _lstm(given: Inputs, layers: tuple[Tensor, ...], biases: tuple[Tensor, ...]) -> Answer:
+    xh = torch.cat([given.x, given.h], dim=1)
+    i = torch.sigmoid(linear(xh, layers[0], biases[0]))
+    f = torch.sigmoid(linear(xh, layers[1], biases[1]))
+    g = torch.tanh(linear(xh, layers[2], biases[2]))
+    o = torch.sigmoid(linear(xh, layers[3], biases[3]))
+    c = f * given.c + i * g
+    return o * torch.tanh(c), c
+
+
+def _gru(given: Inputs, layers: tuple[Tensor, ...], biases: tuple[Tensor, ...]) -> Answer:
+    xh = torch.cat([given.x, given.h], dim=1)
+    r = torch.sigmoid(linear(xh, layers[0], biases[0]))
+    z = torch.sigmoid(linear(xh, layers[1], biases[1]))
+    of_x, of_h = linear(given.x, layers[2], biases[2]), linear(given.h, layers[3], biases[3])
+    n = torch.tanh(of_x + r * of_h)
+    return ((1 - z) * n + z * given.h,)
+
+
+def _linear(cell: str, x: Tensor, h: Tensor, layers: tuple[Tensor, ...]) -> Answer:
     xh = torch.cat([x, h], dim=1)
-    over = (xh, xh, x, h) if case.cell == "gru" else (xh,) * len(layers)
-    if case.part == "linear":
-        return tuple(linear(one, layer) for one, layer in zip(over, layers, strict=True))
-    return new_state(case.cell, lambda gate: linear(over[gate], layers[gate], biases[gate]), h, c)
+    if cell != "gru":
+        return tuple(linear(xh, layer) for layer in layers)
+    return linear(xh, layers[0]), linear(xh, layers[1]), linear(x, layers[2]), linear(h, layers[3])
+
+
+def _pointwise(cell: str, given: Inputs, biases: tuple[Tensor, ...]) -> Answer:
+    sums = given.sums.chunk(len(biases), dim=1)
+    if cell == "rnn":
+        return (torch.tanh(sums[0] + biases[0]),)
+    if cell == "lstm":
+        i, f, o = (torch.sigmoid(sums[gate] + biases[gate]) for gate in (0, 1, 3))
+        c = f * given.c + i * torch.tanh(sums[2] + biases[2])
+        return o * torch.tanh(c), c
+    r, z = (torch.sigmoid(sums[gate] + biases[gate]) for gate in (0, 1))
+    n = torch.tanh(sums[2] + biases[2] + r * (sums[3] + biases[3]))
+    return ((1 - z) * n + z * given.h,)
