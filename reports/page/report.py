@@ -44,7 +44,7 @@ CAPTIONS = {
     ),
     "time_against_batch": (
         "Step time against batch",
-        """Where a line is flat, further sequences ride free on weights that are fetched anyway; the filled
+        """Where a line is flat, further sequences cost nothing, for the weights are fetched anyway; the filled
         marker is the free batch, the last that costs at most 1.25 times a single sequence. The grey line is
         the time that the drawn roofs (best-of-N) allow. A point is drawn at this time over its percentage, so that
         points of one case are held against one roof, though it moved between them. Times as measured, and a call’s

@@ -1,4 +1,4 @@
-"""Step time against batch: what the machine allows, what is reached, and up to where a batch rides free.
+"""Step time against batch: what the machine allows, what is reached, and the free batch.
 
 Times are at the drawn roofs: what those allow over the fraction reached.
 """
