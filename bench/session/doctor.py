@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from time import sleep
 from typing import Any
 
 from bench.device import cpu_sweep, levels, threads
-from bench.device.cpu import Cpu
+from bench.device.cpu import MEMORY_SHARE, Cpu
 from bench.machine import describe, environment, nvml
 from bench.profile.records import Profile, RunWarning
 from bench.session import lock, warnings
@@ -67,24 +66,23 @@ def of_run(cpu: Cpu, header: Profile, page_bytes: int | None) -> list[RunWarning
     ]
 
 
-def _another(holder: str | None) -> Sequence[RunWarning]:
+def _another(holder: str | None) -> list[RunWarning]:
     if holder is None:
-        return ()
-    message = f"{holder} measures on this machine"
-    return (
-        RunWarning(
-            "another measurement", "run", message, "wait for it: a run is refused meanwhile"
-        ),
+        return []
+    message, advice = (
+        f"{holder} measures on this machine",
+        "wait for it: a run is refused meanwhile",
     )
+    return [RunWarning("another measurement", "run", message, advice)]
 
 
-def _memory() -> Sequence[RunWarning]:
+def _memory() -> list[RunWarning]:
     reported = memory.last_level_bytes() or 0
-    needed = 4 * max(levels.STREAM_FACTOR * reported, cpu_sweep.LEAST_MEMORY)
-    there = memory.available()
-    if there >= needed:
-        return ()
+    needed = MEMORY_SHARE * max(levels.STREAM_FACTOR * reported, cpu_sweep.LEAST_MEMORY)
+    if (there := memory.available()) >= needed:
+        return []
     message = (
         f"{there} bytes of memory are free, and the read curve wants {needed} to leave the caches"
     )
-    return (RunWarning("little memory", "run", message, "free some, or take a machine with more"),)
+    advice = "free some, or take a machine with more"
+    return [RunWarning("little memory", "run", message, advice)]

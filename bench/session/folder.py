@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.profile.errors import OneLine, one_line
+from bench.profile.errors import OneLine
 from bench.profile.journal import Journal
 from bench.profile.records import Profile
 
@@ -69,16 +69,15 @@ def open_journal(folder: Path, header: Profile, earlier: Profile | None) -> Jour
 def same(folder: Path, earlier: Profile, now: Profile) -> None:
     """Raise BadOutput where a resumed run would mix what another machine or other versions measured with its own."""
     if earlier.machine.get("id") != now.machine["id"]:
-        label = one_line(str(earlier.machine.get("label")))
+        label = earlier.machine.get("label")
         raise BadOutput(
             f"{folder}: its journal was measured on another machine ({label}): resume it there"
         )
     here, there = _versions(now), _versions(earlier)
     for name, version in here.items():
         if there.get(name) != version:
-            before = one_line(str(there.get(name)))
             raise BadOutput(
-                f"{folder}: its journal was measured with {name} {before}, and here it is {version}: "
+                f"{folder}: its journal was measured with {name} {there.get(name)}, and here it is {version}: "
                 "go on with that one, or begin a new run"
             )
 
@@ -87,10 +86,9 @@ def only_planned(folder: Path, earlier: Profile, keys: Collection[str]) -> None:
     """Raise BadOutput where the journal holds a point that the folder's suite does not plan."""
     for point in earlier.points:
         if point.key not in keys:
-            key = one_line(point.key)
             raise BadOutput(
-                f"{folder}: its journal holds {key}, which its {SUITE_FILE} does not plan: put back the suite that it "
-                "was measured by, or begin a new run"
+                f"{folder}: its journal holds {point.key}, which its {SUITE_FILE} does not plan: put back the suite "
+                "that it was measured by, or begin a new run"
             )
 
 
