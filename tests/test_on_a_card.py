@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.profile import fractions, stats
+from bench.profile import roof_times, stats
 from bench.profile.suite import Planned, Suite
 from bench.session import lock
 from bench.session.run import Run
@@ -68,7 +68,7 @@ def measured(profile, number):
     (point,) = (point for point in profile.points if point.key == key)
     assert point.status == "ok", point.reason
     written = point.bytes["written"] / roofs.write_roof(profile, "cuda", 0, point.bytes["written"])
-    share = stats.median(fractions.roof_fractions(point, written))
+    share = stats.median(roof_times.roof_fractions(point, written))
     seconds = stats.median(point.seconds)
     print(f"{key}: {seconds * 1e6:.2f} us, {share:.1%} of its roof, {point.joules} J")  # noqa: T201
     return seconds, share

@@ -100,13 +100,13 @@ def _why_not(point: Point) -> str:
 
 def _told(context: Context, point: Point) -> str:
     """A good point's time, rates, and share of its roof."""
-    from bench.profile import fractions, stats
+    from bench.profile import roof_times, stats
 
     assert point.bytes is not None
     assert point.flops is not None
     time, roof = stats.estimate(point.seconds), stats.median(point.roof_bytes_per_s)
     written = context.write_seconds(point.bytes["written"], point.case.threads)
-    share = stats.estimate(fractions.roof_fractions(point, written))
+    share = stats.estimate(roof_times.roof_fractions(point, written))
     moved = point.bytes["read"] + point.bytes["written"]
     long = (point.prepare_seconds or 0.0) >= LONG_SECONDS
     prepared = f"; prepared in {point.prepare_seconds:.1f} s" if long else ""

@@ -93,27 +93,27 @@ def _refuse(given: argparse.Namespace) -> None:
 
 def _verified(given: argparse.Namespace) -> Iterator[Check]:
     from bench.session.start import roofs_alone
-    from bench.verify import command
+    from bench.verify import instrument
     from kernels import implementations
 
     def say(what: str) -> None:
         print(f"bench: {what} ...", file=sys.stderr, flush=True)
 
     if given.counts:
-        yield from command.profile(given.counts, given.out)
+        yield from instrument.profile(given.counts, given.out)
         return
     names = [given.implementation] if given.implementation else implementations.names()
-    parts = command.PARTS if given.only is None else (given.only,)
+    parts = instrument.PARTS if given.only is None else (given.only,)
     if parts != ("counted",):
         say("measuring roofs")
         with roofs_alone(curve_seconds=1.0) as measured:
             if "planted" in parts:
                 say("planting steps of known truth")
-                yield from command.known(measured, given.times, thorough=given.all)
+                yield from instrument.known(measured, given.times, thorough=given.all)
             if "probes" in parts:
                 say("holding the roofs against C and likwid-bench")
-                yield from command.against_c(measured, thorough=given.all)
-                yield from command.against_likwid(measured, thorough=given.all)
+                yield from instrument.against_c(measured, thorough=given.all)
+                yield from instrument.against_likwid(measured, thorough=given.all)
     if "counted" in parts:
         say("counting bytes")
-        yield from command.bytes_counted(names, thorough=given.all)
+        yield from instrument.bytes_counted(names, thorough=given.all)

@@ -10,8 +10,8 @@ from typing import Any
 from bench.device import cpu_sweep, memory_curve, threads
 from bench.device.device import Curve, Finding, Sweep, Walk, fastest_products
 from bench.profile.records import Roof
-from bench.roofs import matmul, read, vector, write
-from bench.roofs.product import Shape
+from bench.roofs import _vector, matmul, read, write
+from bench.roofs._product import Shape
 from bench.telemetry import memory, state
 from bench.telemetry.energy import Meter
 from bench.timing import call_limit, rounds
@@ -56,18 +56,18 @@ class Cpu:
         shared = self.pools is None or self.pools.shared
         return rounds.SETTLE_SECONDS if shared else rounds.SETTLE_SECONDS_TWO_POOLS
 
-    def variants(self, kind: str) -> Sequence[vector.Variant]:
+    def variants(self, kind: str) -> Sequence[_vector.Variant]:
         """Those of the read or the write probe."""
-        found: Sequence[vector.Variant] = PROBES[kind].VARIANTS
+        found: Sequence[_vector.Variant] = PROBES[kind].VARIANTS
         return found
 
-    def bytes_per_pass(self, kind: str, variant: vector.Variant, walk: Walk) -> int:
+    def bytes_per_pass(self, kind: str, variant: _vector.Variant, walk: Walk) -> int:
         """In whole turns of the variant's loop."""
         walked = walk.one_set, walk.threads, walk.sets, walk.times
         return int(PROBES[kind].bytes_per_pass(variant, *walked))
 
     def probe(
-        self, kind: str, variant: vector.Variant, block: Arena, walk: Walk
+        self, kind: str, variant: _vector.Variant, block: Arena, walk: Walk
     ) -> tuple[Callable[[int], object], int]:
         """Over the sets at the block's start."""
         size = self.bytes_per_pass(kind, variant, walk)

@@ -14,10 +14,9 @@ from typing import Any
 
 from bench.device import levels, threads
 from bench.profile.records import Roof
-from bench.roofs import call, copy, matmul, read, triad, vector, write
-from bench.roofs.product import Shape
-from bench.timing import call_limit, clock
-from bench.timing import rounds as measure
+from bench.roofs import _vector, call, copy, matmul, read, triad, write
+from bench.roofs._product import Shape
+from bench.timing import call_limit, clock, rounds
 from kernels.reference.inputs import Arena
 
 SMALLEST = 32 << 10
@@ -79,7 +78,7 @@ def read_curve(
     yield from _read_roofs(samples, page_bytes)
 
 
-Samples = dict[tuple[int, int, vector.Variant], list[tuple[float, str]]]
+Samples = dict[tuple[int, int, _vector.Variant], list[tuple[float, str]]]
 """By number of threads, working set and variant: rates, and when they were taken."""
 
 
@@ -101,8 +100,8 @@ def memory(
     working_sets: Sequence[int],
     page_bytes: int | None,
     count: int,
-    fast: Sequence[vector.Variant],
-    rounds: int,
+    fast: Sequence[_vector.Variant],
+    times: int,
     sweep: int,
     limit: call_limit.Limit,
 ) -> Iterator[Roof]:
@@ -116,28 +115,28 @@ def memory(
     arena.grow(max(working_sets))
     turns = [(size, variant) for size in working_sets for variant in fast]
     samples: Samples = {}
-    for number in range(rounds):
+    for number in range(times):
         for size, variant in list(turns):
             if not number and not _allowed(limit, read, count, size):
                 turns.remove((size, variant))
                 continue
             moved = read.bytes_per_pass(variant, size, count)
-            contender = measure.Contender(read.prepare(variant, arena.address, size, count))
-            seconds = measure.once(contender, CURVE_SAMPLE_SECONDS)
+            contender = rounds.Contender(read.prepare(variant, arena.address, size, count))
+            seconds = rounds.once(contender, CURVE_SAMPLE_SECONDS)
             limit.record((read.KIND, count), size, seconds)
             samples.setdefault((count, size, variant), []).append((moved / seconds, _now()))
         turns.reverse()
     yield from _read_roofs(samples, page_bytes, sweep)
 
 
-def fastest(found: Sequence[Roof], count: int) -> list[vector.Variant]:
+def fastest(found: Sequence[Roof], count: int) -> list[_vector.Variant]:
     """The fastest variant of one stream and that of several, over the largest set that all of them walked.
 
     Streams that lie a power of two apart may meet in one bank of memory: of 1 GiB four streams read 18 GB/s where one
     read 31, and of 192 MiB both were alike. So either may be the better one.
     """
     known = {variant.name: variant for variant in read.VARIANTS}
-    walked: dict[int, dict[vector.Variant, float]] = {}
+    walked: dict[int, dict[_vector.Variant, float]] = {}
     for roof in found:
         if roof.kind == read.KIND and roof.threads == count and roof.working_set_bytes:
             rates = walked.setdefault(roof.working_set_bytes, {})
@@ -145,7 +144,7 @@ def fastest(found: Sequence[Roof], count: int) -> list[vector.Variant]:
             rates[variant] = max(rates.get(variant, 0.0), *roof.samples)
     most = max(len(rates) for rates in walked.values())
     rates = walked[max(size for size, rates in walked.items() if len(rates) == most)]
-    of_kind: dict[bool, vector.Variant] = {}
+    of_kind: dict[bool, _vector.Variant] = {}
     for variant in sorted(rates, key=lambda variant: rates[variant]):
         of_kind[variant.streams == 1] = variant
     return list(of_kind.values())
@@ -166,8 +165,8 @@ def _rates(
 ) -> list[float]:
     """byte/s of so many samples of a probe, each of at least so many seconds."""
     moved = probe.bytes_per_pass(variant, size, count)
-    contender = measure.Contender(probe.prepare(variant, address, size, count))
-    return [moved / each for each in measure.best(contender, repeats, seconds, 0.0)]
+    contender = rounds.Contender(probe.prepare(variant, address, size, count))
+    return [moved / each for each in rounds.best(contender, repeats, seconds, 0.0)]
 
 
 def writing(
@@ -213,7 +212,7 @@ def ranked(
     for variant in tuple(probe.VARIANTS) * turns:
         moved = probe.bytes_per_pass(variant, size, count)
         if moved and _allowed(limit, probe, count, size):
-            seconds = measure.glance(probe.prepare(variant, address, size, count), GLANCE_SECONDS)
+            seconds = rounds.glance(probe.prepare(variant, address, size, count), GLANCE_SECONDS)
             limit.record((probe.KIND, count), size, seconds)
             rates[variant] = max(moved / seconds, rates.get(variant, 0.0))
     return sorted(rates, key=lambda variant: -rates[variant])
@@ -263,9 +262,9 @@ def fastest_products(
 
 
 def _product(variant: Shape | matmul.Tile, dtype: str, count: int) -> Roof:
-    contender = measure.Contender(matmul.prepare(variant, dtype))
+    contender = rounds.Contender(matmul.prepare(variant, dtype))
     flops = matmul.flops(variant, dtype, count)
-    rates = [flops / s for s in measure.best(contender, REPEATS, SAMPLE_SECONDS, 0.0)]
+    rates = [flops / s for s in rounds.best(contender, REPEATS, SAMPLE_SECONDS, 0.0)]
     return _roof(matmul, None, None, count, variant.name, rates, dtype=dtype)
 
 
@@ -273,7 +272,7 @@ def calls(counts: Sequence[int]) -> Iterator[Roof]:
     """Seconds of an empty parallel region."""
     for count in counts:
         threads.use(count)
-        each = measure.best(measure.Contender(call.prepare(count)), REPEATS, SAMPLE_SECONDS, 0.0)
+        each = rounds.best(rounds.Contender(call.prepare(count)), REPEATS, SAMPLE_SECONDS, 0.0)
         yield _roof(call, None, None, count, "empty parallel region", each)
 
 

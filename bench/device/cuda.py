@@ -16,7 +16,7 @@ from bench.device.device import Curve, Finding, Sweep, Walk, fastest_products
 from bench.machine import nvml
 from bench.profile.records import Roof
 from bench.roofs import gpu_matmul
-from bench.roofs.product import Shape
+from bench.roofs._product import Shape
 from bench.telemetry.energy import Meter
 from bench.timing import call_limit, cuda_clock
 from kernels.reference.inputs import Arena

@@ -19,7 +19,7 @@ from bench.device.device import Curve, middles
 from bench.machine.nvml import Card
 from bench.profile.records import MEMORY, Level, Roof
 from bench.roofs import gpu_call, gpu_matmul
-from bench.roofs.product import Shape
+from bench.roofs._product import Shape
 from bench.timing import call_limit, cuda_clock
 from kernels.case import Unavailable
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from bench.roofs.product import Shape, factors
+from bench.roofs._product import Shape, factors
 from kernels.case import Unavailable
 
 KIND = "matmul"

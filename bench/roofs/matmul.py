@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from numba import prange, uintp
 
-from bench.roofs.product import Shape, factors
+from bench.roofs._product import Shape, factors
 from kernels.reference.inputs import TORCH_DTYPES, Arena
 from kernels.vector.cache import for_all_threads
 from kernels.vector.counters import APART, take

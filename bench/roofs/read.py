@@ -2,11 +2,11 @@
 addition per 4 bytes, which bounds no machine we know.
 
 Several variants run, and the best counts: no single pattern is the best at every level. The bytes given are those
-really read. How the threads share them is in `bench/roofs/shared.py`.
+really read. How the threads share them is in `bench/roofs/_shared.py`.
 """
 
 from __future__ import annotations
 
-from bench.roofs import shared, vector
+from bench.roofs import _shared, _vector
 
-KIND, UNIT, VARIANTS, bytes_per_pass, prepare = shared.probe(vector.READ)
+KIND, UNIT, VARIANTS, bytes_per_pass, prepare = _shared.probe(_vector.READ)

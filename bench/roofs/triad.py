@@ -4,6 +4,6 @@ write-allocate. FLOPs: 2 per 12 bytes. Variants as of the write roof. Overwrites
 
 from __future__ import annotations
 
-from bench.roofs import shared, vector
+from bench.roofs import _shared, _vector
 
-KIND, UNIT, VARIANTS, bytes_per_pass, prepare = shared.probe(vector.TRIAD)
+KIND, UNIT, VARIANTS, bytes_per_pass, prepare = _shared.probe(_vector.TRIAD)

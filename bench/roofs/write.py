@@ -6,6 +6,6 @@ Variants: widths and numbers of stores, side by side, backward, past the caches,
 
 from __future__ import annotations
 
-from bench.roofs import shared, vector
+from bench.roofs import _shared, _vector
 
-KIND, UNIT, VARIANTS, bytes_per_pass, prepare = shared.probe(vector.WRITE)
+KIND, UNIT, VARIANTS, bytes_per_pass, prepare = _shared.probe(_vector.WRITE)

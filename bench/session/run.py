@@ -19,7 +19,7 @@ from bench.profile.errors import BadFile
 from bench.profile.journal import from_journal, write_profile
 from bench.profile.records import SENTINEL, Level, Point, Profile, Roof, RunWarning, Status
 from bench.profile.suite import Planned, Suite
-from bench.session import crash_record, lock, observe, progress, trial
+from bench.session import crash_record, final_checks, lock, progress, trial_process
 from bench.session.folder import (
     SUITE_FILE,
     BadOutput,
@@ -107,12 +107,12 @@ class Run:
         gpu = gpus.by_nvml()
         meter, told = _meter(lambda: energy.of_gpu(gpu))
         cuda = Cuda(gpu, meter, self.seed)
-        self._standing[name] = lambda _pages: observe.of_gpu(cuda, self._surveys[name])
+        self._standing[name] = lambda _pages: final_checks.of_gpu(cuda, self._surveys[name])
         return cuda, told
 
     def begin(self) -> None:
         """Measure the roofs, unless an earlier process of this run did; allocate the arenas."""
-        self._refused = trial.tried([p for p in self.plan.points if self._is_risky(p)])
+        self._refused = trial_process.tried([p for p in self.plan.points if self._is_risky(p)])
         clock.quieten()
         for name, device in self._devices.items():
             earlier = [roof for roof in self._earlier if roof.device == name]
@@ -233,15 +233,19 @@ class Run:
         """The roofs once more, and every warning. What cannot be seen is a warning itself: it costs no profile."""
         found: list[RunWarning] = []
         for name in self._surveys if complete else ():
-            found += observe.seen(f"the roofs once more ({name})", partial(self._resweep, name))
-        looks: dict[str, observe.Look] = {}
+            found += final_checks.seen(
+                f"the roofs once more ({name})", partial(self._resweep, name)
+            )
+        looks: dict[str, final_checks.Look] = {}
         for name, surveyed in self._surveys.items():
             mine = [point for point in self._done.values() if point.case.device == name]
-            looks |= observe.looks(
+            looks |= final_checks.looks(
                 self._devices[name], surveyed, mine, self._standing[name], self._keep
             )
-        looks |= observe.others(self._load, self._swapped, on_gpu="cuda" in self._devices)
-        return found + [one for what, look in looks.items() for one in observe.seen(what, look)]
+        looks |= final_checks.others(self._load, self._swapped, on_gpu="cuda" in self._devices)
+        return found + [
+            one for what, look in looks.items() for one in final_checks.seen(what, look)
+        ]
 
     def _resweep(self, name: str) -> Sequence[RunWarning]:
         device, found = self._devices[name], self._surveys[name]

@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.device.threads import named
 from bench.machine.system import as_list, cpu_list
-from bench.profile import fractions, stats
+from bench.profile import roof_times, stats
 from bench.profile.records import Point, Roof, RunWarning
 
 DRIFT = 0.05
@@ -322,7 +322,7 @@ def of_points(
         assert point.bytes is not None
         state = point.state or {}
         written = write_seconds(point.bytes["written"], point.case.threads)
-        if stats.estimate(fractions.roof_fractions(point, written)).half_width > SLACK * precision:
+        if stats.estimate(roof_times.roof_fractions(point, written)).half_width > SLACK * precision:
             noisy.append(point.key)
         if point.steps_per_sample and stats.median(point.seconds) * point.steps_per_sample < least:
             short.append(point.key)

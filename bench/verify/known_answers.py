@@ -20,7 +20,7 @@ from torch import Tensor
 from bench.device.threads import named
 from bench.measure.checker import Checker
 from bench.measure.rotation import Step
-from bench.roofs import call, read, vector
+from bench.roofs import _vector, call, read
 from kernels.case import Case
 from kernels.contract import Implementation
 from kernels.reference.cells import Inputs, Weights
@@ -88,7 +88,7 @@ def layout(place: Place, case: Case) -> Layout:
     return ((weights // place.passes,),)
 
 
-def implementation(truth: str, place: Place, variant: vector.Variant) -> Implementation:
+def implementation(truth: str, place: Place, variant: _vector.Variant) -> Implementation:
     """The known-answer step of that name in that place, reading as `variant` does."""
 
     def canonical(case: Case, tensors: Sequence[Tensor]) -> Weights:

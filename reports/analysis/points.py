@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.profile import fractions
+from bench.profile import roof_times
 from bench.profile.records import Point
 from bench.profile.stats import Estimate, estimate, median
 from kernels import roofline_model
@@ -109,9 +109,9 @@ def held(
     moved = point.bytes["read"] + written if point.bytes else 0
     writing = written / write_roof if write_roof else None
     multiplying = linear / arithmetic_roof if arithmetic_roof else None
-    moving = fractions.byte_times(point, writing)
+    moving = roof_times.byte_times(point, writing)
     byte_times = tuple(read + wrote for read, wrote in moving)
-    flop_times = tuple(fractions.product_times(point, multiplying))
+    flop_times = tuple(roof_times.product_times(point, multiplying))
     staged = [
         roofline_model.stages(*moved, products, point.projected)
         for moved, products in zip(moving, flop_times, strict=False)

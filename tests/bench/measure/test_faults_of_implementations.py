@@ -18,7 +18,7 @@ import torch
 
 from bench.measure import point
 from bench.profile.suite import Planned
-from bench.session import crash_record, trial
+from bench.session import crash_record, trial_process
 from bench.telemetry import memory
 from bench.timing import timeout
 from kernels import implementations
@@ -205,7 +205,7 @@ def test_a_process_that_runs_out_of_its_groups_memory_leaves_which_point_it_meas
 @pytest.mark.slow
 def test_a_file_that_takes_its_groups_memory_is_found_out_in_another_process(little_memory, own):  # noqa: ARG001
     greedy = own("greedy", "bytearray(1 << 30)")
-    assert trial.tried([greedy]) == {
+    assert trial_process.tried([greedy]) == {
         greedy.key: "tried in a process of its own, it ended that process: SIGKILL, as where memory is used up"
     }
 
@@ -217,14 +217,14 @@ def test_a_file_that_crashes_is_found_out_in_another_process_and_a_good_one_is_n
         own("crash", "ctypes.string_at(0)"),
         own("raises", "raise SystemExit"),
     )
-    assert trial.tried([good, crash, after]) == {
+    assert trial_process.tried([good, crash, after]) == {
         crash.key: "tried in a process of its own, it ended that process: SIGSEGV"
     }
 
 
 def test_a_file_that_does_not_come_back_is_found_out_too(own):
     hang = own("hang", "time.sleep(1000)")
-    assert trial.tried([hang], seconds=0.2) == {
+    assert trial_process.tried([hang], seconds=0.2) == {
         hang.key: "tried in a process of its own, it did not come back within 0.2 s"
     }
 

@@ -13,7 +13,7 @@ from bench.device import threads
 from bench.device.device import Walk
 from bench.measure import point, probes, rotation
 from bench.measure.checker import CALLS_IN_A_ROW
-from bench.profile import fractions
+from bench.profile import roof_times
 from bench.roofs import matmul
 from bench.session import run, warnings
 from bench.telemetry import memory
@@ -357,7 +357,7 @@ def test_the_write_probe_is_paired_where_more_than_a_tenth_of_the_bytes_is_writt
     assert found.roof_flop_per_s == ()
     context = replace(context, writes={1: {1 << 20: 1.0}})  # what was surveyed counts no more
     half = found.bytes["read"] / found.roof_bytes_per_s[0] + written / rate
-    assert fractions.roof_fractions(found, 1e9) == pytest.approx([half / 1.0] * len(found.seconds))
+    assert roof_times.roof_fractions(found, 1e9) == pytest.approx([half / 1.0] * len(found.seconds))
     seen = rounds_of(monkeypatch, (1.0, 1e-3))
     found = point.point(context, CASE, "torch_cell", torch_cell, order=0)
     assert len(seen[0]) == 2
@@ -379,7 +379,7 @@ def test_a_training_step_at_its_arithmetic_limit_is_held_against_all_three_probe
     found = point.point(context, train, "torch_cell", torch_cell, order=0)
     assert len(seen[0]) == 4
     assert found.roof_flop_per_s == (variant.flops / 1e-3,) * 10
-    assert scored[-1] == pytest.approx(fractions.roof_fractions(found, 0.0))
+    assert scored[-1] == pytest.approx(roof_times.roof_fractions(found, 0.0))
 
 
 @pytest.mark.parametrize(("dtype", "paired"), [("bfloat16", "float32"), ("float32", "float32")])

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bench.measure import point, probes, rotation
-from bench.profile import fractions
+from bench.profile import roof_times
 from bench.roofs import matmul
 from kernels import cost, roofline_model
 from kernels.case import Case
@@ -88,7 +88,7 @@ def test_what_a_round_scores_is_what_a_point_scores(context, monkeypatch):
     rounds_of(monkeypatch, (1e6, 1e-3))
     found = point.point(context, CASE, "torch_sequence", torch_sequence, order=0)
     assert found.roof_flop_per_s
-    assert scored[0] == pytest.approx(fractions.roof_fractions(found, 0.0))
+    assert scored[0] == pytest.approx(roof_times.roof_fractions(found, 0.0))
 
 
 def test_arithmetic_is_paired_where_the_hoisted_stage_alone_is_near_its_limit(context, monkeypatch):

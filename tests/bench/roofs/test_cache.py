@@ -7,7 +7,7 @@ import re
 import numba
 import pytest
 
-from bench.roofs import matmul, shared, vector
+from bench.roofs import _shared, _vector, matmul
 from kernels.case import CELLS, Case
 from kernels.implementations import numba_fused
 from kernels.vector import step
@@ -46,11 +46,11 @@ def test_every_shape_of_a_step_is_kept_under_a_name_of_its_own(kept):
 
 
 def test_every_kind_of_probe_is_kept_under_a_name_of_its_own(kept):
-    for kind in vector.VARIANTS:
-        shared.compiled.__wrapped__(kind)
+    for kind in _vector.VARIANTS:
+        _shared.compiled.__wrapped__(kind)
     tiles = [(matmul.Tile(vectors, batch), kind) for vectors in (1, 4) for batch in (2, 6)
              for kind in matmul.KINDS.values()]  # fmt: skip
     for tile, kind in tiles:
         matmul._compile.__wrapped__(tile, kind)
-    assert len(kept) == len(vector.VARIANTS) + len(tiles)
+    assert len(kept) == len(_vector.VARIANTS) + len(tiles)
     assert len(set(kept)) == len(kept)

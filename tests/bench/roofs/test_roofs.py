@@ -12,7 +12,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench.device import cpu_sweep
-from bench.roofs import call, copy, matmul, read, shared, triad, vector, write
+from bench.roofs import _shared, _vector, call, copy, matmul, read, triad, write
 from bench.timing import rounds
 
 SIZE = 33_000
@@ -67,7 +67,7 @@ def summed(variant, address, size, threads, sets=1, passes=1, times=1):
     """What the read probe adds up."""
     counters, sums = np.zeros(16 * threads, np.int64), np.zeros(16 * threads, np.float32)
     which, chunk = read.VARIANTS.index(variant), variant.chunk_bytes
-    shared.compiled(read.KIND)(
+    _shared.compiled(read.KIND)(
         which, chunk, variant.streams, address, size, sets, times, threads, passes, counters, sums
     )
     return sums
@@ -104,7 +104,7 @@ def test_the_bytes_of_a_read_pass_are_four_for_every_float_it_adds(variant, thre
 @pytest.mark.parametrize("variant", read.VARIANTS, ids=lambda variant: variant.name)
 @pytest.mark.parametrize("sets", [1, 2])
 def test_a_share_of_many_pieces_is_read_whole_and_each_piece_once(variant, sets):
-    size = (5 * shared.PIECE_BYTES // 2 + 12_345) // 64 * 64
+    size = (5 * _shared.PIECE_BYTES // 2 + 12_345) // 64 * 64
     _whole, floats, address = block(size * sets)
     floats[:] = np.random.default_rng(0).integers(0, 4, len(floats))
     claimed = read.bytes_per_pass(variant, size, 1) // 4
@@ -113,7 +113,7 @@ def test_a_share_of_many_pieces_is_read_whole_and_each_piece_once(variant, sets)
 
 
 @pytest.mark.parametrize("variant", read.VARIANTS, ids=lambda variant: variant.name)
-@pytest.mark.parametrize("size", [SIZE // 64 * 64, 3 * shared.PIECE_BYTES])
+@pytest.mark.parametrize("size", [SIZE // 64 * 64, 3 * _shared.PIECE_BYTES])
 def test_a_thread_that_is_done_reads_what_others_have_before_them(variant, size):
     """Two shares on one thread: whoever comes first is done before the other begins, and leaves nothing."""
     _whole, floats, address = block(size)
@@ -130,15 +130,15 @@ def test_small_shares_that_are_stored_to_are_their_owners_alone(probe, variant, 
 
     Told by the turns of the loop that each thread counted.
     """
-    size = shared.TOGETHER_BYTES * (3 if large else 1)
+    size = _shared.TOGETHER_BYTES * (3 if large else 1)
     _whole, _floats, address = block(size)
     counters, sums = np.zeros(32, np.int64), np.zeros(32, np.float32)
     which, chunk = probe.VARIANTS.index(variant), variant.chunk_bytes
     with one_thread():
-        shared.compiled(probe.KIND)(
+        _shared.compiled(probe.KIND)(
             which, chunk, variant.streams, address, size, 1, 1, 2, 1, counters, sums
         )
-    turns = probe.bytes_per_pass(variant, size, 2) // vector.ARRAYS[probe.KIND] // chunk
+    turns = probe.bytes_per_pass(variant, size, 2) // _vector.ARRAYS[probe.KIND] // chunk
     assert sorted(sums[::16]) == ([0, turns] if large else [turns // 2, turns // 2])
 
 
@@ -148,7 +148,7 @@ def test_who_helps_reads_all_of_a_pass_before_the_next_one(sets):
 
     of one share are lost beside the other's 2^24, unless they were added up before it came.
     """
-    size = 2 * shared.TOGETHER_BYTES // sets
+    size = 2 * _shared.TOGETHER_BYTES // sets
     _whole, floats, address = block(size * sets)
     floats[0], floats[size // 8] = 1, 2**24
     with one_thread():
@@ -244,7 +244,7 @@ def test_triad_makes_the_third_part_the_first_and_half_the_second(variant, threa
 
 @probes
 def test_a_block_too_small_to_write_is_refused_rather_than_written_beyond(probe, variant):
-    least = 2 * variant.chunk_bytes * vector.ARRAYS[probe.KIND]
+    least = 2 * variant.chunk_bytes * _vector.ARRAYS[probe.KIND]
     assert probe.bytes_per_pass(variant, least, 2) == least
     assert probe.bytes_per_pass(variant, least - 1, 2) == 0
     with pytest.raises(ValueError, match="too few"):
@@ -252,21 +252,21 @@ def test_a_block_too_small_to_write_is_refused_rather_than_written_beyond(probe,
 
 
 @probes
-@pytest.mark.parametrize("size", [SIZE, 5 * shared.PIECE_BYTES // 2 + 12_345])
+@pytest.mark.parametrize("size", [SIZE, 5 * _shared.PIECE_BYTES // 2 + 12_345])
 def test_shares_are_written_whole_whoever_writes_them(probe, variant, size):
     """Two shares, each of one piece or of several, on one thread."""
     _whole, floats, address = block(size // 4 * 4, seed=3)
     before = floats.copy()
     with one_thread():
         probe.prepare(variant, address, size, 2)(2)
-    part = probe.bytes_per_pass(variant, size, 2) // 4 // vector.ARRAYS[probe.KIND]
+    part = probe.bytes_per_pass(variant, size, 2) // 4 // _vector.ARRAYS[probe.KIND]
     first, second = before[:part], before[part : 2 * part]
     expected = {
         "write": lambda: np.full(4 * part, 3, np.uint8).view(np.float32),
         "copy": lambda: first,
         "triad": lambda: first + np.float32(0.5) * second,
     }[probe.KIND]()
-    start = part * (vector.ARRAYS[probe.KIND] - 1)
+    start = part * (_vector.ARRAYS[probe.KIND] - 1)
     assert np.array_equal(floats[start : start + part], expected)
     assert np.array_equal(floats[start + part :], before[start + part :])
 
@@ -362,7 +362,7 @@ def test_a_probe_says_its_kind_and_unit(probe):
 
 
 def test_variants_have_different_names():
-    for variants in (*vector.VARIANTS.values(), matmul.variants("float32")):
+    for variants in (*_vector.VARIANTS.values(), matmul.variants("float32")):
         assert len({variant.name for variant in variants}) == len(variants)
 
 

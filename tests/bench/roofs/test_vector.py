@@ -8,7 +8,7 @@ import re
 import pytest
 from llvmlite import binding, ir
 
-from bench.roofs import vector
+from bench.roofs import _vector
 
 pytestmark = pytest.mark.skipif(
     platform.machine() not in ("x86_64", "AMD64"), reason="llvmlite compiles for its own kind alone"
@@ -22,12 +22,12 @@ REGISTERS = {
 }
 """Processors by the names that LLVM has for them: how many vector registers, of how many bytes."""
 TRIPLE = "x86_64-unknown-linux-gnu"
-LOADS = {vector.READ: 1, vector.WRITE: 0, vector.COPY: 1, vector.TRIAD: 2}
+LOADS = {_vector.READ: 1, _vector.WRITE: 0, _vector.COPY: 1, _vector.TRIAD: 2}
 every = pytest.mark.parametrize(
     ("kind", "variant"),
     [
         pytest.param(kind, variant, id=f"{kind} {variant.name}")
-        for kind, variants in vector.VARIANTS.items()
+        for kind, variants in _vector.VARIANTS.items()
         for variant in variants
     ],
 )
@@ -39,7 +39,7 @@ def code(kind, variant, processor):
     binding.initialize_all_asmprinters()
     module = ir.Module()
     module.triple = TRIPLE
-    vector.function(module, kind, variant).linkage = "external"
+    _vector.function(module, kind, variant).linkage = "external"
     parsed = binding.parse_assembly(str(module))
     machine = binding.Target.from_triple(TRIPLE).create_target_machine(cpu=processor, opt=3)
     options = binding.create_pipeline_tuning_options(speed_level=3)
@@ -65,25 +65,25 @@ def test_a_turn_is_as_many_loads_and_stores_as_the_variant_says_and_next_to_noth
     kind, variant, processor
 ):
     """Of its width, or of the register's: no copies of it, no narrower ones, no address computed for any of them."""
-    if variant.how == vector.LIBRARY:
+    if variant.how == _vector.LIBRARY:
         assert {"write": "memset", "copy": "memcpy"}[kind] in code(kind, variant, processor)
         return
     registers, most = REGISTERS[processor]
     width = min(4 * variant.width, most)
     pieces = variant.chunk_bytes // width
-    if kind == vector.READ and pieces > registers:
+    if kind == _vector.READ and pieces > registers:
         return  # more accumulators than registers: not for this processor, and another one will be the best
     loop = inner_loop(code(kind, variant, processor))
     register = {32: "ymm", 64: "zmm"}[width]
     stores = [line for line in loop if re.search(r"%[xyz]mm\d+, [^%]*\(", line)]
     loads = [line for line in loop if re.search(r"\), ?%[xyz]mm|\), %[xyz]mm\d+, ", line)]
-    assert len(stores) == (0 if kind == vector.READ else pieces)
+    assert len(stores) == (0 if kind == _vector.READ else pieces)
     assert len(loads) == LOADS[kind] * pieces
     assert all(f"%{register}" in line for line in stores + loads)
-    around = variant.how == vector.AROUND
+    around = variant.how == _vector.AROUND
     assert all(line.startswith("vmovnt") == around for line in stores)
     prefetches = [line for line in loop if line.startswith("prefetch")]
     assert len(prefetches) == (variant.chunk_bytes // 64 if variant.ahead else 0)
-    sums = pieces if kind == vector.TRIAD and "vfmadd" not in " ".join(loop) else 0
+    sums = pieces if kind == _vector.TRIAD and "vfmadd" not in " ".join(loop) else 0
     others = len(loop) - len(set(stores + loads + prefetches)) - sums
     assert others <= 4 + variant.streams  # a counter, a place or two, a comparison and a jump

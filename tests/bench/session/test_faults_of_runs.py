@@ -23,7 +23,7 @@ from bench.machine import gpus
 from bench.profile import reader
 from bench.profile.journal import from_journal
 from bench.profile.suite import Planned, Suite
-from bench.session import crash_record, lock, trial
+from bench.session import crash_record, lock, trial_process
 from bench.session import folder as folders
 from bench.session.folder import BadOutput
 from bench.session.run import Run
@@ -349,7 +349,7 @@ def test_a_point_that_ended_one_process_is_tried_apart_and_one_that_ended_two_is
     (run.folder / crash_record.FILE).write_text(f"{KEYS[0]}\n{KEYS[1]}\n{KEYS[1]}\n")
     asked = []
     monkeypatch.setattr(
-        trial, "tried", lambda planned: asked.extend(planned) or {KEYS[0]: "it crashed"}
+        trial_process, "tried", lambda planned: asked.extend(planned) or {KEYS[0]: "it crashed"}
     )
     profile = go_on(begin, run.folder)
     assert asked == [POINTS[0]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.verify.checks import Check, table, within
-from bench.verify.command import settled
+from bench.verify.instrument import settled
 
 
 def test_the_worst_comes_first_and_what_was_not_checked_last():

@@ -10,7 +10,7 @@ import pytest
 from bench.measure import point
 from bench.profile import stats
 from bench.roofs import read
-from bench.verify import command, known_answers
+from bench.verify import instrument, known_answers
 from kernels import cost, roofline_model
 from kernels.reference.inputs import Arena, set_bytes
 
@@ -33,17 +33,17 @@ def test_truths_that_outgrow_the_arena_are_measured_all_the_same_or_not_checked(
 ):
     """Memory's step claims eight times the last level, and the curve may have walked less."""
     for budget in ("BUDGET_SECONDS", "QUICK_BUDGET_SECONDS", "GLANCE_SECONDS"):
-        monkeypatch.setattr(command, budget, 0.01)
+        monkeypatch.setattr(instrument, budget, 0.01)
     context = replace(context, arena=Arena(1 << 20, "cpu", seed=0, most_bytes=16 << 20))
     context = replace(context, last_level_bytes=1 << 20)
     caches = [{"level": 2, "size_bytes": 64 << 10}]
     header = SimpleNamespace(machine={"cpu": {"caches": caches}})
     run = SimpleNamespace(context=lambda: context, header=header)
-    found = list(command.known(run, 1, thorough=False))
+    found = list(instrument.known(run, 1, thorough=False))
     assert all(check.margin is not None for check in found)
     assert context.arena.size_bytes >= 8 << 20
     context = replace(context, free_bytes=0)
-    refused = list(command.known(run, 1, thorough=False))
+    refused = list(instrument.known(run, 1, thorough=False))
     assert len(refused) == len(found)
     assert all(check.good and "too large" in check.found for check in refused)
 

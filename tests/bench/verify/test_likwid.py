@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from bench.machine import system
-from bench.verify import checks, command, likwid
+from bench.verify import checks, instrument, likwid
 from kernels.case import Unavailable
 
 PRINTED = """\
@@ -139,7 +139,7 @@ def test_a_machine_without_it_is_told_and_not_wrong(monkeypatch):
     monkeypatch.setenv("PATH", os.devnull)
     curve = SimpleNamespace(middles={"L1": 1 << 15, "DRAM": 1 << 30})
     run = SimpleNamespace(survey=lambda: SimpleNamespace(curve=curve), context=None)
-    found = list(command.against_likwid(run, thorough=False))
+    found = list(instrument.against_likwid(run, thorough=False))
     assert found
     assert all(one.good and one.margin is None for one in found)
     assert all("no likwid-bench" in line for line in checks.table(found))

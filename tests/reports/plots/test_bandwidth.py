@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from tests.reports import synthetic
-from tests.reports.plots import (
-    bandwidth_against_working_set,
-    texts,
-)
+from tests.reports.plots import bandwidth_against_working_set, texts
 from tests.reports.synthetic import profile
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from reports.plots import style
-from tests.reports.plots import (
-    time_against_batch,
-)
+from tests.reports.plots import time_against_batch
 
 
 def test_time_has_a_limit_line_beneath_every_measured_one(made):

@@ -9,11 +9,7 @@ import pytest
 from reports import locate
 from reports.analysis.analysis import Analysis
 from tests.reports import synthetic
-from tests.reports.plots import (
-    roofline,
-    texts,
-    time_against_batch,
-)
+from tests.reports.plots import roofline, texts, time_against_batch
 from tests.reports.synthetic import profile
 
 

@@ -7,9 +7,7 @@ import pytest
 from reports.analysis.analysis import Analysis
 from reports.analysis.wording import time_unit
 from reports.plots import time_roofline
-from tests.reports.plots import (
-    charts,
-)
+from tests.reports.plots import charts
 
 
 def test_the_roofline_in_times_ends_at_the_time_that_was_measured(made):

@@ -20,7 +20,7 @@ from bench.device.device import Walk
 from bench.machine import gpus
 from bench.measure import point, probes, rotation
 from bench.measure.context import Context
-from bench.profile import fractions, reader, stats
+from bench.profile import reader, roof_times, stats
 from bench.profile.journal import write_profile
 from bench.session.folder import claim
 from bench.verify import byte_check, c_probe, callgrind, known_answers, likwid, ncu
@@ -111,7 +111,7 @@ def _known(
         return Check("planted", what, found.reason or "skipped")
     if found.status != "ok":
         return Check("planted", what, str(found.reason), "a score", -1.0)
-    score = stats.estimate(fractions.roof_fractions(found, written_seconds=0.0))
+    score = stats.estimate(roof_times.roof_fractions(found, written_seconds=0.0))
     if band:
         return banded("planted", what, told(score), score.median, *band)
     margin = within(score.low, roofline_model.IMPOSSIBLE, None)

@@ -1,4 +1,4 @@
-"""How the threads of a memory probe share its passes, of every kind and variant of `bench.roofs.vector`.
+"""How the threads of a memory probe share its passes, of every kind and variant of `bench.roofs._vector`.
 
 A block is cut into as many arrays as the kind has, each thread owns a contiguous share of each, in whole turns of the
 variant's loop, and walks it in pieces. A thread that is done with all its passes takes pieces of those that others have
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import prange, uint32, uintp
 
-from bench.roofs.vector import ARRAYS, READ, VARIANTS, Variant, walk
+from bench.roofs._vector import ARRAYS, READ, VARIANTS, Variant, walk
 from kernels.vector.cache import for_all_threads
 from kernels.vector.counters import APART, take
 

@@ -3,7 +3,7 @@
 Risky are files of the user's own, and points at which an earlier process of the run ended. The trial is over before
 anything is measured, and measuring is the same with and without it.
 
-    python -m bench.session.trial
+    python -m bench.session.trial_process
 
 is the child: a JSON line of {"case", "implementation"} in, a byte out for each that did not end it.
 """
@@ -56,7 +56,7 @@ def tried(planned: Sequence[Planned], seconds: float = SECONDS) -> dict[str, str
 def _start(seconds: float) -> subprocess.Popen[bytes]:
     # a session of its own: Ctrl-C is this process's affair
     return subprocess.Popen(
-        [sys.executable, "-m", "bench.session.trial", str(seconds)],
+        [sys.executable, "-m", "bench.session.trial_process", str(seconds)],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
