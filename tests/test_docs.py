@@ -285,15 +285,10 @@ def codes():
 
 def test_every_warning_is_told_with_its_severity_and_what_to_do():
     rows = [row for row in table_rows(section(FAULTS, "Warnings")) if row[0].startswith("`")]
-    assert {row[0].strip("`"): row[1] for row in rows} == warnings.SEVERITY
-    assert len(rows) == len(warnings.SEVERITY)
+    told = {row[0].strip("`"): row[1] for row in rows}
+    assert told == {code: warnings.severity(code) for code in codes()}
+    assert len(rows) == len(told) > 40
     assert all(all(row) for row in rows)
-
-
-def test_every_warning_that_our_code_makes_is_in_the_catalogue():
-    made = codes()
-    assert len(made) > 10
-    assert made <= warnings.SEVERITY.keys()
 
 
 def test_every_finding_has_its_date():

@@ -1,6 +1,7 @@
-"""Every code of a warning, and how much it weighs: those that a run stores and those that only reading reveals.
+"""How much a warning weighs, by its code: those that a run stores and those that only reading reveals.
 
 What observes a warning writes its message and advice; its severity is looked up here, in files of older versions too.
+A code that is not listed is a warning.
 """
 
 from __future__ import annotations
@@ -24,35 +25,6 @@ SEVERITIES: dict[Severity, tuple[str, ...]] = {
         "swap",
         "unequal versions",
     ),
-    "warning": (
-        "another measurement",
-        "battery",
-        "caches unknown",
-        "clock changed",
-        "clock governor",
-        "cpu quota",
-        "drift",
-        "fewer threads",
-        "gpu",
-        "gpu in use",
-        "gpu unwatched",
-        "hot",
-        "kinds of cores",
-        "level disagrees",
-        "level unclear",
-        "little memory",
-        "load",
-        "moving roof",
-        "no verdict",
-        "noisy",
-        "page sizes differ",
-        "short sample",
-        "slow parallel calls",
-        "small pages",
-        "threads not bound",
-        "throttled",
-        "virtual machine",
-    ),
     "note": ("cpu only", "launch bound", "older method", "skipped", "small weights"),
 }
 SEVERITY: dict[str, Severity] = {
@@ -61,5 +33,5 @@ SEVERITY: dict[str, Severity] = {
 
 
 def severity(code: str) -> Severity:
-    """How much a code weighs; one that this version does not know is a warning."""
+    """How much a code weighs: what the table says, else a warning."""
     return SEVERITY.get(code, "warning")

@@ -95,12 +95,12 @@ class Run:
         """The device of that name, and in words whether its energy is counted. Here what is loaded is what it needs."""
         if name == "cpu":
             from bench.device.cpu import Cpu
-            from bench.session import doctor
+            from bench.session import machine_checks
 
             meter, told = _meter(energy.of_cpu)
             pools = threads.start()
             cpu, self._layer = Cpu(pools, meter, self.seed), pools.layer
-            self._standing[name] = lambda pages: doctor.of_run(cpu, self.header, pages)
+            self._standing[name] = lambda pages: machine_checks.of_run(cpu, self.header, pages)
             return cpu, told
         from bench.device.cuda import Cuda
 

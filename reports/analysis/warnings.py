@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from bench.profile import records
 from bench.profile import warnings as severities
@@ -28,7 +28,7 @@ CHANGES = {
 }
 """By method, what it does otherwise than the one before."""
 K = TypeVar("K")
-SEVERITIES = tuple(severities.SEVERITIES)
+SEVERITIES = get_args(severities.Severity)
 """The worst first."""
 NOTHING_KNOWN = "nothing is known of these cases; no series passes over them"
 

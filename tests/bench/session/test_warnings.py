@@ -21,7 +21,7 @@ from bench.machine import describe
 from bench.measure import point as points
 from bench.profile.records import Point, Roof
 from bench.roofs import call, read
-from bench.session import doctor, lock, warnings
+from bench.session import warnings
 from bench.telemetry import state
 from kernels.case import Case
 from kernels.implementations import torch_cell
@@ -256,12 +256,3 @@ def test_threads_that_may_meet_on_a_core_are_told_and_a_runs_own_are_not(monkeyp
     assert codes(warnings.of_binding(1, 2)) == ["threads not bound"]
     assert not warnings.of_binding(every, every)
     assert not warnings.of_binding(None, 8)
-
-
-def test_the_doctor_names_another_measurement_and_says_what_to_do(monkeypatch):
-    monkeypatch.setattr(doctor, "LOOK_SECONDS", 0.0)
-    monkeypatch.setattr(lock, "held_by", lambda: "process 7 since then, into there")
-    found = doctor.examine()
-    assert found[0].message == "process 7 since then, into there measures on this machine"
-    assert all(warning.advice for warning in found)
-    assert set(codes(found)) >= set(codes(warnings.of_machine(describe.machine(), {}, None)))
