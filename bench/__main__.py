@@ -1,7 +1,5 @@
 """`python -m bench`: list, machine, roofs, doctor, step, verify. What each does is in `bench/commands/`."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Sequence

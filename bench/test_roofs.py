@@ -1,7 +1,5 @@
 """`pytest --benchmark-only`, first part: the roofs, measured when the first of these runs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`pytest --benchmark-only`, second part: one test per planned point. A wrong answer fails it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

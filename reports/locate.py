@@ -1,7 +1,5 @@
 """What a PROFILE argument stands for: a file, a run folder, a gallery name, or `latest`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from bench.profile import reader

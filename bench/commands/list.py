@@ -1,7 +1,5 @@
 """`python -m bench list`: what there is to measure, and by what."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

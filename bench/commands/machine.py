@@ -1,7 +1,5 @@
 """`python -m bench machine`: what a machine is, as a profile states it."""
 
-from __future__ import annotations
-
 import argparse
 import json
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """`python -m bench roofs`: a line per level of the read curve and per other roof of this machine."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Iterable, Sequence
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """This machine's processors as a device (see `bench.device.device`)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from functools import cached_property
 from time import monotonic

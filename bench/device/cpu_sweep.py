@@ -4,8 +4,6 @@ A roof is the best of all its samples. The read curve is swept more than once, s
 does not become the roof of one size.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime

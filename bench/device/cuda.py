@@ -3,8 +3,6 @@
 Tested with stand-ins for torch.cuda and NVML; not run on a card yet.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 

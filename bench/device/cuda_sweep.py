@@ -4,8 +4,6 @@ A sample is one launch of as many passes as last SAMPLE_SECONDS; throttled ones 
 whose bandwidths are known; not run on a card yet.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime

@@ -13,8 +13,6 @@ slowly behind it is a cache's, whatever the system reports: caches that keep a p
 over many doublings. Pure functions; standard library only.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise

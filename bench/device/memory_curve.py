@@ -4,8 +4,6 @@ It goes on past every cache that the system reports, for a virtual machine may r
 flat or a share of the free memory is walked (METHODOLOGY, section 5).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from time import perf_counter
 

@@ -5,8 +5,6 @@ are not bound share a core now and then, which halves a sample; OpenMP binds the
 shrinks and grows again stays bound.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Iterator

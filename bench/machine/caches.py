@@ -1,7 +1,5 @@
 """Data caches as /sys tells them, and which of them the processors own that a process may use."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple

@@ -5,8 +5,6 @@ A limit may stand at any group from this process's own up to the root of what is
 the group's own path is often not visible, and its root is the container's group.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 Other lists of lines `name: value` are read alike.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from bench.machine.system import System, integer

@@ -4,8 +4,6 @@ This machine's own description adds what its files leave untold and Python, psut
 here identifies a person, a host or a path.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """What a run stands on beside the machine: versions of this suite and of packages, threads and what steers them."""
 
-from __future__ import annotations
-
 import os
 import platform
 from collections.abc import Sequence

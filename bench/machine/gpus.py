@@ -1,7 +1,5 @@
 """Which GPUs there are, by torch and NVML."""
 
-from __future__ import annotations
-
 import warnings
 from dataclasses import asdict, fields
 from typing import Any

@@ -3,8 +3,6 @@
 What is not listed is None.
 """
 
-from __future__ import annotations
-
 import tomllib
 from pathlib import Path
 from typing import Any

@@ -4,8 +4,6 @@ A GPU is found by its UUID, for NVML's numbers are not CUDA's: CUDA_VISIBLE_DEVI
 in no record. What a driver does not tell is None. Tested with a stand-in for the library; not run on a card yet.
 """
 
-from __future__ import annotations
-
 import os
 from contextlib import suppress
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What the processor is: its name and numbers, its architecture and vector instructions, and its kinds of cores."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace

@@ -3,8 +3,6 @@
 Whatever cannot be read, is empty or is no number is None: no file here ends a run. Linux; elsewhere nothing is told.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import warnings

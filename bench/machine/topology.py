@@ -1,7 +1,5 @@
 """Which logical processors there are, which share a core, a socket or memory, and which a process may use."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 

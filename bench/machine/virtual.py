@@ -4,8 +4,6 @@ On x86 the hypervisor shows itself by a processor flag. Elsewhere firmware's tab
 anything does, and saying nothing means nothing: there the answer is `unknown`.
 """
 
-from __future__ import annotations
-
 import re
 
 from bench.machine.cpuinfo import Info

@@ -1,7 +1,5 @@
 """Is an implementation's answer right, and did it keep to the rules? Asked before it is timed and after."""
 
-from __future__ import annotations
-
 import math
 import random
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """What points of one device are measured with: device, arena, roofs, and how long to take. Frozen; its caches apart."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """One point: build it, check it, time it beside its roofs, check it again. Returns a record whatever happens."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """What a step is timed beside: the read probe over its own memory, the write probe, the matrix product, the floor."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The matrix products that PyTorch's dispatcher really runs in a call: evidence that is not of our own model."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from math import prod
 

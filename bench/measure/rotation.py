@@ -1,7 +1,5 @@
 """The rotation of a step through its weights and inputs: how many sets there are, and the calls bound to them."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """Errors whose message is one printable line, whatever a stranger put into it."""
 
-from __future__ import annotations
-
 LONGEST_LINE = 480
 """Characters of a message."""
 

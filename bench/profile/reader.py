@@ -4,8 +4,6 @@ JSON and TOML in, records out; nothing that runs what it reads. A refusal is one
 mend. FORMAT.md lists the bounds.
 """
 
-from __future__ import annotations
-
 import stat
 import typing
 from dataclasses import is_dataclass

@@ -4,8 +4,6 @@ Raw samples are stored, derived figures are computed on reading. Missing is None
 and the JSON Schema states.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypedDict, cast
 

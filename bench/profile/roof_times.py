@@ -1,7 +1,5 @@
 """A good point as it is stored, held round by round against the roofs sampled beside it, else against the sweep's."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from bench.profile.records import Point

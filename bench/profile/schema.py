@@ -3,8 +3,6 @@
 `python -m bench.profile.schema` writes profile.schema.json, which is made of the records' types.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Medians, intervals and ratios. Pure functions of numbers; standard library only."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cache
 from math import comb, sqrt

@@ -17,8 +17,6 @@ implementation = ["torch_cell"]
 # phase ("step"), dtype ("float32"), activations (as the dtype; float32 for int8), threads ("all"), steps (1)
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 import math

@@ -4,8 +4,6 @@ What observes a warning writes its message and advice; its severity is looked up
 A code that is not listed is a warning.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 Severity = Literal["error", "warning", "note"]

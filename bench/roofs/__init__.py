@@ -3,8 +3,6 @@
 When and over which sizes they run stands in `device`. Imports `kernels` alone.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 from pathlib import Path

@@ -7,8 +7,6 @@ step that shares its work out is not faster. Only a share that is stored to and 
 walked by its owner alone: two cores that store to the same lines take them from each other, and are slower than one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Any, NamedTuple

@@ -11,8 +11,6 @@ Which variant is the best is a matter of the core: of how many stores of which w
 streams its prefetchers follow, of what it does where a load and an earlier store have the same place in their pages.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from llvmlite import ir

@@ -1,7 +1,5 @@
 """Call floor: an empty parallel region, the least that a call with all its threads can cost. No bytes, no FLOPs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache
 from typing import Any

@@ -2,8 +2,6 @@
 STREAM. FLOPs: none. Variants as of the write roof, and the C library's memcpy. Overwrites the second half.
 """
 
-from __future__ import annotations
-
 from bench.roofs import _shared, _vector
 
 KIND, UNIT, VARIANTS, bytes_per_pass, prepare = _shared.probe(_vector.COPY)

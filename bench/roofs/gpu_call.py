@@ -4,8 +4,6 @@ No bytes, no FLOPs. By launches it is what a step costs a CPU that waits for not
 recorded. Not run on a card yet.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

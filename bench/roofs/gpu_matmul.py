@@ -4,8 +4,6 @@ FLOPs: 2*M*N*K. Bytes: matrices that are reused; no memory is in the way. float3
 which rounds its factors to 10 bits. Not run on a card yet.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 

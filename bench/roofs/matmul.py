@@ -8,8 +8,6 @@ activation.
 FLOPs: 2*M*N*K. Bytes: matrices that the caches reuse; no memory is in the way.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple

@@ -5,8 +5,6 @@ Several variants run, and the best counts: no single pattern is the best at ever
 really read. How the threads share them is in `bench/roofs/_shared.py`.
 """
 
-from __future__ import annotations
-
 from bench.roofs import _shared, _vector
 
 KIND, UNIT, VARIANTS, bytes_per_pass, prepare = _shared.probe(_vector.READ)

@@ -2,8 +2,6 @@
 write-allocate. FLOPs: 2 per 12 bytes. Variants as of the write roof. Overwrites the last third.
 """
 
-from __future__ import annotations
-
 from bench.roofs import _shared, _vector
 
 KIND, UNIT, VARIANTS, bytes_per_pass, prepare = _shared.probe(_vector.TRIAD)

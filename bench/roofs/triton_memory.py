@@ -11,8 +11,6 @@ serves any number of passes, so that nothing is compiled while they are doubled 
 depend on their order, so an answer is right or wrong. Each program walks the block in strides of all programs' tiles.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple
 

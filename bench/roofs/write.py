@@ -4,8 +4,6 @@ cache fetches before it is written (write-allocate) are not counted, as in STREA
 Variants: widths and numbers of stores, side by side, backward, past the caches, and the C library's memset.
 """
 
-from __future__ import annotations
-
 from bench.roofs import _shared, _vector
 
 KIND, UNIT, VARIANTS, bytes_per_pass, prepare = _shared.probe(_vector.WRITE)

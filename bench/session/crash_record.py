@@ -4,8 +4,6 @@ A point that ends in any other way leaves nothing. So a point that takes its pro
 resumed, and cannot block it for ever.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """What is looked at when a run ends, each look apart: what cannot be seen is a warning itself, and costs no profile."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 

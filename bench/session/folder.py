@@ -1,7 +1,5 @@
 """The folder of a run: a new one, one to go on with, and which is the latest."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,7 +1,5 @@
 """One measurement at a time on a machine: two at once would take each other's bandwidth and call it the machine's."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 from datetime import UTC, datetime

@@ -6,8 +6,6 @@ weights in float64. How long each takes here is read off the points done. Prepar
 told by each point apart: as much is expected of points of the same implementation whose compiled code is as new.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from typing import NamedTuple

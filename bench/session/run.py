@@ -1,7 +1,5 @@
 """One run: from a suite to a profile. Roofs first, then points in the suite's order, each in the journal as it ends."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """How a run starts, whichever command asks for it: from its suite, seed and folder, or from where another one ended."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace

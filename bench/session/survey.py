@@ -1,7 +1,5 @@
 """The survey of a device: its roofs, unless an earlier process of the run measured them, and what points need of it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -8,8 +8,6 @@ anything is measured, and measuring is the same with and without it.
 is the child: a JSON line of {"case", "implementation"} in, a byte out for each that did not end it.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import select

@@ -4,8 +4,6 @@ Warnings that follow from the stored figures alone (impossible points, missing c
 caches) are derived on reading, by the report.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Any
 

@@ -4,8 +4,6 @@ Systems that show a clock often show a constant (a virtual machine's, the nomina
 clock, so its speed follows it whatever the system says.
 """
 
-from __future__ import annotations
-
 from time import perf_counter
 
 import numba

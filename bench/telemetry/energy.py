@@ -5,8 +5,6 @@ long block of steps, over their number. RAPL's counters start again at zero afte
 Read with stand-ins in tests; no machine at hand has let its counters be read.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """This machine's memory and caches as they are now: what can be had, what is taken, on which pages it lies."""
 
-from __future__ import annotations
-
 import os
 from contextlib import suppress
 

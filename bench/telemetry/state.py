@@ -3,8 +3,6 @@
 Whatever a machine does not tell is None.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 import time

@@ -5,8 +5,6 @@ is fifty times slower. So nothing is called before something smaller of its kind
 product by one 64 times smaller, a pass over memory by the size before it, for sizes ascend.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Hashable
 
 from bench.profile.records import RunWarning

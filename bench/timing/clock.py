@@ -1,7 +1,5 @@
 """The clock: how long a block of calls takes, and how many calls make a block worth timing."""
 
-from __future__ import annotations
-
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

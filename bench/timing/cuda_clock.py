@@ -9,8 +9,6 @@ launches: a block that does not fit there is cut down to one that does. What lau
 Tested with a stand-in for torch.cuda; not run on a card yet.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from time import perf_counter
 from typing import NamedTuple

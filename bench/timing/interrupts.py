@@ -3,8 +3,6 @@
 In order means: what is being written is finished, the point being measured is given up, what there is is reported.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 from collections.abc import Iterator

@@ -5,8 +5,6 @@ in alternating order; each block is preceded by untimed calls over its own data,
 contender leaves there and the other side's thread pool has stopped spinning.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A point that does not come back is given up: by an exception where Python runs, else with the process."""
 
-from __future__ import annotations
-
 import faulthandler
 import os
 import signal

@@ -7,8 +7,6 @@ holds them, beyond which nothing should be fetched. Counts are bytes read; what 
 the interpreter's and the library's own data.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace

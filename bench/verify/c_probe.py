@@ -1,7 +1,5 @@
 """The bandwidth roofs against independent probes in C, in alternation over the same memory, where a C compiler is."""
 
-from __future__ import annotations
-
 import ctypes
 import itertools
 import time

@@ -5,8 +5,6 @@ The same program runs 1 step and 5 steps; the difference, times 64 bytes, over 4
 that last level. The simulator counts alike every time; it knows AVX2, no AVX-512, and one thread is enough.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import platform

@@ -1,7 +1,5 @@
 """Checks of the instrument as one table, the worst first. No measuring."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

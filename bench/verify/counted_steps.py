@@ -10,8 +10,6 @@ the interpreter's own work per step is in both counts alike: what it leaves in t
 Where HOW is a number the jobs are a GPU's: so many steps run between cudaProfilerStart and Stop, for ncu.py.
 """
 
-from __future__ import annotations
-
 import ctypes
 import json
 import signal

@@ -4,8 +4,6 @@ Each reads its weights with the read probe itself, and its weights in PyTorch's 
 answer of an RNN is zero whatever the input: it passes the check while its time is known against the roof.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """likwid-bench beside our read probe, where it is installed: reads of one size, by somebody else's machine code."""
 
-from __future__ import annotations
-
 import platform
 import re
 import shutil

@@ -8,8 +8,6 @@ they are: what a rotation leaves in the second level must be there.
 Not run yet: no machine with a GPU has been at hand. What can be tested without one is.
 """
 
-from __future__ import annotations
-
 import csv
 import shutil
 import subprocess

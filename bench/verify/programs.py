@@ -1,7 +1,5 @@
 """Other people's programs: run to their end, or within a time; C compiled by one; or the reason why not."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 from pathlib import Path

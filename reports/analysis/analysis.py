@@ -1,7 +1,5 @@
 """All that a profile says, derived once: whoever draws or prints it takes an Analysis, or rows of one."""
 
-from __future__ import annotations
-
 from functools import cached_property
 
 from bench.profile.records import Point, Profile, RunWarning

@@ -6,8 +6,6 @@ verdicts leave it open, a claim is not testable here, and says why. What the pap
 accuracy is outside this suite.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise

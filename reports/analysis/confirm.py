@@ -1,7 +1,5 @@
 """Which verdicts are confirmed: readings of single points held against the experiments between them. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

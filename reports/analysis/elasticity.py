@@ -12,8 +12,6 @@ the paired read roof, t_flops from the paired arithmetic roof. So a machine that
 moves both sides. Bandwidth and compute are held against the time beyond the call's floor, overhead against the whole.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log

@@ -10,8 +10,6 @@ threads    one thread against all: each bound by the speed-up of its own roof
 peers      the same case by a quicker implementation, which shows that the machine allows it
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import combinations, pairwise

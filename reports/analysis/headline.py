@@ -5,8 +5,6 @@ batch 1, by the best implementation measured, with PyTorch's own cell beside it.
 confirmed, and where nothing measured touches a roof, they say so.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from bench.profile.errors import printable

@@ -5,8 +5,6 @@ of a step against the roof sample taken beside it, and the median of those fract
 drifts, and both sides drift together. What a profile lacks is None here, never 0. Points never influence roofs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 A roof is the best of its samples. Datasheet figures are no roofs. What a profile lacks is None here, never 0.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

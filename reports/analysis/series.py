@@ -3,8 +3,6 @@
 Points are compared by time x paired read roof, never by raw time: the machine's speed drifts between them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache

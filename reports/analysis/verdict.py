@@ -3,8 +3,6 @@
 What other points confirm of such a reading is told by `reports.analysis.confirm`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import product
 

@@ -1,7 +1,5 @@
 """What the suite holds against a profile: the warnings it recorded, and those that only reading reveals. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar, get_args
 

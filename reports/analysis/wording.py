@@ -3,8 +3,6 @@
 Numbers have three significant digits, no exponents, one unit per column.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from math import floor, log10
 

@@ -6,8 +6,6 @@ for all points at once (Bonferroni): where nothing changed, one gate in twenty f
 whole interval lies above what is allowed, both of times x paired roofs and of bare times.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import exp, log, sqrt

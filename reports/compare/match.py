@@ -9,8 +9,6 @@ A measured step against a published one is no equal work: the published one leav
 readings bound it: the measured step's whole time, and the share of it that its recurrent FLOPs have.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import geometric_mean

@@ -4,8 +4,6 @@ Limits are the medians beside the machine's own steps. Where it has none of a ki
 Sentinels are no part of a curve.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 

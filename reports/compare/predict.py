@@ -11,8 +11,6 @@ measured enough steps, it is as wide as 19 in 20 of the others went wrong; where
 an implementation may reach another share there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import exp, log1p

@@ -4,8 +4,6 @@ The bootstrap is numpy's generator and percentiles of the resampled ratio of med
 Introduction to the Bootstrap, chapter 13); scipy is no dependency of this suite.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cache
 from typing import Any

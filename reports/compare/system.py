@@ -4,8 +4,6 @@ A profile and a published machine become the same kind of record, so that compar
 know which is which. What a source lacks is None or empty, never 0.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 

@@ -1,7 +1,5 @@
 """A folder's files appear whole or not at all: they are written to a draft beside it, and moved when all are there."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 import time

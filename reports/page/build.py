@@ -1,7 +1,5 @@
 """A profile's report on disk: report.md, report.html, points.csv and plots/, each file whole or not at all."""
 
-from __future__ import annotations
-
 import os
 import shlex
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """A comparison as Markdown, HTML, CSV and a picture, in a folder that has all of them or none."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The parts a report is made of, whatever it is written in: frozen records without any behaviour."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from reports.tables.columns import Table

@@ -5,8 +5,6 @@ matplotlib's pictures, as images. Only scripts known by their hash may run, so t
 through its escaping would stay text.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

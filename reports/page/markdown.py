@@ -1,7 +1,5 @@
 """A document as report.md: what GitHub and any text viewer show, with links to the pictures beside it. Pure."""
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """Work done beside other work, each piece in a process of its own that is forked from this one."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context

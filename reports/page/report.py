@@ -1,7 +1,5 @@
 """What a report says, and in which order; how it looks is left to `markdown` and `html`. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from bench.profile.records import RunWarning

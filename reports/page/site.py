@@ -1,7 +1,5 @@
 """A static site of every profile in the gallery: a ranking, a page per machine, pages that compare; relative links."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Sequence

@@ -3,8 +3,6 @@
 Decides nothing; no table, no text of a report. Imports `analysis`, `compare` and the wording of tables.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from bench.profile.records import Profile

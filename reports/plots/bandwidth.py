@@ -1,7 +1,5 @@
 """Bandwidth against working set: where the caches end, by measurement and by what the system reports."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from matplotlib.axes import Axes

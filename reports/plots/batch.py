@@ -3,8 +3,6 @@
 Times are at the drawn roofs: what those allow over the fraction reached.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from math import log10

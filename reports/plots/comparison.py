@@ -5,8 +5,6 @@ in (of resident weights the last one always), and the arithmetic of the dtypes i
 fraction of these lines.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

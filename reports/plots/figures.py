@@ -4,8 +4,6 @@ Log-log throughout. Heavy straight lines are measured roofs (best of their sampl
 interval as error bar.
 """
 
-from __future__ import annotations
-
 import sys
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """What stands beside the pointer that rests on a point of the page."""
 
-from __future__ import annotations
-
 from html import escape
 
 from bench.profile.stats import Estimate

@@ -1,7 +1,5 @@
 """The measured roofline: a row of panels per cell, a column per residency, batch sizes of a series joined."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import atan, degrees, inf, log10

@@ -4,8 +4,6 @@ A column per figure, one entry per good point, line by line; a missing figure is
 digits, which is more than any picture shows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import fields
 from statistics import mode

@@ -3,8 +3,6 @@
 After Wang et al., "Time-Based Roofline for Deep Learning Performance Analysis" (arXiv 2009.04598).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any

@@ -6,8 +6,6 @@ whole sequences; the products of the input are not in them. Datasheet figures ar
 `compare`, which reads a set as one of its systems.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import tomllib

@@ -1,7 +1,5 @@
 """The paper's claims as a table: each with what this machine says, the figures, and the experiment."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from reports.analysis.claims import Claim

@@ -1,7 +1,5 @@
 """Columns, tables and cells: a table is rows through a list of columns, whatever it is then written as."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Callable, Iterable, Sequence

@@ -1,7 +1,5 @@
 """A comparison as tables, as sentences, and as CSV. Rows in, text out."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial

@@ -1,7 +1,5 @@
 """Every figure of every planned point as CSV: SI units in the names, an empty field for a missing figure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import fields
 

@@ -1,7 +1,5 @@
 """The experiments between points, with their elasticities, and what more threads add to the roofs, as tables."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from kernels.roofline_model import BANDWIDTH, CALL, COMPUTE

@@ -1,7 +1,5 @@
 """What a profile tells of its machine, and its roofs per clock cycle, as tables. Absent facts are left out."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from reports.analysis.analysis import CPU, Analysis

@@ -1,7 +1,5 @@
 """Predictions as a table, as sentences, and as CSV. Rows in, text out."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from functools import partial
 

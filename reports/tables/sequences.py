@@ -5,8 +5,6 @@ DeepBench's count of FLOPs is the recurrent matrix's (baidu-research/DeepBench, 
 `flops.recurrent`; the BH are the vanilla cell's activations.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from bench.profile.records import Point

@@ -1,7 +1,5 @@
 """What bounds each series and point, and what its linear layers hold, as tables."""
 
-from __future__ import annotations
-
 from itertools import groupby
 
 from kernels.roofline_model import CODE
