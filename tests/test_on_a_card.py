@@ -17,10 +17,9 @@ from kernels import implementations
 from kernels.case import CELLS, Case
 from kernels.reference import check
 from kernels.reference.inputs import Arena, draw, set_bytes
-from reports.analysis import roofs
 from reports.analysis.analysis import Analysis
 from reports.page import build
-from reports.tables import persistent
+from reports.tables import sequences
 
 pytestmark = pytest.mark.gpu
 
@@ -67,7 +66,8 @@ def measured(profile, number):
     key = PLANNED[number].key
     (point,) = (point for point in profile.points if point.key == key)
     assert point.status == "ok", point.reason
-    written = point.bytes["written"] / roofs.write_roof(profile, "cuda", 0, point.bytes["written"])
+    roofs = Analysis(profile).roofs
+    written = point.bytes["written"] / roofs.write_roof("cuda", 0, point.bytes["written"])
     share = stats.median(roof_times.roof_fractions(point, written))
     seconds = stats.median(point.seconds)
     print(f"{key}: {seconds * 1e6:.2f} us, {share:.1%} of its roof, {point.joules} J")  # noqa: T201
@@ -79,8 +79,9 @@ def on_an_h200(profile):
 
 
 def test_the_roofs_of_memory_cache_and_products(profile):
-    l2, *_, memory = (level.bytes_per_s for level in roofs.levels(profile, "cuda"))
-    products = roofs.arithmetic_roof(profile, "cuda", 0, "bfloat16")
+    roofs = Analysis(profile).roofs
+    l2, *_, memory = (level.bytes_per_s for level in roofs.levels("cuda"))
+    products = roofs.arithmetic_roof("cuda", 0, "bfloat16")
     print(f"memory {memory:.3g} byte/s, L2 {l2:.3g} byte/s, bfloat16 {products:.3g} FLOP/s")  # noqa: T201
     if on_an_h200(profile):
         assert 4.3e12 <= memory <= 4.92e12
@@ -108,9 +109,10 @@ def test_a_step_with_weights_on_chip_goes_past_the_streaming_roof(profile):
     measured(profile, 4)
     measured(profile, 5)
     assert share <= 1.03
-    lines = {line[5].text: line for line in persistent.table(profile).rows if line[1].value == 1024}
-    assert "triton_persistent" in lines
-    print("times the step from memory:", lines["triton_persistent"][9].text)  # noqa: T201
+    table = sequences.persistent(Analysis(profile))
+    rows = [dict(zip(table.header, line, strict=True)) for line in table.rows]
+    (row,) = (one for one in rows if one["implementation"].text == "triton_persistent")
+    print({name: cell.text for name, cell in row.items()})  # noqa: T201
     if on_an_h200(profile):
         assert ours <= 2.0e-6
 

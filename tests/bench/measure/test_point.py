@@ -391,7 +391,7 @@ def test_weights_are_held_against_the_best_arithmetic_they_widen_to(
     monkeypatch.setattr(
         matmul,
         "prepare",
-        lambda _variant, dtype, _device: prepared.append(dtype) or (lambda _count: None),
+        lambda _variant, dtype: prepared.append(dtype) or (lambda _count: None),
     )
     variant = matmul.Shape(8, 8, 8)
     slow, fast = (1e3, variant), (1e4, variant)

@@ -18,7 +18,6 @@ from bench.session.run import Run
 from kernels import implementations
 from kernels.case import Case
 from kernels.reference.inputs import Arena
-from reports.analysis import roofs
 from reports.analysis.analysis import Analysis
 from reports.page import build
 from tests import fake_gpu
@@ -92,7 +91,7 @@ def test_a_profile_holds_both_devices_each_with_its_roofs_levels_and_points(gpu,
     for device in ("cpu", "cuda"):
         kinds = {roof.kind for roof in profile.roofs if roof.device == device}
         assert kinds >= {"read", "write", "call"}
-        assert roofs.levels(profile, device)[-1].name == "DRAM"
+        assert Analysis(profile).roofs.levels(device)[-1].name == "DRAM"
     of_memory = [r.kind for r in profile.roofs if (r.device, r.unit) == ("cuda", "byte/s")]
     # written last, for the others read random words
     kinds = ["read", "copy", "triad", "write", "sentinel"]
