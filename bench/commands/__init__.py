@@ -1,4 +1,4 @@
-"""What `python -m bench` does, one file a verb: its help, its options, and what it prints.
+"""`python -m bench list`, `doctor`, `step` and the like: one file a verb, with its help, its options and what it says.
 
 Measures nothing itself; what is loaded for a verb is loaded when that runs. Imports every room below it.
 """

@@ -28,7 +28,7 @@ def examine() -> list[RunWarning]:
     """Look at the machine for some seconds. Returns what was found, what others do to it first."""
     from bench.device import threads
     from bench.machine import describe, environment
-    from bench.session import lock, machine_checks
+    from bench.session import end_of_run, lock
     from bench.telemetry import memory, state
     from kernels.reference.inputs import Arena
 
@@ -41,7 +41,7 @@ def examine() -> list[RunWarning]:
     stands_on = environment.environment(threads.available(), pools.layer)
     found = [
         *_others(lock.held_by(), busy, before, after),
-        *machine_checks.standing(describe.machine(), stands_on, page_bytes, pools),
+        *end_of_run.standing(describe.machine(), stands_on, page_bytes, pools),
         *_memory(),
     ]
     threads.restore(pools)

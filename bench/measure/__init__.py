@@ -1,4 +1,4 @@
-"""One point: built, checked, timed beside the probes of its roofs, checked again.
+"""One point: built, checked, timed beside the probes of its roofs, checked again, and measured anew where impossible.
 
 No run and no files. Imports `device` and what lies below it.
 """

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 
+from bench.device import threads
+from bench.device.cpu import Cpu
 from bench.device.cuda import Cuda
 from bench.device.device import Device
 from bench.machine import gpus, nvml
 from bench.measure.point import first_line
-from bench.profile.records import SENTINEL, Point, Roof, RunWarning
+from bench.profile.records import SENTINEL, Point, Profile, Roof, RunWarning
 from bench.session import warnings
 from bench.session.folder import BadOutput
 from bench.session.survey import Survey
@@ -86,3 +89,30 @@ def others(load: state.Load, swapped: int | None, *, on_gpu: bool) -> dict[str, 
     if not on_gpu:
         found["the GPU"] = lambda: warnings.of_no_gpu(gpus.no_cuda_reason())
     return found
+
+
+def standing(
+    described: dict[str, Any],
+    environment: dict[str, Any],
+    page_bytes: int | None,
+    pools: threads.Pools,
+) -> list[RunWarning]:
+    """What is against this machine, of that description and environment, with an arena on pages of so many bytes."""
+    return [
+        *warnings.of_machine(described, environment, page_bytes),
+        *warnings.of_quota(described["quota"], len(threads.cores())),
+        *warnings.of_threads(threads.available(), pools.workers),
+        *warnings.of_binding(threads.bound(), threads.available()),
+        *warnings.of_battery(state.on_battery()),
+        *warnings.of_heat(state.hottest()),
+        *warnings.of_gpu_processes(nvml.processes_of_others()),
+    ]
+
+
+def of_cpu(cpu: Cpu, header: Profile, page_bytes: int | None) -> list[RunWarning]:
+    """What is against the CPU of a run, whose arena lies on pages of so many bytes."""
+    assert cpu.pools is not None
+    return [
+        *standing(header.machine, header.environment, page_bytes, cpu.pools),
+        *warnings.of_throttling(cpu.throttled, state.throttled()),
+    ]
