@@ -56,3 +56,13 @@ def test_what_was_compiled_stays_compiled():
     product(x)
     assert products.counted(lambda: product(x), 1) == {"count": 1, "flops": 2 * 4**3}
     assert torch.equal(product(x), x @ x)
+
+
+def test_a_call_that_raises_leaves_nothing_watched():
+    with pytest.raises(ZeroDivisionError):
+        products.counted(lambda: 1 // 0, 1)
+    assert not torch._C._autograd._profiler_enabled()
+    assert products.counted(lambda: torch.ones(2, 2) @ torch.ones(2, 2), 1) == {
+        "count": 1,
+        "flops": 16,
+    }
