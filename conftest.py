@@ -243,6 +243,14 @@ class Session:
             return "passed", "", ""
         return None
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_keyboard_interrupt(self) -> Generator[None, Any, Any]:
+        """A signal may come where Python's code has no line, which pytest cannot show: it need not."""
+        try:
+            return (yield)
+        except TypeError:
+            return None
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
         """Whatever ended the session: what was measured is assembled into a profile."""

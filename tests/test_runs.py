@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -216,3 +217,23 @@ def test_a_filter_selects_points_by_their_words(tmp_path: Path) -> None:
     chosen = [line for line in done.stdout.splitlines() if "test_step[" in line]
     assert chosen
     assert all("lstm" in line and "resident" in line for line in chosen)
+
+
+def test_a_signal_where_pythons_code_has_no_line_ends_a_run_as_anywhere_else() -> None:
+    """What pytest would show of it has no line there, and showing it raises TypeError."""
+    spec = importlib.util.spec_from_file_location("measuring", ROOT / "conftest.py")
+    assert spec is not None
+    assert spec.loader is not None
+    measuring = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(measuring)
+
+    class Terminal:
+        def pytest_keyboard_interrupt(self) -> None:
+            raise TypeError("unsupported operand type(s) for -: 'NoneType' and 'int'")
+
+    plugins = pytest.PytestPluginManager()
+    plugins.register(Terminal())
+    with pytest.raises(TypeError):
+        plugins.hook.pytest_keyboard_interrupt(excinfo=None)
+    plugins.register(object.__new__(measuring.Session))
+    assert not plugins.hook.pytest_keyboard_interrupt(excinfo=None)
