@@ -5,8 +5,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from bench.device import threads
-from bench.profile.errors import OneLine
+from bench.profile.errors import OneLine, absent
 from bench.timing.interrupts import INTERRUPTED
 from kernels.case import InvalidCase, Unavailable
 
@@ -16,17 +15,22 @@ EXAMPLES = """examples:
   python -m bench list                              suites, implementations, and what they would measure
   python -m bench doctor                            what will spoil a measurement here, and what to do about it
   python -m bench step lstm 1500 --batch 8          one case of your own, at once
-  python -m bench verify                            is the instrument right? planted steps of known truth
+  python -m bench verify                            is the instrument right? known answers, probes in C, counted bytes
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb. Returns the exit code; every foreseen error is one line on standard error."""
-    given = _parser().parse_args(arguments)
-    threads.settle()
     try:
+        given = _parser().parse_args(arguments)
+        from bench.device import threads
+
+        threads.settle()
         threads.libraries()
         code: int = given.run(given)
+    except ModuleNotFoundError as error:
+        print(f"bench: {absent(error)}", file=sys.stderr)
+        return BAD_USAGE
     except (OneLine, InvalidCase, Unavailable) as error:
         print(f"bench: {error}", file=sys.stderr)
         return BAD_USAGE

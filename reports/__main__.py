@@ -27,13 +27,15 @@ MOST_RATIOS = 12
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. Errors are one line on stderr."""
     given = _parser().parse_args(arguments)
-    from bench.profile.errors import BadFile
-    from reports.locate import BadInput
+    from bench.profile.errors import OneLine, absent
 
     run: Callable[[argparse.Namespace], int] = given.run
     try:
         return run(given)
-    except (BadInput, BadFile) as error:
+    except ModuleNotFoundError as error:
+        print(f"error: {absent(error)}", file=sys.stderr)
+        return 2
+    except OneLine as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

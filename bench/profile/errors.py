@@ -16,6 +16,14 @@ class BadFile(OneLine):
     """A profile, journal, suite or published set that cannot be used; the message names file, field and mend."""
 
 
+def absent(error: ModuleNotFoundError) -> str:
+    """What to do about a package that is not installed. Raises the error again for a module of this suite."""
+    package = (error.name or "").partition(".")[0]
+    if package in ("", "bench", "kernels", "reports"):
+        raise error
+    return f"{package} cannot be imported ({error}): make venv installs what is needed"
+
+
 def one_line(text: str) -> str:
     """One printable line for a terminal; too long a one without its middle."""
     text = text if len(text) <= 2 * LONGEST_LINE else text[:LONGEST_LINE] + text[-LONGEST_LINE:]

@@ -37,8 +37,9 @@ T = TypeVar("T")
 
 def load(path: Path) -> Profile:
     """Read a profile file, or a pytest-benchmark JSON that carries one under `roofline`. Raises BadFile."""
+    given = json_text(path)
     try:
-        data = msgspec.json.decode(json_text(path))
+        data = msgspec.json.decode(given)
     except (ValueError, RecursionError) as error:
         raise BadFile(f"{path}: not JSON ({error}): give a profile.json of this suite") from error
     if isinstance(data, dict) and "benchmarks" in data:

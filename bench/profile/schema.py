@@ -30,7 +30,7 @@ MIGRATIONS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {"rnn-roofli
 def migrated(data: object, where: str) -> dict[str, Any]:
     """A profile's JSON object in today's schema. Raises BadFile for a newer schema or method, or an unknown one."""
     if not isinstance(data, dict) or not isinstance(data.get("schema"), str):
-        raise BadFile(f"{where}: no profile of this suite: it has no `schema`")
+        raise BadFile(f"{where}: no profile of this suite: it names no `schema`")
     while (version := data["schema"]) != SCHEMA:
         if version not in MIGRATIONS:
             kind, _, number = version.rpartition("/")

@@ -1,0 +1,35 @@
+"""What `python -m bench` and `python -m reports` say where a package is missing, each in a process of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.parametrize(
+    ("package", "command", "verb"),
+    [
+        ("msgspec", "bench", ["list"]),
+        ("psutil", "bench", ["list"]),
+        ("msgspec", "reports", ["headline", "latest"]),
+        ("jinja2", "reports", ["build", "2026-11-23-epyc-2-cores", "--out"]),
+    ],
+)
+def test_a_package_that_is_missing_is_told_in_one_line(tmp_path, package, command, verb):
+    arguments = [*verb, str(tmp_path)] if verb[-1] == "--out" else verb
+    without = f"import sys; sys.modules[{package!r}] = None; from {command}.__main__ import main; "
+    call = f"sys.exit(main({arguments!r}))"
+    ran = subprocess.run(
+        [sys.executable, "-c", without + call],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 2
+    (line,) = ran.stderr.splitlines()
+    assert f": {package} cannot be imported (" in line
+    assert line.endswith(": make venv installs what is needed")
