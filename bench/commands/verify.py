@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.verify.checks import Check
 
-HELP = "is the instrument right? known truths, C probes, counted bytes"
+HELP = "is the instrument right? known-answer steps, probes in C, counted bytes"
 EXAMPLES = """examples: python -m bench verify    python -m bench verify --all --only counted
           python -m bench verify --counts reports/runs/latest --out counted"""
 
@@ -20,7 +20,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Which parts, how thoroughly, and the profile to count for."""
     add = parser.add_argument
     add(
-        "--times", type=int, default=1, help="plant known truths so many times in a row (default 1)"
+        "--times", type=int, default=1, help="known-answer steps so many times in a row (default 1)"
     )
     add(
         "--all",
@@ -30,7 +30,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--only",
         choices=("planted", "probes", "counted"),
-        help="planted steps of known truth, roofs against C, or counted bytes (default: all three)",
+        help="known-answer steps, roofs against C, or counted bytes (default: all three)",
     )
     add(
         "--counts",
@@ -85,7 +85,7 @@ def _refuse(given: argparse.Namespace) -> None:
         (counts and given.implementation, "--implementation", from_profile),
         (only in ("planted", "probes") and given.implementation, "--implementation", f"--only {only} counts no bytes"),
         (given.times > 1 and counts, "--times", from_profile),
-        (given.times > 1 and only in ("probes", "counted"), "--times", f"--only {only} plants no known truths"),
+        (given.times > 1 and only in ("probes", "counted"), "--times", f"--only {only} times no known-answer steps"),
     ):  # fmt: skip
         if meaningless:
             raise BadUsage(f"{option} does nothing here: {why}: leave it out")
@@ -108,7 +108,7 @@ def _verified(given: argparse.Namespace) -> Iterator[Check]:
         say("measuring roofs")
         with roofs_alone(curve_seconds=1.0) as measured:
             if "planted" in parts:
-                say("planting steps of known truth")
+                say("timing known-answer steps")
                 yield from instrument.known(measured, given.times, thorough=given.all)
             if "probes" in parts:
                 say("holding the roofs against C and likwid-bench")
