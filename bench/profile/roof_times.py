@@ -38,14 +38,12 @@ def product_times(point: Point, product_seconds: float | None) -> list[float]:
     return [product_seconds or 0.0 if linear else 0.0] * len(point.seconds)
 
 
-def roof_fractions(
-    point: Point, written_seconds: float | None, product_seconds: float = 0.0
-) -> list[float]:
+def roof_fractions(point: Point, written_seconds: float | None) -> list[float]:
     """The roof fraction, round by round: the least time that the roofs allow over the step's.
 
-    Products are free where their roof was neither sampled nor given.
+    Products are free where their roof was not sampled.
     """
-    moving, products = byte_times(point, written_seconds), product_times(point, product_seconds)
+    moving, products = byte_times(point, written_seconds), product_times(point, 0.0)
     return [
         roofline_model.limit(*moved, multiplied, point.projected) / taken
         for moved, multiplied, taken in zip(moving, products, point.seconds, strict=False)

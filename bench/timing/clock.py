@@ -31,9 +31,9 @@ def seconds_each(block: Callable[[int], object], count: int) -> float:
     return (perf_counter_ns() - start) / count / 1e9
 
 
-def calls_for(block: Callable[[int], object], seconds: float, first: int = 1) -> int:
+def calls_for(block: Callable[[int], object], seconds: float) -> int:
     """How many calls last at least `seconds`: doubled until they nearly do, then in proportion. At least 1."""
-    count = first
+    count = 1
     while True:
         each = seconds_each(block, count)
         if each * count >= seconds / 2:

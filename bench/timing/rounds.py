@@ -90,11 +90,11 @@ def best(
         return [clock.seconds_each(contender.run, calls) for _ in range(repeats)]
 
 
-def once(contender: Contender, sample_seconds: float, clock: Clock = cpu_clock) -> float:
+def once(contender: Contender, sample_seconds: float) -> float:
     """Seconds per call of one sample of at least `sample_seconds`, after one untimed pass over the contender's data."""
     with undisturbed():
-        before = clock.seconds_each(contender.run, contender.pass_calls)
-        return clock.seconds_each(contender.run, max(1, ceil(sample_seconds / before)))
+        before = cpu_clock.seconds_each(contender.run, contender.pass_calls)
+        return cpu_clock.seconds_each(contender.run, max(1, ceil(sample_seconds / before)))
 
 
 def glance(run: Callable[[int], object], least_seconds: float) -> float:
