@@ -19,7 +19,7 @@ def run(_given: argparse.Namespace) -> int:
     found = examine()
     for warning in found:
         print(f"{warning.code}: {warning.message}\n    {warning.advice}")
-    told = f"{len(found)} things to know before measuring here"
+    told = f"{len(found)} thing{'s' * (len(found) > 1)} to know before measuring here"
     print(told if found else "nothing here spoils a measurement")
     return 0
 
