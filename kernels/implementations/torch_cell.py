@@ -46,7 +46,7 @@ def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
         if case.part == "linear":
             return partial(_linear, case.cell, x, h, weights.W, weights.U)
         if case.part == "pointwise":
-            return partial(_pointwise, case.cell, sums, h, c, weights.b_w, weights.b_u)
+            return partial(_POINTWISE[case.cell], sums, h, c, weights.b_w, weights.b_u)
         if case.cell == "lstm":
             return partial(torch.lstm_cell, x, (h, c), *weights)
         cell = torch.rnn_tanh_cell if case.cell == "rnn" else torch.gru_cell
@@ -65,16 +65,22 @@ def _linear(cell: str, x: Tensor, h: Tensor, W: Tensor, U: Tensor) -> Answer:
     return (from_x, from_h) if cell == "gru" else (from_h.add_(from_x),)
 
 
-def _pointwise(cell: str, sums: Tensor, h: Tensor, c: Tensor, b_w: Tensor, b_u: Tensor) -> Answer:
-    if cell == "gru":
-        H = h.shape[1]
-        s_rz, n_x, n_h = sums.split([2 * H, H, H], dim=1)
-        r, z = (s_rz + (b_w[: 2 * H] + b_u[: 2 * H])).sigmoid_().chunk(2, dim=1)
-        n = (n_x + b_w[2 * H :]).add_((n_h + b_u[2 * H :]).mul_(r)).tanh_()
-        return ((h - n).mul_(z).add_(n),)
-    biased = sums + (b_w + b_u)
-    if cell == "rnn":
-        return (biased.tanh_(),)
-    i, f, g, o = biased.chunk(4, dim=1)
+def _rnn(sums: Tensor, _h: Tensor, _c: Tensor, b_w: Tensor, b_u: Tensor) -> Answer:
+    return ((sums + (b_w + b_u)).tanh_(),)
+
+
+def _lstm(sums: Tensor, _h: Tensor, c: Tensor, b_w: Tensor, b_u: Tensor) -> Answer:
+    i, f, g, o = (sums + (b_w + b_u)).chunk(4, dim=1)
     c_new = f.sigmoid_().mul_(c).add_(i.sigmoid_().mul_(g.tanh_()))
     return o.sigmoid_().mul_(c_new.tanh()), c_new
+
+
+def _gru(sums: Tensor, h: Tensor, _c: Tensor, b_w: Tensor, b_u: Tensor) -> Answer:
+    H = h.shape[1]
+    s_rz, n_x, n_h = sums.split([2 * H, H, H], dim=1)
+    r, z = (s_rz + (b_w[: 2 * H] + b_u[: 2 * H])).sigmoid_().chunk(2, dim=1)
+    n = (n_x + b_w[2 * H :]).add_((n_h + b_u[2 * H :]).mul_(r)).tanh_()
+    return ((h - n).mul_(z).add_(n),)
+
+
+_POINTWISE = {"rnn": _rnn, "lstm": _lstm, "gru": _gru}
