@@ -65,7 +65,7 @@ def point(
     if cause := context.device.lost():
         return replace(base, reason=f"{LOST}: {cause}")
     held, weights = _digest(context)
-    allowed = timeout.SECONDS + 4 * context.budget_seconds
+    allowed = timeout.of_point(context.budget_seconds)
     try:
         base = _counted(base, implementation.reads)
         with timeout.within(allowed), torch.inference_mode(case.phase == "step"):

@@ -1,4 +1,4 @@
-"""The profile: what is recorded, how it is written and read, the suite that asks for it, and the statistics of samples.
+"""The profile: what is recorded, how it is written and read, the suite that orders its points, and statistics.
 
 Nothing that measures or reports. Imports msgspec and the torch-free words of `kernels`: reports reads with it.
 """

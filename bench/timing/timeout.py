@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from types import FrameType
 
 SECONDS = 300.0
-"""For one point, and four times the suite's budget_seconds on top; compiling takes the longest of what is honest."""
+"""For one point, with `BUDGETS` times the suite's budget on top; compiling takes the longest of what is honest."""
+BUDGETS = 4
 
 GRACE = 1.5
 """Compiled code runs no handler. After so many times the limit the process ends, and --resume goes on without it."""
@@ -21,6 +22,11 @@ class TooLong(BaseException):
 
 class _Errors:
     descriptor = 2
+
+
+def of_point(budget_seconds: float) -> float:
+    """Seconds that a point may take, all told, in a suite of that budget for its samples."""
+    return SECONDS + BUDGETS * budget_seconds
 
 
 def report_to_a_copy() -> None:
