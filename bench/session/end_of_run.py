@@ -1,13 +1,14 @@
 """What is looked at when a run ends, each look apart: what cannot be seen is a warning itself, and costs no profile."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from bench.device import threads
-from bench.device.cpu import Cpu
 from bench.device.cuda import Cuda
 from bench.device.device import Device
 from bench.machine import gpus, nvml
@@ -17,6 +18,9 @@ from bench.session import warnings
 from bench.session.folder import BadOutput
 from bench.session.survey import Survey
 from bench.telemetry import state
+
+if TYPE_CHECKING:  # it loads numba, which a run on a GPU alone does without
+    from bench.device.cpu import Cpu
 
 Look = Callable[[], Iterable[RunWarning]]
 

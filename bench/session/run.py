@@ -93,7 +93,6 @@ class Run:
         """The device of that name, and in words whether its energy is counted. Here what is loaded is what it needs."""
         if name == "cpu":
             from bench.device.cpu import Cpu
-            from bench.session import end_of_run
 
             meter, told = _meter(energy.of_cpu)
             pools = threads.start()
