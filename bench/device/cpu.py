@@ -44,7 +44,7 @@ class Cpu:
     ) -> None:
         """`pools` were started for it; `seed` is of the arena's weights."""
         self.pools, self.meter, self._seed = pools, meter, seed
-        self.resweep_seconds = 1.0
+        self.resweep_seconds: float | None = None
         self.throttled = state.throttled()
         self._limit = call_limit.Limit()
 

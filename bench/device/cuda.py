@@ -48,7 +48,7 @@ class Cuda:
 
     name = "cuda"
     settle_seconds = 0.0  # nothing spins, and one pass over the data fills the cache
-    resweep_seconds = 1.0
+    resweep_seconds: float | None = 1.0
 
     def __init__(
         self, gpu: nvml.Gpu | None = None, meter: Meter | None = None, seed: int = 0

@@ -98,8 +98,8 @@ class Device(Protocol):
         """Least length of the untimed calls before a timed block."""
 
     @property
-    def resweep_seconds(self) -> float:
-        """How long `resweep` takes, about."""
+    def resweep_seconds(self) -> float | None:
+        """How long `resweep` takes, about; None until a sweep tells."""
 
     def variants(self, kind: str) -> Sequence[Any]:
         """Those of its read or write probe; none where that is not paired."""

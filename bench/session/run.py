@@ -195,8 +195,9 @@ class Run:
     def seconds_left(self, planned: Sequence[Planned]) -> float:
         """An estimate for those of the points not measured yet, and for the roofs measured once more at the end."""
         left = [one for one in planned if one.key not in self._done and _can_be_had(one)]
-        each = 2 * self.plan.settings["budget_seconds"]
-        again = sum(device.resweep_seconds for device in self._devices.values())
+        each, curve = 2 * self.plan.settings["budget_seconds"], self.plan.settings["curve_seconds"]
+        known = (device.resweep_seconds for device in self._devices.values())
+        again = sum(curve if seconds is None else seconds for seconds in known)
         return progress.seconds_left(self._spent, left, each, _compiled_as) + again
 
     def finish(self, planned: Iterable[Planned]) -> Profile:

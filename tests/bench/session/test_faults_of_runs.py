@@ -23,7 +23,7 @@ from bench.machine import gpus
 from bench.profile import reader
 from bench.profile.journal import from_journal
 from bench.profile.suite import Planned, Suite
-from bench.session import crash_record, lock, trial_process
+from bench.session import crash_record, trial_process
 from bench.session import folder as folders
 from bench.session.folder import BadOutput
 from bench.session.run import Run
@@ -99,6 +99,12 @@ def test_a_run_that_is_resumed_has_the_points_of_one_that_was_not_disturbed(begi
     assert profile.roofs[: len(run.roofs())] == tuple(run.roofs())
     assert (profile.complete, profile.resumed) == (True, True)
     assert (undisturbed.complete, undisturbed.resumed) == (True, False)
+
+
+def test_a_resumed_run_expects_a_last_sweep_as_long_as_its_suite_grants(begin):
+    run = begin()
+    run._machine.release()  # as the system does for a process that died
+    assert begin(run.folder, resume=True).seconds_left(()) == PLAN.settings["curve_seconds"]
 
 
 LOOKS = {
@@ -268,77 +274,6 @@ def test_a_signal_while_a_point_is_written_lets_that_be_finished(begin, monkeypa
                 run.measure(POINTS[0], 0)
         assert synced
         assert keys(run.finish(POINTS)) == KEYS[:1]
-
-
-LISTENING = """
-import os, signal, sys, time
-from bench.timing import interrupts
-with interrupts.listening(), interrupts.held():
-    os.kill(os.getpid(), signal.SIGTERM)
-    print("still here", flush=True)
-    if sys.argv[1] == "twice":
-        os.kill(os.getpid(), signal.SIGINT)
-        print("never told", flush=True)
-    print("done", flush=True)
-"""
-
-
-@pytest.mark.parametrize(
-    ("times", "code", "told"),
-    [("once", -signal.SIGINT, "still here\ndone\n"), ("twice", 130, "still here\n")],
-)
-def test_asked_twice_a_process_ends_at_once(times, code, told):
-    done = subprocess.run(
-        [sys.executable, "-c", LISTENING, times],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (code, told)
-
-
-def test_what_listened_before_listens_again_and_nohup_holds():
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        own = signal.getsignal(signal.SIGTERM)
-        with interrupts.listening():
-            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-            assert signal.getsignal(signal.SIGTERM) is not own
-        assert signal.getsignal(signal.SIGTERM) is own
-    finally:
-        signal.signal(signal.SIGHUP, before)
-
-
-HOLDING = """
-import sys, time
-from pathlib import Path
-from bench.session import lock
-lock.PATH = Path(sys.argv[1])
-kept = lock.hold(Path("its-folder"))
-print("held", flush=True)
-time.sleep(100)
-"""
-
-
-def test_two_runs_at_once_are_refused_with_who_measures_and_a_dead_ones_lock_is_nobodys(
-    tmp_path, monkeypatch
-):
-    monkeypatch.setattr(lock, "PATH", tmp_path / "lock")
-    other = subprocess.Popen(
-        [sys.executable, "-c", HOLDING, str(lock.PATH)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    with other:
-        assert other.stdout.readline() == "held\n"
-        with pytest.raises(lock.Busy) as told:
-            lock.hold(tmp_path)
-        assert f"process {other.pid} since" in str(told.value)
-        assert "its-folder" in str(told.value)
-        assert "\n" not in str(told.value)
-        assert str(other.pid) in lock.held_by()
-        other.kill()
-    assert lock.held_by() is None
-    lock.hold(tmp_path).release()
 
 
 def test_a_point_that_ended_one_process_is_tried_apart_and_one_that_ended_two_is_not_run_again(
