@@ -5,9 +5,6 @@ from itertools import chain
 from math import prod
 from typing import Any
 
-from torch._C._autograd import _disable_profiler_legacy
-from torch.autograd.profiler_legacy import profile
-
 FIRST_FACTOR = {
     "aten::mm": 0,
     "aten::bmm": 0,
@@ -21,10 +18,17 @@ FIRST_FACTOR = {
 def counted(call: Callable[[], object], steps: int) -> dict[str, int] | None:
     """Products and their FLOPs in a call, per time step, rounded up; None where none went through the dispatcher.
 
+    None, too, with a PyTorch that lacks what this is told by: nothing else depends on it.
+
     Told by the profiler, which watches the dispatcher and changes nothing there: code that was compiled before stays
     compiled. Graphs and other libraries run their products past it, and so does an operator that is a whole layer. Its
     records are read as they are: the tree that it would make of a sequence's takes seconds and hundreds of megabytes.
     """
+    try:
+        from torch._C._autograd import _disable_profiler_legacy
+        from torch.autograd.profiler_legacy import profile
+    except ImportError:
+        return None
     watching, records = profile(record_shapes=True), list[Any]()
     watching._start_trace()
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import pytest
@@ -66,3 +67,9 @@ def test_a_call_that_raises_leaves_nothing_watched():
         "count": 1,
         "flops": 16,
     }
+
+
+def test_with_a_pytorch_that_cannot_tell_points_are_measured_uncounted(context, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.autograd.profiler_legacy", None)
+    found = point.point(context, LSTM, "torch_cell", implementations.load("torch_cell"), order=0)
+    assert (found.status, found.products) == ("ok", None)
