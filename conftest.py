@@ -56,7 +56,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "go on with the run in this folder, measuring nothing twice",
     },
 }
-"""In the order in which `bench.session.start.of_suite` takes them."""
+"""As `bench.session.start.of_suite` takes them."""
 LINE_SECONDS = 10.0
 """Between lines of progress where the output is no terminal."""
 
@@ -150,7 +150,8 @@ class Session:
             threads.libraries(config.getoption("--device"))
             from bench.session import start
 
-            self._start = start.of_suite(*map(config.getoption, OPTIONS))
+            given = {name.strip("-"): config.getoption(name) for name in OPTIONS}
+            self._start = start.of_suite(**given)
         except (OneLine, Unavailable) as error:
             raise pytest.UsageError(str(error)) from error
 

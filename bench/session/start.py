@@ -43,43 +43,47 @@ class Start:
 
 
 def of_suite(
-    name: str | None = None,
-    files: Sequence[str] | None = None,
+    suite: str | None = None,
+    implementation: Sequence[str] | None = None,
     device: str | None = None,
     seed: int | None = None,
     out: str | None = None,
     resume: str | None = None,
 ) -> Start:
-    """A run of a suite, as the options of the same names ask for it; `files` are its --implementation.
+    """A run of a suite, as the options of the same names ask for it.
 
     Its folder is there then. Raises BadUsage, BadFile, BadOutput.
     """
+    own = {
+        "suite": suite,
+        "implementation": implementation,
+        "device": device,
+        "seed": seed,
+        "out": out,
+    }
     earlier = None
     if resume is not None:
         earlier = from_journal(Path(resume))
-        given = zip(
-            ("--suite", "--implementation", "--device", "--seed", "--out"),
-            (name, files, device, seed, out),
-            strict=True,
-        )
-        for option in (option for option, value in given if value is not None):
+        for option in (option for option, value in own.items() if value is not None):
             raise BadUsage(
-                f"{option} is given with --resume: a resumed run keeps its own suite, device, seed and folder"
+                f"--{option} is given with --resume: a resumed run keeps its own suite, device, seed and folder"
             )
-        name, seed = str(Path(resume) / SUITE_FILE), earlier.seed
+        suite, seed = str(Path(resume) / SUITE_FILE), earlier.seed
         device = earlier.settings.get("device", "cpu")
     device = usable(device)
     default = suites.DEFAULT_CUDA if device == "cuda" else suites.DEFAULT
     # a file is where it is, whatever folder the run is resumed from
-    instead = [str(Path(one).resolve()) if one.endswith(".py") else one for one in files or ()]
-    suite = suites.load(name or default, device, threads.available(), seed or 0, instead)
+    instead = [
+        str(Path(one).resolve()) if one.endswith(".py") else one for one in implementation or ()
+    ]
+    plan = suites.load(suite or default, device, threads.available(), seed or 0, instead)
     if earlier:
-        suite = replace(suite, name=earlier.suite)
+        plan = replace(plan, name=earlier.suite)
     given_folder = resume or out
-    folder = Path(given_folder) if given_folder else new_folder(suite.name)
+    folder = Path(given_folder) if given_folder else new_folder(plan.name)
     if not resume:
         claim(folder)
-    return Start(suite, seed or 0, folder, earlier)
+    return Start(plan, seed or 0, folder, earlier)
 
 
 def usable(device: str | None) -> str:

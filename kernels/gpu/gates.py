@@ -57,7 +57,7 @@ def of_rows(values, rows, real):
 
 
 @triton.jit
-def by_gate(sums, SUMS: tl.constexpr, UNITS: tl.constexpr, SEQUENCES: tl.constexpr):
+def by_gate(sums, UNITS: tl.constexpr, SEQUENCES: tl.constexpr):
     """Four sums a unit, each (units, sequences), from rows that hold them one kind after the other."""
     inner = tl.permute(tl.reshape(sums, (2, 2, UNITS, SEQUENCES)), (2, 3, 0, 1))
     even, odd = tl.split(inner)  # 0 and 2, 1 and 3

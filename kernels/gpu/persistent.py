@@ -114,7 +114,7 @@ def split(sums, SUMS: tl.constexpr, UNITS: tl.constexpr, SEQUENCES: tl.constexpr
     """Four sums a unit, or one four times."""
     s0, s1, s2, s3 = sums, sums, sums, sums
     if SUMS == 4:
-        s0, s1, s2, s3 = by_gate(sums, SUMS, UNITS, SEQUENCES)
+        s0, s1, s2, s3 = by_gate(sums, UNITS, SEQUENCES)
     return s0, s1, s2, s3
 
 

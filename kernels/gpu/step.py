@@ -88,13 +88,13 @@ def new_state(
     if CELL == "rnn":
         out = tanh(sums)
     elif CELL == "lstm":
-        i, f, g, o = by_gate(sums, 4, UNITS, SEQUENCES)
+        i, f, g, o = by_gate(sums, UNITS, SEQUENCES)
         before = tl.load(c + at, mask=inside, other=0).to(tl.float32)
         state = lstm(i, f, g, before)
         tl.store(c_new + at, state.to(c_new.dtype.element_ty), mask=inside)
         out = sigmoid(o) * tanh(state)
     else:
-        r, z, n_x, n_h = by_gate(sums, 4, UNITS, SEQUENCES)
+        r, z, n_x, n_h = by_gate(sums, UNITS, SEQUENCES)
         n, z = gru(r, z, n_x, n_h)
         out = (1.0 - z) * n + z * tl.load(h + at, mask=inside, other=0).to(tl.float32)
     tl.store(h_new + at, out.to(h_new.dtype.element_ty), mask=inside)

@@ -23,6 +23,8 @@ CYCLES = (
 )
 CLASS = (system.KIND, system.NUMBERS)
 PEAKS = {name: (name, name) for name in ("float32", "bfloat16")} | {"int8": ("int8", "float32")}
+SLOWEST = 10
+"""Points of a gate that are shown in any case."""
 UNEQUAL = "\N{DOUBLE DAGGER}"
 """Stands beside a ratio of unequal work."""
 
@@ -186,7 +188,7 @@ def differing_table(comparison: Comparison) -> Table:
     return Table(("what differs", *LETTERS[: len(comparison.systems)]), tuple(rows))
 
 
-def gate_table(gate: Gate, most: int = 10) -> Table:
+def gate_table(gate: Gate) -> Table:
     """The slowest points of a gate, and every one that failed."""
     columns: tuple[Column[Gated], ...] = (
         Column("case", lambda row: row.entry.setting),
@@ -198,7 +200,7 @@ def gate_table(gate: Gate, most: int = 10) -> Table:
         Column("interval", lambda row: row.time, _span),
         Column("gate", lambda row: "FAILED" if row.failed else "passed"),
     )
-    return table(columns, gate.rows[: max(most, len(gate.failed))])
+    return table(columns, gate.rows[: max(SLOWEST, len(gate.failed))])
 
 
 def judgement(gate: Gate) -> str:
