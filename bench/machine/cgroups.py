@@ -10,8 +10,8 @@ from pathlib import Path
 
 from bench.machine.system import System, integer
 
-NEW_MEMORY = ("memory.max", "memory.current", "inactive_file")
-OLD_MEMORY = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+NEW_MEMORY = ("memory.max", "memory.current", r"^inactive_file (\d+)$")
+OLD_MEMORY = ("memory.limit_in_bytes", "memory.usage_in_bytes", r"^total_inactive_file (\d+)$")
 """Files of limit and use, and the line of `memory.stat` for what lies idle, in version 2 and in version 1."""
 PERIOD = 100_000
 """Microseconds of a period where none is told: the kernel's own."""
@@ -32,10 +32,11 @@ def cpus(system: System) -> float | None:
 
 def times_stopped(system: System) -> int:
     """How many periods of these groups ended early because their time was spent; 0 where nothing tells."""
-    return sum(
-        _stat(system, folder / "cpu.stat", "nr_throttled") or 0
+    counts = (
+        system.number(folder / "cpu.stat", r"^nr_throttled (\d+)$")
         for folder in _folders(system, "cpu")
     )
+    return sum(count or 0 for count in counts)
 
 
 def memory_left(system: System) -> int | None:
@@ -45,19 +46,10 @@ def memory_left(system: System) -> int | None:
         new = system.text(folder / "memory.max") is not None
         limit, used, idle = NEW_MEMORY if new else OLD_MEMORY
         most, taken = system.number(folder / limit), system.number(folder / used)
-        gives_way = _stat(system, folder / "memory.stat", idle)  # where nothing tells, none
+        gives_way = system.number(folder / "memory.stat", idle)  # where nothing tells, none
         if most is not None and taken is not None:
             found.append(most - taken + (gives_way or 0))
     return max(0, min(found)) if found else None
-
-
-def _stat(system: System, file: Path, name: str) -> int | None:
-    """A number by its name, from a file of lines of both."""
-    for line in (system.text(file) or "").splitlines():
-        words = line.split()
-        if len(words) == 2 and words[0] == name and words[1].isdecimal():
-            return int(words[1])
-    return None
 
 
 def _folders(system: System, controller: str) -> Iterator[Path]:
@@ -71,10 +63,7 @@ def _folders(system: System, controller: str) -> Iterator[Path]:
             continue
         for tree in _trees(system, controller if controllers else None):
             group = tree / path.lstrip("/")
-            while group != tree and tree in group.parents:
-                yield group
-                group = group.parent
-            yield tree
+            yield from (one for one in (group, *group.parents) if one.is_relative_to(tree))
 
 
 def _trees(system: System, controller: str | None) -> list[Path]:

@@ -1,6 +1,6 @@
 """What /proc/cpuinfo tells of every processor, and of all together. Each architecture has a format of its own.
 
-Other lists of lines `name: value` are read alike.
+What lscpu prints is read alike.
 """
 
 from dataclasses import dataclass

@@ -50,13 +50,14 @@ def _read(of: System) -> dict[str, Any]:
     numbers = processor.numbers(info)
     isa = processor.vector_instructions(info)
     cores = len(topology.cores(of, info, there)) or None
+    kibibytes = of.number("proc/meminfo", r"^MemTotal: *(\d+)\b")
     usable_cores = len(topology.cores(of, info, usable))
     return {
         "label": None,
         "os": "Linux" if (of.root / "proc").is_dir() else None,
         "kernel": (of.text("proc/sys/kernel/osrelease") or "").split("-")[0] or None,
         "virtualization": virtual.hypervisor(of, info),
-        "memory_bytes": _memory(of),
+        "memory_bytes": None if kibibytes is None else kibibytes << 10,
         "numa_nodes": with_cpus,
         "numa_memory_only": memory_only,
         "page_bytes": None,
@@ -120,8 +121,3 @@ def _id(machine: dict[str, Any], identity: list[Any]) -> str:
     gibibytes = None if memory is None else memory >> 30
     same = [machine["os"], machine["cpu"]["architecture"], identity, gibibytes, kinds]
     return hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _memory(of: System) -> int | None:
-    kibibytes, *_ = (cpuinfo.parsed(of.text("proc/meminfo")).any("MemTotal") or "-").split()
-    return int(kibibytes) << 10 if kibibytes.isdecimal() else None

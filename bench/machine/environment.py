@@ -3,12 +3,13 @@
 import os
 import platform
 from collections.abc import Sequence
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from bench.machine import system, topology
-from bench.machine.system import output
+from bench.machine.system import output, told
 
 PACKAGES = ("torch", "numpy", "numba", "llvmlite", "pytest-benchmark", "psutil")
 GPU_PACKAGES = ("triton", "nvidia-ml-py")
@@ -34,7 +35,7 @@ def environment(
     """Versions, threads and the variables that steer them."""
     return {
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in packages},
+        "packages": {name: told(partial(metadata.version, name)) for name in packages},
         "threads": used_threads,
         "cores": topology.places(system.THIS)[:used_threads],
         "thread_layer": layer,
@@ -56,10 +57,3 @@ def project() -> dict[str, Any]:
         "commit": commit or None,
         "dirty": None if changed is None else bool(changed),
     }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None

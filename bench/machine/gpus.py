@@ -1,7 +1,7 @@
 """Which GPUs there are, by torch and NVML."""
 
 import warnings
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
 from bench.machine import nvml
@@ -26,9 +26,7 @@ def gpus() -> list[dict[str, Any]]:
                 "sm_count": properties.multi_processor_count,
                 "l2_bytes": getattr(properties, "L2_cache_size", None),
                 "memory_bytes": properties.total_memory,
-                **(
-                    asdict(known.card()) if known else {one.name: None for one in fields(nvml.Card)}
-                ),
+                **asdict(known.card() if known else nvml.Card()),
             }
         )
     return found

@@ -30,13 +30,13 @@ TRANSFERS_PER_CLOCK = 2
 class Card:
     """What the driver knows of a GPU, as a profile states it."""
 
-    driver: str | None
-    memory_bus_bits: int | None
-    memory_clock_hz: float | None
-    datasheet_bytes_per_s: float | None
-    ecc: bool | None
-    power_limit_w: float | None
-    mig: bool | None
+    driver: str | None = None
+    memory_bus_bits: int | None = None
+    memory_clock_hz: float | None = None
+    datasheet_bytes_per_s: float | None = None
+    ecc: bool | None = None
+    power_limit_w: float | None = None
+    mig: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

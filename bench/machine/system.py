@@ -4,6 +4,7 @@ Whatever cannot be read, is empty or is no number is None: no file here ends a r
 """
 
 import os
+import re
 import subprocess
 import warnings
 from collections.abc import Callable
@@ -23,15 +24,20 @@ class System:
     root: Path
     allowed: tuple[int, ...] | None = None
 
-    def text(self, path: str | Path) -> str | None:
-        """A file's text without the space around it; None where there is none. Paths are relative to the root."""
-        with suppress(OSError, ValueError):
-            return (self.root / path).read_text(encoding="utf-8", errors="replace").strip() or None
-        return None
+    def text(self, path: str | Path, pattern: str = r"(?s)(.*)") -> str | None:
+        """A file's text without the space around it; None where there is none. Paths are relative to the root.
 
-    def number(self, path: str | Path) -> int | None:
-        """A file that holds an integer."""
-        return integer(self.text(path))
+        With a pattern of lines, the first group of where it matches first.
+        """
+        text = ""
+        with suppress(OSError, ValueError):
+            text = (self.root / path).read_text(encoding="utf-8", errors="replace").strip()
+        found = re.search(pattern, text, re.MULTILINE)
+        return (found[1].strip() or None) if found else None
+
+    def number(self, path: str | Path, pattern: str = r"(?s)(.*)") -> int | None:
+        """A file that holds an integer, or one in it."""
+        return integer(self.text(path, pattern))
 
     def cpus(self, *paths: str | Path) -> frozenset[int]:
         """The processors that the first readable of these files names: `..._list`s and `cpulist`s, else bit maps."""
@@ -102,7 +108,7 @@ def output(command: list[str]) -> str | None:
 
 
 def told(ask: Callable[[], Any]) -> Any:
-    """What psutil answers; None where it raises, which it does as it likes where a system hides /proc or /sys."""
+    """What a library answers; None where it raises, as psutil does as it likes where a system hides /proc or /sys."""
     with suppress(Exception), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return ask()

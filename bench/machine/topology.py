@@ -1,6 +1,5 @@
 """Which logical processors there are, which share a core, a socket or memory, and which a process may use."""
 
-import re
 from collections.abc import Iterable
 
 from bench.machine import cpuinfo
@@ -23,9 +22,7 @@ def usable(system: System, info: Info) -> frozenset[int]:
     """Those that run of the processors that the process may use. All, where nothing tells of fewer."""
     there, allowed = online(system, info), frozenset(system.allowed or ())
     if system.allowed is None:
-        status = system.text("proc/self/status") or ""
-        told = re.search(r"^Cpus_allowed_list:(.*)", status, re.MULTILINE)
-        allowed = cpu_list(told[1]) if told else allowed
+        allowed = cpu_list(system.text("proc/self/status", r"^Cpus_allowed_list:(.*)") or "")
     return there & allowed or there or allowed
 
 

@@ -12,27 +12,22 @@ from bench.machine.system import System
 UNKNOWN, UNNAMED = "unknown", "hypervisor"
 DMI = "sys/class/dmi/id"
 FIRMWARE = {
-    "KVM": "KVM",
+    "KVM": "KVM|KubeVirt|OpenStack|Google Compute Engine|DigitalOcean|Alibaba Cloud ECS",
     "QEMU": "QEMU",
-    "KubeVirt": "KVM",
-    "OpenStack": "KVM",
-    "Google Compute Engine": "KVM",
-    "DigitalOcean": "KVM",
-    "Alibaba Cloud ECS": "KVM",
     "VMware": "VMware",
-    "VirtualBox": "VirtualBox",
-    "innotek": "VirtualBox",
-    "Virtual Machine": "Microsoft",
-    "Xen": "Xen",
-    "HVM domU": "Xen",
+    "VirtualBox": "VirtualBox|innotek",
+    "Microsoft": "Virtual Machine",
+    "Xen": "Xen|HVM domU",
     "Bochs": "Bochs",
     "Parallels": "Parallels",
-    "BHYVE": "bhyve",
-    "Apple Virtualization": "Apple",
+    "bhyve": "BHYVE",
+    "Apple": "Apple Virtualization",
 }
-"""What firmware calls virtual machines, and whose they are."""
-CLOCKS = {"kvm-clock": "KVM", "hyperv_clocksource": "Microsoft", "xen": "Xen"}
-"""Clocks that Linux has of a hypervisor."""
+"""By whose a virtual machine is, what firmware calls it."""
+TREES = {"KVM": "kvm", "Xen": "xen"}
+"""The same of what a device tree's hypervisor is compatible with."""
+CLOCKS = {"KVM": "kvm-clock", "Microsoft": "hyperv_clocksource", "Xen": "xen"}
+"""And of clocks that Linux has of a hypervisor."""
 
 
 def hypervisor(system: System, info: Info) -> str | None:
@@ -49,16 +44,19 @@ def hypervisor(system: System, info: Info) -> str | None:
 
 
 def _named(system: System, info: Info) -> str | None:
-    tree = system.text("proc/device-tree/hypervisor/compatible") or ""
-    clocks = system.text("sys/devices/system/clocksource/clocksource0/available_clocksource") or ""
+    clocks = "sys/devices/system/clocksource/clocksource0/available_clocksource"
     return (
         _by_firmware(system)
         or _by_mainframe(system)
         or _by_power(system, info)
         or ("Xen" if system.text("sys/hypervisor/type") == "xen" else None)
-        or next((name for word, name in (("kvm", "KVM"), ("xen", "Xen")) if word in tree), None)
-        or next((name for clock, name in CLOCKS.items() if clock in clocks), None)
+        or _whose(system.text("proc/device-tree/hypervisor/compatible"), TREES)
+        or _whose(system.text(clocks), CLOCKS)
     )
+
+
+def _whose(text: str | None, table: dict[str, str]) -> str | None:
+    return next((name for name, words in table.items() if re.search(words, text or "")), None)
 
 
 def _by_firmware(system: System) -> str | None:
@@ -66,16 +64,15 @@ def _by_firmware(system: System) -> str | None:
     told = [text for name in names if (text := system.text(f"{DMI}/{name}"))]
     if "Amazon EC2" in told and "metal" not in told[0]:
         return "KVM" if "Xen" not in told else "Xen"
-    return next((name for text in told for word, name in FIRMWARE.items() if word in text), None)
+    return next((name for text in told if (name := _whose(text, FIRMWARE))), None)
 
 
 def _by_mainframe(system: System) -> str | None:
     """IBM Z: every level above this one has a line; without one, this is a partition of the machine."""
-    sysinfo = system.text("proc/sysinfo") or ""
-    level = re.search(r"^VM00 Control Program:\s*(\S+)", sysinfo, re.MULTILINE)
+    level = system.text("proc/sysinfo", r"^VM00 Control Program:\s*(\S+)")
     if level:
-        return "KVM" if level[1].startswith("KVM") else level[1]
-    return "PR/SM" if "LPAR Number" in sysinfo else None
+        return "KVM" if level.startswith("KVM") else level
+    return "PR/SM" if system.text("proc/sysinfo", "(LPAR Number)") else None
 
 
 def _by_power(system: System, info: Info) -> str | None:

@@ -1,6 +1,7 @@
 """This machine's memory and caches as they are now: what can be had, what is taken, on which pages it lies."""
 
 import os
+import re
 from contextlib import suppress
 
 import psutil
@@ -8,6 +9,11 @@ import psutil
 from bench.machine import caches, cgroups, cpuinfo, system, topology
 
 HUGE_PAGE = 2 << 20
+MAPPING = re.compile(
+    r"^([0-9a-f]+)-([0-9a-f]+) .*?^Rss: *(\d+) kB$.*?^AnonHugePages: *(\d+) kB$",
+    re.MULTILINE | re.DOTALL,
+)
+"""Of /proc/self/smaps: its first address and the one behind its last, and how much of it is there and on huge pages."""
 
 
 def available() -> int:
@@ -35,17 +41,8 @@ def last_level_bytes() -> int | None:
 
 def page_bytes(address: int) -> int | None:
     """The page size that holds at least nine tenths of the mapping at `address`; None where it cannot be read."""
-    inside, resident = False, 0
-    for line in (system.THIS.text("proc/self/smaps") or "").splitlines():
-        words = line.split()
-        if len(words) < 2:
-            continue
-        if not words[0].endswith(":"):
-            first, last = (system.integer(word, 16) for word in (words[0] + "-").split("-")[:2])
-            inside = first is not None and last is not None and first <= address < last
-        elif inside and words[0] == "Rss:":
-            resident = system.integer(words[1]) or 0
-        elif inside and words[0] == "AnonHugePages:":
-            huge = system.integer(words[1]) or 0
-            return HUGE_PAGE if huge >= 0.9 * resident > 0 else os.sysconf("SC_PAGE_SIZE")
+    for first, end, resident, huge in MAPPING.findall(system.THIS.text("proc/self/smaps") or ""):
+        if int(first, 16) <= address < int(end, 16):
+            on_huge = int(huge) >= 0.9 * int(resident) > 0
+            return HUGE_PAGE if on_huge else os.sysconf("SC_PAGE_SIZE")
     return None
