@@ -22,6 +22,8 @@ WIDTH = 160
 """Columns of a table where the output is no terminal."""
 MOST_RATIOS = 12
 """Of a comparison that are printed."""
+WITNESSES = ("project", "machine", "environment", "settings")
+"""Objects of a profile whose fields may be absent one by one; without any, nobody can measure it again."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -174,9 +176,11 @@ def summary(profile: Profile) -> tuple[bool, str]:
         f"{unknown} without a verdict",
         f"{len(analysis.warnings)} warnings",
     ]
+    if untold := [name for name in WITNESSES if not getattr(profile, name)]:
+        words.append(f"nothing told of {' and '.join(untold)}")
     blind = bool(found) and unknown == len(found)  # no step was held against a roof
-    good = profile.complete and "failed" not in statuses and not impossible and not blind
-    return good, ", ".join(words)
+    sound = "failed" not in statuses and not impossible and not blind and not untold
+    return profile.complete and sound, ", ".join(words)
 
 
 def _compare(given: argparse.Namespace) -> int:

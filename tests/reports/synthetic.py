@@ -171,6 +171,7 @@ def profile(points: Iterable[Point] = (), **fields: Any) -> Profile:
             "gpus": [],
         },
         environment={"python": "3.11.7", "packages": {"torch": "2.9.1"}, "threads": 2, "cores": [0, 1]},
+        settings={"precision": 0.04, "device": "cpu"},
         complete=True,
         roofs=(
             *curve(),

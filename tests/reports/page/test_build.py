@@ -161,6 +161,17 @@ def test_check_counts_and_judges(tmp_path, capsys, points, complete, code, words
     assert words in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", ["project", "machine", "environment", "settings"])
+def test_check_refuses_a_profile_that_tells_nothing_of_what_was_measured_or_how(
+    tmp_path, capsys, name
+):
+    write_profile(profile([synthetic.point()], **{name: {}}), tmp_path)
+    assert __main__.main(["check", str(tmp_path)]) == 1
+    found = capsys.readouterr()
+    assert name in found.out
+    assert (found.out.count("\n"), found.err) == (1, "")
+
+
 def test_check_looks_at_every_profile_whatever_the_first_is(tmp_path, capsys):
     write_profile(profile([synthetic.point()]), tmp_path)
     assert __main__.main(["check", "nonesuch", str(tmp_path)]) == 2
