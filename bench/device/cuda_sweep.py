@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from bench.device import levels
-from bench.device.device import Curve, middles
+from bench.device.device import Curve
 from bench.machine.nvml import Card
-from bench.profile.records import MEMORY, Level, Roof
+from bench.profile.records import Roof
 from bench.roofs import gpu_call, gpu_matmul
 from bench.roofs._product import Shape
 from bench.timing import call_limit, cuda_clock
@@ -128,11 +128,7 @@ def read_off(roofs: Iterable[Roof], l2_bytes: int) -> Curve:
     """The plateaus of the measured read curve, named with the second-level cache that the GPU reports."""
     curve = levels.best_rates(roofs)
     plateaus = levels.plateaus(curve)
-    names = levels.name(plateaus, [(2, l2_bytes)])
-    found = tuple(
-        Level("cuda", name, end if name != MEMORY else None, rate)
-        for name, (end, rate) in zip(names, plateaus, strict=True)
-    )
+    found = levels.named("cuda", plateaus, [(2, l2_bytes)])
     cache = levels.last_cache_bytes(plateaus) if len(plateaus) > 1 else l2_bytes
     last, largest = levels.last_level(cache, l2_bytes), max(curve)
     span = levels.STREAM_FACTOR * last
@@ -140,7 +136,7 @@ def read_off(roofs: Iterable[Roof], l2_bytes: int) -> Curve:
         levels=found,
         last_cache=last,
         span=span,
-        middles=middles(found, SMALLEST, largest),
+        middles=levels.middles(found, SMALLEST, largest),
         unsure=False,
         nearly_flat=span,
         largest=largest,

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from bench.device import levels
 from bench.profile.records import Level, Roof, RunWarning
 from bench.telemetry.energy import Meter
 from bench.timing.clock import Clock
@@ -58,14 +57,6 @@ class Curve:
     unsure: bool
     nearly_flat: int
     largest: int
-
-
-def middles(found: Sequence[Level], smallest: int, memory: int) -> dict[str, int]:
-    """A working set well inside each level, by its name; `memory` bytes for the last."""
-    ends = [(level.up_to_bytes or memory, level.bytes_per_s) for level in found]
-    return dict(
-        zip([one.name for one in found], levels.middle(ends, smallest, memory), strict=True)
-    )
 
 
 Finding = Roof | RunWarning | Curve

@@ -18,7 +18,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from math import exp, log, sqrt
 
-from bench.profile.records import MEMORY, Roof
+from bench.profile.level_names import MEMORY, of_plateaus
+from bench.profile.records import Level, Roof
 from bench.profile.stats import median
 
 STEP = 1.12
@@ -129,24 +130,19 @@ def plateaus(curve: dict[int, float], memory_from: int | None = None) -> list[tu
     return list(zip([*ends, sizes[-1]], map(exp, found), strict=True))
 
 
-def name(
-    found: list[tuple[int, float]], caches: Sequence[tuple[int, int]], last: str = MEMORY
-) -> list[str]:
-    """Names for plateaus: `last` for the last, each before it takes the reported cache nearest in size to its end.
-
-    `caches` are (level, bytes of all instances). Plateaus for which no cache is left are called after their number.
-    """
-    names, free = [], sorted(caches)
-    for number, (end, _) in enumerate(found[:-1], 1):
-        still_to_name = len(found) - 1 - number
-        choice = free[: max(1, len(free) - still_to_name)]
-        if choice:
-            level, _size = min(choice, key=lambda cache: abs(log(cache[1] / end)))
-            free = [cache for cache in free if cache[0] > level]
-            names.append(f"L{level}")
-        else:
-            names.append(f"cache {number}")
-    return [*names, last]
+def named(
+    device: str,
+    found: Sequence[tuple[int, float]],
+    caches: Sequence[tuple[int, int]],
+    last: str = MEMORY,
+) -> tuple[Level, ...]:
+    """A device's plateaus as levels, by the names that `level_names.of_plateaus` gives; the last one has no end."""
+    ends = [end for end, _ in found]
+    names = of_plateaus(ends, caches, last)
+    return tuple(
+        Level(device, name, end, rate)
+        for name, end, (_, rate) in zip(names, [*ends[:-1], None], found, strict=True)
+    )
 
 
 def last_cache_bytes(found: list[tuple[int, float]]) -> int:
@@ -163,13 +159,17 @@ def last_level(found: int, reported: int) -> int:
     return max(found, reported if not found or reported <= 2 * found else 0, 1 << 20)
 
 
-def middle(found: list[tuple[int, float]], smallest: int, memory: int) -> list[int]:
-    """A working set well inside each level: the geometric middle of its range, in whole pages, and `memory` bytes."""
-    starts = [smallest, *(end for end, _ in found[:-1])]
-    inside = [
-        int(sqrt(start * end)) >> 12 << 12 for start, (end, _) in zip(starts, found, strict=True)
-    ]
-    return [*inside[:-1], memory]
+def middles(found: Sequence[Level], smallest: int, memory: int) -> dict[str, int]:
+    """A working set well inside each level, by its name; `memory` bytes for the last.
+
+    It is the geometric middle of the level's range, in whole pages.
+    """
+    starts = [smallest, *(level.up_to_bytes or memory for level in found)]
+    inside = {
+        level.name: int(sqrt(start * end)) >> 12 << 12
+        for level, (start, end) in zip(found, pairwise(starts), strict=True)
+    }
+    return inside | {found[-1].name: memory}
 
 
 def _falling(values: list[float]) -> list[float]:

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from time import perf_counter
 
 from bench.device import cpu_sweep, levels
-from bench.device.device import Curve, middles
-from bench.profile.records import LARGEST_SET, MEMORY, Level, Roof
+from bench.device.device import Curve
+from bench.profile.level_names import LARGEST_SET, MEMORY
+from bench.profile.records import Roof
 from bench.profile.stats import median
 from bench.timing import call_limit
 from kernels.reference.inputs import Arena
@@ -100,19 +101,15 @@ def read_off(
     far = max(best) >= min(cpu_sweep.LEAST_MEMORY, BEYOND * reported)
     flat = levels.flat_from(rounds) if far else None
     plateaus = levels.plateaus(best, flat)
-    names = levels.name(plateaus, caches, MEMORY if flat else LARGEST_SET)
+    found = levels.named("cpu", plateaus, caches, MEMORY if flat else LARGEST_SET)
     last = levels.last_level(levels.last_cache_bytes(plateaus), reported)
     untold = min(max(best), max(cpu_sweep.LEAST_MEMORY, levels.STREAM_FACTOR * last))
     span = max(flat, levels.STREAM_FACTOR * last) if flat else untold
-    found = tuple(
-        Level("cpu", name, end if number < len(names) else None, rate)
-        for number, (name, (end, rate)) in enumerate(zip(names, plateaus, strict=True), 1)
-    )
     return Curve(
         levels=found,
         last_cache=last,
         span=span,
-        middles=middles(found, cpu_sweep.SMALLEST, span),
+        middles=levels.middles(found, cpu_sweep.SMALLEST, span),
         unsure=flat is None,
         nearly_flat=levels.within(rounds, levels.NEARLY_FLAT) or max(best),
         largest=max(best),

@@ -21,8 +21,6 @@ MOST_RECORDS = 100_000
 PAIRED = ("roof_bytes_per_s", "roof_write_bytes_per_s", "roof_flop_per_s")
 """Samples of roofs beside a point's: each list as long as `seconds`, or empty where that roof was not sampled."""
 SENTINEL = "sentinel"
-MEMORY, LARGEST_SET = "DRAM", "largest set"
-"""What the last level is called: by the second name where the curve still fell at its end."""
 
 Text = Annotated[str, Meta(max_length=LONGEST_TEXT)]
 Name = Annotated[str, Meta(max_length=200)]

@@ -8,7 +8,8 @@ confirmed, and where nothing measured touches a roof, they say so.
 from collections.abc import Sequence
 
 from bench.profile.errors import printable
-from bench.profile.records import LARGEST_SET, RunWarning
+from bench.profile.level_names import LARGEST_SET
+from bench.profile.records import RunWarning
 from kernels import roofline_model
 from kernels.case import Case
 from reports.analysis import wording

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar, get_args
 
-from bench.profile import records
+from bench.profile import level_names, records
 from bench.profile import warnings as severities
 from bench.profile.records import Point, Profile, RunWarning
 from reports.analysis.points import Row
@@ -106,7 +106,7 @@ def _unheld(readings: Iterable[tuple[Row, Verdict]]) -> Iterator[RunWarning]:
 
 def _levels(profile: Profile, roofs: Roofs) -> Iterator[RunWarning]:
     """Plateaus that end elsewhere than the caches the system reports; the curve counts, the warning says so."""
-    caches = {f"L{level}": total for level, total in system_caches(profile).items()}
+    caches = {level_names.cache(level): total for level, total in system_caches(profile).items()}
     for level in roofs.levels("cpu"):
         reported, ends = caches.get(level.name), level.up_to_bytes
         if reported and ends and not 1 / AGREE <= ends / reported <= AGREE:

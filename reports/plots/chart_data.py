@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from bench.profile import level_names
 from bench.profile.records import Level
 from bench.profile.stats import Estimate
 from kernels.case import Case
@@ -349,5 +350,7 @@ def _setup(analysis: Analysis, device: str, threads: int, lines: Sequence[Line])
             if kind == "read" or count == everyone
         ),
         beside={at: (min(each), max(each)) for at, each in sorted(rates.items())},
-        caches=tuple((f"L{level} {size(total)}", total) for level, total in caches.items()),
+        caches=tuple(
+            (f"{level_names.cache(level)} {size(total)}", total) for level, total in caches.items()
+        ),
     )

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from bench.profile import level_names
 from reports.analysis.analysis import CPU, Analysis
 from reports.analysis.wording import giga, microarchitecture, number, numbers, size
 from reports.tables.columns import Cell, Column, Table, scaled, table
@@ -99,7 +100,8 @@ def _kind(kind: dict[str, Any]) -> str:
 
 def _cache(cache: dict[str, Any]) -> str:
     amount, count = _size(cache.get("size_bytes")) or "size unknown", cache.get("instances") or 1
-    return f"L{cache.get('level')} {str(cache.get('type', '')).lower()} {amount} x {count}"
+    name = level_names.cache(cache.get("level"))
+    return f"{name} {str(cache.get('type', '')).lower()} {amount} x {count}"
 
 
 def _gpu(gpu: dict[str, Any]) -> str:

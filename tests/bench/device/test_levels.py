@@ -58,7 +58,8 @@ def test_a_flat_curve_is_one_level(seed):
     assert len(found) == 1
     assert found[0][0] == SIZES[-1]
     assert found[0][1] == pytest.approx(50e9, rel=0.05)
-    assert levels.name(found, [(1, 64 * KIB), (2, MIB)]) == ["DRAM"]
+    (memory,) = levels.named("cpu", found, [(1, 64 * KIB), (2, MIB)])
+    assert (memory.name, memory.up_to_bytes) == ("DRAM", None)
     assert levels.last_cache_bytes(found) == 0
 
 
@@ -95,54 +96,20 @@ def test_no_curve_has_no_levels():
         levels.plateaus({})
 
 
-def test_levels_are_named_by_the_caches_of_the_machine():
-    found = levels.plateaus(stairs(THREE_CACHES))
-    caches = [(3, 36 * MIB), (1, 64 * KIB), (2, 2 * MIB)]
-    assert levels.name(found, caches) == ["L1", "L2", "L3", "DRAM"]
-
-
 def test_a_virtual_machine_that_reports_its_hosts_cache_keeps_the_curves_end_for_it():
     """The system says 260 MiB; the curve falls at 24 MiB, and the curve wins."""
     found = levels.plateaus(
         stairs(((96 * KIB, 300e9), (2 * MIB, 150e9), (24 * MIB, 80e9), (None, 20e9)))
     )
-    assert levels.name(found, [(1, 96 * KIB), (2, 4 * MIB), (3, 260 * MIB)]) == [
-        "L1",
-        "L2",
-        "L3",
-        "DRAM",
-    ]
+    named = levels.named("cpu", found, [(1, 96 * KIB), (2, 4 * MIB), (3, 260 * MIB)])
+    assert [level.name for level in named] == ["L1", "L2", "L3", "DRAM"]
+    assert [level.up_to_bytes for level in named] == [96 * KIB, 2 * MIB, 24 * MIB, None]
     assert levels.last_cache_bytes(found) == 24 * MIB
-
-
-def test_a_level_that_the_curve_does_not_show_gives_no_name_away():
-    """Two caches on the curve, three reported: each takes the nearest in size, and the order is kept."""
-    found = levels.plateaus(stairs(((2 * MIB, 150e9), (32 * MIB, 80e9), (None, 20e9))))
-    assert levels.name(found, [(1, 64 * KIB), (2, 2 * MIB), (3, 32 * MIB)]) == ["L2", "L3", "DRAM"]
-
-
-def test_the_first_of_two_levels_leaves_a_cache_for_the_second():
-    found = [(30 * MIB, 150e9), (64 * MIB, 80e9), (256 * MIB, 20e9)]
-    assert levels.name(found, [(2, 2 * MIB), (3, 32 * MIB)]) == ["L2", "L3", "DRAM"]
-
-
-def test_a_level_is_never_named_after_a_cache_before_that_of_the_level_before():
-    """The second level ends at 8 MiB, nearer to the first cache's 2 MiB than to the third's 512 MiB."""
-    found = [(4 * MIB, 150e9), (8 * MIB, 80e9), (256 * MIB, 20e9)]
-    caches = [(1, 2 * MIB), (2, 4 * MIB), (3, 512 * MIB)]
-    assert levels.name(found, caches) == ["L2", "L3", "DRAM"]
-
-
-def test_a_level_without_a_reported_cache_has_a_number():
-    found = levels.plateaus(stairs(THREE_CACHES))
-    assert levels.name(found, []) == ["cache 1", "cache 2", "cache 3", "DRAM"]
-    assert levels.name(found, [(2, 2 * MIB)])[-1] == "DRAM"
-    assert len(set(levels.name(found, [(2, 2 * MIB)]))) == 4
 
 
 def test_the_middle_of_a_level_lies_inside_it_on_whole_pages_and_that_of_memory_at_its_end():
     found = levels.plateaus(stairs(THREE_CACHES))
-    middles = levels.middle(found, 32 * KIB, 128 * MIB)
+    middles = list(levels.middles(levels.named("cpu", found, []), 32 * KIB, 128 * MIB).values())
     ends = [32 * KIB, *(end for end, _ in found)]
     for middle, (start, end) in zip(middles[:-1], pairwise(ends), strict=False):
         assert start <= middle <= end
@@ -173,13 +140,6 @@ def test_a_machine_faster_in_everything_has_the_same_levels_faster(curve, factor
 def test_no_level_is_faster_than_the_fastest_size_or_slower_than_the_slowest(curve):
     for _, rate in levels.plateaus(curve):
         assert min(curve.values()) * 0.999 <= rate <= max(curve.values()) * 1.001
-
-
-@given(curves, st.lists(st.tuples(st.integers(1, 4), st.integers(KIB, 512 * MIB)), max_size=4))
-def test_every_level_has_a_name_of_its_own(curve, caches):
-    found = levels.plateaus(curve)
-    names = levels.name(found, caches)
-    assert len(names) == len(set(names)) == len(found)
 
 
 @pytest.mark.parametrize(
