@@ -53,7 +53,7 @@ def point(
 ) -> Point:
     """Measure `case` by `implementation`.
 
-    What `checker` finds wrong or any error fails it; what cannot be is skipped.
+    What `checker` finds wrong or any error fails it; what cannot be is skipped. Its device is not lost yet.
     """
     base = Point(
         case=case,
@@ -62,29 +62,29 @@ def point(
         order=order,
         at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    if cause := context.device.lost():
-        return replace(base, reason=f"{LOST}: {cause}")
     held, weights = _digest(context)
     allowed = timeout.of_point(context.budget_seconds)
     try:
         base = _counted(base, implementation.reads)
         with timeout.within(allowed), torch.inference_mode(case.phase == "step"):
-            return _measured(context, base, implementation, checker)
+            found = _measured(context, base, implementation, checker)
     except Unavailable as reason:
-        return replace(base, status="skipped", reason=str(reason))
+        found = replace(base, status="skipped", reason=str(reason))
     except torch.OutOfMemoryError as error:
         # its first line says how much was wanted, and how much there was
-        return replace(base, status="skipped", reason=first_line(error))
+        found = replace(base, status="skipped", reason=first_line(error))
     except (Wrong, NoRoom, timeout.TooLong) as reason:
-        return replace(base, reason=str(reason))
+        found = replace(base, reason=str(reason))
     except BaseException as error:
         # whatever an implementation raises is a finding, a wish to exit too, and the run goes on
         if interrupts.asked():
             raise
-        return replace(base, reason=f"{type(error).__name__}: {first_line(error)}"[:500])
-    finally:
-        if context.device.lost() is None and context.arena.digest(held) != weights:
-            context.arena.refill()  # whatever wrote there: the next point reads the same arena
+        found = replace(base, reason=f"{type(error).__name__}: {first_line(error)}"[:500])
+    if cause := context.device.lost():
+        return replace(base, reason=f"{LOST} while it was measured: {cause}")
+    if context.arena.digest(held) != weights:
+        context.arena.refill()  # whatever wrote there: the next point reads the same arena
+    return found
 
 
 def _digest(context: Context) -> tuple[int, int]:

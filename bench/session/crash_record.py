@@ -1,7 +1,7 @@
-"""Which point was being measured when a process ended without a word: killed, crashed, out of memory.
+"""Which point was being measured when a process ended without a word, killed or out of memory, or lost its GPU.
 
-A point that ends in any other way leaves nothing. So a point that takes its process with it is known when the run is
-resumed, and cannot block it for ever.
+A point that ends in any other way leaves nothing. So a point that takes its process or the GPU with it is known when
+the run is resumed, and cannot block it for ever.
 """
 
 from collections import Counter
@@ -11,7 +11,7 @@ from pathlib import Path
 
 FILE = "in_flight.txt"
 MOST_DEATHS = 2
-"""After so many processes have ended at the same point it is recorded as failed."""
+"""After so many processes have ended or lost their GPU at the same point it is recorded as failed."""
 
 
 class CrashRecord:
@@ -27,14 +27,14 @@ class CrashRecord:
         self._deaths = Counter(left)
 
     def deaths(self, key: str) -> int:
-        """How many processes ended while this point was measured."""
+        """How many processes ended or lost their GPU while this point was measured."""
         return self._deaths[key]
 
     def reason(self, key: str) -> str | None:
         """Why a point is not tried again, once MOST_DEATHS processes ended with it."""
         if (deaths := self.deaths(key)) < MOST_DEATHS:
             return None
-        return f"{deaths} processes ended while it was measured: killed, crashed or out of memory"
+        return f"{deaths} processes ended or lost their GPU while it was measured: killed, crashed or out of memory"
 
     @contextmanager
     def during(self, key: str) -> Iterator[None]:
@@ -48,6 +48,11 @@ class CrashRecord:
                 file.truncate(before)
                 if not before:
                     self._path.unlink(missing_ok=True)
+
+    def keep(self, key: str) -> None:
+        """Note that this process lost its GPU at that point. Raises OSError."""
+        with self._path.open("ab", buffering=0) as file:
+            file.write(key.encode() + b"\n")
 
     def forget(self) -> None:
         """Every point has its record: what was noted means nothing any more."""

@@ -177,12 +177,17 @@ class Run:
             context = self.context(planned.case.device)
         except Unavailable as reason:
             return without("skipped", str(reason))
+        if cause := context.device.lost():
+            return without("failed", f"{points.LOST}: {cause}")
         context.device.use(planned.case.threads)
         try:
             with self._crashes.during(planned.key):
-                return points.point(
+                found = points.point(
                     context, planned.case, planned.implementation, implementation, order
                 )
+            if (found.reason or "").startswith(points.LOST):
+                self._crashes.keep(planned.key)
+            return found
         except OSError as error:  # of the note, for a point raises nothing
             raise self._unwritten(error) from error
 

@@ -19,6 +19,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import torch
+
 from bench.device import threads
 from bench.profile.suite import Planned
 from kernels import implementations
@@ -94,14 +96,14 @@ def main(seconds: float) -> None:
         signal.alarm(int(seconds) + 1)  # should nobody be left to end it
         with suppress(BaseException):  # what it raises, the point will tell
             _try(Case(**job["case"]), job["implementation"])
+        if torch.cuda.is_initialized():
+            torch.cuda.synchronize()  # a GPU that is lost ends this process
         signal.alarm(0)
         os.write(told, b".")
     os._exit(0)  # nothing that an implementation left for the end
 
 
 def _try(case: Case, name: str) -> None:
-    import torch
-
     from bench.measure import point, rotation
     from bench.telemetry import memory
     from kernels.reference.inputs import Arena, draw, set_bytes

@@ -293,7 +293,7 @@ def test_a_point_that_ended_one_process_is_tried_apart_and_one_that_ended_two_is
         KEYS[0]: ("failed", "it crashed"),
         KEYS[1]: (
             "failed",
-            "2 processes ended while it was measured: killed, crashed or out of memory",
+            "2 processes ended or lost their GPU while it was measured: killed, crashed or out of memory",
         ),
         KEYS[2]: ("ok", None),
     }

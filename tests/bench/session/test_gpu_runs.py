@@ -14,6 +14,7 @@ from bench.measure import point as points
 from bench.profile import reader
 from bench.profile.journal import from_journal
 from bench.profile.suite import Planned, Suite
+from bench.session import trial_process
 from bench.session.run import Run
 from kernels import implementations
 from kernels.case import Case
@@ -233,16 +234,46 @@ def test_after_a_lost_context_the_cpus_points_stand_and_a_resumed_run_measures_t
     profile = measure(*planned)
     mine, good, culprit, *rest = profile.points
     assert [mine.status, good.status] == ["ok", "ok"]
-    assert culprit.reason == f"RuntimeError: {fake_gpu.LOST}"
+    assert culprit.reason.startswith(points.LOST)
+    assert fake_gpu.LOST in culprit.reason
     assert [point.reason for point in rest] == [f"{points.LOST}: {fake_gpu.LOST}"] * 2
     assert not profile.complete
     assert "gpu lost" in {warning.code for warning in profile.warnings}
 
+    tried = []
+    monkeypatch.setattr(trial_process, "tried", lambda planned: tried.extend(planned) or {})
     cuda.lost = False  # another process
     again = measure(*planned, resume=True)
-    assert [point.status for point in again.points] == ["ok", "ok", "failed", "ok", "ok"]
-    assert (again.points[0], again.points[1], again.points[2]) == (mine, good, culprit)
-    assert again.complete
+    assert tried == [bad]
+    assert [point.status for point in again.points] == ["ok", "ok", *["failed"] * 3]
+    assert (again.points[0], again.points[1]) == (mine, good)
+    assert not again.complete
+
+    cuda.lost = False  # a third one, which does not try it once more
+    at_last = measure(*planned, resume=True)
+    assert [point.status for point in at_last.points] == ["ok", "ok", "failed", "ok", "ok"]
+    assert not at_last.points[2].reason.startswith(points.LOST)
+    assert at_last.complete
+
+
+def test_a_gpu_that_was_lost_by_no_points_fault_costs_a_resumed_run_nothing(
+    gpu, measure, monkeypatch
+):
+    cuda, known, calls = gpu(), implementations.load, itertools.count()
+
+    def lose():
+        cuda.lost = next(calls) == 0
+        cuda.synchronize()
+
+    unlucky = {"torch_gates": faulty.instead_of_a_call(lose)}
+    monkeypatch.setattr(implementations, "load", lambda name: unlucky.get(name) or known(name))
+    monkeypatch.setattr(trial_process, "tried", lambda _planned: {})
+    planned = (Planned(GPU[0].case, "torch_gates"), *GPU)
+    assert {point.status for point in measure(*planned).points} == {"failed"}
+    cuda.lost = False
+    profile = measure(*planned, resume=True)
+    assert [point.status for point in profile.points] == ["ok"] * 4
+    assert profile.complete
 
 
 def test_a_gpu_without_triton_costs_its_own_points_alone(gpu, measure, monkeypatch):
