@@ -209,7 +209,9 @@ class Session:
         if "planned" in metafunc.fixturenames:
             metafunc.parametrize("planned", points, ids=[point.key for point in points])
         if "roof_kind" in metafunc.fixturenames:
-            metafunc.parametrize("roof_kind", ("read", "write", "copy", "triad", "matmul", "call"))
+            from bench.roofs import kinds
+
+            metafunc.parametrize("roof_kind", kinds())
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:

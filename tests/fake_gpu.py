@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from functools import partial
 from time import perf_counter
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from typing import NamedTuple
 import torch
 from torch.overrides import TorchFunctionMode
 
+from bench import roofs
 from bench.device import cuda_sweep
 from bench.roofs import gpu_matmul
 from bench.telemetry import energy
@@ -23,6 +25,7 @@ from tests import fake_nvml
 
 L2_BYTES = 256 << 10
 TILE_BYTES = 512
+MEMORY_PROBES = ("read", "copy", "triad", "write")
 LOST = "CUDA error: an illegal memory access was encountered"
 
 
@@ -129,12 +132,12 @@ class _Event:
         return 1e3 * (end.at - self.at)
 
 
-def _bytes_per_pass(_kind, _variant, size):
+def _bytes_per_pass(_variant, size):
     return size // TILE_BYTES * TILE_BYTES
 
 
 def _probe(kind, variant, words, _processors):
-    if not _bytes_per_pass(kind, variant, 4 * len(words)):
+    if not _bytes_per_pass(variant, 4 * len(words)):
         raise ValueError("too few bytes, as the true one says")
     half = len(words) // 2
     others = {"write": lambda: words.fill_(7), "copy": lambda: words[:half].copy_(words[half:])}
@@ -155,14 +158,17 @@ def pose(patch, **nvml):
     patch.setattr(torch.version, "cuda", "13.0")
     patch.setattr(torch, "Generator", lambda device="cpu": make_generator(device=at(device)))
     patch.setitem(sys.modules, "pynvml", fake_nvml.library(**nvml))
-    probes = SimpleNamespace(
-        VARIANTS=(Variant("of the CPU"),),
-        UNIT="byte/s",
-        bytes_per_pass=_bytes_per_pass,
-        prepare=_probe,
-    )
-    patch.setitem(sys.modules, "bench.roofs.triton_memory", probes)
-    patch.setattr("bench.roofs.triton_memory", probes, raising=False)
+    for turn, kind in enumerate(MEMORY_PROBES):
+        probe = SimpleNamespace(
+            SWEPT=roofs.LEVELS if turn else roofs.CURVE,
+            TURN=turn,
+            KIND=kind,
+            UNIT="byte/s",
+            VARIANTS=(Variant("of the CPU"),),
+            bytes_per_pass=_bytes_per_pass,
+            prepare=partial(_probe, kind),
+        )
+        patch.setitem(sys.modules, f"bench.roofs.gpu_{kind}", probe)
     patch.setattr(gpu_matmul, "SHAPES", (gpu_matmul.Shape(64, 64, 64),))
     patch.setitem(energy.LEAST_SECONDS, "cuda", 0.001)
     patch.setattr(cuda_sweep, "SMALLEST", 32 << 10)

@@ -3,13 +3,11 @@
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from functools import cached_property
 from time import monotonic
-from typing import Any
 
-from bench.device import cpu_sweep, memory_curve, threads
-from bench.device.device import Curve, Finding, Sweep, Walk, fastest_products
+from bench.device import cpu_sweep, memory_curve, sweeps, threads
+from bench.device.device import Curve, Finding, Sweep, Walk
 from bench.profile.records import Roof
-from bench.roofs import _vector, matmul, read, write
-from bench.roofs._product import Shape
+from bench.roofs import _vector, load, matmul
 from bench.telemetry import memory, state
 from bench.telemetry.energy import Meter
 from bench.timing import call_limit, rounds
@@ -27,14 +25,12 @@ MEMORY_SHARE = 4
 UNTOLD_CACHE_BYTES = 32 << 20
 """The last cache level where the system tells none."""
 
-PROBES: dict[str, Any] = {"read": read, "write": write}
-"""Those that a step is timed beside."""
-
 
 class Cpu:
     """Processors with their pools of threads, memory, and counters of energy where they can be read."""
 
     name = "cpu"
+    matmul = matmul
     clock: Clock = cpu_clock
     use = staticmethod(threads.use)
     telemetry = state.Telemetry
@@ -54,15 +50,9 @@ class Cpu:
         shared = self.pools is None or self.pools.shared
         return rounds.SETTLE_SECONDS if shared else rounds.SETTLE_SECONDS_TWO_POOLS
 
-    def variants(self, kind: str) -> Sequence[_vector.Variant]:
-        """Those of the read or the write probe."""
-        found: Sequence[_vector.Variant] = PROBES[kind].VARIANTS
-        return found
-
     def bytes_per_pass(self, kind: str, variant: _vector.Variant, walk: Walk) -> int:
         """In whole turns of the variant's loop."""
-        walked = walk.one_set, walk.threads, walk.sets, walk.times
-        return int(PROBES[kind].bytes_per_pass(variant, *walked))
+        return int(load("cpu", kind).bytes_per_pass(variant, *_walked(walk)))
 
     def probe(
         self, kind: str, variant: _vector.Variant, block: Arena, walk: Walk
@@ -71,21 +61,12 @@ class Cpu:
         size = self.bytes_per_pass(kind, variant, walk)
         if not size:
             return lambda _passes: None, 0
-        walked = walk.one_set, walk.threads, walk.sets, walk.times
-        return PROBES[kind].prepare(variant, block.address, *walked), size
+        return load("cpu", kind).prepare(variant, block.address, *_walked(walk)), size
 
-    def products(self) -> dict[str, Any]:
-        """The library's shapes, and our tile of each kind."""
-        tiles = (matmul.tile(dtype) for dtype in matmul.KINDS)
-        known: tuple[Shape | matmul.Tile, ...] = (*matmul.SHAPES, *tiles)
-        return {variant.name: variant for variant in known}
-
-    def product(
-        self, variant: Shape | matmul.Tile, dtype: str, threads: int
-    ) -> tuple[Callable[[int], object], int]:
-        """Matrix products by the library, or of a tile."""
-        run = matmul.prepare(variant, dtype)
-        return run, matmul.flops(variant, dtype, threads)
+    def roof_seconds(self, run: Callable[[int], object]) -> list[float]:
+        """Of samples long enough that the clock's steps do not matter."""
+        contender = rounds.Contender(run)
+        return rounds.best(contender, cpu_sweep.REPEATS, cpu_sweep.SAMPLE_SECONDS, 0.0)
 
     @cached_property
     def _room(self) -> tuple[int, Arena]:
@@ -139,19 +120,21 @@ class Cpu:
     def sweep(self, asked: Sweep) -> Iterator[Finding]:
         """Read curve, writing in each of its levels, products, empty calls."""
         middles = list((yield from self._read(asked, ())).middles.values())
-        counts, thorough = _counts(asked), asked.seconds >= THOROUGH_SECONDS
+        counts, times = _counts(asked), 2 if asked.seconds >= THOROUGH_SECONDS else 1
         scratch = Arena(max(middles), self.name, self._seed)
         pages = self.page_bytes(self._room[1])
-        yield from cpu_sweep.writing(scratch.address, middles, pages, counts, thorough, self._limit)
+        yield from cpu_sweep.within_levels(
+            scratch.address, middles, pages, counts, times, self._limit
+        )
         del scratch
-        yield from cpu_sweep.arithmetic(counts, thorough, self._limit)
+        yield from sweeps.products(self, counts, times, self._limit)
         yield from self._limit.warnings()  # before the last roofs, after which nothing is resumed
-        yield from cpu_sweep.calls(counts)
+        yield from sweeps.calls(self, counts)
 
     def resweep(self, asked: Sweep, known: Sequence[Roof]) -> Iterator[Finding]:
         """The read curve and the fastest products."""
         yield from self._read(asked, known)
-        yield from cpu_sweep.fastest_products(fastest_products(known, self.products()))
+        yield from sweeps.fastest_once_more(self, known)
 
     def _read(self, asked: Sweep, known: Sequence[Roof]) -> Generator[Finding, None, Curve]:
         """Sweep the read curve; then what all its samples so far say."""
@@ -190,6 +173,11 @@ class Cpu:
         """Threads and cores as before."""
         if self.pools:
             threads.restore(self.pools)
+
+
+def _walked(walk: Walk) -> tuple[int, int, int, int]:
+    """As the CPU's probes take it."""
+    return walk.one_set, walk.threads, walk.sets, walk.times
 
 
 def _counts(asked: Sweep) -> list[int]:

@@ -1,20 +1,20 @@
-"""The machine's roofs: runs every probe over its sizes and thread counts, and yields a record for each.
+"""The machine's bandwidths: runs every memory probe over its sizes and thread counts, and yields a record for each.
 
 A roof is the best of all its samples. The read curve is swept more than once, so that a neighbour's burst at one moment
 does not become the roof of one size.
 """
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
 from time import perf_counter
 from typing import Any
 
+from bench import roofs
 from bench.device import levels, threads
+from bench.device.sweeps import now, record
 from bench.profile.records import Roof
-from bench.roofs import _vector, call, copy, matmul, read, triad, write
-from bench.roofs._product import Shape
-from bench.timing import call_limit, clock, rounds
+from bench.roofs import _vector, read
+from bench.timing import call_limit, rounds
 from kernels.reference.inputs import Arena
 
 SMALLEST = 32 << 10
@@ -32,7 +32,6 @@ GLANCE_SECONDS = 0.0005
 """For a sample that only tells which variants are worth more of them."""
 FINALISTS = 2
 """So many of the variants that looked fastest are sampled in full."""
-MATMUL_DTYPES = ("float32", "bfloat16", "int8")
 
 
 def sizes(largest: int, thorough: bool) -> list[int]:
@@ -47,13 +46,12 @@ def read_curve(
     counts: Sequence[int],
     seconds: float,
     thorough: bool,
-    limit: call_limit.Limit | None = None,
+    limit: call_limit.Limit,
 ) -> Iterator[Roof]:
     """Read bandwidth of every variant over the working set; swept until `seconds` are spent, and once at least.
 
     Sizes of which a pass would take too long are left out, which `limit` then tells.
     """
-    limit = limit or call_limit.Limit()
     samples: Samples = {}
     start = perf_counter()
     for sweep in itertools.count():
@@ -70,7 +68,7 @@ def read_curve(
                     rates = _rates(read, *where, 2, CURVE_SAMPLE_SECONDS)
                     limit.record((read.KIND, count), size, moved / max(rates))
                     known = samples.setdefault((count, size, variant), [])
-                    known += [(rate, _now()) for rate in rates]
+                    known += [(rate, now()) for rate in rates]
         if perf_counter() - start > seconds:
             break
     yield from _read_roofs(samples, page_bytes)
@@ -85,7 +83,17 @@ def _read_roofs(
 ) -> Iterator[Roof]:
     for (count, size, variant), taken in samples.items():
         rates, at = zip(*taken, strict=True)
-        yield _roof(read, size, page_bytes, count, variant.name, rates, at=at, sweep=sweep)
+        yield record(
+            "cpu",
+            read,
+            variant.name,
+            rates,
+            threads=count,
+            working_set_bytes=size,
+            page_bytes=page_bytes,
+            at=at,
+            sweep=sweep,
+        )
 
 
 def doublings(first: int, largest: int) -> list[int]:
@@ -122,7 +130,7 @@ def memory(
             contender = rounds.Contender(read.prepare(variant, arena.address, size, count))
             seconds = rounds.once(contender, CURVE_SAMPLE_SECONDS)
             limit.record((read.KIND, count), size, seconds)
-            samples.setdefault((count, size, variant), []).append((moved / seconds, _now()))
+            samples.setdefault((count, size, variant), []).append((moved / seconds, now()))
         turns.reverse()
     yield from _read_roofs(samples, page_bytes, sweep)
 
@@ -151,11 +159,26 @@ def fastest(found: Sequence[Roof], count: int) -> list[_vector.Variant]:
 def sentinel(address: int, size: int, page_bytes: int | None, count: int) -> Roof:
     """The best variant's samples at one size, taken at the start and at the end of a run to see whether it drifted."""
     threads.use(count)
-    found = []
-    for variant in read.VARIANTS:
-        rates = _rates(read, variant, address, size, count, REPEATS, SAMPLE_SECONDS)
-        found.append(_roof(read, size, page_bytes, count, variant.name, rates))
+    found = [
+        _roof(read, variant, address, size, page_bytes, count, SAMPLE_SECONDS)
+        for variant in read.VARIANTS
+    ]
     return max(found, key=lambda roof: max(roof.samples))
+
+
+def _roof(
+    probe: Any,
+    variant: Any,
+    address: int,
+    size: int,
+    page_bytes: int | None,
+    count: int,
+    seconds: float,
+) -> Roof:
+    """REPEATS samples of a probe, each of at least so many seconds."""
+    rates = _rates(probe, variant, address, size, count, REPEATS, seconds)
+    at = {"working_set_bytes": size, "page_bytes": page_bytes}
+    return record("cpu", probe, variant.name, rates, threads=count, **at)
 
 
 def _rates(
@@ -167,30 +190,26 @@ def _rates(
     return [moved / each for each in rounds.best(contender, repeats, seconds, 0.0)]
 
 
-def writing(
+def within_levels(
     address: int,
     working_sets: Sequence[int],
     page_bytes: int | None,
     counts: Sequence[int],
-    thorough: bool,
-    limit: call_limit.Limit | None = None,
+    times: int,
+    limit: call_limit.Limit,
 ) -> Iterator[Roof]:
-    """Write, copy and triad bandwidth, one working set per level, swept twice if `thorough`; overwrites the memory.
+    """Bandwidth of write, copy, triad and the like, one working set per level, swept `times` times.
 
-    In each sweep every variant has one short sample; the FINALISTS fastest of them are sampled in full and yielded.
-    So a dozen variants cost little more than two. Working sets ascend; those of which a pass would take too long are
-    left out, which `limit` then tells.
+    Overwrites the memory. In each sweep every variant has one short sample; the FINALISTS fastest of them are sampled
+    in full and yielded. So a dozen variants cost little more than two. Working sets ascend; those of which a pass would
+    take too long are left out, which `limit` then tells.
     """
-    limit = limit or call_limit.Limit()
-    probes: tuple[Any, ...] = (write, copy, triad)
-    for _sweep, count, probe, size in itertools.product(
-        range(1 + thorough), counts, probes, working_sets
-    ):
+    probes = roofs.probes("cpu", roofs.LEVELS)
+    for _sweep, count, probe, size in itertools.product(range(times), counts, probes, working_sets):
         threads.use(count)
         for variant in ranked(probe, address, size, count, limit=limit)[:FINALISTS]:
-            where = variant, address, size, count
-            rates = _rates(probe, *where, REPEATS, CURVE_SAMPLE_SECONDS)
-            yield _roof(probe, size, page_bytes, count, variant.name, rates)
+            where = variant, address, size, page_bytes, count
+            yield _roof(probe, *where, CURVE_SAMPLE_SECONDS)
 
 
 def ranked(
@@ -220,86 +239,3 @@ def _allowed(limit: call_limit.Limit, probe: Any, count: int, size: int) -> bool
     """Whether a pass over so many bytes may be made, as far as a smaller one told."""
     where = f"{probe.KIND}, {threads.named(count)}"
     return limit.allows((probe.KIND, count), size, where, f"{size / 2**20:.4g} MiB")
-
-
-def arithmetic(
-    counts: Sequence[int], thorough: bool, limit: call_limit.Limit | None = None
-) -> Iterator[Roof]:
-    """Matrix products of every dtype and shape, swept twice if `thorough`.
-
-    A library's whose call would take too long are left out, which `limit` then tells.
-    """
-    limit = limit or call_limit.Limit()
-    for _sweep, count, dtype in itertools.product(range(1 + thorough), counts, MATMUL_DTYPES):
-        threads.use(count)
-        for variant in matmul.variants(dtype):
-            if _ends_in_time(limit, variant, dtype, count):
-                yield _product(variant, dtype, count)
-
-
-def _ends_in_time(
-    limit: call_limit.Limit, variant: Shape | matmul.Tile, dtype: str, count: int
-) -> bool:
-    """Whether a product may be called, as far as a smaller one tells. Our own of a tile is small."""
-    if not isinstance(variant, Shape):
-        return True
-    kind, small = (matmul.KIND, dtype, count), variant.smaller(call_limit.TRIED)
-    limit.tried(kind, small.flops, matmul.prepare(small, dtype), clock)
-    return limit.allows(
-        kind, variant.flops, f"{dtype} products, {threads.named(count)}", variant.name
-    )
-
-
-def fastest_products(
-    known: Mapping[tuple[str, int], tuple[float, Shape | matmul.Tile]],
-) -> Iterator[Roof]:
-    """The fastest product of each dtype and number of threads once more."""
-    for (dtype, count), (_rate, variant) in known.items():
-        threads.use(count)
-        yield _product(variant, dtype, count)
-
-
-def _product(variant: Shape | matmul.Tile, dtype: str, count: int) -> Roof:
-    contender = rounds.Contender(matmul.prepare(variant, dtype))
-    flops = matmul.flops(variant, dtype, count)
-    rates = [flops / s for s in rounds.best(contender, REPEATS, SAMPLE_SECONDS, 0.0)]
-    return _roof(matmul, None, None, count, variant.name, rates, dtype=dtype)
-
-
-def calls(counts: Sequence[int]) -> Iterator[Roof]:
-    """Seconds of an empty parallel region."""
-    for count in counts:
-        threads.use(count)
-        each = rounds.best(rounds.Contender(call.prepare(count)), REPEATS, SAMPLE_SECONDS, 0.0)
-        yield _roof(call, None, None, count, "empty parallel region", each)
-
-
-def _roof(
-    probe: Any,
-    size: int | None,
-    page_bytes: int | None,
-    count: int,
-    name: str,
-    samples: Sequence[float],
-    dtype: str | None = None,
-    at: tuple[str, ...] = (),
-    sweep: int | None = None,
-) -> Roof:
-    return Roof(
-        device="cpu",
-        kind=probe.KIND,
-        source="measured",
-        dtype=dtype,
-        working_set_bytes=size,
-        page_bytes=page_bytes,
-        threads=count,
-        implementation=name,
-        unit=probe.UNIT,
-        samples=tuple(samples),
-        at=at or (_now(),) * len(samples),
-        sweep=sweep,
-    )
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

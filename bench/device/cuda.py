@@ -8,19 +8,20 @@ from typing import Any
 
 import torch
 
-from bench.device import cuda_sweep, threads
-from bench.device.cuda_sweep import memory_probes
-from bench.device.device import Curve, Finding, Sweep, Walk, fastest_products
+from bench.device import cuda_sweep, sweeps, threads
+from bench.device.device import Curve, Finding, Sweep, Walk
 from bench.machine import nvml
 from bench.profile.records import Roof
-from bench.roofs import gpu_matmul
-from bench.roofs._product import Shape
+from bench.roofs import LEVELS, gpu_matmul, load, probes
 from bench.telemetry.energy import Meter
 from bench.timing import call_limit, cuda_clock
 from kernels.reference.inputs import Arena
 
 MEMORY_SHARE = 2
 """The arena takes at most one part in so many of the GPU's free memory."""
+
+NO_THREADS = (0,)
+"""Of the CPU's: how a GPU's roofs count them."""
 
 
 class Watch:
@@ -47,6 +48,7 @@ class Cuda:
     """A GPU with its driver's answers and its counter of energy, where NVML tells them."""
 
     name = "cuda"
+    matmul = gpu_matmul
     settle_seconds = 0.0  # nothing spins, and one pass over the data fills the cache
     resweep_seconds: float | None = 1.0
 
@@ -58,15 +60,10 @@ class Cuda:
         self._throttle = gpu.throttle if gpu else lambda: ()
         self.clock = cuda_clock.Clock(self._throttle)
 
-    def variants(self, _kind: str) -> Sequence[Any]:
-        """Those of every memory probe."""
-        found: Sequence[Any] = memory_probes().VARIANTS
-        return found
-
     def bytes_per_pass(self, kind: str, variant: Any, walk: Walk) -> int:
         """Of all sets at once, or set by set where each is walked several times in a row."""
         at_once = walk.one_set if walk.times > 1 else walk.sets * walk.one_set
-        each = memory_probes().bytes_per_pass(kind, variant, at_once)
+        each = load(self.name, kind).bytes_per_pass(variant, at_once)
         return int(each * (walk.sets * walk.times if walk.times > 1 else 1))
 
     def probe(
@@ -78,7 +75,7 @@ class Cuda:
         starts = range(0, walk.sets * walk.one_set, size) if moved else ()
         words, count = block.words(), self._processors()
         runs = [
-            memory_probes().prepare(kind, variant, words[at // 4 : (at + size) // 4], count)[0]
+            load(self.name, kind).prepare(variant, words[at // 4 : (at + size) // 4], count)[0]
             for at in starts
         ]
         if len(runs) == 1:
@@ -91,15 +88,9 @@ class Cuda:
 
         return passes, moved
 
-    def products(self) -> dict[str, Any]:
-        """The library's shapes."""
-        return {shape.name: shape for shape in gpu_matmul.SHAPES}
-
-    def product(
-        self, variant: Shape, dtype: str, _threads: int
-    ) -> tuple[Callable[[int], object], int]:
-        """Matrix products by the library."""
-        return gpu_matmul.prepare(dtype, variant, self.name), variant.flops
+    def roof_seconds(self, run: Callable[[int], object]) -> list[float]:
+        """Of samples that nothing throttled."""
+        return cuda_sweep.samples(run, self._throttle)
 
     def use(self, _threads: int) -> None:
         """A GPU's own; the reference is computed by all of the CPU's."""
@@ -151,27 +142,26 @@ class Cuda:
         words = cuda_sweep.block(self.memory_available(), self.name)
         sizes, count = cuda_sweep.sizes(words.numel() * 4), self._processors()
         found = []
-        for roof in cuda_sweep.memory("read", words, sizes, count, self._throttle):
+        for roof in cuda_sweep.memory(load(self.name, "read"), words, sizes, count, self._throttle):
             found.append(roof)
             yield roof
         if self.gpu:
             yield from cuda_sweep.datasheet(self.gpu.card())
         curve = self.curve(found, _asked)
         yield curve
-        for kind in ("copy", "triad", "write"):  # the last leaves one number everywhere
+        for one in probes(self.name, LEVELS):
             middles = list(curve.middles.values())
-            yield from cuda_sweep.memory(kind, words, middles, count, self._throttle)
+            yield from cuda_sweep.memory(one, words, middles, count, self._throttle)
         del words
         torch.cuda.empty_cache()
         limit = call_limit.Limit()
-        yield from cuda_sweep.arithmetic(self.name, self._throttle, limit)
+        yield from sweeps.products(self, NO_THREADS, 1, limit)
         yield from limit.warnings()
-        yield from cuda_sweep.calls(self.name, self._throttle)
+        yield from sweeps.calls(self, NO_THREADS)
 
     def resweep(self, _asked: Sweep, known: Sequence[Roof]) -> Iterator[Finding]:
         """The fastest products; the read curve is swept once, because a GPU has no neighbours."""
-        fastest = fastest_products(known, self.products())
-        yield from cuda_sweep.fastest_products(fastest, self.name, self._throttle)
+        yield from sweeps.fastest_once_more(self, known)
 
     def curve(self, roofs: Iterable[Roof], _asked: Sweep) -> Curve:
         """With the second-level cache that PyTorch tells."""

@@ -85,15 +85,16 @@ class Device(Protocol):
         """Its counters of energy; None where they cannot be read."""
 
     @property
+    def matmul(self) -> Any:
+        """Its probe of matrix products."""
+
+    @property
     def settle_seconds(self) -> float:
         """Least length of the untimed calls before a timed block."""
 
     @property
     def resweep_seconds(self) -> float | None:
         """How long `resweep` takes, about; None until a sweep tells."""
-
-    def variants(self, kind: str) -> Sequence[Any]:
-        """Those of its read or write probe; none where that is not paired."""
 
     def bytes_per_pass(self, kind: str, variant: Any, walk: Walk) -> int:
         """Bytes that a pass of a probe reads or writes; 0 where a set is too small for this variant."""
@@ -106,13 +107,8 @@ class Device(Protocol):
         Where these are 0 the function does nothing.
         """
 
-    def products(self) -> dict[str, Any]:
-        """The variants of its matrix product, by the names that their roofs have."""
-
-    def product(
-        self, variant: Any, dtype: str, threads: int
-    ) -> tuple[Callable[[int], object], int]:
-        """A function of the number of matrix products, and the FLOPs of one."""
+    def roof_seconds(self, run: Callable[[int], object]) -> list[float]:
+        """Seconds per call of the samples that a roof is made of, by a function of the number of calls."""
 
     def use(self, threads: int) -> None:
         """Have steps run with so many threads from here on."""
@@ -164,9 +160,10 @@ class Device(Protocol):
 
 
 def fastest_products(
-    roofs: Iterable[Roof], variants: dict[str, Any]
+    roofs: Iterable[Roof], matmul: Any
 ) -> dict[tuple[str, int], tuple[float, Any]]:
-    """Rate and variant of the fastest product of each dtype and number of threads, of variants known by name."""
+    """Rate and variant of the fastest product of each dtype and number of threads, of those that `matmul` has."""
+    variants = {one.name: one for dtype in matmul.DTYPES for one in matmul.variants(dtype)}
     best: dict[tuple[str, int], tuple[float, Any]] = {}
     for roof in roofs:
         if roof.implementation in variants and roof.dtype and roof.threads is not None:

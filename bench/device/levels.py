@@ -13,7 +13,6 @@ slowly behind it is a cache's, whatever the system reports: caches that keep a p
 over many doublings. Pure functions; standard library only.
 """
 
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from math import exp, log, sqrt
@@ -46,13 +45,11 @@ swept again at the end of a run, and may move a little around FLAT."""
 def sizes(smallest: int, largest: int, *, midway: bool) -> list[int]:
     """Working sets of a read curve: the smallest and its doublings, and midway between them, to `largest` bytes."""
     found: list[int] = []
-    for power in itertools.count():
-        for size in (smallest << power, 3 * (smallest << power) // 2):
-            if size > largest:
-                return found
-            if midway or size == smallest << power:
-                found.append(size)
-    raise AssertionError
+    size = smallest
+    while size <= largest:
+        found += [size, 3 * size // 2] if midway else [size]
+        size *= 2
+    return [size for size in found if size <= largest]
 
 
 def best_rates(roofs: Iterable[Roof]) -> dict[int, float]:

@@ -45,25 +45,25 @@ def sweep(
     reported = max(reported, cpu_sweep.SMALLEST * everyone)  # of less, not every variant has a turn
     swept = min(levels.STREAM_FACTOR * reported, cpu_sweep.SWEPT, arena.most_bytes)
     arena.grow(swept)
-    seen: list[Roof] = []
-    for roof in cpu_sweep.read_curve(
-        arena.address, swept, page_bytes, counts, seconds, thorough, limit
-    ):
-        seen.append(roof)
-        yield roof
+    seen = list(
+        cpu_sweep.read_curve(arena.address, swept, page_bytes, counts, seconds, thorough, limit)
+    )
+    yield from seen
     enough = max(levels.STREAM_FACTOR * reported, cpu_sweep.LEAST_MEMORY)
     # where memory is less than the caches, its largest set alone: a cache may hold all that is walked
     sets = cpu_sweep.doublings(
         min(reported, arena.most_bytes) // 2 + 1, min(enough, arena.most_bytes)
     )
+
+    def memory(count: int, times: int) -> Iterator[Roof]:
+        fast = cpu_sweep.fastest(seen, count)
+        return cpu_sweep.memory(arena, sets, page_bytes, count, fast, times, number, limit)
+
     rounds = cpu_sweep.MEMORY_ROUNDS if thorough else cpu_sweep.MEMORY_ROUNDS_IN_HASTE
-    fast = cpu_sweep.fastest(seen, everyone)
     twice = False
     while True:
         began = perf_counter()
-        found = list(
-            cpu_sweep.memory(arena, sets, page_bytes, everyone, fast, rounds, number, limit)
-        )
+        found = list(memory(everyone, rounds))
         if levels.flat_from(_rounds(found, everyone)):
             break
         walked = {roof.working_set_bytes for roof in found}
@@ -78,17 +78,7 @@ def sweep(
     yield from found
     for count in counts:
         if count != everyone:
-            few = cpu_sweep.memory(
-                arena,
-                sets,
-                page_bytes,
-                count,
-                cpu_sweep.fastest(seen, count),
-                ROUNDS_OF_FEWER_THREADS,
-                number,
-                limit,
-            )
-            yield from few
+            yield from memory(count, ROUNDS_OF_FEWER_THREADS)
 
 
 def read_off(

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from bench import roofs
 from bench.device.device import Walk
 from bench.measure import rotation
 from bench.measure.context import Context
@@ -60,7 +61,7 @@ def nearest(context: Context, walk: Walk) -> Walk:
     doubling, and as many of them as the same memory holds.
     """
     device, found = context.device, walk
-    variants = device.variants("read")
+    variants = roofs.load(device.name, "read").VARIANTS
     while not any(device.bytes_per_pass("read", variant, found) for variant in variants):
         if found.threads > 1:
             found = found._replace(threads=found.threads - 1)
@@ -90,7 +91,7 @@ def best_variant(context: Context, walk: Walk) -> Any:
 def _fastest(context: Context, kind: str, block: Arena, walk: Walk) -> Any:
     """The variant of the most bytes a second by the best of its short samples, taken in turns; None where none can."""
     device, rates = context.device, dict[Any, float]()
-    for variant in tuple(device.variants(kind)) * VARIANT_TURNS:
+    for variant in roofs.load(device.name, kind).VARIANTS * VARIANT_TURNS:
         run, size = device.probe(kind, variant, block, walk)
         if size:
             rate = size / context.best(rounds.Contender(run), 1, PROBE_SECONDS)
@@ -122,18 +123,19 @@ def write_probe(context: Context, bytes_moved: dict[str, int], threads: int) -> 
 
 def arithmetic_probe(context: Context, case: Case, flops: float, t_bytes: float) -> Probe | None:
     """The matrix product to pair with, where arithmetic takes more than half the `t_bytes` seconds."""
-    roofs = [
+    found = [
         (*context.arithmetic[dtype, case.threads], dtype)
         for dtype in roofline_model.arithmetic(case.dtype, case.activations)
         if (dtype, case.threads) in context.arithmetic
     ]
-    if not roofs:
+    if not found:
         return None
-    flop_per_s, variant, dtype = max(roofs, key=lambda roof: roof[0])
+    flop_per_s, variant, dtype = max(found, key=lambda roof: roof[0])
     if flops / flop_per_s <= t_bytes / 2:
         return None
-    run, flops_each = context.device.product(variant, dtype, case.threads)
-    return Probe(rounds.Contender(run), flops_each)
+    matmul = context.device.matmul
+    contender = rounds.Contender(matmul.prepare(variant, dtype))
+    return Probe(contender, matmul.flops(variant, dtype, case.threads))
 
 
 def floor_seconds(context: Context, case: Case, name: str, implementation: Implementation) -> float:

@@ -9,7 +9,7 @@ walked by its owner alone: two cores that store to the same lines take them from
 
 from collections.abc import Callable
 from functools import cache, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import prange, uint32, uintp
@@ -117,23 +117,19 @@ def prepare(
     return lambda passes: call(threads, passes, counters, sums)
 
 
-class Probe(NamedTuple):
-    """What a probe's module has of its kind, each under this name.
+def probe(
+    kind: str,
+) -> tuple[str, str, tuple[Variant, ...], Callable[..., int], Callable[..., Callable[[int], None]]]:
+    """KIND, UNIT, VARIANTS, `bytes_per_pass` and `prepare` of a kind's module.
 
-    `bytes_per_pass` and `prepare` are those above but for the kind: of a variant, a block's size and a number of
-    threads, and of a variant, an address, a block's size and a number of threads; then of how many blocks, each how
-    many times in a row, as a training step reads its weights, which finds small ones in a cache again.
+    These are those above but for the kind: of a variant, a block's size and a number of threads, and of a variant, an
+    address, a block's size and a number of threads; then of how many blocks, each how many times in a row, as a
+    training step reads its weights, which finds small ones in a cache again.
     """
-
-    KIND: str
-    UNIT: str
-    VARIANTS: tuple[Variant, ...]
-    bytes_per_pass: Callable[..., int]
-    prepare: Callable[..., Callable[[int], None]]
-
-
-def probe(kind: str) -> Probe:
-    """The probe of that kind."""
-    return Probe(
-        kind, "byte/s", VARIANTS[kind], partial(bytes_per_pass, kind), partial(prepare, kind)
+    return (
+        kind,
+        "byte/s",
+        VARIANTS[kind],
+        partial(bytes_per_pass, kind),
+        partial(prepare, kind),
     )

@@ -8,10 +8,11 @@ import numba
 import numpy as np
 from numba import prange
 
+from bench.roofs import CALLS
 from kernels.vector.cache import for_all_threads
 
-KIND = "call"
-UNIT = "s"
+SWEPT, TURN = CALLS, 0
+KIND, UNIT = "call", "s"
 
 
 @cache
@@ -33,6 +34,9 @@ def prepare(threads: int) -> Callable[[int], None]:
             region(threads, out)
 
     return run
+
+
+VARIANTS = {"empty parallel region": prepare}
 
 
 @cache

@@ -9,24 +9,33 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from bench.roofs import CALLS
 from kernels.gpu import graphs
 
-KIND = "call"
-UNIT = "s"
-VARIANTS = ("empty launch", "empty graph replay")
+SWEPT, TURN = CALLS, 0
+KIND, UNIT = "call", "s"
 
 
-def prepare(variant: str, device: str) -> Callable[[int], None]:
-    """A function of the number of launches, or of replays, to enqueue one after another."""
+def launches(_threads: int, device: str = "cuda") -> Callable[[int], None]:
+    """A function of the number of launches to enqueue one after another."""
+    return _repeated(_launch(device))
+
+
+def replays(_threads: int, device: str = "cuda") -> Callable[[int], None]:
+    """A function of the number of replays to enqueue one after another."""
+    replay, _ = graphs.captured(_launch(device))
+    return _repeated(replay)
+
+
+VARIANTS = {"empty launch": launches, "empty graph replay": replays}
+
+
+def _launch(device: str) -> Callable[[], tuple[Tensor, ...]]:
     one = torch.zeros(1, device=device)
+    return lambda: (one.add_(1.0),)
 
-    def launch() -> tuple[Tensor, ...]:
-        return (one.add_(1.0),)
 
-    call: Callable[[], object] = launch
-    if variant == "empty graph replay":
-        call, _ = graphs.captured(launch)
-
+def _repeated(call: Callable[[], object]) -> Callable[[int], None]:
     def run(count: int) -> None:
         for _ in range(count):
             call()

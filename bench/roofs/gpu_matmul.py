@@ -10,16 +10,16 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from bench.roofs import PRODUCTS
 from bench.roofs._product import Shape, factors
-from kernels.case import Unavailable
 
-KIND = "matmul"
-UNIT = "flop/s"
+SWEPT, TURN = PRODUCTS, 0
+KIND, UNIT = "matmul", "flop/s"
 FLOAT8_CAPABILITY = (8, 9)
 
 SHAPES = (Shape(4096, 4096, 4096), Shape(8192, 8192, 8192), Shape(8192, 4096, 8192))
 
-KINDS = {
+DTYPES = {
     "float32": (torch.float32, "ieee", 1),
     "tf32": (torch.float32, "tf32", 1),
     "tf32x3": (torch.float32, "tf32", 3),
@@ -34,32 +34,29 @@ one: three of tf32 make float32's, three of bfloat16 a product of bfloat16 weigh
 int8 weights with them (`kernels/gpu/step.py`). They count as one."""
 
 
-def unavailable(kind: str, device: str) -> str | None:
-    """Why this kind of product cannot be had here, or None."""
-    if kind != "float8":
-        return None
-    if device != "cuda":
-        return f"float8 products are a GPU's, and the device is a {device}"
-    if torch.cuda.get_device_capability() < FLOAT8_CAPABILITY:
-        return "float8 products need a GPU of compute capability 8.9 or newer"
-    return None
+def variants(dtype: str) -> tuple[Shape, ...]:
+    """What can be multiplied in this dtype here."""
+    lacks = dtype == "float8" and torch.cuda.get_device_capability() < FLOAT8_CAPABILITY
+    return () if lacks else SHAPES
 
 
-def prepare(kind: str, shape: Shape, device: str) -> Callable[[int], Tensor]:
-    """A function of the number of products, which returns the last. Raises Unavailable with the reason."""
-    reason = unavailable(kind, device)
-    if reason:
-        raise Unavailable(reason)
-    dtype, precision, terms = KINDS[kind]
-    left, right = factors(shape, dtype, device)
-    if kind == "float8":
+def flops(shape: Shape, _dtype: str, _threads: int) -> int:
+    """FLOPs of one product, of however many terms it is made."""
+    return shape.flops
+
+
+def prepare(shape: Shape, dtype: str, device: str = "cuda") -> Callable[[int], Tensor]:
+    """A function of the number of products, which returns the last."""
+    operands, precision, terms = DTYPES[dtype]
+    left, right = factors(shape, operands, device)
+    if dtype == "float8":
         one = torch.ones((), device=device)
 
         def product() -> Tensor:
             return torch._scaled_mm(left, right, one, one, out_dtype=torch.bfloat16)
 
     else:
-        out = torch.empty(shape.M, shape.N, dtype=dtype, device=device)
+        out = torch.empty(shape.M, shape.N, dtype=operands, device=device)
 
         def product() -> Tensor:
             return torch.mm(left, right, out=out)

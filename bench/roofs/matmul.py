@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numba import prange, uintp
 
+from bench.roofs import PRODUCTS
 from bench.roofs._product import Shape, factors
 from kernels.reference.inputs import TORCH_DTYPES, Arena
 from kernels.vector.cache import for_all_threads
@@ -24,8 +25,8 @@ from kernels.vector.counters import APART, take
 from kernels.vector.llvm import LANES, LINE_BYTES, registers
 from kernels.vector.products import DEPTH, limbs, products, runs
 
-KIND = "matmul"
-UNIT = "flop/s"
+SWEPT, TURN = PRODUCTS, 0
+KIND, UNIT = "matmul", "flop/s"
 
 TURNS = 64
 """Length of a tile in lines of weights: 16 KiB at 4 vectors side by side."""
@@ -34,7 +35,8 @@ REPEATS = 256
 AT_ONCE = 16
 """Products between two looks at a counter, of which each thread has its own: one for all would be fought for by many
 threads, every 5 us by each. Who is done takes of what others have left, as a step does with its last blocks."""
-KINDS = {"float32": "float32", "bfloat16": "bfloat16 pairs", "int8": "int8 limbs"}
+DTYPES = {"float32": "float32", "bfloat16": "bfloat16 pairs", "int8": "int8 limbs"}
+"""What is multiplied, and by which of the step kernels' products a tile is."""
 
 
 class Tile(NamedTuple):
@@ -66,7 +68,7 @@ def tile(dtype: str) -> Tile:
 
 def variants(dtype: str) -> tuple[Shape | Tile, ...]:
     """What can be multiplied in this dtype here."""
-    own = (tile(dtype),) if runs(KINDS[dtype]) else ()
+    own = (tile(dtype),) if runs(DTYPES[dtype]) else ()
     return own if dtype == "int8" else (*SHAPES, *own)
 
 
@@ -74,7 +76,7 @@ def flops(variant: Shape | Tile, dtype: str, threads: int) -> int:
     """FLOPs of one call: a library's product, or every thread's products of a tile."""
     if isinstance(variant, Shape):
         return variant.flops
-    of_line = variant.vectors * LANES * DEPTH[KINDS[dtype]] * variant.batch
+    of_line = variant.vectors * LANES * DEPTH[DTYPES[dtype]] * variant.batch
     return 2 * of_line * TURNS * REPEATS * threads
 
 
@@ -94,8 +96,8 @@ def prepare(variant: Shape | Tile, dtype: str) -> Callable[[int], None]:
 
 def _tile(variant: Tile, dtype: str) -> Callable[[int], None]:
     threads = numba.get_num_threads()
-    call = _compile(variant, KINDS[dtype])
-    sums_each = variant.batch * limbs(KINDS[dtype])
+    call = _compile(variant, DTYPES[dtype])
+    sums_each = variant.batch * limbs(DTYPES[dtype])
     weights = TURNS * variant.vectors * LINE_BYTES
     inputs = TURNS * sums_each * 4
     sums = sums_each * variant.vectors * LINE_BYTES

@@ -5,6 +5,7 @@ Several variants run, and the best counts: no single pattern is the best at ever
 really read. How the threads share them is in `bench/roofs/_shared.py`.
 """
 
-from bench.roofs import _shared, _vector
+from bench.roofs import CURVE, _shared, _vector
 
+SWEPT, TURN = CURVE, 0
 KIND, UNIT, VARIANTS, bytes_per_pass, prepare = _shared.probe(_vector.READ)

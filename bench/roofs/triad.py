@@ -2,6 +2,7 @@
 write-allocate. FLOPs: 2 per 12 bytes. Variants as of the write roof. Overwrites the last third.
 """
 
-from bench.roofs import _shared, _vector
+from bench.roofs import LEVELS, _shared, _vector
 
+SWEPT, TURN = LEVELS, 3
 KIND, UNIT, VARIANTS, bytes_per_pass, prepare = _shared.probe(_vector.TRIAD)

@@ -4,6 +4,7 @@ cache fetches before it is written (write-allocate) are not counted, as in STREA
 Variants: widths and numbers of stores, side by side, backward, past the caches, and the C library's memset.
 """
 
-from bench.roofs import _shared, _vector
+from bench.roofs import LEVELS, _shared, _vector
 
+SWEPT, TURN = LEVELS, 1
 KIND, UNIT, VARIANTS, bytes_per_pass, prepare = _shared.probe(_vector.WRITE)

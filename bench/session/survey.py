@@ -62,7 +62,7 @@ def survey(
         last_level_bytes=curve.last_cache,
         span_bytes=curve.span,
         free_bytes=free,
-        arithmetic=fastest_products(roofs, device.products()),
+        arithmetic=fastest_products(roofs, device.matmul),
         writes=write_roofs(roofs),
         precision=suite.settings["precision"],
         budget_seconds=suite.settings["budget_seconds"],

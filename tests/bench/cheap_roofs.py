@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bench.device import cpu_sweep
+from bench.device import cpu_sweep, sweeps
 from bench.profile.records import Roof
 from bench.telemetry import memory as machine_memory
 
@@ -26,10 +26,10 @@ def make(patch):
     patch.setattr(cpu_sweep, "LEAST_MEMORY", 1 << 20)
     patch.setattr(cpu_sweep, "fastest", lambda *_: [])
     patch.setattr(cpu_sweep, "memory", memory)
-    patch.setattr(cpu_sweep, "writing", lambda *_: [roof("write", 1 << 16)])
-    patch.setattr(cpu_sweep, "arithmetic", lambda *_: [])
-    patch.setattr(cpu_sweep, "fastest_products", lambda *_: [])
-    patch.setattr(cpu_sweep, "calls", calls)
+    patch.setattr(cpu_sweep, "within_levels", lambda *_: [roof("write", 1 << 16)])
+    patch.setattr(sweeps, "products", lambda *_: [])
+    patch.setattr(sweeps, "fastest_once_more", lambda *_: [])
+    patch.setattr(sweeps, "calls", calls)
     patch.setattr(cpu_sweep, "sentinel", lambda *_: roof("read", 1 << 20))
 
 
@@ -51,6 +51,6 @@ def curve(_address, largest, _page_bytes, counts, _seconds, _thorough, _limit=No
     ]
 
 
-def calls(counts):
+def calls(_device, counts):
     """Empty calls, the last that a survey measures."""
     return [roof("call", unit="s", sample=1e-6, count=count) for count in counts]

@@ -17,7 +17,7 @@ import torch
 import triton.language as tl
 from triton.runtime import interpreter
 
-from bench.roofs import triton_memory
+from bench.roofs import _triton
 from kernels.case import CELLS, GATES, Case
 from kernels.gpu import many_sequences, step
 from kernels.gpu import persistent as triton_sequence
@@ -132,15 +132,15 @@ def persistent(memory):
 
 def roofs(_memory):
     """Every memory probe over a block that is no whole number of tiles: what it read, wrote or left alone."""
-    for kind, tile, passes in itertools.product(triton_memory.KINDS, (64, 1024), (1, 3)):
+    for kind, tile, passes in itertools.product(_triton.STREAMS, (64, 1024), (1, 3)):
         block = torch.randint(-(2**31), 2**31, (10_007,), dtype=torch.int32)
         floats = block.view(torch.float32)
         floats.copy_(torch.rand(10_007))
         before = block.clone()
-        variant = triton_memory.Variant(tile, 2, 4)
-        run, sums = triton_memory.prepare(kind, variant, block, processors=3)
+        variant = _triton.Variant(tile, 2, 4)
+        run, sums = _triton.prepare(kind, variant, block, processors=3)
         run(passes)
-        n = triton_memory.words_each(kind, variant, block.numel() * 4)
+        n = _triton.words_each(kind, variant, block.numel() * 4)
         was = before.view(torch.float32)
         right = before.clone()
         if kind == "write":
@@ -151,13 +151,13 @@ def roofs(_memory):
             right.view(torch.float32)[:n] = was[n : 2 * n] + 0.5 * was[2 * n : 3 * n]
         else:
             wanted = passes * int(before[:n].sum(dtype=torch.int64))
-            assert (triton_memory.total(sums) - wanted) % 2**32 == 0, (kind, tile, passes)
+            assert (int(sums.sum(dtype=torch.int64)) - wanted) % 2**32 == 0, (kind, tile, passes)
         told = {
             "kernel": kind,
             "tile": tile,
             "passes": passes,
             "words": n,
-            "streams": triton_memory.STREAMS[kind],
+            "streams": _triton.STREAMS[kind],
         }
         print(json.dumps({**told, "right": torch.equal(block, right)}))  # noqa: T201
 

@@ -9,8 +9,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from bench.device import cuda_sweep
+from bench import roofs
+from bench.device import cuda_sweep, sweeps
+from bench.device.cuda import Cuda
 from bench.roofs import gpu_call, gpu_matmul
+from bench.timing import call_limit
 from kernels.case import Unavailable
 from tests.fake_cuda import FakeCuda
 
@@ -30,19 +33,19 @@ def probes(cuda, monkeypatch):
     """Memory probes of which one variant is good, and the other half as fast."""
     variants = (SimpleNamespace(name="good", share=1.0), SimpleNamespace(name="bad", share=0.5))
 
-    def prepare(_kind, variant, words, _processors):
+    def prepare(variant, words, _processors):
         size = words.numel() * 4
         rate = (L2_RATE if size <= L2_BYTES else MEMORY_RATE) * variant.share
         return (lambda passes: cuda.work(passes * size / rate)), None
 
     module = SimpleNamespace(
-        VARIANTS=variants,
+        KIND="read",
         UNIT="byte/s",
-        bytes_per_pass=lambda _kind, _variant, size: size,
+        VARIANTS=variants,
+        bytes_per_pass=lambda _variant, size: size,
         prepare=prepare,
     )
-    monkeypatch.setitem(sys.modules, "bench.roofs.triton_memory", module)
-    monkeypatch.setattr("bench.roofs.triton_memory", module, raising=False)
+    monkeypatch.setitem(sys.modules, "bench.roofs.gpu_read", module)
     return module
 
 
@@ -50,10 +53,9 @@ def no_throttle():
     return ()
 
 
-@pytest.mark.usefixtures("probes")
-def test_the_read_curve_finds_both_levels_at_their_rates():
+def test_the_read_curve_finds_both_levels_at_their_rates(probes):
     words = torch.empty(2 << 30, dtype=torch.int32, device="meta")
-    roofs = list(cuda_sweep.memory("read", words, cuda_sweep.sizes(8 << 30), 132, no_throttle))
+    roofs = list(cuda_sweep.memory(probes, words, cuda_sweep.sizes(8 << 30), 132, no_throttle))
     assert {roof.implementation for roof in roofs} == {"good", "bad"}
     assert all(len(roof.samples) == cuda_sweep.REPEATS for roof in roofs)
     l2, memory = cuda_sweep.read_off(roofs, L2_BYTES).levels
@@ -69,10 +71,9 @@ def test_the_curve_goes_from_1_mib_to_8_gib():
     assert all(1.3 < b / a < 1.51 for a, b in itertools.pairwise(found))
 
 
-@pytest.mark.usefixtures("probes")
-def test_a_datasheets_bandwidth_is_no_part_of_the_curve():
+def test_a_datasheets_bandwidth_is_no_part_of_the_curve(probes):
     words = torch.empty(1 << 22, dtype=torch.int32, device="meta")
-    measured = list(cuda_sweep.memory("read", words, [1 << 20, 1 << 24], 132, no_throttle))
+    measured = list(cuda_sweep.memory(probes, words, [1 << 20, 1 << 24], 132, no_throttle))
     card = SimpleNamespace(datasheet_bytes_per_s=99e12)
     (told,) = cuda_sweep.datasheet(card)
     assert told.source == "datasheet"
@@ -84,24 +85,22 @@ def test_a_datasheets_bandwidth_is_no_part_of_the_curve():
 def test_products_are_measured_in_every_dtype_that_the_gpu_has(cuda, monkeypatch):
     rate = 7e14
 
-    def prepare(_kind, shape, _device):
+    def prepare(shape, _dtype):
         return lambda count: cuda.work(count * shape.flops / rate)
 
     monkeypatch.setattr(gpu_matmul, "prepare", prepare)
-    roofs = list(cuda_sweep.arithmetic("cuda", no_throttle))
-    assert {roof.dtype for roof in roofs} == set(gpu_matmul.KINDS) - {"float8"}
+    roofs = list(sweeps.products(Cuda(), [0], 1, call_limit.Limit()))
+    assert {roof.dtype for roof in roofs} == set(gpu_matmul.DTYPES) - {"float8"}
     assert max(roof.samples[0] for roof in roofs) == pytest.approx(rate, rel=1e-3)
 
 
 def test_calls_are_those_of_launches_and_of_replays(cuda, monkeypatch):
-    monkeypatch.setattr(
-        gpu_call,
-        "prepare",
-        lambda variant, _device: (
-            lambda count: [cuda.work(3e-6 if "launch" in variant else 1e-6) for _ in range(count)]
-        ),
-    )
-    launch, replay = cuda_sweep.calls("cuda", no_throttle)
+    def lasting(seconds):
+        return lambda _threads: lambda count: [cuda.work(seconds) for _ in range(count)]
+
+    variants = {"empty launch": lasting(3e-6), "empty graph replay": lasting(1e-6)}
+    monkeypatch.setattr(gpu_call, "VARIANTS", variants)
+    launch, replay = sweeps.calls(Cuda(), [0])
     assert launch.samples[0] == pytest.approx(3e-6, rel=0.01)
     assert replay.samples[0] == pytest.approx(1e-6, rel=0.01)
 
@@ -121,9 +120,9 @@ def test_a_full_gpu_is_a_reason():
 
 
 def test_without_triton_there_is_a_reason(monkeypatch):
-    monkeypatch.delitem(sys.modules, "bench.roofs.triton_memory", raising=False)
-    monkeypatch.delattr("bench.roofs.triton_memory", raising=False)
+    for name in ("_triton", "gpu_read"):
+        monkeypatch.delitem(sys.modules, f"bench.roofs.{name}", raising=False)
+    monkeypatch.delattr("bench.roofs._triton", raising=False)
     monkeypatch.setitem(sys.modules, "triton", None)
-    words = torch.empty(8, dtype=torch.int32)
     with pytest.raises(Unavailable, match="need Triton"):
-        next(cuda_sweep.memory("read", words, [32], 1, no_throttle))
+        roofs.load("cuda", "read")

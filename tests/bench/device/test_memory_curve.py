@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench.device import cpu_sweep, levels, memory_curve
+from bench.device import cpu_sweep, levels, memory_curve, sweeps
 from bench.roofs import read
 from bench.session import warnings
 from bench.timing import call_limit, rounds
@@ -29,6 +29,10 @@ class Memory:
     def grow(self, size):
         assert size <= self.most_bytes
         self.size_bytes = max(self.size_bytes, size)
+
+
+def roof(size, count, variant, samples):
+    return sweeps.record("cpu", read, variant, samples, threads=count, working_set_bytes=size)
 
 
 @pytest.fixture
@@ -258,11 +262,8 @@ def test_all_sizes_have_their_turn_in_every_round(monkeypatch):
 def test_beyond_the_caches_one_stream_and_several_are_swept():
     """Streams a power of two apart may share a bank: the best kind of a small set may be the worst of a large one."""
     rates = {"1x8x16": 30.0, "1x8x8": 31.0, "2x4x16": 33.0, "4x4x16": 34.0, "4x4x8": 35.0}
-    roofs = [
-        cpu_sweep._roof(read, 64 * MIB, 4096, 1, name, [rate, rate - 5])
-        for name, rate in rates.items()
-    ]
-    small = [cpu_sweep._roof(read, MIB, 4096, 1, "1x8x16", [99.0])]
+    roofs = [roof(64 * MIB, 1, name, [rate, rate - 5]) for name, rate in rates.items()]
+    small = [roof(MIB, 1, "1x8x16", [99.0])]
     assert {variant.name for variant in cpu_sweep.fastest([*roofs, *small], 1)} == {
         "1x8x8",
         "4x4x8",
@@ -296,7 +297,7 @@ def test_no_level_is_faster_than_what_was_read_of_it():
         for size in cpu_sweep.sizes(GIB, thorough=False):
             rate = stairs(64 * MIB, cache=98e9, memory=memory[sweep])(size)
             samples = [rate] * (12 if sweep == 1 else 6)
-            made = cpu_sweep._roof(read, size, 4096, 2, "1x8x16", samples)
+            made = roof(size, 2, "1x8x16", samples)
             roofs.append(replace(made, sweep=sweep if size >= 32 * MIB else None))
     found = memory_curve.read_off(roofs, 2, REPORTED, CACHES)
     cache, last = found.levels[-2:]

@@ -49,7 +49,7 @@ def test_every_kind_of_probe_is_kept_under_a_name_of_its_own(kept):
     for kind in _vector.VARIANTS:
         _shared.compiled.__wrapped__(kind)
     tiles = [(matmul.Tile(vectors, batch), kind) for vectors in (1, 4) for batch in (2, 6)
-             for kind in matmul.KINDS.values()]  # fmt: skip
+             for kind in matmul.DTYPES.values()]  # fmt: skip
     for tile, kind in tiles:
         matmul._compile.__wrapped__(tile, kind)
     assert len(kept) == len(_vector.VARIANTS) + len(tiles)

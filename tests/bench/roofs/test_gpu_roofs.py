@@ -6,18 +6,17 @@ import pytest
 import torch
 
 from bench.roofs import gpu_call, gpu_matmul
-from bench.roofs.gpu_matmul import KINDS, SHAPES, Shape
-from kernels.case import Unavailable
+from bench.roofs.gpu_matmul import DTYPES, SHAPES, Shape
 from tests.fake_cuda import FakeCuda
 
 SMALL = Shape(8, 24, 16)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "float8"])
+@pytest.mark.parametrize("kind", [kind for kind in DTYPES if kind != "float8"])
 def test_a_product_is_a_product(kind):
-    found = gpu_matmul.prepare(kind, SMALL, "cpu")(2)
+    found = gpu_matmul.prepare(SMALL, kind, "cpu")(2)
     generator = torch.Generator().manual_seed(0)
-    dtype = KINDS[kind][0]
+    dtype = DTYPES[kind][0]
     left, right = (
         torch.empty(size, 24).uniform_(-1, 1, generator=generator).to(dtype) for size in (8, 16)
     )
@@ -41,17 +40,16 @@ def test_tf32_is_asked_for_while_it_runs_and_not_afterwards(kind, wanted, monkey
         return mm(*arguments, **named)
 
     monkeypatch.setattr(torch, "mm", watched)
-    gpu_matmul.prepare(kind, SMALL, "cpu")(3)
+    gpu_matmul.prepare(SMALL, kind, "cpu")(3)
     assert seen == [wanted] * 3
     assert settings.fp32_precision == before
 
 
-def test_float8_without_a_gpu_that_has_it_is_a_reason(monkeypatch):
-    with pytest.raises(Unavailable, match="the device is a cpu"):
-        gpu_matmul.prepare("float8", SMALL, "cpu")
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (8, 0))
-    with pytest.raises(Unavailable, match=r"8\.9 or newer"):
-        gpu_matmul.prepare("float8", SMALL, "cuda")
+@pytest.mark.parametrize(("capability", "there"), [((8, 0), False), ((8, 9), True), ((9, 0), True)])
+def test_float8_is_multiplied_where_the_gpu_has_it(capability, there, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
+    assert gpu_matmul.variants("float8") == (SHAPES if there else ())
+    assert gpu_matmul.variants("float16") == SHAPES
 
 
 def test_a_floor_is_as_many_launches_as_asked_or_as_many_replays(monkeypatch):
@@ -60,9 +58,8 @@ def test_a_floor_is_as_many_launches_as_asked_or_as_many_replays(monkeypatch):
     monkeypatch.setattr(
         gpu_call.graphs, "captured", lambda call: (lambda: replays.append(call()), ())
     )
-    launches = gpu_call.prepare("empty launch", "cpu")
-    launches(5)
+    gpu_call.launches(0, "cpu")(5)
     assert not replays
-    gpu_call.prepare("empty graph replay", "cpu")(5)
+    gpu_call.replays(0, "cpu")(5)
     assert len(replays) == 5
     assert float(replays[-1][0]) == 5.0

@@ -11,9 +11,10 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from bench import roofs
 from bench.device import cpu_sweep
 from bench.roofs import _shared, _vector, call, copy, matmul, read, triad, write
-from bench.timing import rounds
+from bench.timing import call_limit, rounds
 
 SIZE = 33_000
 """Bytes; no multiple of any probe's turn."""
@@ -354,11 +355,24 @@ def test_the_empty_region_runs_in_every_thread(threads, monkeypatch):
     assert made[0][::16].tolist() == [1.0] * threads
 
 
-@pytest.mark.parametrize("probe", [read, write, copy, triad, matmul, call])
-def test_a_probe_says_its_kind_and_unit(probe):
-    units = {"read": "byte/s", "matmul": "flop/s", "call": "s"}
-    assert units.get(probe.KIND, "byte/s") == probe.UNIT
-    assert probe.__name__.endswith(probe.KIND)
+def test_a_probe_is_found_by_its_file_and_swept_as_it_says():
+    swept = {
+        how: [probe.KIND for probe in roofs.probes("cpu", how)]
+        for how in (roofs.CURVE, roofs.LEVELS, roofs.PRODUCTS, roofs.CALLS)
+    }
+    assert swept == {
+        roofs.CURVE: ["read"],
+        roofs.LEVELS: ["write", "copy", "triad"],
+        roofs.PRODUCTS: ["matmul"],
+        roofs.CALLS: ["call"],
+    }
+
+
+@pytest.mark.parametrize("kind", roofs.kinds())
+def test_a_probe_says_its_kind_and_unit(kind):
+    probe = roofs.load("cpu", kind)
+    units = {"matmul": "flop/s", "call": "s"}
+    assert (kind, units.get(kind, "byte/s")) == (probe.KIND, probe.UNIT)
 
 
 def test_variants_have_different_names():
@@ -386,7 +400,9 @@ def instant(monkeypatch):
 def test_the_read_curve_tries_every_variant_at_every_size_and_thread_count():
     largest = 256 << 10
     _whole, _floats, address = block(largest)
-    roofs = list(cpu_sweep.read_curve(address, largest, 4096, [1, 2], seconds=0.0, thorough=True))
+    roofs = list(
+        cpu_sweep.read_curve(address, largest, 4096, [1, 2], 0.0, True, call_limit.Limit())
+    )
     found = {(roof.threads, roof.working_set_bytes, roof.implementation) for roof in roofs}
     names = {variant.name for variant in read.VARIANTS}
     assert found == {
@@ -413,7 +429,7 @@ def test_every_variant_that_writes_is_tried_and_the_two_fastest_are_sampled_in_f
     monkeypatch.setattr(
         rounds, "best", lambda contender, *_: sampled.append(contender.run) or [1e-6, 2e-6]
     )
-    roofs = list(cpu_sweep.writing(address, [SIZE], 4096, [1], thorough=False))
+    roofs = list(cpu_sweep.within_levels(address, [SIZE], 4096, [1], 1, call_limit.Limit()))
     assert tried == [variant for probe in WRITERS for variant in probe.VARIANTS]
     assert [roof.implementation for roof in roofs] == [variant.name for variant in sampled]
     assert [roof.kind for roof in roofs] == ["write", "write", "copy", "copy", "triad", "triad"]
@@ -426,6 +442,8 @@ def test_every_variant_that_writes_is_tried_and_the_two_fastest_are_sampled_in_f
 def test_a_machine_of_many_cores_has_a_read_curve_too(count):
     largest = 1 << 20
     _whole, _floats, address = block(largest)
-    roofs = list(cpu_sweep.read_curve(address, largest, 4096, [count], seconds=0.0, thorough=True))
+    roofs = list(
+        cpu_sweep.read_curve(address, largest, 4096, [count], 0.0, True, call_limit.Limit())
+    )
     assert {roof.threads for roof in roofs} == {count}
     assert all(min(roof.samples) > 0 for roof in roofs)

@@ -278,8 +278,10 @@ def test_a_gpu_that_was_lost_by_no_points_fault_costs_a_resumed_run_nothing(
 
 def test_a_gpu_without_triton_costs_its_own_points_alone(gpu, measure, monkeypatch):
     gpu()
-    monkeypatch.delitem(sys.modules, "bench.roofs.triton_memory")
-    monkeypatch.delattr("bench.roofs.triton_memory")
+    for kind in fake_gpu.MEMORY_PROBES:
+        monkeypatch.delitem(sys.modules, f"bench.roofs.gpu_{kind}")
+    monkeypatch.delitem(sys.modules, "bench.roofs._triton", raising=False)
+    monkeypatch.delattr("bench.roofs._triton", raising=False)
     monkeypatch.setitem(sys.modules, "triton", None)
     profile = measure(CPU, *GPU)
     assert [point.status for point in profile.points] == ["ok", *["skipped"] * 3]
@@ -306,7 +308,7 @@ def test_whatever_ends_the_survey_costs_the_gpus_points_alone(
     def fail(*_arguments):
         raise error
 
-    monkeypatch.setattr(sys.modules["bench.roofs.triton_memory"], "prepare", fail)
+    monkeypatch.setattr(sys.modules["bench.roofs.gpu_read"], "prepare", fail)
     profile = measure(CPU, GPU[0])
     assert [point.status for point in profile.points] == ["ok", "skipped"]
     said = profile.points[1].reason

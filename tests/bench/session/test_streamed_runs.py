@@ -124,7 +124,7 @@ def test_rounds_of_a_survey_that_was_cut_short_pair_with_none_of_the_one_that_fo
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(cpu_sweep, "writing", killed)
+        patch.setattr(cpu_sweep, "within_levels", killed)
         run = Run(PLAN, 0, tmp_path)
         with pytest.raises(KeyboardInterrupt):
             run.begin()

@@ -7,8 +7,10 @@ import time
 import pytest
 import torch
 
-from bench.device import cpu_sweep, cuda_sweep
-from bench.roofs import gpu_matmul, matmul, read, write
+from bench.device import cpu_sweep, sweeps
+from bench.device.cpu import Cpu
+from bench.device.cuda import Cuda
+from bench.roofs import copy, gpu_matmul, matmul, read, triad, write
 from bench.timing import call_limit, rounds
 from tests.fake_cuda import FakeCuda
 
@@ -25,7 +27,7 @@ def slow_bfloat16(monkeypatch):
 
         return run
 
-    monkeypatch.setattr(cpu_sweep.threads, "use", lambda _count: None)
+    monkeypatch.setattr(Cpu, "use", lambda _self, _count: None)
     monkeypatch.setattr(cpu_sweep, "SAMPLE_SECONDS", 1e-6)
     monkeypatch.setattr(matmul, "variants", lambda dtype: matmul.SHAPES * (dtype != "int8"))
     monkeypatch.setattr(matmul, "prepare", prepare)
@@ -34,7 +36,7 @@ def slow_bfloat16(monkeypatch):
 
 def test_a_product_that_takes_too_long_is_left_out_unseen_and_told(slow_bfloat16):
     limit = call_limit.Limit()
-    roofs = list(cpu_sweep.arithmetic([2], thorough=False, limit=limit))
+    roofs = list(sweeps.products(Cpu(), [2], 1, limit))
     assert {(roof.dtype, roof.implementation) for roof in roofs} == {
         ("float32", shape.name) for shape in matmul.SHAPES
     }
@@ -68,10 +70,8 @@ def test_memory_that_takes_too_long_is_walked_as_far_as_it_does_not(monkeypatch)
         return prepare
 
     monkeypatch.setattr(cpu_sweep.threads, "use", lambda _count: None)
-    for probe in (read, write):
+    for probe in (read, write, copy, triad):
         monkeypatch.setattr(probe, "prepare", prepared(probe.KIND))
-    monkeypatch.setattr(cpu_sweep, "copy", write)
-    monkeypatch.setattr(cpu_sweep, "triad", write)
     monkeypatch.setattr(rounds, "best", lambda contender, *_: [contender.run / 1e6] * 2)
     monkeypatch.setattr(rounds, "glance", lambda size, _: size / 1e6)
     limit = call_limit.Limit()
@@ -80,7 +80,7 @@ def test_memory_that_takes_too_long_is_walked_as_far_as_it_does_not(monkeypatch)
         cpu_sweep.sizes(1 << 19, thorough=False)
     )
     assert {roof.threads for roof in curve} == {1, 2}
-    roofs = list(cpu_sweep.writing(0, [1 << 16, 1 << 19, 1 << 22], 4096, [1], False, limit))
+    roofs = list(cpu_sweep.within_levels(0, [1 << 16, 1 << 19, 1 << 22], 4096, [1], 1, limit))
     assert {roof.working_set_bytes for roof in roofs} == {1 << 16, 1 << 19}
     assert max(size for _kind, size, _count in walked) == 1 << 19
     (warning,) = limit.warnings()
@@ -93,17 +93,17 @@ def test_a_gpus_products_are_bounded_alike(monkeypatch):
     monkeypatch.setattr(torch, "cuda", cuda)
     called = set()
 
-    def prepare(kind, shape, _device):
+    def prepare(shape, dtype):
         def run(count):
-            called.add((kind, shape))
-            cuda.work(count * shape.flops / (1e11 if kind == "bfloat16" else 1e15))
+            called.add((dtype, shape))
+            cuda.work(count * shape.flops / (1e11 if dtype == "bfloat16" else 1e15))
 
         return run
 
     monkeypatch.setattr(gpu_matmul, "prepare", prepare)
     limit = call_limit.Limit()
-    roofs = list(cuda_sweep.arithmetic("cuda", lambda: (), limit))
-    assert {roof.dtype for roof in roofs} == set(gpu_matmul.KINDS) - {"float8", "bfloat16"}
+    roofs = list(sweeps.products(Cuda(), [0], 1, limit))
+    assert {roof.dtype for roof in roofs} == set(gpu_matmul.DTYPES) - {"float8", "bfloat16"}
     assert not called & {("bfloat16", shape) for shape in gpu_matmul.SHAPES}
     assert "bfloat16 products" in limit.warnings()[0].message
 
