@@ -21,6 +21,7 @@ SIZE = 33_000
 
 GUARD = 1024
 WRITERS = [write, copy, triad]
+PROBES = [read, write, copy, triad, matmul, call]
 probes = pytest.mark.parametrize(
     ("probe", "variant"),
     [(probe, variant) for probe in WRITERS for variant in probe.VARIANTS],
@@ -355,24 +356,19 @@ def test_the_empty_region_runs_in_every_thread(threads, monkeypatch):
     assert made[0][::16].tolist() == [1.0] * threads
 
 
-def test_a_probe_is_found_by_its_file_and_swept_as_it_says():
-    swept = {
-        how: [probe.KIND for probe in roofs.probes("cpu", how)]
-        for how in (roofs.CURVE, roofs.LEVELS, roofs.PRODUCTS, roofs.CALLS)
-    }
-    assert swept == {
-        roofs.CURVE: ["read"],
-        roofs.LEVELS: ["write", "copy", "triad"],
-        roofs.PRODUCTS: ["matmul"],
-        roofs.CALLS: ["call"],
-    }
+def test_a_probe_is_found_by_its_file_and_swept_in_its_turn():
+    ways = (roofs.CURVE, roofs.LEVELS, roofs.PRODUCTS, roofs.CALLS)
+    found = [probe for way in ways for probe in roofs.probes("cpu", way)]
+    assert [probe for probe in found if probe in PROBES] == PROBES
+    assert [probe.__name__ for probe in found] == [f"bench.roofs.{one.KIND}" for one in found]
+    assert {probe.KIND for probe in found} <= set(roofs.kinds())
 
 
-@pytest.mark.parametrize("kind", roofs.kinds())
-def test_a_probe_says_its_kind_and_unit(kind):
-    probe = roofs.load("cpu", kind)
+@pytest.mark.parametrize("probe", PROBES)
+def test_a_probe_says_its_kind_and_unit(probe):
     units = {"matmul": "flop/s", "call": "s"}
-    assert (kind, units.get(kind, "byte/s")) == (probe.KIND, probe.UNIT)
+    assert units.get(probe.KIND, "byte/s") == probe.UNIT
+    assert roofs.load("cpu", probe.KIND) is probe
 
 
 def test_variants_have_different_names():
@@ -400,16 +396,16 @@ def instant(monkeypatch):
 def test_the_read_curve_tries_every_variant_at_every_size_and_thread_count():
     largest = 256 << 10
     _whole, _floats, address = block(largest)
-    roofs = list(
+    measured = list(
         cpu_sweep.read_curve(address, largest, 4096, [1, 2], 0.0, True, call_limit.Limit())
     )
-    found = {(roof.threads, roof.working_set_bytes, roof.implementation) for roof in roofs}
+    found = {(roof.threads, roof.working_set_bytes, roof.implementation) for roof in measured}
     names = {variant.name for variant in read.VARIANTS}
     assert found == {
         (t, size, name) for t in (1, 2) for size in cpu_sweep.sizes(largest, True) for name in names
     }
-    assert len(roofs) == len(found)
-    for roof in roofs:
+    assert len(measured) == len(found)
+    for roof in measured:
         assert len(roof.samples) == len(roof.at) == 2
         assert max(roof.samples) <= roof.working_set_bytes / 1e-6
 
@@ -418,6 +414,7 @@ def test_every_variant_that_writes_is_tried_and_the_two_fastest_are_sampled_in_f
     """Backward stores are made the fastest, by how long a glance at each says that it took."""
     whole, _floats, address = block(SIZE)
     tried, sampled = [], []
+    monkeypatch.setattr(roofs, "probes", lambda *_: WRITERS)
     for probe in WRITERS:
         monkeypatch.setattr(probe, "prepare", lambda variant, *_: variant)
     monkeypatch.setattr(cpu_sweep.threads, "use", lambda _count: None)
@@ -429,10 +426,10 @@ def test_every_variant_that_writes_is_tried_and_the_two_fastest_are_sampled_in_f
     monkeypatch.setattr(
         rounds, "best", lambda contender, *_: sampled.append(contender.run) or [1e-6, 2e-6]
     )
-    roofs = list(cpu_sweep.within_levels(address, [SIZE], 4096, [1], 1, call_limit.Limit()))
+    measured = list(cpu_sweep.within_levels(address, [SIZE], 4096, [1], 1, call_limit.Limit()))
     assert tried == [variant for probe in WRITERS for variant in probe.VARIANTS]
-    assert [roof.implementation for roof in roofs] == [variant.name for variant in sampled]
-    assert [roof.kind for roof in roofs] == ["write", "write", "copy", "copy", "triad", "triad"]
+    assert [roof.implementation for roof in measured] == [variant.name for variant in sampled]
+    assert [roof.kind for roof in measured] == ["write", "write", "copy", "copy", "triad", "triad"]
     assert {variant.how for variant in sampled} == {"backward"}
     assert not whole.any()
 
@@ -442,8 +439,8 @@ def test_every_variant_that_writes_is_tried_and_the_two_fastest_are_sampled_in_f
 def test_a_machine_of_many_cores_has_a_read_curve_too(count):
     largest = 1 << 20
     _whole, _floats, address = block(largest)
-    roofs = list(
+    measured = list(
         cpu_sweep.read_curve(address, largest, 4096, [count], 0.0, True, call_limit.Limit())
     )
-    assert {roof.threads for roof in roofs} == {count}
-    assert all(min(roof.samples) > 0 for roof in roofs)
+    assert {roof.threads for roof in measured} == {count}
+    assert all(min(roof.samples) > 0 for roof in measured)

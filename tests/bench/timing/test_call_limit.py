@@ -7,10 +7,11 @@ import time
 import pytest
 import torch
 
+from bench import roofs
 from bench.device import cpu_sweep, sweeps
 from bench.device.cpu import Cpu
 from bench.device.cuda import Cuda
-from bench.roofs import copy, gpu_matmul, matmul, read, triad, write
+from bench.roofs import gpu_matmul, matmul, read, write
 from bench.timing import call_limit, rounds
 from tests.fake_cuda import FakeCuda
 
@@ -36,8 +37,8 @@ def slow_bfloat16(monkeypatch):
 
 def test_a_product_that_takes_too_long_is_left_out_unseen_and_told(slow_bfloat16):
     limit = call_limit.Limit()
-    roofs = list(sweeps.products(Cpu(), [2], 1, limit))
-    assert {(roof.dtype, roof.implementation) for roof in roofs} == {
+    found = list(sweeps.products(Cpu(), [2], 1, limit))
+    assert {(roof.dtype, roof.implementation) for roof in found} == {
         ("float32", shape.name) for shape in matmul.SHAPES
     }
     assert set(matmul.SHAPES) <= slow_bfloat16["float32"]
@@ -70,7 +71,8 @@ def test_memory_that_takes_too_long_is_walked_as_far_as_it_does_not(monkeypatch)
         return prepare
 
     monkeypatch.setattr(cpu_sweep.threads, "use", lambda _count: None)
-    for probe in (read, write, copy, triad):
+    monkeypatch.setattr(roofs, "probes", lambda *_: [write])
+    for probe in (read, write):
         monkeypatch.setattr(probe, "prepare", prepared(probe.KIND))
     monkeypatch.setattr(rounds, "best", lambda contender, *_: [contender.run / 1e6] * 2)
     monkeypatch.setattr(rounds, "glance", lambda size, _: size / 1e6)
@@ -80,8 +82,8 @@ def test_memory_that_takes_too_long_is_walked_as_far_as_it_does_not(monkeypatch)
         cpu_sweep.sizes(1 << 19, thorough=False)
     )
     assert {roof.threads for roof in curve} == {1, 2}
-    roofs = list(cpu_sweep.within_levels(0, [1 << 16, 1 << 19, 1 << 22], 4096, [1], 1, limit))
-    assert {roof.working_set_bytes for roof in roofs} == {1 << 16, 1 << 19}
+    found = list(cpu_sweep.within_levels(0, [1 << 16, 1 << 19, 1 << 22], 4096, [1], 1, limit))
+    assert {roof.working_set_bytes for roof in found} == {1 << 16, 1 << 19}
     assert max(size for _kind, size, _count in walked) == 1 << 19
     (warning,) = limit.warnings()
     assert "4 MiB" in warning.message
@@ -102,8 +104,8 @@ def test_a_gpus_products_are_bounded_alike(monkeypatch):
 
     monkeypatch.setattr(gpu_matmul, "prepare", prepare)
     limit = call_limit.Limit()
-    roofs = list(sweeps.products(Cuda(), [0], 1, limit))
-    assert {roof.dtype for roof in roofs} == set(gpu_matmul.DTYPES) - {"float8", "bfloat16"}
+    found = list(sweeps.products(Cuda(), [0], 1, limit))
+    assert {roof.dtype for roof in found} == set(gpu_matmul.DTYPES) - {"float8", "bfloat16"}
     assert not called & {("bfloat16", shape) for shape in gpu_matmul.SHAPES}
     assert "bfloat16 products" in limit.warnings()[0].message
 
