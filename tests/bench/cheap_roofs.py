@@ -27,9 +27,8 @@ def make(patch):
     patch.setattr(cpu_sweep, "fastest", lambda *_: [])
     patch.setattr(cpu_sweep, "memory", memory)
     patch.setattr(cpu_sweep, "within_levels", lambda *_: [roof("write", 1 << 16)])
-    patch.setattr(sweeps, "products", lambda *_: [])
-    patch.setattr(sweeps, "fastest_once_more", lambda *_: [])
-    patch.setattr(sweeps, "calls", calls)
+    for name, made_up in (("products", none), ("fastest_once_more", none), ("calls", calls)):
+        patch.setattr(sweeps, name, of_cpu(made_up, getattr(sweeps, name)))
     patch.setattr(cpu_sweep, "sentinel", lambda *_: roof("read", 1 << 20))
 
 
@@ -49,6 +48,16 @@ def curve(_address, largest, _page_bytes, counts, _seconds, _thorough, _limit=No
         for count in counts
         for size in sizes
     ]
+
+
+def of_cpu(made_up, true):
+    """A part of every device's sweep: made up for the CPU, true for a GPU, which poses itself."""
+    return lambda device, *given: (made_up if device.name == "cpu" else true)(device, *given)
+
+
+def none(*_):
+    """No roofs."""
+    return []
 
 
 def calls(_device, counts):
