@@ -17,46 +17,40 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bench.device import threads
+from bench.profile.errors import OneLine
 from bench.timing import interrupts, timeout
+from bench.timing.interrupts import INTERRUPTED
+from kernels.case import Unavailable
 
 threads.settle()  # before anything imports torch or numba
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from bench.profile.records import Point, Profile
+    from bench.profile.records import Profile
     from bench.profile.suite import Planned
     from bench.session.run import Run
     from reports.page.build import Built
 
 ROOT = Path(__file__).parent
-GOOD, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
-OPTIONS: dict[str, dict[str, Any]] = {
-    "--suite": {
-        "metavar": "NAME|FILE",
-        "help": "smoke, quick (default), full, gpu (default of --device cuda), or a .toml file",
-    },
-    "--implementation": {
-        "action": "append",
-        "metavar": "NAME|FILE",
-        "help": "these in place of the suite's: a name, or a .py file of your own, which is run (repeatable)",
-    },
-    "--device": {"metavar": "DEVICE", "help": "cpu, cuda, or all (default: every device there is)"},
-    "--seed": {
-        "type": int,
-        "metavar": "N",
-        "help": "of weights, inputs and the order of points (default 0)",
-    },
-    "--out": {
-        "metavar": "DIR",
-        "help": "folder for this run (default: a new one under reports/runs)",
-    },
-    "--resume": {
-        "metavar": "DIR",
-        "help": "go on with the run in this folder, measuring nothing twice",
-    },
+FAILED, BAD_USAGE = 1, 2
+OPTIONS = {
+    "suite": (
+        "NAME|FILE",
+        "smoke, quick (default), full, gpu (default of --device cuda), or a .toml file",
+    ),
+    "implementation": (
+        "NAME|FILE",
+        "these in place of the suite's: a name, or a .py file of your own, which is run (repeatable)",
+    ),
+    "device": ("DEVICE", "cpu, cuda, or all (default: every device there is)"),
+    "seed": ("N", "of weights, inputs and the order of points (default 0)"),
+    "out": ("DIR", "folder for this run (default: a new one under reports/runs)"),
+    "resume": ("DIR", "go on with the run in this folder, measuring nothing twice"),
 }
-"""As `bench.session.start.of_suite` takes them."""
+"""Options by their names, as `bench.session.start.of_suite` takes them: what they are given, and their help."""
+KINDS: dict[str, dict[str, Any]] = {"implementation": {"action": "append"}, "seed": {"type": int}}
+"""Of those that are no single text."""
 LINE_SECONDS = 10.0
 """Between lines of progress where the output is no terminal."""
 
@@ -67,8 +61,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "rnn-roofline",
         "rnn-roofline (with --benchmark-only; example: --suite quick -k 'lstm and resident')",
     )
-    for name, words in OPTIONS.items():
-        group.addoption(name, **words)
+    for name, (metavar, words) in OPTIONS.items():
+        group.addoption(f"--{name}", metavar=metavar, help=words, **KINDS.get(name, {}))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -95,9 +89,9 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
 def pytest_configure(config: pytest.Config) -> None:
     """Read the plan before anything is collected, so that bad input costs nothing."""
     if not config.getoption("--benchmark-only"):
-        for option in OPTIONS:
-            if config.getoption(option) is not None:
-                raise pytest.UsageError(f"{option} has no meaning without --benchmark-only")
+        for name in OPTIONS:
+            if config.getoption(name) is not None:
+                raise pytest.UsageError(f"--{name} has no meaning without --benchmark-only")
         return
     if hasattr(config, "workerinput") or getattr(config.option, "numprocesses", None):
         raise pytest.UsageError(
@@ -113,21 +107,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class ReplayClock:
-    """A timer for pytest-benchmark that advances by what was measured."""
+    """A timer for pytest-benchmark, moved on by what was measured."""
 
     __name__ = "measured_by_rnn_roofline"
-
-    def __init__(self) -> None:
-        """Start at zero."""
-        self._now = 0.0
+    now = 0.0
 
     def __call__(self) -> float:
-        """The time now."""
-        return self._now
+        """Seconds since the first replay."""
+        return self.now
 
-    def advance(self, seconds: float) -> None:
-        """Let so much time pass."""
-        self._now += seconds
+
+CLOCK = ReplayClock()
 
 
 class Session:
@@ -135,58 +125,30 @@ class Session:
 
     def __init__(self, config: pytest.Config) -> None:
         """Read the options. Raises pytest.UsageError for what cannot be done."""
-        from bench.profile.errors import OneLine
-        from kernels.case import Unavailable
-
         self.config = config
-        self.clock = ReplayClock()
         self._run: Run | None = None
-        self._selected: list[Planned] = []
+        self._selected: dict[str, Planned] = {}
         self._profile: Profile | None = None
         self._told = 0.0
         self._built: Built | None = None
         self._lost = ""
         try:
-            threads.libraries(config.getoption("--device"))
+            threads.libraries(config.getoption("device"))
             from bench.session import start
 
-            given = {name.strip("-"): config.getoption(name) for name in OPTIONS}
-            self._start = start.of_suite(**given)
+            self._start = start.of_suite(**{name: config.getoption(name) for name in OPTIONS})
         except (OneLine, Unavailable) as error:
             raise pytest.UsageError(str(error)) from error
 
-    def run(self) -> Run:
-        """The run, begun: roofs are measured at the first call."""
-        if self._run is None:
-            from kernels.case import Unavailable
-
-            suite = self._start.suite.name
-            self._tell(f"measuring the roofs of this machine for suite {suite} ...", now=True)
-            try:
-                self._run = self._start.run()
-            except (Unavailable, ValueError) as error:
-                pytest.exit(f"rnn-roofline: {error}", returncode=BAD_USAGE)
-        return self._run
-
-    def measure(self, planned: Planned) -> Point:
-        """One point of the plan, and a line of progress. Ends the session where it cannot be kept."""
-        from bench.session import progress
-        from bench.session.folder import BadOutput
-
-        run = self.run()
-        order = self._selected.index(planned)
+    def begin(self) -> Run:
+        """The run, its roofs measured. Ends the session where it cannot begin."""
+        suite = self._start.suite.name
+        self._tell(f"measuring the roofs of this machine for suite {suite} ...", now=True)
         try:
-            point = run.measure(planned, order)
-        except BadOutput as error:
-            self._lost = str(error)
+            self._run = self._start.run()
+        except (OneLine, Unavailable) as error:
             pytest.exit(f"rnn-roofline: {error}", returncode=BAD_USAGE)
-        left = self._selected[order + 1 :]
-        self._tell(
-            f"{order + 1} of {len(self._selected)} points, "
-            f"about {progress.told(run.seconds_left(left))} of measuring left",
-            now=not left,
-        )
-        return point
+        return self._run
 
     def _tell(self, text: str, *, now: bool = False) -> None:
         terminal = self.config.pluginmanager.get_plugin("terminalreporter")
@@ -224,9 +186,9 @@ class Session:
 
         items.sort(key=order)
         for item in items:
-            item.add_marker(pytest.mark.benchmark(timer=self.clock))
-        found = (_parameter(item, "planned") for item in items)
-        self._selected = [planned for planned in found if planned is not None]
+            item.add_marker(pytest.mark.benchmark(timer=CLOCK))
+        found = ((item.nodeid, _parameter(item, "planned")) for item in items)
+        self._selected = {node: planned for node, planned in found if planned is not None}
 
     def pytest_report_header(self) -> list[str]:
         """What is about to be measured, and on what."""
@@ -239,6 +201,26 @@ class Session:
         told = f"rnn-roofline: suite {suite}, {threads.available()} threads, into {folder}"
         no_cuda = gpus.no_cuda_reason()
         return [told, f"rnn-roofline: CPU only: {no_cuda}"] if no_cuda else [told]
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self) -> Generator[None, Any, Any]:
+        """A point that cannot be kept ends the session."""
+        try:
+            return (yield)
+        except OneLine as error:
+            self._lost = str(error)
+            pytest.exit(f"rnn-roofline: {error}", returncode=BAD_USAGE)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A line of progress after each point."""
+        if report.when == "call" and report.nodeid in self._selected and self._run is not None:
+            from bench.session import progress
+
+            count, number = len(self._selected), list(self._selected).index(report.nodeid) + 1
+            left = progress.told(self._run.seconds_left(self._selected.values()))
+            told = f"{number} of {count} points, about {left} of measuring left"
+            self._tell(told, now=number == count)
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
         """No dot for a good point: the line of progress says more."""
@@ -259,7 +241,12 @@ class Session:
         """Whatever ended the session: what was measured is assembled into a profile."""
         interrupts.hold()
         if self._run is not None:
-            self._finish()
+            try:
+                self._profile = self._run.finish(self._selected.values())
+            except OneLine as error:
+                if not self._lost:
+                    sys.stderr.write(f"rnn-roofline: {error}\n")
+                self._lost = str(error)
         elif self._start.earlier is None:
             with suppress(OSError):
                 self._start.folder.rmdir()  # claimed, and nothing was measured; one that holds something stays
@@ -273,17 +260,6 @@ class Session:
             session.exitstatus = BAD_USAGE
         elif interrupts.asked():
             session.exitstatus = INTERRUPTED
-
-    def _finish(self) -> None:
-        from bench.session.folder import BadOutput
-
-        assert self._run is not None
-        try:
-            self._profile = self._run.finish(self._selected)
-        except BadOutput as error:
-            if not self._lost:
-                sys.stderr.write(f"rnn-roofline: {error}\n")
-            self._lost = str(error)
 
     def pytest_benchmark_update_machine_info(self, machine_info: dict[str, Any]) -> None:
         """No host name in a file that people share."""
@@ -336,19 +312,23 @@ def _parameter(item: pytest.Item, name: str) -> Any:
 
 
 @pytest.fixture(scope="session")
-def roofline(request: pytest.FixtureRequest) -> Any:
-    """The session that measures; only with --benchmark-only."""
-    return request.config.pluginmanager.get_plugin("rnn-roofline")
+def roofline(request: pytest.FixtureRequest) -> Run:
+    """The run, whose roofs are measured when a test first asks for it; only with --benchmark-only."""
+    session: Session | None = request.config.pluginmanager.get_plugin("rnn-roofline")
+    assert session is not None
+    return session.begin()
 
 
 @pytest.fixture
-def replay(roofline: Session) -> Callable[[Any, list[float]], None]:
+def replay() -> Callable[[Any, list[float]], None]:
     """Give pytest-benchmark our samples, one round each."""
 
     def rounds(benchmark: Any, seconds: list[float]) -> None:
         samples = iter(seconds)
-        benchmark.pedantic(
-            lambda: roofline.clock.advance(next(samples)), rounds=len(seconds), iterations=1
-        )
+
+        def pass_time() -> None:
+            CLOCK.now += next(samples)
+
+        benchmark.pedantic(pass_time, rounds=len(seconds), iterations=1)
 
     return rounds

@@ -10,7 +10,7 @@ def test_roof(
     roofline: Any, roof_kind: str, benchmark: Any, replay: Callable[[Any, list[float]], None]
 ) -> None:
     """Seconds per GB, GFLOP or call of the best samples of one kind of roof."""
-    roofs = [roof for roof in roofline.run().roofs() if roof.kind == roof_kind]
+    roofs = [roof for roof in roofline.roofs() if roof.kind == roof_kind]
     if not roofs:
         pytest.skip(f"no {roof_kind} roof was measured")
     best = max(

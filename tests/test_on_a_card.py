@@ -54,8 +54,8 @@ def profile(tmp_path_factory):
         patch.setattr(lock, "PATH", folder / "lock")
         run = Run(Suite("card", "", SETTINGS, PLANNED), 0, folder / "run")
         run.begin()
-        for order, one in enumerate(PLANNED):
-            run.measure(one, order)
+        for one in PLANNED:
+            run.measure(one)
         made = run.finish(PLANNED)
     print(f"report: {build.build(Analysis(made), folder / 'report').page}")  # noqa: T201
     return made

@@ -81,8 +81,8 @@ def run(given: argparse.Namespace) -> int:
     with interrupts.listening():
         measured = start.of_points(planned, given.out).run()
         try:
-            for order, one in enumerate(planned):
-                point = measured.measure(one, order)
+            for one in planned:
+                point = measured.measure(one)
                 good = point.status == "ok"
                 print(
                     _told(measured.context(case.device), point) if good else _why_not(point),

@@ -1,5 +1,6 @@
 """One run: from a suite to a profile. Roofs first, then points in the suite's order, each in the journal as it ends."""
 
+import itertools
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -88,6 +89,7 @@ class Run:
         self._levels: dict[str, tuple[Level, ...]] = {}
         self._refused: dict[str, str] = {}
         self._roofs: list[Roof] = []
+        self._order = itertools.count()
 
     def _opened(self, name: str) -> tuple[Device, str]:
         """The device of that name, and in words whether its energy is counted. Here what is loaded is what it needs."""
@@ -148,8 +150,9 @@ class Run:
         """The roofs found so far, of one device or of all."""
         return [roof for roof in self._roofs if device in (None, roof.device)]
 
-    def measure(self, planned: Planned, order: int) -> Point:
-        """One point, measured and in the journal; or, when resuming, as it was measured."""
+    def measure(self, planned: Planned) -> Point:
+        """The next point, measured and in the journal; or, when resuming, as it was measured. Raises BadOutput."""
+        order = next(self._order)
         if planned.key in self._done:
             return self._done[planned.key]
         start, prepared = monotonic(), self._preparing_seconds(planned)
@@ -197,7 +200,7 @@ class Run:
             return False
         return bool(self._crashes.deaths(key) or implementations.file_of(planned.implementation))
 
-    def seconds_left(self, planned: Sequence[Planned]) -> float:
+    def seconds_left(self, planned: Iterable[Planned]) -> float:
         """An estimate for those of the points not measured yet, and for the roofs measured once more at the end."""
         left = [one for one in planned if one.key not in self._done and _can_be_had(one)]
         each, curve = 2 * self.plan.settings["budget_seconds"], self.plan.settings["curve_seconds"]

@@ -81,7 +81,7 @@ def resident(points: int, every: int) -> Iterator[tuple[int, int]]:
         run = Run(Suite("long", "", settings, planned), 0, Path(name) / "run")
         run.begin()
         for order, one in enumerate(planned, 1):
-            run.measure(one, order)
+            run.measure(one)
             if order % every == 0:
                 yield order, process.memory_info().rss
         run.finish(planned)

@@ -75,8 +75,8 @@ def begin(short_runs, tmp_path):  # noqa: ARG001 - for what it patches
 def go_on(begin, folder):
     """Resume to the end; the profile."""
     run = begin(folder, resume=True)
-    for order, planned in enumerate(POINTS):
-        run.measure(planned, order)
+    for planned in POINTS:
+        run.measure(planned)
     return run.finish(POINTS)
 
 
@@ -86,11 +86,11 @@ def keys(profile):
 
 def test_a_run_that_is_resumed_has_the_points_of_one_that_was_not_disturbed(begin, tmp_path):
     whole = begin(tmp_path / "whole")
-    for order, planned in enumerate(POINTS):
-        whole.measure(planned, order)
+    for planned in POINTS:
+        whole.measure(planned)
     undisturbed = whole.finish(POINTS)
     run = begin()
-    first = run.measure(POINTS[0], 0)
+    first = run.measure(POINTS[0])
     run._machine.release()  # as the system does for a process that died
     profile = go_on(begin, run.folder)
     assert keys(profile) == keys(undisturbed) == KEYS
@@ -122,8 +122,8 @@ def test_a_machine_that_cannot_be_looked_at_costs_a_warning_and_no_profile(
 ):
     """As in a container whose /sys lacks a folder: what was measured is worth more than what was not seen."""
     run = begin()
-    for order, planned in enumerate(POINTS):
-        run.measure(planned, order)
+    for planned in POINTS:
+        run.measure(planned)
 
     def fail(*_):
         raise error
@@ -137,8 +137,8 @@ def test_a_machine_that_cannot_be_looked_at_costs_a_warning_and_no_profile(
 
 def test_a_machine_that_can_be_looked_at_leaves_no_such_warning(begin):
     run = begin()
-    for order, planned in enumerate(POINTS):
-        run.measure(planned, order)
+    for planned in POINTS:
+        run.measure(planned)
     assert "not looked at" not in {warning.code for warning in run.finish(POINTS).warnings}
 
 
@@ -188,11 +188,11 @@ def test_a_full_disk_costs_the_point_that_did_not_fit_and_the_journal_stays_whol
 ):
     place, fill, room = request.getfixturevalue(disk)
     run = begin(place / "run")
-    first = run.measure(POINTS[0], 0)
+    first = run.measure(POINTS[0])
     fill()
     for again in range(2):
         with pytest.raises(BadOutput, match="--resume=") as told:
-            run.measure(POINTS[1], 1)
+            run.measure(POINTS[1])
         assert "\n" not in str(told.value)
         assert from_journal(run.folder).points == (first,), again
     with pytest.raises(BadOutput):
@@ -210,7 +210,7 @@ def test_a_folder_that_is_deleted_ends_the_run_at_the_next_point(begin):
     run = begin()
     shutil.rmtree(run.folder)
     with pytest.raises(BadOutput, match="No such file"):
-        run.measure(POINTS[0], 0)
+        run.measure(POINTS[0])
     with pytest.raises(BadOutput):
         run.finish(POINTS)
     assert not run.folder.exists()
@@ -243,13 +243,13 @@ def test_a_run_killed_before_its_journal_had_a_line_leaves_its_folder_to_a_new_o
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_while_a_point_is_measured_costs_that_point(begin, monkeypatch, number):
     run = begin()
-    first = run.measure(POINTS[0], 0)
+    first = run.measure(POINTS[0])
     stopped = faulty.instead_of_a_call(lambda: os.kill(os.getpid(), number))
     with interrupts.listening():
         with monkeypatch.context() as patch:
             patch.setattr(implementations, "load", lambda _name: stopped)
             with pytest.raises(KeyboardInterrupt):
-                run.measure(POINTS[1], 1)
+                run.measure(POINTS[1])
         assert interrupts.asked() == number.name
         profile = run.finish(POINTS)
     assert profile.points == (first,)
@@ -271,7 +271,7 @@ def test_a_signal_while_a_point_is_written_lets_that_be_finished(begin, monkeypa
         with monkeypatch.context() as patch:
             patch.setattr(os, "fsync", interrupted)
             with pytest.raises(KeyboardInterrupt):
-                run.measure(POINTS[0], 0)
+                run.measure(POINTS[0])
         assert synced
         assert keys(run.finish(POINTS)) == KEYS[:1]
 
@@ -334,7 +334,7 @@ def test_another_machines_or_versions_journal_is_refused_in_one_line_and_left_al
 
 def test_a_journal_whose_points_its_suite_does_not_plan_is_refused_and_left_alone(begin):
     run = begin()
-    run.measure(replace(POINTS[0], case=replace(POINTS[0].case, batch=5)), 0)
+    run.measure(replace(POINTS[0], case=replace(POINTS[0].case, batch=5)))
     run._journal.close()
     run._machine.release()
     before = (run.folder / "journal.jsonl").read_bytes()
@@ -376,7 +376,7 @@ def test_after_a_run_threads_and_cores_are_as_before(begin):
     count = torch.get_num_threads()
     run = begin()
     assert threads.bound() == threads.available()
-    run.measure(replace(POINTS[0], case=replace(POINTS[0].case, threads=1)), 0)
+    run.measure(replace(POINTS[0], case=replace(POINTS[0].case, threads=1)))
     run.finish([])
     assert torch.get_num_threads() == count
     assert sorted(os.sched_getaffinity(0)) == sorted(threads.cores())
@@ -392,7 +392,7 @@ class Backwards(datetime):
 
 def test_a_clock_set_back_changes_stamps_and_nothing_else(begin, monkeypatch, tmp_path):
     run = begin()
-    run.measure(POINTS[0], 0)
+    run.measure(POINTS[0])
     for module in (
         "bench.measure.point",
         "bench.session.folder",
@@ -401,8 +401,8 @@ def test_a_clock_set_back_changes_stamps_and_nothing_else(begin, monkeypatch, tm
     ):
         monkeypatch.setattr(f"{module}.datetime", Backwards)
     monkeypatch.setattr("time.time", lambda: Backwards.now(UTC).timestamp())
-    run.measure(POINTS[1], 1)
-    run.measure(POINTS[2], 2)
+    run.measure(POINTS[1])
+    run.measure(POINTS[2])
     profile = run.finish(POINTS)
     assert keys(profile) == KEYS
     assert profile.complete

@@ -70,8 +70,8 @@ def measure(short_runs, tmp_path):  # noqa: ARG001 - for what it patches
         plan = Suite("tiny", "", SETTINGS, planned, "why = 1")
         run = Run(plan, 0, folder, from_journal(folder) if resume else None)
         run.begin()
-        for order, one in enumerate(planned):
-            run.measure(one, order)
+        for one in planned:
+            run.measure(one)
         return run.finish(planned)
 
     return measure

@@ -63,8 +63,8 @@ def measured(short_runs, monkeypatch, tmp_path):  # noqa: ARG001 - for what it p
         monkeypatch.setattr(machine_memory, "available", lambda: 512 * MIB)
         run = Run(PLAN, 0, tmp_path / "run")
         run.begin()
-        for order, planned in enumerate(POINTS):
-            run.measure(planned, order)
+        for planned in POINTS:
+            run.measure(planned)
         arena = run.context().arena
         return run.finish(POINTS), arena
 
@@ -131,8 +131,8 @@ def test_rounds_of_a_survey_that_was_cut_short_pair_with_none_of_the_one_that_fo
         run.finish(POINTS)
     run = Run(PLAN, 0, tmp_path, from_journal(tmp_path))
     run.begin()
-    for order, planned in enumerate(POINTS):
-        run.measure(planned, order)
+    for planned in POINTS:
+        run.measure(planned)
     profile = run.finish(POINTS)
     swept = [
         (roof.sweep, roof.threads, roof.working_set_bytes)
