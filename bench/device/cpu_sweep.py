@@ -96,11 +96,6 @@ def _read_roofs(
         )
 
 
-def doublings(first: int, largest: int) -> list[int]:
-    """Working sets of 32 KiB times a power of two, from the least that holds `first` bytes to `largest` at the most."""
-    return [size for size in sizes(largest, thorough=False) if size >= first]
-
-
 def memory(
     arena: Arena,
     working_sets: Sequence[int],

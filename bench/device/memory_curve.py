@@ -50,10 +50,9 @@ def sweep(
     )
     yield from seen
     enough = max(levels.STREAM_FACTOR * reported, cpu_sweep.LEAST_MEMORY)
+    doublings = cpu_sweep.sizes(min(enough, arena.most_bytes), thorough=False)
     # where memory is less than the caches, its largest set alone: a cache may hold all that is walked
-    sets = cpu_sweep.doublings(
-        min(reported, arena.most_bytes) // 2 + 1, min(enough, arena.most_bytes)
-    )
+    sets = [size for size in doublings if size > min(reported, arena.most_bytes) // 2]
 
     def memory(count: int, times: int) -> Iterator[Roof]:
         fast = cpu_sweep.fastest(seen, count)
@@ -64,7 +63,7 @@ def sweep(
     while True:
         began = perf_counter()
         found = list(memory(everyone, rounds))
-        if levels.flat_from(_rounds(found, everyone)):
+        if levels.flat_from(_rounds(found)):
             break
         walked = {roof.working_set_bytes for roof in found}
         if not twice:  # a burst of a neighbour's must not make a curve fall
@@ -86,7 +85,7 @@ def read_off(
 ) -> Curve:
     """What the read roofs of so many threads say. `caches` are (level, bytes), as the system reports."""
     mine = [one for one in roofs if one.kind == "read" and one.threads == threads]
-    rounds = _rounds(mine, threads)
+    rounds = _rounds(mine)
     best = _best(mine, rounds)
     far = max(best) >= min(cpu_sweep.LEAST_MEMORY, BEYOND * reported)
     flat = levels.flat_from(rounds) if far else None
@@ -123,11 +122,11 @@ def _best(roofs: Iterable[Roof], rounds: Sequence[Mapping[int, float]]) -> dict[
     return outside | in_rounds
 
 
-def _rounds(roofs: Iterable[Roof], threads: int) -> list[dict[int, float]]:
-    """Round by round of every sweep, the rate of each size by its best variant."""
+def _rounds(reads: Iterable[Roof]) -> list[dict[int, float]]:
+    """Round by round of every sweep, the rate of each size by its best variant. All by as many threads."""
     found: dict[tuple[int, int], dict[int, float]] = {}
-    for roof in roofs:
-        if roof.kind == "read" and roof.threads == threads and roof.sweep is not None:
+    for roof in reads:
+        if roof.sweep is not None:
             assert roof.working_set_bytes is not None
             for index, rate in enumerate(roof.samples):
                 one = found.setdefault((roof.sweep, index), {})

