@@ -35,7 +35,11 @@ def _library_is_there(request):
 
 
 def pytest_collection_modifyitems(items):
-    """First, so that a test's own filters still win."""
+    """Warnings are errors, unless a test's own filter says otherwise; whole runs come first.
+
+    Runs wait for one another, and xdist gives one worker the first tests: the others never wait.
+    """
+    items.sort(key=lambda item: item.path != HERE / "test_runs.py")
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.filterwarnings("error"), append=False)

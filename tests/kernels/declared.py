@@ -36,11 +36,17 @@ COMPILED_CASES = {c for c in CASES if (c.cell, c.part, c.dtype) == ("lstm", "cel
 
 
 def of(name, **words):
-    """The cases with these words that an implementation declares; Unavailable where its library is not installed."""
+    """The cases with these words that an implementation declares; Unavailable where its library is not installed.
+
+    A tuple of words stands for any of them; without `residency`, resident ones.
+    """
     supports = replace(implementations.load(name).SUPPORTS, also=None)
     words = {"residency": "resident", **words}
     for case in CASES:
-        fits = all(getattr(case, field) == value for field, value in words.items())
+        fits = all(
+            getattr(case, field) in (value if isinstance(value, tuple) else (value,))
+            for field, value in words.items()
+        )
         if fits and supports.unavailable(case) is None:
             yield case
 

@@ -14,6 +14,7 @@ from kernels.case import CELLS, Case
 from kernels.implementations import torch_cell
 from kernels.reference import check
 from kernels.reference.cells import Weights
+from tests.kernels import declared
 
 CASE = Case("lstm", hidden=64, input=32, batch=4)
 
@@ -60,12 +61,11 @@ def test_training_whose_changed_weights_saturate_every_gate_is_right(context, ce
         assert (found.status, found.reason) == ("ok", None)
 
 
-@pytest.mark.parametrize("name", implementations.names())
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@declared.each(
+    "dtype", but=declared.COMPILED, device="cpu", activations="float32", cell="rnn", steps=1
+)
 def test_a_step_of_65536_inputs_is_right(context, name, dtype):
     """Of float32 activations: PyTorch's own was called wrong, at 1.1e-5 of 1e-5."""
-    if name == "torch_compile":
-        pytest.skip("it compiles for seconds")
     implementation = implementations.load(name)
     for part, batch in (("cell", 1), ("cell", 4), ("linear", 1)):
         sizes = {"hidden": 4, "input": 65_536, "batch": batch, "part": part}

@@ -18,10 +18,11 @@ from bench.roofs import matmul
 from bench.session import run, warnings
 from bench.telemetry import memory
 from kernels import cost, implementations
-from kernels.case import Case, Unavailable
+from kernels.case import RESIDENCIES, Case, Unavailable
 from kernels.implementations import torch_cell
 from kernels.reference import check
 from kernels.reference.inputs import INPUT_SETS, Arena, set_bytes
+from tests.kernels import declared
 
 CASE = Case("lstm", hidden=64, input=32, batch=4)
 PREPARED = 2
@@ -52,13 +53,12 @@ def spy(log):
     return SimpleNamespace(**{**vars(torch_cell), "prepare": prepare})
 
 
-@pytest.mark.parametrize("name", implementations.names())
-@pytest.mark.parametrize("case", [CASE, STREAMED], ids=["resident", "streamed"])
-def test_a_good_point_has_samples_beside_its_roof_and_passed_its_check(context, name, case):
-    if name == "torch_compile":
-        pytest.skip("it compiles for seconds: suite smoke measures it")
-    if name == "torch_int8":
-        case = replace(case, dtype="int8")
+@declared.each(
+    "residency", but=declared.COMPILED, residency=RESIDENCIES, device="cpu", cell="lstm", steps=1
+)
+def test_a_good_point_has_samples_beside_its_roof_and_passed_its_check(context, name, residency):
+    """But for the implementation that compiles for seconds: suite smoke measures it."""
+    case = replace(CASE, residency=residency, dtype="int8" if name == "torch_int8" else CASE.dtype)
     implementation = implementations.load(name)
     if reason := implementation.unavailable(case):
         pytest.skip(reason)

@@ -13,7 +13,7 @@ import pytest
 from bench.profile import suite
 from bench.profile.errors import BadFile
 from kernels import implementations
-from kernels.case import CELLS
+from kernels.case import CELLS, DEVICES
 from kernels.implementations import torch_cell
 
 GROUP = {
@@ -42,11 +42,16 @@ def load(tmp_path):
     return load
 
 
-@pytest.mark.parametrize("name", suite.names())
-@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize(
+    ("name", "device"),
+    [
+        (name, device)
+        for name in suite.names()
+        for device in DEVICES
+        if (name, device) != (suite.DEFAULT_CUDA, "cpu")
+    ],
+)
 def test_every_suite_of_the_project_loads_and_says_why(name, device):
-    if (name, device) == (suite.DEFAULT_CUDA, "cpu"):
-        pytest.skip("it is a GPU's")
     plan = suite.load(name, device, 2, seed=0)
     assert plan.name == name
     assert plan.why

@@ -45,9 +45,9 @@ def made(request):
     return locate.load(request.param)[0]
 
 
-def whole_steps(made):
+def whole_steps(drawn):
     """The rows of the still roofline."""
-    return [one.row for line in chart_data.shown(charts(made), "roofline") for one in line.points]
+    return [one.row for line in chart_data.shown(drawn, "roofline") for one in line.points]
 
 
 def marks(ax, muted=False):
@@ -96,19 +96,19 @@ def level_of(made, point):
     )
 
 
-def panel(axes, made, row):
+def panel(axes, rows, row):
     """The axes a row is drawn on, of rows of cells and columns of residencies."""
-    cells = list(dict.fromkeys(one.case.cell for one in whole_steps(made)))
-    kinds = {one.case.residency for one in whole_steps(made)}
+    cells = list(dict.fromkeys(one.case.cell for one in rows))
+    kinds = {one.case.residency for one in rows}
     return axes[cells.index(row.case.cell), 0 if row.case.residency in kinds - {"resident"} else -1]
 
 
 def test_a_point_of_the_roofline_stands_at_its_fraction_of_the_line_of_its_level(made):
-    axes = measured_roofline.draw(charts(made))
-    rows = whole_steps(made)
+    drawn = charts(made)
+    axes, rows = measured_roofline.draw(drawn), whole_steps(drawn)
     assert rows
     for row in rows:
-        ax = panel(axes, made, row)
+        ax = panel(axes, rows, row)
         x = row.counted_intensity or row.intensity
         slopes, flats = lines(ax)
         slope = level_of(made, row.point)
@@ -139,8 +139,9 @@ def peak_of(made, row):
 
 def test_the_band_of_a_roof_holds_the_line_and_every_roof_beside_the_points(made):
     """But for resident points beside which more than twice the line was read: that was the level before."""
-    lines = chart_data.shown(charts(made), "roofline")
-    rows = [row for row in whole_steps(made) if row.case.threads == made.environment["threads"]]
+    drawn = charts(made)
+    lines = chart_data.shown(drawn, "roofline")
+    rows = [row for row in whole_steps(drawn) if row.case.threads == made.environment["threads"]]
     for level in made.levels if rows else ():
         beside = [
             median(row.point.roof_bytes_per_s)
@@ -161,7 +162,8 @@ def test_the_band_of_a_roof_holds_the_line_and_every_roof_beside_the_points(made
 
 
 def test_in_the_roofline_of_times_what_is_allowed_is_the_fraction_of_what_was_taken(made):
-    axes = time_roofline.draw(charts(made))
+    drawn = charts(made)
+    axes, rows = time_roofline.draw(drawn), whole_steps(drawn)
     dots = [
         (float(x), float(y))
         for ax in axes
@@ -170,8 +172,8 @@ def test_in_the_roofline_of_times_what_is_allowed_is_the_fraction_of_what_was_ta
         for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)
     ]
     places = [place for ax in axes for place in marks(ax)]
-    factor = max(map(max, places)) / max(row.seconds.median for row in whole_steps(made))
-    for row in whole_steps(made):
+    factor = max(map(max, places)) / max(row.seconds.median for row in rows)
+    for row in rows:
         share = row.fraction.median
         here = [
             one
@@ -182,9 +184,10 @@ def test_in_the_roofline_of_times_what_is_allowed_is_the_fraction_of_what_was_ta
 
 
 def test_a_time_against_batch_is_what_the_drawn_roofs_allow_over_the_fraction(made):
-    axes = batch.draw(charts(made))
-    cells = list(dict.fromkeys(row.case.cell for row in whole_steps(made)))
-    float32 = [row for row in whole_steps(made) if row.case.dtype == "float32"]
+    drawn = charts(made)
+    axes, rows = batch.draw(drawn), whole_steps(drawn)
+    cells = list(dict.fromkeys(row.case.cell for row in rows))
+    float32 = [row for row in rows if row.case.dtype == "float32"]
     assert float32
     cells = [cell for cell in cells if cell in {row.case.cell for row in float32}]
     kinds = {row.case.residency for row in float32}
