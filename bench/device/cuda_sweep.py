@@ -18,9 +18,8 @@ from bench.machine.nvml import Card
 from bench.profile.records import Roof
 from bench.roofs import load
 from bench.timing import cuda_clock
+from bench.timing.cuda_clock import Throttle
 from kernels.case import Unavailable
-
-Throttle = Callable[[], tuple[str, ...]]
 
 SMALLEST = 1 << 20
 LARGEST = 8 << 30
@@ -96,6 +95,6 @@ def samples(run: Callable[[int], object], throttle: Throttle) -> list[float]:
     """Seconds per call, of blocks that last SAMPLE_SECONDS."""
     count = cuda_clock.calls_for(run, SAMPLE_SECONDS)
     return [
-        cuda_clock.unthrottled(lambda: cuda_clock.seconds_each(run, count), throttle)[0].seconds
+        cuda_clock.unthrottled(lambda: cuda_clock.seconds_each(run, count), throttle).seconds
         for _ in range(REPEATS)
     ]

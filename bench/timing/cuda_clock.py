@@ -55,7 +55,7 @@ class Clock:
     def seconds_each(self, block: Callable[[int], object], count: int) -> float:
         """Seconds per call of a block of `count` calls, on the GPU."""
         first = max(WAIT_CYCLES, self._cycles // WAIT_GROWS)
-        found, _ = unthrottled(lambda: seconds_each(block, count, first), self._throttle)
+        found = unthrottled(lambda: seconds_each(block, count, first), self._throttle)
         self._cycles = found.cycles
         self.causes |= set(found.throttle)
         return found.seconds
@@ -92,22 +92,20 @@ def seconds_each(block: Callable[[int], object], count: int, cycles: int = WAIT_
         cycles *= WAIT_GROWS
 
 
-def unthrottled(
-    sample: Callable[[], Sample], throttle: Callable[[], tuple[str, ...]]
-) -> tuple[Sample, int]:
-    """A sample during which nothing throttled the GPU, and how many were thrown away for it.
+def unthrottled(sample: Callable[[], Sample], throttle: Throttle) -> Sample:
+    """A sample during which nothing throttled the GPU; others are thrown away.
 
     `throttle` tells what does at that moment; it is asked after each sample, and before the first. Where all of
     MOST_REPEATS more are throttled too, the last one counts and says by what, so that no table stays empty.
     """
     before = throttle()
-    for discarded in range(MOST_REPEATS + 1):
+    for _ in range(MOST_REPEATS + 1):
         found, after = sample(), throttle()
         held = tuple(dict.fromkeys((*before, *after)))
-        if not held or discarded == MOST_REPEATS:
-            return found._replace(throttle=held), discarded
+        if not held:
+            break
         before = after
-    raise AssertionError
+    return found._replace(throttle=held)
 
 
 def calls_for(block: Callable[[int], object], seconds: float) -> int:
