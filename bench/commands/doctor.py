@@ -28,7 +28,7 @@ def examine() -> list[RunWarning]:
     """Look at the machine for some seconds. Returns what was found, what others do to it first."""
     from bench.device import threads
     from bench.machine import describe, environment
-    from bench.session import end_of_run, lock
+    from bench.session import lock, machine_warnings
     from bench.telemetry import memory, state
     from kernels.reference.inputs import Arena
 
@@ -41,7 +41,7 @@ def examine() -> list[RunWarning]:
     stands_on = environment.environment(threads.available(), pools.layer)
     found = [
         *_others(lock.held_by(), busy, before, after),
-        *end_of_run.standing(describe.machine(), stands_on, page_bytes, pools),
+        *machine_warnings.standing(describe.machine(), stands_on, page_bytes, pools),
         *_memory(),
     ]
     threads.restore(pools)
@@ -52,7 +52,7 @@ def _others(
     holder: str | None, busy: float | None, before: int | None, after: int | None
 ) -> list[RunWarning]:
     """Who measures here, how many cores others keep busy, and bytes through swap space before and after a look."""
-    from bench.session.warnings import BUSY_CORES
+    from bench.session.machine_warnings import BUSY_CORES
 
     found = []
     if holder is not None:

@@ -26,7 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """Print it, with what its description holds against it."""
     from bench.machine import cpuinfo, describe, system, topology
-    from bench.session import warnings
+    from bench.session import machine_warnings
     from bench.session.start import BadUsage
 
     of = system.THIS if given.root is None else system.System(given.root)
@@ -41,6 +41,6 @@ def run(given: argparse.Namespace) -> int:
             of_those = f" of {system.as_list(there)}" if there else ""
             raise BadUsage(f"--cpus {given.cpus}: use processors{of_those}, as a list like 0-1,4")
     described = describe.machine(given.root, chosen)
-    found = [asdict(warning) for warning in warnings.of_description(described)]
+    found = [asdict(warning) for warning in machine_warnings.of_description(described)]
     print(json.dumps({**described, "warnings": found}, indent=2))
     return 0

@@ -18,7 +18,14 @@ from bench.profile.errors import BadFile
 from bench.profile.journal import from_journal, write_profile
 from bench.profile.records import SENTINEL, Level, Point, Profile, Roof, RunWarning, Status
 from bench.profile.suite import Planned, Suite
-from bench.session import crash_record, end_of_run, lock, progress, trial_process
+from bench.session import (
+    crash_record,
+    lock,
+    machine_warnings,
+    point_warnings,
+    progress,
+    trial_process,
+)
 from bench.session.folder import (
     SUITE_FILE,
     BadOutput,
@@ -99,14 +106,14 @@ class Run:
             meter, told = _meter(energy.of_cpu)
             pools = threads.start()
             cpu, self._layer = Cpu(pools, meter, self.seed), pools.layer
-            self._standing[name] = lambda pages: end_of_run.of_cpu(cpu, self.header, pages)
+            self._standing[name] = lambda pages: machine_warnings.of_cpu(cpu, self.header, pages)
             return cpu, told
         from bench.device.cuda import Cuda
 
         gpu = gpus.by_nvml()
         meter, told = _meter(lambda: energy.of_gpu(gpu))
         cuda = Cuda(gpu, meter, self.seed)
-        self._standing[name] = lambda _pages: end_of_run.of_gpu(cuda, self._surveys[name])
+        self._standing[name] = lambda _pages: machine_warnings.of_gpu(cuda, self._surveys[name])
         return cuda, told
 
     def begin(self) -> None:
@@ -239,15 +246,19 @@ class Run:
         """The roofs once more, and every warning. What cannot be seen is a warning itself: it costs no profile."""
         found: list[RunWarning] = []
         for name in self._surveys if complete else ():
-            found += end_of_run.seen(f"the roofs once more ({name})", partial(self._resweep, name))
-        looks: dict[str, end_of_run.Look] = {}
+            found += machine_warnings.seen(
+                f"the roofs once more ({name})", partial(self._resweep, name)
+            )
+        looks: dict[str, machine_warnings.Look] = {}
         for name, surveyed in self._surveys.items():
             mine = [point for point in self._done.values() if point.case.device == name]
-            looks |= end_of_run.looks(
+            looks |= point_warnings.looks(
                 self._devices[name], surveyed, mine, self._standing[name], self._keep
             )
-        looks |= end_of_run.others(self._load, self._swapped, on_gpu="cuda" in self._devices)
-        return found + [one for what, look in looks.items() for one in end_of_run.seen(what, look)]
+        looks |= machine_warnings.others(self._load, self._swapped, on_gpu="cuda" in self._devices)
+        return found + [
+            one for what, look in looks.items() for one in machine_warnings.seen(what, look)
+        ]
 
     def _resweep(self, name: str) -> Sequence[RunWarning]:
         device, found = self._devices[name], self._surveys[name]

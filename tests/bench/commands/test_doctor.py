@@ -6,7 +6,7 @@ import pytest
 
 from bench.commands import doctor
 from bench.machine import describe
-from bench.session import lock, warnings
+from bench.session import lock, machine_warnings
 from bench.telemetry import state
 
 
@@ -27,5 +27,5 @@ def test_it_tells_what_others_do_first_and_what_to_do_about_everything():
     assert found[0].message == "process 7 since then, into there measures on this machine"
     assert "2000 bytes" in found[2].message
     assert all(warning.advice for warning in found)
-    standing = warnings.of_machine(describe.machine(), {}, None)
+    standing = machine_warnings.of_machine(describe.machine(), {}, None)
     assert {one.code for one in found} >= {one.code for one in standing}

@@ -10,7 +10,7 @@ import pytest
 
 from bench.device import cpu_sweep, levels, memory_curve, sweeps
 from bench.roofs import read
-from bench.session import warnings
+from bench.session import point_warnings
 from bench.timing import call_limit, rounds
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
@@ -104,7 +104,7 @@ def test_memory_begins_behind_the_cache_there_is_not_behind_the_one_reported(
     assert not found.unsure
     assert found.span >= 4 * last_cache
     assert found.span <= arena.most_bytes
-    assert warnings.of_memory(found.unsure, found.largest) == []
+    assert not list(point_warnings.of_memory(found.unsure, found.largest))
 
 
 @pytest.mark.parametrize("thorough", [True, False])
@@ -126,7 +126,7 @@ def test_a_curve_that_never_flattens_ends_in_the_largest_set_and_a_warning(swept
     assert found.unsure
     assert found.largest == arena.size_bytes == 4 * GIB
     assert found.span == min(found.largest, 4 * found.last_cache)
-    (warning,) = warnings.of_memory(found.unsure, found.largest)
+    (warning,) = point_warnings.of_memory(found.unsure, found.largest)
     assert warning.code == "memory not reached"
 
 

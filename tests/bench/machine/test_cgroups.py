@@ -7,7 +7,7 @@ import pytest
 from bench.device import threads
 from bench.machine import cgroups
 from bench.machine import system as machine_system
-from bench.session import warnings
+from bench.session import machine_warnings
 from bench.telemetry import memory
 
 NEW, OLD = ("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")
@@ -78,7 +78,7 @@ def test_the_least_quota_of_a_group_and_those_above_it_counts(system, files, gra
     for path, text in files.items():
         system(path, text)
     assert cgroups.cpus(machine_system.THIS) == granted
-    assert bool(warnings.of_quota(granted, 2)) == (granted is not None)
+    assert bool(list(machine_warnings.of_quota(granted, 2))) == (granted is not None)
     if granted:
         assert threads.available() == 1
-        assert not warnings.of_quota(granted + 2, 2)
+        assert not list(machine_warnings.of_quota(granted + 2, 2))

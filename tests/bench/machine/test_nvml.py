@@ -10,7 +10,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from bench.machine import nvml
-from bench.session import warnings
+from bench.session import machine_warnings
 from kernels.case import Unavailable
 from tests.fake_nvml import UUID, NVMLError, library
 
@@ -157,6 +157,6 @@ def test_other_processes_on_a_gpu_are_told(monkeypatch):
         ],
     }
     monkeypatch.setitem(sys.modules, "pynvml", SimpleNamespace(**told))
-    (found,) = warnings.of_gpu_processes(nvml.processes_of_others())
+    (found,) = machine_warnings.of_gpu_processes(nvml.processes_of_others())
     assert found.code == "gpu in use"
     assert found.message.startswith("2 other processes")

@@ -17,7 +17,7 @@ import pytest
 from bench import __main__
 from bench.machine import cgroups, describe, microarch, system
 from bench.machine.system import output
-from bench.session import warnings
+from bench.session import machine_warnings
 from tests.bench import odd_machines
 
 EPYC, HYBRID = "x86_64-epyc_7451", "20em64t-hybrid-1p6c2t-2ca4co1t"
@@ -39,7 +39,7 @@ def described(tmp_path):
 
 
 def codes(found):
-    return [warning.code for warning in warnings.of_description(found)]
+    return [warning.code for warning in machine_warnings.of_description(found)]
 
 
 def last_level(found):
@@ -67,7 +67,7 @@ def test_two_kinds_of_cores_are_named_counted_apart_and_told_with_the_mend(descr
         ("Raptor Cove", 6, 2, "0-11"),
         ("Gracemont", 8, 1, "12-19"),
     ]
-    (told,) = (d for d in warnings.of_description(found) if d.code == "kinds of cores")
+    (told,) = (d for d in machine_warnings.of_description(found) if d.code == "kinds of cores")
     assert "taskset -c 0-11" in told.advice
     assert "taskset -c 12-19" in told.advice
     assert (found["cpu"]["cores"], found["cpu"]["threads"]) == (14, 20)
@@ -198,7 +198,7 @@ def test_a_file_that_is_missing_empty_or_garbled_ends_nothing(tmp_path, name):
             if spoilt is not None:
                 file.write_bytes(spoilt)
             found = describe.machine(root)
-            warnings.of_description(found)
+            list(machine_warnings.of_description(found))
             assert found["label"]
         file.unlink()
         file.mkdir()  # not to be read, even by root

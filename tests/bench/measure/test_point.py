@@ -15,7 +15,7 @@ from bench.measure import point, probes, rotation
 from bench.measure.checker import CALLS_IN_A_ROW
 from bench.profile import roof_times
 from bench.roofs import matmul
-from bench.session import run, warnings
+from bench.session import point_warnings, run
 from bench.telemetry import memory
 from kernels import cost, implementations
 from kernels.case import RESIDENCIES, Case, Unavailable
@@ -438,8 +438,8 @@ def test_a_training_steps_probe_is_no_moving_roof(context):
     step = point.point(context, STREAMED, "torch_cell", torch_cell, order=0)
     double = tuple(2 * roof for roof in step.roof_bytes_per_s)
     train = replace(step, case=replace(STREAMED, phase="train"), roof_bytes_per_s=double)
-    assert not warnings.of_paired_roofs([step, train])
-    assert warnings.of_paired_roofs([step, replace(train, case=STREAMED)])
+    assert not list(point_warnings.of_paired_roofs([step, train]))
+    assert list(point_warnings.of_paired_roofs([step, replace(train, case=STREAMED)]))
 
 
 @pytest.mark.parametrize(("t_bytes", "paired"), [(0.0019, True), (0.0021, False)])

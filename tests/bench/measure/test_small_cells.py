@@ -6,7 +6,7 @@ import pytest
 
 from bench.device.device import Walk
 from bench.measure import point, probes
-from bench.session import warnings
+from bench.session import point_warnings
 from kernels.case import Case
 from kernels.implementations import torch_cell
 
@@ -27,7 +27,7 @@ def test_beside_a_set_too_small_for_the_read_probe_it_walks_what_it_can(
     case = Case("rnn", *sizes, part=part, threads=threads_)
     found = point.point(context, case, "torch_cell", torch_cell, order=0)
     assert (found.status, found.reason, found.roof_walk) == ("ok", None, walk)
-    told = warnings.of_small_sets([found])
+    told = point_warnings.of_small_sets([found])
     assert [warning.about for warning in told] == ([found.key] if walk else [])
 
 

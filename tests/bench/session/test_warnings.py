@@ -21,7 +21,7 @@ from bench.machine import describe
 from bench.measure import point as points
 from bench.profile.records import Point, Roof
 from bench.roofs import call, read
-from bench.session import warnings
+from bench.session import machine_warnings, point_warnings
 from bench.telemetry import state
 from kernels.case import Case
 from kernels.implementations import torch_cell
@@ -77,18 +77,18 @@ def neighbour():
 def test_a_busy_neighbour_is_told_beside_the_points_it_ran_beside(context, neighbour):  # noqa: ARG001
     context = replace(context, precision=1e-9, budget_seconds=0.3)
     found = points.point(context, replace(CASE, hidden=256), "torch_cell", torch_cell, order=0)
-    assert found.state["load"] >= warnings.BUSY_CORES
-    assert "load" in codes(warnings.of_points([found], 1.0, LEAST, written))
+    assert found.state["load"] >= machine_warnings.BUSY_CORES
+    assert "load" in codes(point_warnings.of_points([found], 1.0, LEAST, written))
     quiet = replace(found, state={**found.state, "load": 0.0})
-    assert "load" not in codes(warnings.of_points([quiet], 1.0, LEAST, written))
+    assert "load" not in codes(point_warnings.of_points([quiet], 1.0, LEAST, written))
 
 
 def test_a_busy_neighbour_is_told_of_the_run(neighbour):  # noqa: ARG001
     load = state.Load()
     psutil.Process().children()[0].cpu_percent(interval=0.5)
-    assert codes(warnings.of_load(load.cores_taken_by_others())) == ["load"]
-    assert not warnings.of_load(0.05)
-    assert not warnings.of_load(None)
+    assert codes(machine_warnings.of_load(load.cores_taken_by_others())) == ["load"]
+    assert not list(machine_warnings.of_load(0.05))
+    assert not list(machine_warnings.of_load(None))
 
 
 def test_processors_slowed_down_are_told_beside_the_point_and_of_the_run(system):
@@ -99,16 +99,16 @@ def test_processors_slowed_down_are_told_beside_the_point_and_of_the_run(system)
     before, watching = state.throttled(), state.Telemetry()
     assert before == {"heat": 3, "quota": 4}
     assert watching.seen()["throttle"] == []
-    assert not warnings.of_throttling(before, state.throttled())
+    assert not list(machine_warnings.of_throttling(before, state.throttled()))
     system(count, "5\n")
     assert watching.seen()["throttle"] == ["heat"]
     system(stat, "nr_periods 10\nnr_throttled 5\nthrottled_usec 2000\n")
     slowed = point(state=watching.seen())
     assert slowed.state["throttle"] == ["heat", "quota"]
-    of_run = warnings.of_throttling(before, state.throttled())
+    of_run = list(machine_warnings.of_throttling(before, state.throttled()))
     assert codes(of_run) == ["throttled", "throttled"]
     assert "2 times" in of_run[0].message
-    of_point = warnings.of_points([slowed, point()], 1.0, LEAST, written)
+    of_point = point_warnings.of_points([slowed, point()], 1.0, LEAST, written)
     assert [(warning.code, warning.about) for warning in of_point] == [
         ("throttled", slowed.key)
     ] * 2
@@ -116,9 +116,11 @@ def test_processors_slowed_down_are_told_beside_the_point_and_of_the_run(system)
 
 def test_a_clock_that_changed_is_told_with_both_speeds():
     slow = point(state={"clock_hz": 3.0e9})
-    assert not warnings.of_clock([slow, point(state={"clock_hz": 3.1e9})])
-    assert not warnings.of_clock([slow, point(state={"clock_hz": None}), point(state=None)])
-    (found,) = warnings.of_clock([slow, point(state={"clock_hz": 3.7e9})])
+    assert not list(point_warnings.of_clock([slow, point(state={"clock_hz": 3.1e9})]))
+    assert not list(
+        point_warnings.of_clock([slow, point(state={"clock_hz": None}), point(state=None)])
+    )
+    (found,) = point_warnings.of_clock([slow, point(state={"clock_hz": 3.7e9})])
     assert found.code == "clock changed"
     assert "3.00 to 3.70 GHz" in found.message
 
@@ -143,24 +145,26 @@ def test_threads_that_do_not_come_are_counted():
         pytest.skip("numba has no OpenMP here, and another layer knows no limit of OpenMP's")
     assert done.stdout.split() == ["omp", "1"], done.stderr
     assert call.workers(numba.config.NUMBA_NUM_THREADS) == numba.config.NUMBA_NUM_THREADS
-    assert codes(warnings.of_threads(2, 1)) == ["fewer threads"]
-    assert not warnings.of_threads(2, 2)
+    assert codes(machine_warnings.of_threads(2, 1)) == ["fewer threads"]
+    assert not list(machine_warnings.of_threads(2, 2))
 
 
 @pytest.mark.parametrize(("governor", "told"), [("powersave", True), ("performance", False)])
 def test_a_governor_that_saves_power_is_told(system, governor, told):
-    assert not warnings.of_machine({"governors": describe.machine()["governors"]}, {}, None)
+    assert not list(
+        machine_warnings.of_machine({"governors": describe.machine()["governors"]}, {}, None)
+    )
     system("sys/devices/system/cpu/online", "0-1\n")
     system("sys/devices/system/cpu/cpu1/cpufreq/scaling_governor", governor + "\n")
-    found = warnings.of_machine({"governors": describe.machine()["governors"]}, {}, None)
+    found = machine_warnings.of_machine({"governors": describe.machine()["governors"]}, {}, None)
     assert codes(found) == (["clock governor"] if told else [])
 
 
 def test_a_virtual_machine_is_told():
-    (found,) = warnings.of_machine({"virtualization": "KVM"}, {}, None)
+    (found,) = machine_warnings.of_machine({"virtualization": "KVM"}, {}, None)
     assert found.code == "virtual machine"
     assert "KVM" in found.message
-    assert not warnings.of_machine({"virtualization": None}, {}, None)
+    assert not list(machine_warnings.of_machine({"virtualization": None}, {}, None))
 
 
 def test_swapping_is_told_with_its_bytes(monkeypatch):
@@ -171,23 +175,23 @@ def test_swapping_is_told_with_its_bytes(monkeypatch):
         lambda: SimpleNamespace(**dict(zip(("sin", "sout"), next(now), strict=True))),
     )
     before = state.swapped_bytes()
-    (found,) = warnings.of_swap(before, state.swapped_bytes())
+    (found,) = machine_warnings.of_swap(before, state.swapped_bytes())
     assert found.code == "swap"
     assert "4096 bytes" in found.message
-    assert not warnings.of_swap(7, 7)
+    assert not list(machine_warnings.of_swap(7, 7))
 
 
 def test_a_roof_that_slows_down_during_the_run_is_drift():
-    assert codes(warnings.of_sentinel(roof(1e9), roof(0.9e9))) == ["drift"]
-    assert codes(warnings.of_sentinel(roof(1e9), roof(1.1e9))) == ["drift"]
-    assert not warnings.of_sentinel(roof(1e9), roof(0.96e9))
+    assert codes(point_warnings.of_sentinel(roof(1e9), roof(0.9e9))) == ["drift"]
+    assert codes(point_warnings.of_sentinel(roof(1e9), roof(1.1e9))) == ["drift"]
+    assert not list(point_warnings.of_sentinel(roof(1e9), roof(0.96e9)))
 
 
 def test_a_roof_that_moves_beside_streamed_points_is_told():
     streamed = replace(CASE, residency="streamed")
     fast, slow = point(streamed), point(streamed, roof_bytes_per_s=(1.5e9,) * 10)
-    assert codes(warnings.of_paired_roofs([fast, slow])) == ["moving roof"]
-    assert not warnings.of_paired_roofs([fast, point(roof_bytes_per_s=(1.5e9,) * 10)])
+    assert codes(point_warnings.of_paired_roofs([fast, slow])) == ["moving roof"]
+    assert not list(point_warnings.of_paired_roofs([fast, point(roof_bytes_per_s=(1.5e9,) * 10)]))
 
 
 def test_a_planted_slow_roof_is_drift(context, monkeypatch):
@@ -201,7 +205,7 @@ def test_a_planted_slow_roof_is_drift(context, monkeypatch):
         return lambda passes: once(4 * passes)
 
     monkeypatch.setattr(read, "prepare", slow)
-    (found,) = warnings.of_sentinel(start, cpu_sweep.sentinel(address, size, None, 1))
+    (found,) = point_warnings.of_sentinel(start, cpu_sweep.sentinel(address, size, None, 1))
     assert found.code == "drift"
     assert re.search(r"ran -\d\d% at the end", found.message)
 
@@ -209,28 +213,30 @@ def test_a_planted_slow_roof_is_drift(context, monkeypatch):
 def test_few_or_scattered_samples_are_noisy_and_steady_ones_are_not():
     rng = np.random.default_rng(0)
     scattered = point(seconds=tuple(1e-3 * rng.uniform(0.5, 1.5, 10)))
-    found = warnings.of_points([scattered, point(CASE, seconds=(2e-3,) * 10)], 0.02, LEAST, written)
+    found = point_warnings.of_points(
+        [scattered, point(CASE, seconds=(2e-3,) * 10)], 0.02, LEAST, written
+    )
     assert [(warning.code, warning.about) for warning in found] == [("noisy", scattered.key)]
 
 
 def test_samples_much_shorter_than_asked_are_told():
     short, long = point(steps_per_sample=4), point(steps_per_sample=6)
-    assert codes(warnings.of_points([short], 1.0, 0.005, written)) == ["short sample"]
-    assert not warnings.of_points([long], 1.0, 0.005, written)
+    assert codes(point_warnings.of_points([short], 1.0, 0.005, written)) == ["short sample"]
+    assert not list(point_warnings.of_points([long], 1.0, 0.005, written))
 
 
 def test_streamed_weights_that_may_lie_in_a_cache_are_told():
     streamed = point(replace(CASE, residency="streamed"), working_set_bytes=100)
-    assert codes(warnings.of_streaming([streamed], 101)) == ["not streamed for sure"]
-    assert not warnings.of_streaming([streamed], 100)
-    assert not warnings.of_streaming([point(working_set_bytes=1)], 100)
+    assert codes(point_warnings.of_streaming([streamed], 101)) == ["not streamed for sure"]
+    assert not list(point_warnings.of_streaming([streamed], 100))
+    assert not list(point_warnings.of_streaming([point(working_set_bytes=1)], 100))
 
 
 def test_a_failed_point_is_no_witness():
     failed = Point(CASE, "torch_cell", "failed", reason="wrong")
-    assert not warnings.of_points([failed], 0.1, LEAST, written)
-    assert not warnings.of_clock([failed])
-    assert not warnings.of_streaming([failed], 1)
+    assert not list(point_warnings.of_points([failed], 0.1, LEAST, written))
+    assert not list(point_warnings.of_clock([failed]))
+    assert not list(point_warnings.of_streaming([failed], 1))
 
 
 def cores_of_other_threads():
@@ -253,6 +259,6 @@ def test_threads_that_may_meet_on_a_core_are_told_and_a_runs_own_are_not(monkeyp
         threads.restore(pools)
     assert every == len(theirs | {mine})
     assert fewer == len(theirs)
-    assert codes(warnings.of_binding(1, 2)) == ["threads not bound"]
-    assert not warnings.of_binding(every, every)
-    assert not warnings.of_binding(None, 8)
+    assert codes(machine_warnings.of_binding(1, 2)) == ["threads not bound"]
+    assert not list(machine_warnings.of_binding(every, every))
+    assert not list(machine_warnings.of_binding(None, 8))

@@ -8,7 +8,7 @@ from ctypes import addressof, c_char
 
 import pytest
 
-from bench.session import warnings
+from bench.session import machine_warnings
 from bench.telemetry import memory
 from kernels.reference.inputs import HUGE_PAGE
 
@@ -26,5 +26,5 @@ def test_small_pages_are_told_and_large_ones_are_not():
     size = memory.page_bytes(addressof(view))
     del view
     assert size == os.sysconf("SC_PAGE_SIZE")
-    assert codes(warnings.of_machine({}, {}, size)) == ["small pages"]
-    assert not warnings.of_machine({}, {}, HUGE_PAGE)
+    assert codes(machine_warnings.of_machine({}, {}, size)) == ["small pages"]
+    assert not list(machine_warnings.of_machine({}, {}, HUGE_PAGE))

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from bench.session import warnings
+from bench.session import machine_warnings
 from bench.telemetry import memory, state
 
 
@@ -46,7 +46,7 @@ def test_a_battery_that_is_drawn_on_is_told(system, status, mains, told):
     if status:
         system("sys/class/power_supply/BAT0/type", "Battery\n")
         system("sys/class/power_supply/BAT0/status", f"{status}\n")
-    assert codes(warnings.of_battery(state.on_battery())) == (["battery"] if told else [])
+    assert codes(machine_warnings.of_battery(state.on_battery())) == (["battery"] if told else [])
 
 
 @pytest.mark.parametrize("name", ["cpu_times", "swap_memory", "Process", "virtual_memory"])
@@ -58,7 +58,7 @@ def test_what_psutil_cannot_read_is_none(monkeypatch, name):
     load, swapped = state.Load(), state.swapped_bytes()
     assert (load.cores_taken_by_others() is None) or name in ("swap_memory", "virtual_memory")
     assert (swapped is None) == (name == "swap_memory")
-    assert not warnings.of_swap(swapped, None)
+    assert not list(machine_warnings.of_swap(swapped, None))
     assert memory.available() > 0
 
 
@@ -90,7 +90,7 @@ def test_heat_is_a_processors_own_sensor_near_its_critical_limit(
 ):
     sensor(system, 0, driver, celsius, **limits)
     sensor(system, 1, "coretemp", 40, crit=100)
-    assert codes(warnings.of_heat(state.hottest())) == (["hot"] if told else [])
+    assert codes(machine_warnings.of_heat(state.hottest())) == (["hot"] if told else [])
 
 
 def test_without_a_sensors_driver_a_processors_thermal_zone_is_read(system):
