@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from bench.machine.system import told
 from kernels.case import Unavailable
 
 SLOWED = {
@@ -99,8 +100,8 @@ class Gpu:
     def throttle(self) -> tuple[str, ...]:
         """What holds its clock down now."""
         names = ("EventReasons", "ThrottleReasons")  # the second: older drivers and libraries
-        told = (self._read(f"nvmlDeviceGetCurrentClocks{name}", self._handle) for name in names)
-        reasons = next((bits for bits in told if bits is not None), 0)
+        read = (self._read(f"nvmlDeviceGetCurrentClocks{name}", self._handle) for name in names)
+        reasons = next((bits for bits in read if bits is not None), 0)
         return tuple(word for bit, word in SLOWED.items() if reasons & bit)
 
     def energy_j(self) -> float | None:
@@ -118,12 +119,9 @@ class Gpu:
             power_w=self._read("nvmlDeviceGetPowerUsage", handle, scale=1e-3),
         )
 
-    def _read(self, name: str, *arguments: Any, scale: float | None = None) -> Any:
+    def _read(self, name: str, *arguments: Any, scale: float = 1) -> Any:
         """What the function of that name answers, in units of `scale`; None where nothing here tells."""
-        with suppress(Exception):
-            told = getattr(self._nvml, name)(*arguments)
-            return told if scale is None else told * scale
-        return None
+        return told(lambda: getattr(self._nvml, name)(*arguments) * scale)
 
 
 def processes_of_others() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterator
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,9 +54,11 @@ class Journal:
         """Mark that a later process goes on from here. A last line without its end is ended if whole, else cut off."""
         whole = self._path.read_bytes()
         last = whole[whole.rfind(b"\n") + 1 :]
-        if last and _is_entry(last):
-            self._file.write(b"\n")
-        elif last:
+        try:
+            if last:
+                _entry(last)
+                self._file.write(b"\n")
+        except (ValueError, RecursionError):
             self._file.truncate(len(whole) - len(last))
         self._line({"resumed": True})
 
@@ -94,7 +96,9 @@ def from_journal(folder: Path) -> Profile:
     profile: Profile | None = None
     found: dict[str, dict[Any, Any]] = {kind: {} for kind in KINDS}
     levels: tuple[Level, ...] = ()
-    for number, line in enumerate(_lines(reader.json_text(path)), 1):
+    # one after the other: all lines at once would take many times the text
+    lines = (match[0] for match in re.finditer(r".*\n|.+", reader.json_text(path)))
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         where = f"{path.name} line {number}"
@@ -157,23 +161,6 @@ def _entry(line: str | bytes) -> tuple[str, Any]:
     """Key and value of a journal's line. Raises ValueError or RecursionError."""
     (entry,) = msgspec.json.decode(line, type=dict[str, Any]).items()
     return entry
-
-
-def _is_entry(line: bytes) -> bool:
-    try:
-        _entry(line)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _lines(text: str) -> Iterator[str]:
-    """Line by line, ends kept: all of them at once would take many times the text."""
-    start = 0
-    while start < len(text):
-        end = text.find("\n", start) + 1 or len(text)
-        yield text[start:end]
-        start = end
 
 
 def _identity(record: Roof | Point | RunWarning, number: int) -> object:

@@ -1,10 +1,13 @@
 """Medians, intervals and ratios. Pure functions of numbers; standard library only."""
 
+import statistics
 from collections.abc import Sequence
 from functools import cache
 from math import comb, sqrt
-from statistics import NormalDist
 from typing import NamedTuple
+
+median = statistics.median
+"""The middle value; the mean of the two middle ones of an even count. Raises ValueError on none."""
 
 
 class Estimate(NamedTuple):
@@ -18,15 +21,6 @@ class Estimate(NamedTuple):
     def half_width(self) -> float:
         """Half the interval as a fraction of the median; infinite for a median of zero."""
         return (self.high - self.low) / 2 / self.median if self.median else float("inf")
-
-
-def median(values: Sequence[float]) -> float:
-    """The middle value; the mean of the two middle ones of an even count. Raises ValueError on none."""
-    if not values:
-        raise ValueError("median of no values")
-    ordered = sorted(values)
-    middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
 def quantile(values: Sequence[float], q: float) -> float:
@@ -55,14 +49,13 @@ def estimate(values: Sequence[float], confidence: float = 0.95) -> Estimate:
 @cache
 def _rank(n: int, confidence: float) -> int:
     """The largest k whose interval keeps `confidence`; at least 1."""
-    k, tail = 1, 1 / 2**n if n < 1024 else 0.0
     if n >= 1024:
-        z = NormalDist().inv_cdf((1 + confidence) / 2)
-        k = max(1, int(n / 2 - z * sqrt(n) / 2))
-    else:
-        while k < n // 2:
-            tail += comb(n, k) / 2**n
-            if 2 * tail > 1 - confidence:
-                break
-            k += 1
+        z = statistics.NormalDist().inv_cdf((1 + confidence) / 2)
+        return max(1, int(n / 2 - z * sqrt(n) / 2))
+    k, tail = 1, 1 / 2**n
+    while k < n // 2:
+        tail += comb(n, k) / 2**n
+        if 2 * tail > 1 - confidence:
+            break
+        k += 1
     return k

@@ -25,11 +25,8 @@ SEVERITIES: dict[Severity, tuple[str, ...]] = {
     ),
     "note": ("cpu only", "launch bound", "older method", "skipped", "small weights"),
 }
-SEVERITY: dict[str, Severity] = {
-    code: severity for severity, codes in SEVERITIES.items() for code in codes
-}
 
 
 def severity(code: str) -> Severity:
     """How much a code weighs: what the table says, else a warning."""
-    return SEVERITY.get(code, "warning")
+    return next((one for one, codes in SEVERITIES.items() if code in codes), "warning")

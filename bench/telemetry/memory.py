@@ -2,11 +2,11 @@
 
 import os
 import re
-from contextlib import suppress
 
 import psutil
 
 from bench.machine import caches, cgroups, cpuinfo, system, topology
+from bench.machine.system import told
 
 HUGE_PAGE = 2 << 20
 MAPPING = re.compile(
@@ -18,14 +18,11 @@ MAPPING = re.compile(
 
 def available() -> int:
     """Bytes that can be allocated now: what is free, or what a control group leaves if that is less."""
-    free, left = _free(), cgroups.memory_left(system.THIS)
+    free = told(lambda: int(psutil.virtual_memory().available))
+    if free is None:
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    left = cgroups.memory_left(system.THIS)
     return free if left is None else min(free, left)
-
-
-def _free() -> int:
-    with suppress(Exception):  # psutil raises what it likes where there is no /proc
-        return int(psutil.virtual_memory().available)
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def taken() -> int:

@@ -49,7 +49,7 @@ def test_a_quantile_is_numpys(values, q):
     "function", [stats.median, lambda values: stats.quantile(values, 0.5), stats.estimate]
 )
 def test_nothing_has_no_median(function):
-    with pytest.raises(ValueError, match="no values"):
+    with pytest.raises(ValueError, match=r"no (values|median)"):
         function([])
 
 
