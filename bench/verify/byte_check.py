@@ -10,6 +10,7 @@ the interpreter's and the library's own data.
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import product
 
 from bench.device import levels
 from bench.measure.rotation import weight_sets
@@ -68,17 +69,14 @@ def jobs(names: Sequence[str], *, thorough: bool) -> list[Job]:
     last level with room for them, beyond which nothing should be fetched. Resident at 768 and 1024 units beyond a
     small one. Twice as many units where weights have one byte, for their bytes are then as many.
     """
+    wanted = [name for name in names if thorough or name not in SLOW or len(names) == 1]
+    cells, cases = (CELLS, CASES) if thorough else (("lstm",), CASES[:1])
     found = []
-    for name in names:
-        if name in SLOW and not thorough and len(names) > 1:
-            continue
+    for name, cell, (H, residency, last_level) in product(wanted, cells, cases):
         dtype = _dtype(name)
-        wider = 2 if ELEMENT_BYTES[dtype] == 1 else 1
-        for cell in CELLS if thorough else ("lstm",):
-            for H, residency, last_level in CASES if thorough else CASES[:1]:
-                case = Case(cell, wider * H, wider * H, 1, dtype=dtype, residency=residency)
-                case = replace(case, activations=ACTIVATIONS[dtype])
-                found.append(_job(case, name, last_level))
+        size = 2 * H if ELEMENT_BYTES[dtype] == 1 else H
+        kind = {"dtype": dtype, "activations": ACTIVATIONS[dtype], "residency": residency}
+        found.append(_job(Case(cell, size, size, 1, **kind), name, last_level))
     return found
 
 

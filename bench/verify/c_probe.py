@@ -17,7 +17,7 @@ from bench.profile import stats
 from bench.roofs import copy, read, triad, write
 from bench.timing import rounds
 from bench.verify import programs
-from bench.verify.checks import Check, banded, told
+from bench.verify.checks import Check, banded
 from kernels.case import Unavailable
 
 SOURCE = Path(__file__).with_suffix(".c")
@@ -25,8 +25,8 @@ PROBES: tuple[Any, ...] = (read, write, copy, triad)
 """By their numbers in C."""
 TURNS = 3
 """How often each variant and each of C's ways has its turn when the best of them is sought."""
-PRECISION, BUDGET_SECONDS = 0.005, 3.0
-QUICK_PRECISION, QUICK_BUDGET_SECONDS = 0.01, 0.7
+EFFORT = {False: (0.01, 0.7), True: (0.005, 3.0)}
+"""Precision and budget in seconds of a comparison, by whether it is a thorough one."""
 LEAST_IN_MEMORY = 0.95
 LEAST_IN_CACHE = 0.97
 LEAST_STORING = 0.90
@@ -106,14 +106,11 @@ def _compared(
     def ratios(rows: Sequence[Sequence[float]]) -> list[float]:
         return [moved / c_moved * its / mine for mine, its in zip(*rows, strict=True)]
 
-    precision = PRECISION if thorough else QUICK_PRECISION
-    budget = BUDGET_SECONDS if thorough else QUICK_BUDGET_SECONDS
-    samples = rounds.rounds([ours, theirs], ratios, precision, budget, settle)
+    samples = rounds.rounds([ours, theirs], ratios, *EFFORT[thorough], settle)
     ratio = stats.estimate(ratios(samples.seconds))
     rate = moved / stats.median(samples.seconds[0])
     what = f"{probe.KIND}, {level} ({size / 2**20:.3g} MiB), {threads.named(count)}, over C"
-    found = f"{told(ratio)}, {rate / 1e9:.1f} GB/s"
-    return banded("probes", what, found, ratio.median, least, most)
+    return banded("probes", what, ratio, least, most, f", {rate / 1e9:.1f} GB/s")
 
 
 def _best_of_c(

@@ -13,25 +13,17 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from itertools import groupby
-from math import ceil
+from itertools import groupby, zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Event
-from typing import NamedTuple
 
 from bench.device import threads
 from bench.verify import counted_steps, programs
-from bench.verify.counted_steps import BEGUN, FEW, MANY, ROOT, SECONDS_PER_JOB, Count, Job
+from bench.verify.counted_steps import FEW, MANY, ROOT, Count, Job
 from kernels.case import Unavailable
 
 REQUESTS = Path(__file__).with_name("callgrind_requests.c")
 LINE_BYTES = 64
-NOT_TRIED_AFTER = "another step by it ended the process"
-LEAST_JOBS = 3
-"""For a process of their own: importing under the simulator takes as long as counting ten."""
 CACHES = ("--I1=32768,8,64", "--D1=32768,8,64")
 ENVIRONMENT = {
     # every library to the instructions that the simulator knows, one thread, nothing random
@@ -46,18 +38,6 @@ ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
 }
 BINDING = ("OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY")
-
-
-STOP_SECONDS = 0.2
-"""Between two looks whether whoever asked for a count has gone."""
-
-
-class Tool(NamedTuple):
-    """What the processes that count share: the tool's name, its requests, and whether all must end."""
-
-    name: str
-    requests: Path
-    stopped: Event
 
 
 def missing() -> str | None:
@@ -77,58 +57,24 @@ def missing() -> str | None:
 def count(wanted: Sequence[Job]) -> Iterator[Count]:
     """Every job's count, those of one last level after the other's. Raises Unavailable where nothing can be counted.
 
-    A process counts for one last level; several count at once, for no time is measured.
+    Several are counted at once, for no time is measured.
     """
     reason = missing()
     if reason:
         raise Unavailable(reason)
     version = programs.run(["valgrind", "--version"], timeout=60).stdout.strip()
-    name = version.replace("valgrind-", "callgrind ") or "callgrind"
-    with TemporaryDirectory() as folder, ThreadPoolExecutor(threads.available()) as pool:
-        tool = Tool(name, programs.compiled(REQUESTS, Path(folder)), Event())
-        shares = [
-            (share, Path(folder) / str(number), tool)
-            for number, share in enumerate(_shares(wanted, threads.available()))
-        ]
-        try:
-            for found in pool.map(lambda each: _counts(*each), shares):
-                yield from found
-        finally:
-            tool.stopped.set()
-
-
-def _shares(wanted: Sequence[Job], processes: int) -> Iterator[list[Job]]:
-    """The jobs of each last level in so many parts at most, but few jobs in one: a process takes long to begin."""
+    tool = version.replace("valgrind-", "callgrind ") or "callgrind"
 
     def level(job: Job) -> int:
         return job.last_level_bytes
 
     for _, same in groupby(sorted(wanted, key=level), key=level):
-        some = list(same)
-        each = max(LEAST_JOBS, ceil(len(some) / processes))
-        yield from (some[first : first + each] for first in range(0, len(some), each))
+        with TemporaryDirectory() as folder:
+            yield from _counted(list(same), Path(folder), tool)
 
 
-def _counts(some: list[Job], folder: Path, tool: Tool) -> list[Count]:
-    """Counts of all of these, by as many processes as it takes, unless all must end."""
-    found: list[Count] = []
-    while some and not tool.stopped.is_set():
-        place = folder / str(len(some))
-        place.mkdir(parents=True)
-        done = _counted(some, place, tool)
-        found += done
-        some = some[len(done) :]
-        last = done[-1]
-        if last.died:  # it would again, and every time costs an import under the simulator
-            same = [job for job in some if job.implementation == last.job.implementation]
-            reason = f"not tried, because {NOT_TRIED_AFTER}: {last.reason}"
-            found += [replace(last, job=job, reason=reason) for job in same]
-            some = [job for job in some if job not in same]
-    return found
-
-
-def _counted(some: Sequence[Job], folder: Path, tool: Tool) -> list[Count]:
-    """Counts of the first of `some`: all, or as far as the process came, its last one the one that ended it."""
+def _counted(jobs: Sequence[Job], folder: Path, tool: str) -> list[Count]:
+    """Counts of jobs of one last level, with all their files in `folder`."""
     options = (
         "--tool=callgrind",
         "--quiet",
@@ -137,26 +83,27 @@ def _counted(some: Sequence[Job], folder: Path, tool: Tool) -> list[Count]:
         "--cache-sim=yes",
         "--simulate-wb=yes",
         *CACHES,
-        f"--LL={some[0].last_level_bytes},16,{LINE_BYTES}",
-        f"--callgrind-out-file={folder / 'callgrind'}",
+        f"--LL={jobs[0].last_level_bytes},16,{LINE_BYTES}",
+        f"--callgrind-out-file={folder / 'callgrind.%p'}",
     )
+    requests = programs.compiled(REQUESTS, folder)
     # once without, so that what an implementation compiles comes from its cache under the simulator
-    for prefix, progress in ((), "plain"), (("valgrind", *options), "counted"):
-        command = counted_steps.command(some, folder, tool.requests, progress)
-        ended = _run([*prefix, *command], tool.stopped)
+    for prefix, file in ((), "plain"), (("valgrind", *options), "counted"):
+        how = requests, folder / file, threads.available()
+        ended = _run([*prefix, *counted_steps.command(jobs, folder, *how)])
     totals = dict(_totals(path.read_text(encoding="utf-8")) for path in folder.glob("callgrind.*"))
-    states = _states(folder / "counted")
-    if not states:
-        return [Count(job, tool.name, reason=ended) for job in some]  # it did not come to the first
+    lines = folder / "counted"
+    outcomes = dict(
+        map(json.loads, lines.read_text("utf-8").splitlines() if lines.exists() else ())
+    )
     counts = []
-    for number, (job, state) in enumerate(zip(some, states, strict=False)):
+    for number, job in enumerate(jobs):
+        reason = outcomes.get(number, ended)
         one, many = totals.get(f"{number} {FEW}"), totals.get(f"{number} {MANY}")
-        if state is None and one and many:
-            counts.append(Count(job, tool.name, *difference(one, many)))
+        if reason is None and one and many:
+            counts.append(Count(job, tool, *difference(one, many)))
         else:
-            died = state == BEGUN
-            reason = ended if died else state or "callgrind wrote no counts"
-            counts.append(Count(job, tool.name, reason=reason, died=died))
+            counts.append(Count(job, tool, reason=reason or "callgrind wrote no counts"))
     return counts
 
 
@@ -179,16 +126,15 @@ def _totals(text: str) -> tuple[str | None, dict[str, int]]:
     totals = re.search(r"^(?:summary|totals): (.*)$", text, re.MULTILINE)
     if not (label and events and totals):
         return None, {}
-    names, values = events[1].split(), [int(word) for word in totals[1].split()]
-    values += [0] * (len(names) - len(values))
-    return label[1].strip(), dict(zip(names, values, strict=True))
+    values = map(int, totals[1].split())
+    return label[1].strip(), dict(zip_longest(events[1].split(), values, fillvalue=0))
 
 
-def _run(command: list[str], stopped: Event) -> str:
-    """Run it to its end, or until all must end; how it ended, should that be the reason of anything."""
+def _run(command: list[str]) -> str:
+    """Run it and all that it forks to their end, or until this process is interrupted; how it ended."""
     kept = {name: value for name, value in os.environ.items() if name not in BINDING}
     cache = os.environ.get("NUMBA_CACHE_DIR", str(ROOT / ".cache" / "numba"))
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command,
         cwd=ROOT,
         env={**kept, **ENVIRONMENT, "NUMBA_CACHE_DIR": f"{cache}-avx2"},
@@ -197,23 +143,11 @@ def _run(command: list[str], stopped: Event) -> str:
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-    )
-    said = None
-    while said is None:
+        start_new_session=True,
+    ) as process:
         try:
-            _, said = process.communicate(timeout=STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            if stopped.is_set():
-                process.kill()
-    code = process.returncode
-    if code == -signal.SIGALRM:
-        return f"it took longer than {SECONDS_PER_JOB} s under valgrind"
-    if code < 0:
-        return f"it ended with {signal.Signals(-code).name} under valgrind"
-    return f"it ended with exit code {code}: {programs.line(said, -1)}"
-
-
-def _states(progress: Path) -> list[str | None]:
-    """Per job begun: None where it ended well, its reason where not, BEGUN where the process ended within it."""
-    lines = progress.read_text(encoding="utf-8").splitlines() if progress.exists() else []
-    return [state for _, state in sorted(dict(map(json.loads, lines)).items())]
+            _, said = process.communicate()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return f"it ended with exit code {process.returncode}: {programs.line(said, -1)}"

@@ -49,11 +49,11 @@ def within(value: float, low: float | None, high: float | None) -> float:
 
 
 def banded(
-    part: str, what: str, found: str, value: float, low: float, high: float | None = None
+    part: str, what: str, found: Estimate, low: float, high: float | None = None, more: str = ""
 ) -> Check:
-    """A check that a value lies in a band; without `high` it may be as much more as it likes."""
+    """A check that a median lies in a band; without `high` it may be as much more as it likes. `more` is told of it."""
     wanted = f"{low:.2f} to {high:.2f}" if high else f"{low:.2f} or more"
-    return Check(part, what, found, wanted, within(value, low, high))
+    return Check(part, what, told(found) + more, wanted, within(found.median, low, high))
 
 
 def told(estimate: Estimate) -> str:

@@ -1,25 +1,28 @@
-"""The steps whose bytes are counted, and the process that runs them, each job once with 1 and once with 5 of them.
+"""The steps whose bytes are counted, and the program that runs them.
 
-    python -m bench.verify.counted_steps JOBS HOW PROGRESS
+    python -m bench.verify.counted_steps JOBS REQUESTS OUTCOMES AT_ONCE
+    python -m bench.verify.counted_steps JOBS STEPS
 
-JOBS is a JSON list of jobs; PROGRESS gets a JSON line as each begins and ends. HOW is the library of requests by which
-callgrind is told when to count (bench/verify/callgrind_requests.c). They do nothing where no valgrind runs: so the same
-program, run without, compiles and caches what an implementation compiles. Nothing is imported while counting is on, and
-the interpreter's own work per step is in both counts alike: what it leaves in the difference is four steps' of it.
+JOBS is a JSON list of jobs. REQUESTS is the library by which callgrind is told when to count
+(bench/verify/callgrind_requests.c): each job runs once with 1 and once with 5 steps, so many jobs at once, and OUTCOMES
+gets a JSON line as each ends. The requests do nothing where no valgrind runs: so the same program, run without,
+compiles and caches what an implementation compiles. Nothing is imported while counting is on, and the interpreter's
+own work per step is in both counts alike: what it leaves in the difference is four steps' of it.
 
-Where HOW is a number the jobs are a GPU's: so many steps run between cudaProfilerStart and Stop, for ncu.py.
+With STEPS alone the one job is a GPU's: so many steps run between cudaProfilerStart and Stop, for ncu.py.
 """
 
 import ctypes
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import lcm
 from pathlib import Path
 
+import msgspec
 import torch
 
 from bench.timing import clock
@@ -31,8 +34,6 @@ ROOT = Path(__file__).parents[2]
 FEW, MANY = 1, 5
 UNREAD = 0
 """Label of a count that is not used."""
-BEGUN = "begun"
-"""In PROGRESS, of a job that has not ended; then None, or the reason why it has no count."""
 SECONDS_PER_JOB = 90
 """A job that lasts longer is ended by the system's own alarm, in the middle of whatever library code it is in."""
 
@@ -56,47 +57,62 @@ class Count:
     read: int | None = None
     written: int | None = None
     reason: str | None = None
-    died: bool = False
-    """Whether this job took the whole process with it."""
 
 
-def command(jobs: Sequence[Job], folder: Path, how: object, progress: str) -> list[str]:
-    """What runs these jobs from ROOT, with all its files in `folder`."""
+def command(jobs: Sequence[Job], folder: Path, *how: object) -> list[str]:
+    """What runs these jobs from ROOT, told of in a file in `folder`."""
     file = folder / "jobs.json"
-    file.write_text(json.dumps([asdict(job) for job in jobs]), encoding="utf-8")
-    child = [sys.executable, "-m", "bench.verify.counted_steps"]
-    return [*child, str(file), str(how), str(folder / progress)]
+    file.write_bytes(msgspec.json.encode(jobs))
+    return [sys.executable, "-m", "bench.verify.counted_steps", str(file), *map(str, how)]
 
 
-def main(jobs: Path, how: str, progress: Path) -> None:
-    """Run every job that can be run; what an implementation refuses is noted with its reason."""
-    torch.set_num_threads(1)
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    given = [
-        Job(**{**each, "case": Case(**each["case"])})
-        for each in json.loads(jobs.read_text(encoding="utf-8"))
-    ]
-    requests = None if how.isdigit() else ctypes.CDLL(how)
-    # one for all, so that a job leaves the next one's memory where it was
-    arena = Arena(max(map(_arena_bytes, given)), "cpu" if requests else "cuda", seed=0)
-    clock.quieten()
-    with progress.open("a", encoding="utf-8") as file:
-        for number, job in enumerate(given):
-            print(json.dumps([number, BEGUN]), file=file, flush=True)
-            signal.alarm(SECONDS_PER_JOB)
-            reason = None
-            try:
-                with torch.inference_mode(job.case.phase == "step"):
-                    calls = _calls(arena, job)
-                    if requests is None:
-                        _profile(calls, int(how))
-                    else:
-                        _count(requests, number, calls)
-            except Exception as error:  # noqa: BLE001 - whatever an implementation raises is why it is not counted
-                reason = str(error) or type(error).__name__
-                reason = reason.strip().split("\n", 1)[0][:300]
+def count(jobs: Sequence[Job], requests: ctypes.CDLL, outcomes: Path, at_once: int) -> None:
+    """Count each job in a fork of this process, so many at once; None is its outcome, or why it has no count.
+
+    A fork has imported what takes the simulator as long as counting ten jobs. One that dies takes no other along.
+    """
+    running: dict[int, int] = {}
+    with outcomes.open("a", encoding="utf-8") as file:
+
+        def note(number: int, reason: str | None) -> None:
             print(json.dumps([number, reason]), file=file, flush=True)
-            signal.alarm(0)
+
+        def await_one() -> None:
+            process, status = os.wait()
+            number, code = running.pop(process), os.waitstatus_to_exitcode(status)
+            if code == -signal.SIGALRM:
+                note(number, f"it took longer than {SECONDS_PER_JOB} s under valgrind")
+            elif code:
+                name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+                note(number, f"it ended with {name} under valgrind")
+
+        for number, job in enumerate(jobs):
+            if len(running) == at_once:
+                await_one()
+            process = os.fork()
+            if process:
+                running[process] = number
+                continue
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(SECONDS_PER_JOB)
+            code = 1
+            try:
+                note(number, _counted(requests, number, job))
+                code = 0
+            finally:
+                os._exit(code)
+        while running:
+            await_one()
+
+
+def _counted(requests: ctypes.CDLL, number: int, job: Job) -> str | None:
+    try:
+        with torch.inference_mode(job.case.phase == "step"):
+            _count(requests, number, _calls(job))
+    except Exception as error:  # noqa: BLE001 - whatever an implementation raises is why it is not counted
+        reason = str(error) or type(error).__name__
+        return reason.strip().split("\n", 1)[0][:300]
+    return None
 
 
 def _count(requests: ctypes.CDLL, number: int, calls: list[Callable[[], object]]) -> None:
@@ -121,26 +137,30 @@ def _count(requests: ctypes.CDLL, number: int, calls: list[Callable[[], object]]
         requests.stop()
 
 
-def _profile(calls: list[Callable[[], object]], steps: int) -> None:
+def profile(job: Job, steps: int) -> None:
     """On a GPU: a whole rotation, then `steps` steps that ncu looks at."""
-    for call in calls:
-        call()
-    torch.cuda.synchronize()
-    torch.cuda.profiler.start()
-    for number in range(steps):
-        calls[number % len(calls)]()
-    torch.cuda.synchronize()
-    torch.cuda.profiler.stop()
+    with torch.inference_mode(job.case.phase == "step"):
+        calls = _calls(job)
+        for call in calls:
+            call()
+        torch.cuda.synchronize()
+        torch.cuda.profiler.start()
+        for number in range(steps):
+            calls[number % len(calls)]()
+        torch.cuda.synchronize()
+        torch.cuda.profiler.stop()
 
 
-def _calls(arena: Arena, job: Job) -> list[Callable[[], object]]:
+def _calls(job: Job) -> list[Callable[[], object]]:
     """Steps over all sets of weights and all sets of inputs in rotation, as a point is measured."""
     case, count = job.case, job.sets
     implementation = implementations.load(job.implementation)
     reason = implementation.unavailable(case)
     if reason:
         raise Unavailable(reason)
-    sets = arena.sets(implementation.layout(case), case.dtype, count)
+    layout = implementation.layout(case)
+    arena = Arena(count * set_bytes(layout, case.dtype), case.device, seed=0)
+    sets = arena.sets(layout, case.dtype, count)
     inputs = draw(case, torch.Generator(device=case.device).manual_seed(0))
     bind = implementation.prepare(case, sets, inputs)
     # a rotation of the weights is enough here: the inputs are small beside them
@@ -148,12 +168,12 @@ def _calls(arena: Arena, job: Job) -> list[Callable[[], object]]:
     return [bind(j % count, j % len(inputs)) for j in range(length)]
 
 
-def _arena_bytes(job: Job) -> int:
-    with suppress(Exception):  # it is told when its turn comes
-        layout = implementations.load(job.implementation).layout(job.case)
-        return job.sets * set_bytes(layout, job.case.dtype)
-    return 1 << 20
-
-
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
+    told, how, *more = sys.argv[1:]
+    given = msgspec.json.decode(Path(told).read_bytes(), type=list[Job])
+    torch.set_num_threads(1)
+    clock.quieten()
+    if more:
+        count(given, ctypes.CDLL(how), Path(more[0]), int(more[1]))
+    else:
+        profile(given[0], int(how))

@@ -113,7 +113,7 @@ def _known(
         return Check("planted", what, str(found.reason), "a score", -1.0)
     score = stats.estimate(roof_times.roof_fractions(found, written_seconds=0.0))
     if band:
-        return banded("planted", what, told(score), score.median, *band)
+        return banded("planted", what, score, *band)
     margin = within(score.low, roofline_model.IMPOSSIBLE, None)
     return Check(
         "planted", what, told(score), f"above {roofline_model.IMPOSSIBLE}: impossible", margin

@@ -13,7 +13,7 @@ from bench.profile import stats
 from bench.roofs import read
 from bench.timing import rounds
 from bench.verify import programs
-from bench.verify.checks import Check, banded, told
+from bench.verify.checks import Check, banded
 from kernels.case import Unavailable
 
 KERNELS = {
@@ -60,8 +60,8 @@ def compared(
     except Unavailable as reason:
         return Check("probes", what, str(reason))
     ratio = stats.estimate([a / b for a, b in zip(ours, theirs, strict=True)])
-    found = f"{told(ratio)} of {name}, {stats.median(ours) / 1e9:.1f} GB/s"
-    return banded("probes", what, found, ratio.median, LEAST_OF_LIKWID)
+    more = f" of {name}, {stats.median(ours) / 1e9:.1f} GB/s"
+    return banded("probes", what, ratio, LEAST_OF_LIKWID, more=more)
 
 
 def kernel(size: int, count: int) -> str:

@@ -10,7 +10,6 @@ Not run yet: no machine with a GPU has been at hand. What can be tested without 
 
 import csv
 import shutil
-import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -49,24 +48,29 @@ def count(jobs: Sequence[Job]) -> Iterator[Count]:
 
 
 def _sums_of(job: Job, steps: int) -> dict[str, float]:
+    """Bytes of so many steps. Raises Unavailable where a run of ncu has no counts, in one line."""
+    options = (
+        "--csv",
+        "--metrics",
+        f"{READ},{WRITTEN},{L2}",
+        "--cache-control=none",
+        "--clock-control=none",
+        "--profile-from-start=off",
+        "--target-processes=all",
+    )
     with TemporaryDirectory() as folder:
-        done = _run(job, Path(folder), steps)
-    reason = refusal(done)
-    if reason:
-        raise Unavailable(reason)
-    return sums(done.stdout)
-
-
-def refusal(done: subprocess.CompletedProcess[str]) -> str | None:
-    """Why a run of ncu has no counts, in one line, or None."""
-    said = done.stdout + done.stderr
+        child = counted_steps.command([job], Path(folder), steps)
+        done = programs.run(["ncu", *options, *child], SECONDS, cwd=ROOT)
+    said, found = done.stdout + done.stderr, sums(done.stdout)
     if "ERR_NVGPUCTRPERM" in said:
-        return "the driver keeps its counters to administrators (ERR_NVGPUCTRPERM): see NVIDIA's page of that name"
+        raise Unavailable(
+            "the driver keeps its counters to administrators (ERR_NVGPUCTRPERM): see NVIDIA's page of that name"
+        )
     if done.returncode:
-        return f"ncu ended with exit code {done.returncode}: {programs.line(said, -1)}"
-    if not sums(done.stdout)[READ]:
-        return f"ncu gave no {READ}: this GPU may not have it"
-    return None
+        raise Unavailable(f"ncu ended with exit code {done.returncode}: {programs.line(said, -1)}")
+    if not found[READ]:
+        raise Unavailable(f"ncu gave no {READ}: this GPU may not have it")
+    return found
 
 
 def sums(text: str) -> dict[str, float]:
@@ -79,17 +83,3 @@ def sums(text: str) -> dict[str, float]:
         if name in found and unit in SCALES:
             found[name] += float((row.get("Metric Value") or "0").replace(",", "")) * SCALES[unit]
     return found
-
-
-def _run(job: Job, folder: Path, steps: int) -> subprocess.CompletedProcess[str]:
-    options = (
-        "--csv",
-        "--metrics",
-        f"{READ},{WRITTEN},{L2}",
-        "--cache-control=none",
-        "--clock-control=none",
-        "--profile-from-start=off",
-        "--target-processes=all",
-    )
-    child = counted_steps.command([job], folder, steps, "progress")
-    return programs.run(["ncu", *options, *child], SECONDS, cwd=ROOT)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import stat
 import threading
+import time
+from contextlib import suppress
 from dataclasses import replace
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from bench import __main__ as command
 from bench.profile import reader, records
 from bench.profile.journal import write_profile
 from bench.profile.records import Point
-from bench.verify import byte_check, callgrind, checks
+from bench.verify import byte_check, callgrind, checks, counted_steps
 from bench.verify.counted_steps import Count, Job
 from kernels import cost, implementations
 from kernels.case import CELLS, Case, Unavailable
@@ -33,7 +39,7 @@ def count(read, case=STREAMED, last_level=byte_check.FAR):
 
 @needs_valgrind
 def test_a_real_step_fetches_what_the_model_says_twice_alike_and_nothing_where_its_weights_stay():
-    """Two counts of one job, in one process: the same bytes. Streamed they are the model's, resident none."""
+    """Two counts of one job: the same bytes. Streamed they are the model's, resident none."""
     streamed, resident = Job(STREAMED, "torch_cell", 8, LEVEL), Job(RNN, "torch_cell", 1, LEVEL)
     first, stays, again = callgrind.count([streamed, resident, streamed])
     for found in (first, again):
@@ -77,65 +83,101 @@ def fake_valgrind(folder, monkeypatch, script):
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
 
 
-def quickly(monkeypatch, progress):
+def quickly(monkeypatch, outcomes):
     """Instead of a child with torch in it: whoever runs valgrind, and what the child would have told."""
     run = callgrind._run
 
-    def told(arguments, stopped):
+    def told(arguments):
         if arguments[0] != "valgrind":
             return "it was not under valgrind"
-        callgrind.Path(arguments[-1]).write_text(progress)
-        return run(arguments[:1], stopped)
+        callgrind.Path(arguments[-2]).write_text(outcomes)
+        return run(arguments[:1])
 
     monkeypatch.setattr(callgrind, "_run", told)
     monkeypatch.setattr(callgrind, "missing", lambda: None)
     monkeypatch.setattr(callgrind.programs, "compiled", lambda *_: "no library")
 
 
-def test_who_dies_takes_its_own_jobs_along_and_no_others(tmp_path, monkeypatch):
-    fake_valgrind(tmp_path, monkeypatch, '[ "$1" = --version ] && exit 0\nkill -SEGV $$\n')
-    quickly(monkeypatch, '[0, "begun"]\n')
-    monkeypatch.setattr(callgrind.threads, "available", lambda: 1)  # one process has them all
-    jobs = [Job(case, name, 1, LEVEL) for name in ("one", "two") for case in (RNN, STREAMED)]
-    found = list(callgrind.count(jobs))
-    assert [each.job for each in found] == jobs
-    assert {found[0].reason, found[2].reason} == {"it ended with SIGSEGV under valgrind"}
-    for tried, other in (found[:2], found[2:]):
-        assert callgrind.NOT_TRIED_AFTER in other.reason
-        assert tried.reason in other.reason
-    assert [each.died for each in found] == [True] * 4
+@pytest.mark.filterwarnings("ignore:.*fork")
+def test_who_dies_takes_no_others_along(tmp_path, monkeypatch):
+    """Not even of its own implementation; and so many are at work at once, no more."""
+    deaths = {"killed": signal.SIGKILL, "too slow": signal.SIGALRM}
+    began = tmp_path / "began"
+    began.mkdir()
 
+    def calls(job):
+        mine = began / str(os.getpid())
+        mine.touch()
+        time.sleep(0.05)
+        assert len(list(began.iterdir())) <= 2
+        mine.unlink()
+        if job.implementation in deaths:
+            os.kill(os.getpid(), deaths[job.implementation])
+        if job.implementation == "leaves":
+            raise SystemExit(3)
+        if job.implementation == "refuses":
+            raise Unavailable("not here\nnor there")
+        return [lambda: None]
 
-@pytest.mark.parametrize(("count_of", "shares"), [(1, [1]), (3, [3]), (4, [3, 1]), (21, [11, 10])])
-def test_jobs_are_shared_out_in_order_and_few_are_not(count_of, shares):
-    jobs = [Job(RNN, str(number), 1, LEVEL) for number in range(count_of)]
-    found = list(callgrind._shares(jobs, 2))
-    assert [len(share) for share in found] == shares
-    assert [job for share in found for job in share] == jobs
+    monkeypatch.setattr(counted_steps, "_calls", calls)
+    requests = SimpleNamespace(
+        **dict.fromkeys(("start", "stop", "zero"), lambda: None), dump=lambda _label: None
+    )
+    names = ["good", "killed", "too slow", "leaves", "refuses", "good", "killed"]
+    jobs = [Job(RNN, name, 1, LEVEL) for name in names]
+    counted_steps.count(jobs, requests, tmp_path / "outcomes", 2)
+    outcomes = dict(map(json.loads, (tmp_path / "outcomes").read_text().splitlines()))
+    assert outcomes == {
+        0: None,
+        1: "it ended with SIGKILL under valgrind",
+        2: "it took longer than 90 s under valgrind",
+        3: "it ended with exit code 1 under valgrind",
+        4: "not here",
+        5: None,
+        6: "it ended with SIGKILL under valgrind",
+    }
 
 
 def test_who_stops_waiting_leaves_no_process_behind(tmp_path, monkeypatch):
-    """As an interrupt does: the one at work is killed, and no other begins."""
-    fake_valgrind(tmp_path, monkeypatch, '[ "$1" = --version ] && exit 0\nexec sleep 60\n')
-    tool = callgrind.Tool("callgrind", tmp_path, threading.Event())
-    threading.Timer(0.5, tool.stopped.set).start()
-    assert callgrind._run(["valgrind"], tool.stopped) == "it ended with SIGKILL under valgrind"
-    assert callgrind._counts([Job(RNN, "one", 1, LEVEL)], tmp_path, tool) == []
+    """As an interrupt does: the one at work is killed, and those that it forked."""
+    fake_valgrind(tmp_path, monkeypatch, f"sleep 60 &\necho $! > {tmp_path}/forked\nwait\n")
+
+    def interrupt():
+        while not (tmp_path / "forked").exists():
+            time.sleep(0.01)
+        time.sleep(0.1)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
+    threading.Thread(target=interrupt).start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            callgrind._run(["valgrind"])
+    finally:
+        signal.signal(signal.SIGINT, before)
+    forked = int((tmp_path / "forked").read_text())
+
+    def is_there():
+        with suppress(psutil.NoSuchProcess):
+            return psutil.Process(forked).status() != psutil.STATUS_ZOMBIE
+        return False
+
+    for _ in range(1000):
+        if is_there():
+            time.sleep(0.01)
+    assert not is_there()
 
 
 def test_a_step_without_a_count_says_why(tmp_path, monkeypatch):
     fake_valgrind(tmp_path, monkeypatch, '[ "$1" = --version ] && echo valgrind-9.9\nexit 0\n')
-    quickly(monkeypatch, '[0, "begun"]\n[0, "not here"]\n[1, "begun"]\n[1, null]\n')
-    refused, lost = callgrind.count([Job(RNN, "one", 1, LEVEL), Job(RNN, "two", 1, LEVEL)])
+    quickly(monkeypatch, '[0, "not here"]\n[1, null]\n')
+    jobs = [Job(RNN, name, 1, LEVEL) for name in ("one", "two", "three")]
+    refused, lost, untold = callgrind.count(jobs)
     assert (refused.reason, refused.tool) == ("not here", "callgrind 9.9")
     assert lost.reason == "callgrind wrote no counts"
+    assert untold.reason == "it ended with exit code 0: it said nothing"
     assert byte_check.check(refused).margin is None
     assert byte_check.check(refused).found == "not here"
-
-
-def test_a_long_one_is_ended_by_its_alarm(tmp_path, monkeypatch):
-    fake_valgrind(tmp_path, monkeypatch, "kill -ALRM $$\n")
-    assert "took longer than 90 s" in callgrind._run(["valgrind"], threading.Event())
 
 
 @needs_valgrind

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import pytest
 import torch
@@ -51,10 +52,11 @@ def test_bytes_of_all_kernels_are_added_up_in_whatever_unit_they_come():
 def test_a_count_is_the_difference_of_five_steps_and_one_over_four(monkeypatch):
     weights = cost.count(CASE).weight_bytes
 
-    def run(_job, _folder, steps):
+    def run(command, *_limits, **_named):
+        steps = int(command[-1])
         return done(told(10**6 + steps * weights, 2000 + 8000 * steps, 3 * steps * weights))
 
-    monkeypatch.setattr(ncu, "_run", run)
+    monkeypatch.setattr(ncu.programs, "run", run)
     (found,) = ncu.count([JOB])
     assert found.read == pytest.approx(weights, rel=1e-4)
     assert found.written == pytest.approx(8000, rel=0.01)
@@ -71,7 +73,7 @@ def test_a_count_is_the_difference_of_five_steps_and_one_over_four(monkeypatch):
     ],
 )
 def test_counters_that_cannot_be_read_are_a_reason(monkeypatch, answer, reason):
-    monkeypatch.setattr(ncu, "_run", lambda *_: answer)
+    monkeypatch.setattr(ncu.programs, "run", lambda *_, **_named: answer)
     (found,) = ncu.count([JOB])
     assert found.read is None
     assert reason in found.reason
@@ -86,16 +88,16 @@ def test_without_a_gpu_or_without_ncu_there_is_a_reason(monkeypatch):
     assert "no ncu" in ncu.missing()
 
 
-def test_ncu_is_started_so_that_caches_are_left_alone(monkeypatch, tmp_path):
+def test_ncu_is_started_so_that_caches_are_left_alone(monkeypatch):
     seen = []
 
     def run(command, **_named):
+        assert Path(command[-2]).exists()
         seen.append(command)
-        return done()
+        return done(told(1, 1, 1))
 
     monkeypatch.setattr(ncu.programs.subprocess, "run", run)
-    ncu._run(JOB, tmp_path, 5)
-    (command,) = seen
-    assert {"--cache-control=none", "--profile-from-start=off"} <= set(command)
-    assert command[-2] == "5"
-    assert (tmp_path / "jobs.json").exists()
+    list(ncu.count([JOB]))
+    assert [command[-1] for command in seen] == ["1", "5"]
+    for command in seen:
+        assert {"--cache-control=none", "--profile-from-start=off"} <= set(command)
