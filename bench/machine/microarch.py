@@ -25,7 +25,7 @@ def of_x86(
         return "Diamond Rapids" if (vendor, family, model) == ("GenuineIntel", 19, 1) else None
     if model == SKYLAKE_SERVER and stepping is not None and stepping >= 5:
         return "Cascade Lake" if stepping <= 7 else "Cooper Lake"
-    return _listed("intel", model)
+    return listed("intel", model)
 
 
 def of_arm(implementer: int | None, part: int | None) -> str | None:
@@ -37,10 +37,6 @@ def of_arm(implementer: int | None, part: int | None) -> str | None:
     return name
 
 
-def of_ibm_z(machine: int) -> str | None:
-    """An IBM mainframe's, by its machine type."""
-    return _listed("ibm_z", machine)
-
-
-def _listed(kind: str, number: int) -> str | None:
+def listed(kind: str, number: int) -> str | None:
+    """Of `intel` by the model in family 6, of `ibm_z` by a mainframe's machine type."""
     return next((name for name, numbers in TABLE[kind].items() if number in numbers), None)

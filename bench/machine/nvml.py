@@ -65,7 +65,9 @@ class Gpu:
             pynvml.nvmlInit()
         except pynvml.NVMLError as error:
             raise Unavailable(f"a GPU's state cannot be read: NVML: {error}") from error
-        for self._name in _full(uuid):
+        # NVML's name of a whole GPU, then of a slice: CUDA's lacks the kind before the number
+        kinds = ("",) if uuid.startswith(("GPU-", "MIG-")) else ("GPU-", "MIG-")
+        for self._name in (f"{kind}{uuid}" for kind in kinds):
             try:
                 self._handle = pynvml.nvmlDeviceGetHandleByUUID(self._name)
             except pynvml.NVMLError as error:
@@ -147,8 +149,3 @@ def remarks(count: int, card: Card | None) -> list[str]:
         "the GPU is divided (MIG): roofs and steps are of one slice, which others' work may disturb"
     )
     return [several] * (count > 1) + [divided] * bool(card and card.mig)
-
-
-def _full(uuid: str) -> list[str]:
-    """As NVML writes it, a whole GPU's first: CUDA's lacks the kind before the number, and names a slice by its own."""
-    return [uuid] if uuid.startswith(("GPU-", "MIG-")) else [f"GPU-{uuid}", f"MIG-{uuid}"]

@@ -85,7 +85,7 @@ def microarchitecture(info: Info, kinds: Sequence[Kind]) -> str | None:
     if info.is_x86:
         return microarch.of_x86(info.any("vendor_id"), *numbers(info).values())
     if machine := _ibm_type(info):
-        return microarch.of_ibm_z(machine)
+        return microarch.listed("ibm_z", machine)
     power = re.match(r"POWER\d+", info.any("cpu") or "")
     named = dict.fromkeys(kind.name for kind in kinds if kind.name)
     return power[0] if power else ", ".join(named) or None

@@ -5,11 +5,14 @@ LONGEST_LINE = 480
 
 
 class OneLine(ValueError):
-    """An error whose message is one printable line."""
+    """An error whose message is one printable line for a terminal; too long a one without its middle."""
 
     def __init__(self, message: str) -> None:
-        """Keep `message` as `one_line` makes it."""
-        super().__init__(one_line(message))
+        """Keep `message` so."""
+        if len(message) > 2 * LONGEST_LINE:
+            message = message[:LONGEST_LINE] + message[-LONGEST_LINE:]
+        line, half = printable(message), LONGEST_LINE // 2 - 5
+        super().__init__(line if len(line) <= LONGEST_LINE else f"{line[:half]} ... {line[-half:]}")
 
 
 class BadFile(OneLine):
@@ -22,13 +25,6 @@ def absent(error: ModuleNotFoundError) -> str:
     if package in ("", "bench", "kernels", "reports"):
         raise error
     return f"{package} cannot be imported ({error}): make venv installs what is needed"
-
-
-def one_line(text: str) -> str:
-    """One printable line for a terminal; too long a one without its middle."""
-    text = text if len(text) <= 2 * LONGEST_LINE else text[:LONGEST_LINE] + text[-LONGEST_LINE:]
-    text, half = printable(text), LONGEST_LINE // 2 - 5
-    return text if len(text) <= LONGEST_LINE else f"{text[:half]} ... {text[-half:]}"
 
 
 def printable(text: str) -> str:

@@ -54,7 +54,7 @@ def compared(
         moved = read.bytes_per_pass(best, size, count)
         rate = moved / rounds.glance(contender.run, cpu_sweep.GLANCE_SECONDS)
         for _pair in range(PAIRS if thorough else QUICK_PAIRS):
-            theirs.append(bytes_per_s(name, size, count, iterations(size, rate)))
+            theirs.append(bytes_per_s(name, size, count, ceil(SECONDS * rate / size)))
             (each,) = rounds.best(contender, 1, SECONDS, 0.0)
             ours.append(moved / each)
     except Unavailable as reason:
@@ -81,11 +81,6 @@ def kernel(size: int, count: int) -> str:
         else:
             return name
     raise Unavailable(why)
-
-
-def iterations(size: int, rate: float) -> int:
-    """So many passes over `size` bytes that they last about SECONDS."""
-    return max(1, ceil(SECONDS * rate / size))
 
 
 def bytes_per_s(name: str, size: int, count: int, times: int) -> float:
