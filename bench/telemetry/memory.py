@@ -18,7 +18,7 @@ MAPPING = re.compile(
 
 def available() -> int:
     """Bytes that can be allocated now: what is free, or what a control group leaves if that is less."""
-    free = told(lambda: int(psutil.virtual_memory().available))
+    free: int | None = told(lambda: psutil.virtual_memory().available)
     if free is None:
         free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     left = cgroups.memory_left(system.THIS)

@@ -13,7 +13,8 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
-from itertools import groupby, zip_longest
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -64,10 +65,7 @@ def count(wanted: Sequence[Job]) -> Iterator[Count]:
         raise Unavailable(reason)
     version = programs.run(["valgrind", "--version"], timeout=60).stdout.strip()
     tool = version.replace("valgrind-", "callgrind ") or "callgrind"
-
-    def level(job: Job) -> int:
-        return job.last_level_bytes
-
+    level = attrgetter("last_level_bytes")
     for _, same in groupby(sorted(wanted, key=level), key=level):
         with TemporaryDirectory() as folder:
             yield from _counted(list(same), Path(folder), tool)
@@ -126,8 +124,9 @@ def _totals(text: str) -> tuple[str | None, dict[str, int]]:
     totals = re.search(r"^(?:summary|totals): (.*)$", text, re.MULTILINE)
     if not (label and events and totals):
         return None, {}
-    values = map(int, totals[1].split())
-    return label[1].strip(), dict(zip_longest(events[1].split(), values, fillvalue=0))
+    names, values = events[1].split(), [int(word) for word in totals[1].split()]
+    values += [0] * (len(names) - len(values))
+    return label[1].strip(), dict(zip(names, values, strict=True))
 
 
 def _run(command: list[str]) -> str:

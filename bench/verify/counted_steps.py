@@ -18,6 +18,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import lcm
 from pathlib import Path
@@ -71,6 +72,9 @@ def count(jobs: Sequence[Job], requests: ctypes.CDLL, outcomes: Path, at_once: i
 
     A fork has imported what takes the simulator as long as counting ten jobs. One that dies takes no other along.
     """
+    for job in jobs:
+        with suppress(Exception):  # its fork meets it again, and says so
+            implementations.load(job.implementation).unavailable(job.case)
     running: dict[int, int] = {}
     with outcomes.open("a", encoding="utf-8") as file:
 
