@@ -5,10 +5,10 @@ Torch is named for types alone and not loaded. kernels/README.md tells how to ad
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
 from types import ModuleType
-from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kernels.case import ARITHMETIC, DEVICES, PARTS, RESIDENCIES, Case, Unavailable
 
@@ -25,40 +25,37 @@ Bind: TypeAlias = "Callable[[int, int], Step]"
 Sets: TypeAlias = "Sequence[Sequence[Tensor]]"
 """Sets of weights, each the tensors of an implementation's layout."""
 
-FUNCTIONS = ("version", "unavailable", "layout", "canonical", "prepare")
 READS = ("per_step", "per_call")
+NO_FUNCTIONS = ("label", "reads", "rounds_to")
+"""Of what an implementation provides."""
 ONE_DTYPE = (("float32", "float32"), ("bfloat16", "bfloat16"))
 """Pairs of weights and activations of implementations whose products take one float dtype."""
 
 
-class Implementation(Protocol):
+@dataclass(frozen=True)
+class Implementation:
     """What a file in `kernels/implementations` provides at module level. See kernels/README.md for how to add one."""
 
     label: str
     """A few words for plots."""
-
-    reads: dict[str, str]
+    reads: Mapping[str, str]
     """Whether W and U are read `per_step` or `per_call`."""
-
-    def version(self) -> str:
-        """Name and version of what computes, as a report prints it."""
-        ...
-
-    def unavailable(self, case: Case) -> str | None:
-        """Why this case cannot be computed here, or None."""
-        ...
-
-    def layout(self, case: Case) -> Layout:
-        """Shapes of the weight tensors it wants, in the order it reads them."""
-        ...
-
-    def canonical(self, case: Case, tensors: Sequence[Tensor]) -> Weights:
-        """The same weights in PyTorch's convention, for the check."""
-        ...
-
-    def prepare(self, case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
-        """Everything that is not the step. Returns `bind(set, input)`, which returns the timed call for that pair."""
-        ...
+    version: Callable[[], str]
+    """Name and version of what computes, as a report prints it."""
+    unavailable: Callable[[Case], str | None]
+    """Why a case cannot be computed here, or None. That of the file's `SUPPORTS`, where it has no own."""
+    layout: Callable[[Case], Layout]
+    """Shapes of the weight tensors it wants, in the order it reads them."""
+    canonical: Callable[[Case, Sequence[Tensor]], Weights]
+    """The same weights in PyTorch's convention, for the check."""
+    prepare: Callable[[Case, Sets, Sequence[Inputs]], Bind]
+    """Everything that is not the step. Returns `bind(set, input)`, which returns the timed call for that pair."""
+    packs: Callable[[Case], bool] = lambda _case: False
+    """Whether it computes a case from a copy of its weights that lies elsewhere than the tensors it is given."""
+    compiled_as: Callable[[Case], Hashable] = lambda _case: None
+    """What it compiles for a case, equal for cases that share it; None where it does not tell."""
+    rounds_to: str | None = None
+    """The dtype that it rounds activations to before its products, or None where it takes them as they are."""
 
 
 @dataclass(frozen=True)
@@ -105,18 +102,22 @@ def limit_sets(sets: Sets, most: int, what: str) -> None:
 
 
 def checked(module: ModuleType, where: str) -> Implementation:
-    """The module, if it provides what `Implementation` asks for. Raises Unavailable with everything it lacks."""
-    lacking = [name for name in ("label", "reads", *FUNCTIONS) if not hasattr(module, name)]
-    if lacking:
+    """What the module provides. Raises Unavailable with everything it lacks of what `Implementation` asks for."""
+    given: dict[str, Any] = {
+        one.name: getattr(module, one.name, one.default) for one in fields(Implementation)
+    }
+    supports = getattr(module, "SUPPORTS", None)
+    if given["unavailable"] is MISSING and isinstance(supports, Support):
+        given["unavailable"] = supports.unavailable
+    if lacking := [name for name, value in given.items() if value is MISSING]:
         raise Unavailable(f"{where} lacks {', '.join(lacking)}: see kernels/README.md")
-    names = (*FUNCTIONS, "packs", "compiled_as")
-    wrong = [name for name in names if not callable(getattr(module, name, checked))]
+    wrong = [name for name in given if name not in NO_FUNCTIONS and not callable(given[name])]
     if wrong:
         raise Unavailable(f"{where}: {', '.join(wrong)} must be a function: see kernels/README.md")
-    label, reads = module.label, module.reads
+    label, reads = given["label"], given["reads"]
     if not isinstance(label, str) or not label:
         raise Unavailable(f"{where}: label {label!r} is not a few words: see kernels/README.md")
     told = isinstance(reads, dict) and reads.keys() == {"W", "U"}
     if not told or not all(value in READS for value in reads.values()):
         raise Unavailable(f"{where}: reads {reads!r} must give W and U one of {', '.join(READS)}")
-    return cast("Implementation", module)
+    return Implementation(**given)

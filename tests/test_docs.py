@@ -326,7 +326,7 @@ def test_the_example_of_kernels_passes_the_check_for_every_cell_part_and_dtype(t
         for part in case.PARTS:
             for dtype in ("float32", "bfloat16"):
                 one = case.Case(cell, 24, 40, 3, part=part, dtype=dtype, activations=dtype)
-                assert example.unavailable(one) is None
+                assert example.SUPPORTS.unavailable(one) is None
                 layout = example.layout(one)
                 arena = Arena(2 * set_bytes(layout, dtype), "cpu", 0)
                 sets = arena.sets(layout, dtype, 2)

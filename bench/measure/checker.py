@@ -10,7 +10,6 @@ from torch import Tensor
 
 from bench.device import threads
 from bench.measure.rotation import Step
-from kernels import implementations
 from kernels.case import Case
 from kernels.contract import Implementation
 from kernels.reference import check, gradients
@@ -64,7 +63,7 @@ class Checker:
         self._weights = arena.digest(used_bytes)
         self._known = -1
         self._random = random.Random(f"{seed} {case.id}")
-        self.tolerance = check.tolerance(case, implementations.rounds_to(implementation))
+        self.tolerance = check.tolerance(case, implementation.rounds_to)
 
     def check(self, steps: Sequence[Step], when: str) -> float:
         """The largest error over four of the bound steps: first, last and others by chance. Raises Wrong."""
@@ -117,11 +116,7 @@ class Checker:
             raise Wrong(f"{msg} ({when})")
         near = FOLLOWED * self.tolerance
         plain = check.error(self._case, was[0], *expected) > near
-        if (
-            plain
-            and not error <= near
-            and not implementations.packs(self._implementation, self._case)
-        ):
+        if plain and not error <= near and not self._implementation.packs(self._case):
             raise Wrong(
                 f"its answer does not follow its weights when they change: error {error:.3g} ({when})"
             )

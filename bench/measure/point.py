@@ -17,7 +17,7 @@ from bench.profile import stats
 from bench.profile.records import Point
 from bench.telemetry import energy
 from bench.timing import interrupts, rounds, timeout
-from kernels import cost, implementations, roofline_model
+from kernels import cost, roofline_model
 from kernels.case import ELEMENT_BYTES, Case, Unavailable
 from kernels.contract import Implementation
 from kernels.reference.inputs import INPUT_SETS, draw, redraw, set_bytes
@@ -152,7 +152,7 @@ def _measured(
     count = rotation.weight_sets(case, one_set, context.span_bytes, context.arena.most_bytes)
     used = count * one_set
     rotation.length(count)  # before so many sets are made
-    packed = implementations.packs(implementation, case)
+    packed = implementation.packs(case)
     _make_room(context, case, used, copies=2 if packed else 0)
     sets = context.arena.sets(layout, case.dtype, count)
     generator = torch.Generator(device=case.device).manual_seed(context.seed)
@@ -207,7 +207,7 @@ def _measured(
         working_set_bytes=count * one_set,
         page_bytes=own,
         own_weights=packed,
-        rounds_to=implementations.rounds_to(implementation),
+        rounds_to=implementation.rounds_to,
         prepare_seconds=prepare_seconds,
         error=worst,
         tolerance=checked.tolerance,

@@ -317,8 +317,7 @@ def _compiled_as(planned: Planned) -> Hashable:
     """What is compiled for a point: as its implementation tells, else its kind of case."""
     told = None
     with suppress(Exception):  # whatever it does or lacks, the point itself will tell
-        implementation = implementations.load(planned.implementation)
-        told = implementations.compiled_as(implementation, planned.case)
+        told = implementations.load(planned.implementation).compiled_as(planned.case)
     return progress.compiled_as(planned) if told is None else told
 
 

@@ -9,8 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
-from types import SimpleNamespace
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -123,7 +122,7 @@ def implementation(truth: str, place: Place, variant: _vector.Variant) -> Implem
 
         return bind
 
-    module: Any = SimpleNamespace(
+    return Implementation(
         label=truth,
         reads={"W": "per_step", "U": "per_step"},
         version=lambda: "planted",
@@ -132,4 +131,3 @@ def implementation(truth: str, place: Place, variant: _vector.Variant) -> Implem
         canonical=canonical,
         prepare=prepare,
     )
-    return cast("Implementation", module)

@@ -6,13 +6,12 @@ What several share is in files that begin with _; what a file must provide is `k
 import hashlib
 import re
 import sys
-from collections.abc import Hashable
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import cast
 
-from kernels.case import Case, Unavailable
+from kernels.case import Unavailable
 from kernels.contract import Implementation, checked
 
 _ADOPTED: dict[str, tuple[Path, Implementation]] = {}
@@ -80,23 +79,6 @@ def file_of(name: str) -> Path | None:
     return _ADOPTED[name][0] if name in _ADOPTED else None
 
 
-def packs(implementation: Implementation, case: Case) -> bool:
-    """Whether it computes this case from a copy of its weights that lies elsewhere than the tensors it is given."""
-    asked = getattr(implementation, "packs", None)
-    return bool(asked and asked(case))
-
-
-def compiled_as(implementation: Implementation, case: Case) -> Hashable:
-    """What it compiles for this case, equal for cases that share it; None where it does not tell."""
-    asked = getattr(implementation, "compiled_as", None)
-    return cast("Hashable", asked(case)) if asked else None
-
-
-def rounds_to(implementation: Implementation) -> str | None:
-    """The dtype that it rounds activations to before its products, or None where it takes them as they are."""
-    return cast("str | None", getattr(implementation, "rounds_to", None))
-
-
 def _from_file(file: Path, path: str) -> Implementation:
     """Run the file as a module of its own, leaving nothing beside it."""
     specification = spec_from_file_location(f"kernels.implementations.{file.stem}", file)
@@ -117,9 +99,8 @@ def _from_file(file: Path, path: str) -> Implementation:
     finally:
         sys.dont_write_bytecode = before
     implementation = checked(module, path)
-    told = implementation.version
-    vars(module)["version"] = lambda: f"{told()}, by a file from elsewhere, sha256 {digest}"
-    return implementation
+    told = f"by a file from elsewhere, sha256 {digest}"
+    return replace(implementation, version=lambda: f"{implementation.version()}, {told}")
 
 
 def _reason(error: BaseException) -> str:

@@ -26,7 +26,6 @@ MOST_SETS = 64
 """Sets of weights, each of which is recorded with every set of inputs that it meets."""
 
 SUPPORTS = replace(torch_cell.SUPPORTS, device=("cuda",), phase=("step",))
-unavailable = SUPPORTS.unavailable
 
 
 def version() -> str:

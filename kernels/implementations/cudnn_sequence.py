@@ -64,7 +64,6 @@ SUPPORTS = Support(
     instead={"device": "cuDNN is a GPU's, and torch_sequence PyTorch's on a CPU"},
     also=_lacking,
 )
-unavailable = SUPPORTS.unavailable
 
 
 def packs(case: Case) -> bool:  # noqa: ARG001 - the contract's signature

@@ -43,7 +43,6 @@ SUPPORTS = Support(
         "device": "triton_fused is our step on a GPU",
     },
 )
-unavailable = SUPPORTS.unavailable
 
 MOST_SEQUENCES = 16
 """Sequences whose sums are kept in registers at once."""

@@ -29,7 +29,6 @@ SUPPORTS = Support(
         "weights x activations": "ONNX Runtime has no bfloat16 product on CPUs",
     },
 )
-unavailable = SUPPORTS.unavailable
 
 MOST_SETS = 64
 """Sets of weights, and so sessions with threads of their own, for one case."""

@@ -41,7 +41,6 @@ SUPPORTS = Support(
     residency=("resident",),
     instead={"residency": "a session for each of many sets of weights is not measured"},
 )
-unavailable = SUPPORTS.unavailable
 
 
 def canonical(case: Case, tensors: Sequence[Tensor]) -> Weights:

@@ -56,7 +56,6 @@ SUPPORTS = Support(
     instead={"steps": "torch_sequence computes sequences"},
     also=_lacking,
 )
-unavailable = SUPPORTS.unavailable
 
 
 def packs(case: Case) -> bool:  # noqa: ARG001 - the contract's signature

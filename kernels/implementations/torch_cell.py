@@ -28,7 +28,6 @@ SUPPORTS = Support(
     weights_x_activations=ONE_DTYPE,
     instead={"steps": "torch_sequence computes sequences"},
 )
-unavailable = SUPPORTS.unavailable
 
 
 def version() -> str:

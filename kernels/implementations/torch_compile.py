@@ -80,7 +80,6 @@ def _no_compiler() -> str | None:
 
 
 SUPPORTS = replace(torch_cell.SUPPORTS, also=_lacking)
-unavailable = SUPPORTS.unavailable
 
 
 def packs(case: Case) -> bool:

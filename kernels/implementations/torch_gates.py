@@ -22,7 +22,7 @@ from kernels.reference.inputs import Layout
 
 label = "one layer per gate"
 reads = {"W": "per_step", "U": "per_step"}
-version, SUPPORTS, unavailable = torch_cell.version, torch_cell.SUPPORTS, torch_cell.unavailable
+version, SUPPORTS = torch_cell.version, torch_cell.SUPPORTS
 
 JOINED_GATES = {"rnn": 1, "lstm": 4, "gru": 2}
 """Gates that are one layer over [x, h]; GRU's third is two layers."""

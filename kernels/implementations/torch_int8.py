@@ -57,7 +57,6 @@ SUPPORTS = Support(
     },
     also=_lacking,
 )
-unavailable = SUPPORTS.unavailable
 
 
 def packs(case: Case) -> bool:  # noqa: ARG001 - the contract's signature

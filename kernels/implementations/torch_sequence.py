@@ -33,7 +33,6 @@ SUPPORTS = Support(
     sequences=True,
     instead={"device": "on a GPU PyTorch's sequences are cuDNN's, cudnn_sequence"},
 )
-unavailable = SUPPORTS.unavailable
 
 _CALLS: dict[str, Callable[..., Answer]] = {
     "rnn": torch._VF.rnn_tanh,

@@ -47,7 +47,6 @@ SUPPORTS = Support(
     },
     also=_too_large,
 )
-unavailable = SUPPORTS.unavailable
 
 
 def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:

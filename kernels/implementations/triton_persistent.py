@@ -44,7 +44,6 @@ SUPPORTS = Support(
     sequences=True,
     also=_too_large,
 )
-unavailable = SUPPORTS.unavailable
 
 
 def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:

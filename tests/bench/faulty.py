@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from dataclasses import replace
 
-from kernels.implementations import torch_cell
+from kernels import implementations
+
+torch_cell = implementations.load("torch_cell")
 
 
 def instead_of_a_call(harm):
@@ -24,7 +26,7 @@ def instead_of_a_call(harm):
 
         return bound
 
-    return SimpleNamespace(**{**vars(torch_cell), "prepare": prepare})
+    return replace(torch_cell, prepare=prepare)
 
 
 def when_preparing(harm):
@@ -34,4 +36,4 @@ def when_preparing(harm):
         harm()
         return torch_cell.prepare(case, sets, inputs)
 
-    return SimpleNamespace(**{**vars(torch_cell), "prepare": prepare})
+    return replace(torch_cell, prepare=prepare)

@@ -7,7 +7,7 @@ from kernels.implementations import torch_sequence
 caught = "wrong answer before it was timed"
 steps = 5
 reads, layout, canonical = torch_sequence.reads, torch_sequence.layout, torch_sequence.canonical
-unavailable = torch_sequence.unavailable
+unavailable = torch_sequence.SUPPORTS.unavailable
 
 
 def prepare(case, sets, inputs):

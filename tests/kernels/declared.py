@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from dataclasses import replace
+from importlib import import_module
 
 import pytest
 
@@ -40,7 +41,8 @@ def of(name, **words):
 
     A tuple of words stands for any of them; without `residency`, resident ones.
     """
-    supports = replace(implementations.load(name).SUPPORTS, also=None)
+    implementations.load(name)
+    supports = replace(import_module(f"kernels.implementations.{name}").SUPPORTS, also=None)
     words = {"residency": "resident", **words}
     for case in CASES:
         fits = all(

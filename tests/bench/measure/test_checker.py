@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,11 +10,11 @@ import torch
 from bench.measure import point
 from kernels import implementations
 from kernels.case import CELLS, Case
-from kernels.implementations import torch_cell
 from kernels.reference import check
 from kernels.reference.cells import Weights
 from tests.kernels import declared
 
+torch_cell = implementations.load("torch_cell")
 CASE = Case("lstm", hidden=64, input=32, batch=4)
 
 
@@ -37,7 +36,7 @@ def rounds_coarser(share, with_changed_weights):
 
         return bound
 
-    return SimpleNamespace(**{**vars(torch_cell), "prepare": prepare})
+    return replace(torch_cell, prepare=prepare)
 
 
 def test_an_answer_to_larger_weights_may_be_off_by_more_and_yet_follows(context):
@@ -90,11 +89,11 @@ def test_a_layout_of_mostly_padding_is_not_said_to_read_fewer_weights(context, h
 @pytest.mark.parametrize("hidden", [1, 5])
 def test_of_mostly_padding_too_weights_that_are_not_read_are_found_out(context, hidden):
     fused = implementations.load("numba_fused")
-    of_zeros = {
-        "canonical": lambda *given: Weights(*(0 * t for t in fused.canonical(*given))),
-        "prepare": zeros,
-    }
-    cheat = SimpleNamespace(**{**vars(fused), **of_zeros})
+
+    def of_zeros(*given):
+        return Weights(*(0 * t for t in fused.canonical(*given)))
+
+    cheat = replace(fused, canonical=of_zeros, prepare=zeros)
     checked = point.point(context, Case("rnn", hidden, 60, 1), "cheat", cheat, order=0)
     assert "it reads fewer" in checked.reason
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from math import lcm
-from types import SimpleNamespace
 
 import pytest
 
@@ -19,11 +18,11 @@ from bench.session import point_warnings, run
 from bench.telemetry import memory
 from kernels import cost, implementations
 from kernels.case import RESIDENCIES, Case, Unavailable
-from kernels.implementations import torch_cell
 from kernels.reference import check
 from kernels.reference.inputs import INPUT_SETS, Arena, set_bytes
 from tests.kernels import declared
 
+torch_cell = implementations.load("torch_cell")
 CASE = Case("lstm", hidden=64, input=32, batch=4)
 PREPARED = 2
 """The first call, in which many compile, and the one whose products are counted."""
@@ -50,7 +49,7 @@ def spy(log):
 
         return bound
 
-    return SimpleNamespace(**{**vars(torch_cell), "prepare": prepare})
+    return replace(torch_cell, prepare=prepare)
 
 
 @declared.each(
@@ -117,7 +116,7 @@ def forgets(what):
             return bind
         return lambda w, i: lambda: what(bind(w, i)())
 
-    return SimpleNamespace(**{**vars(torch_cell), "prepare": prepare})
+    return replace(torch_cell, prepare=prepare)
 
 
 @pytest.mark.parametrize(

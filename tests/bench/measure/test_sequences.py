@@ -9,11 +9,11 @@ import pytest
 from bench.measure import point, probes, rotation
 from bench.profile import roof_times
 from bench.roofs import matmul
-from kernels import cost, roofline_model
+from kernels import cost, implementations, roofline_model
 from kernels.case import Case
-from kernels.implementations import torch_cell, torch_sequence
 from tests.bench.measure.test_point import rounds_of
 
+torch_cell, torch_sequence = map(implementations.load, ("torch_cell", "torch_sequence"))
 CASE = Case("gru", hidden=64, input=160, batch=2, steps=6)
 
 
@@ -127,8 +127,8 @@ def test_a_sequence_needs_memory_for_the_inputs_and_outputs_of_all_its_steps():
     assert many - one >= inputs + outputs
 
 
-def test_an_implementation_that_declares_nonsense_is_a_failed_point(context, monkeypatch):
-    monkeypatch.setattr(torch_sequence, "reads", {"W": "never", "U": "per_step"})
-    found = point.point(context, CASE, "torch_sequence", torch_sequence, order=0)
+def test_an_implementation_that_declares_nonsense_is_a_failed_point(context):
+    nonsense = replace(torch_sequence, reads={"W": "never", "U": "per_step"})
+    found = point.point(context, CASE, "torch_sequence", nonsense, order=0)
     assert found.status == "failed"
     assert "reads 'never' is unknown" in found.reason

@@ -7,8 +7,8 @@ import pytest
 from bench.device.device import Walk
 from bench.measure import point, probes
 from bench.session import point_warnings
+from kernels import implementations
 from kernels.case import Case
-from kernels.implementations import torch_cell
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_beside_a_set_too_small_for_the_read_probe_it_walks_what_it_can(
 ):
     """Fewer threads first; then a larger set. A turn of the smallest variant is 256 bytes."""
     case = Case("rnn", *sizes, part=part, threads=threads_)
-    found = point.point(context, case, "torch_cell", torch_cell, order=0)
+    found = point.point(context, case, "torch_cell", implementations.load("torch_cell"), order=0)
     assert (found.status, found.reason, found.roof_walk) == ("ok", None, walk)
     told = point_warnings.of_small_sets([found])
     assert [warning.about for warning in told] == ([found.key] if walk else [])

@@ -23,8 +23,8 @@ from bench.profile.records import Point, Roof
 from bench.roofs import call, read
 from bench.session import machine_warnings, point_warnings
 from bench.telemetry import state
+from kernels import implementations
 from kernels.case import Case
-from kernels.implementations import torch_cell
 from kernels.reference.inputs import HUGE_PAGE
 
 CASE = Case("lstm", hidden=64, input=32, batch=4)
@@ -76,7 +76,8 @@ def neighbour():
 
 def test_a_busy_neighbour_is_told_beside_the_points_it_ran_beside(context, neighbour):  # noqa: ARG001
     context = replace(context, precision=1e-9, budget_seconds=0.3)
-    found = points.point(context, replace(CASE, hidden=256), "torch_cell", torch_cell, order=0)
+    cell = implementations.load("torch_cell")
+    found = points.point(context, replace(CASE, hidden=256), "torch_cell", cell, order=0)
     assert found.state["load"] >= machine_warnings.BUSY_CORES
     assert "load" in codes(point_warnings.of_points([found], 1.0, LEAST, written))
     quiet = replace(found, state={**found.state, "load": 0.0})

@@ -55,8 +55,8 @@ def test_the_counter_of_arrivals_is_left_as_it_was(answers):
 )
 def test_what_the_implementation_cannot_compute_is_a_reason(words, reason):
     good = replace(case_of("lstm", 256, 1, "bfloat16"), steps=8)
-    assert triton_persistent.unavailable(good) is None
-    assert reason in triton_persistent.unavailable(replace(good, **words))
+    assert triton_persistent.SUPPORTS.unavailable(good) is None
+    assert reason in triton_persistent.SUPPORTS.unavailable(replace(good, **words))
 
 
 def test_too_large_a_u_or_too_old_a_gpu_is_a_reason(monkeypatch):
@@ -65,9 +65,9 @@ def test_too_large_a_u_or_too_old_a_gpu_is_a_reason(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _device: properties)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
     large = replace(case_of("lstm", 4096, 1, "bfloat16"), steps=8)
-    assert "does not fit on the chip" in triton_persistent.unavailable(large)
+    assert "does not fit on the chip" in triton_persistent.SUPPORTS.unavailable(large)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (7, 0))
-    assert "8.0 or newer is needed" in triton_persistent.unavailable(large)
+    assert "8.0 or newer is needed" in triton_persistent.SUPPORTS.unavailable(large)
 
 
 CASES = (

@@ -123,14 +123,14 @@ def test_it_is_cut_into_enough_programs_and_none_without_work(processors, hidden
     ],
 )
 def test_what_it_cannot_compute_is_a_reason(words, reason):
-    assert triton_fused.unavailable(GOOD) is None
-    assert reason in triton_fused.unavailable(replace(GOOD, **words))
+    assert triton_fused.SUPPORTS.unavailable(GOOD) is None
+    assert reason in triton_fused.SUPPORTS.unavailable(replace(GOOD, **words))
 
 
 def test_an_old_gpu_is_a_reason(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (7, 5))
-    assert "8.0 or newer is needed, and this is 7.5" in triton_fused.unavailable(GOOD)
+    assert "8.0 or newer is needed, and this is 7.5" in triton_fused.SUPPORTS.unavailable(GOOD)
 
 
 @pytest.mark.gpu

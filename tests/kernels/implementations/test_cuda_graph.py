@@ -71,8 +71,8 @@ def test_each_pair_is_recorded_apart_and_a_step_is_a_replay(monkeypatch):
     ],
 )
 def test_what_it_cannot_compute_is_a_reason(words, reason):
-    assert cuda_graph.unavailable(CASE) is None
-    assert reason in cuda_graph.unavailable(replace(CASE, **words))
+    assert cuda_graph.SUPPORTS.unavailable(CASE) is None
+    assert reason in cuda_graph.SUPPORTS.unavailable(replace(CASE, **words))
 
 
 @pytest.mark.gpu

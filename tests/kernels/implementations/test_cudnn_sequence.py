@@ -31,17 +31,20 @@ def pytorch(monkeypatch):
 
 
 def test_what_pytorch_gives_to_cudnn_is_measured(pytorch):  # noqa: ARG001 - for what it patches
-    assert cudnn_sequence.unavailable(CASE) is None
-    assert cudnn_sequence.unavailable(replace(CASE, dtype="float32", activations="float32")) is None
+    assert cudnn_sequence.SUPPORTS.unavailable(CASE) is None
+    assert (
+        cudnn_sequence.SUPPORTS.unavailable(replace(CASE, dtype="float32", activations="float32"))
+        is None
+    )
 
 
 def test_bfloat16_that_pytorch_computes_by_its_own_steps_is_not_called_cudnns(pytorch):
     pytorch.version = 91200
-    assert "no sequences of bfloat16 by cuDNN" in cudnn_sequence.unavailable(CASE)
+    assert "no sequences of bfloat16 by cuDNN" in cudnn_sequence.SUPPORTS.unavailable(CASE)
     pytorch.version = 91300
-    assert cudnn_sequence.unavailable(CASE) is None
+    assert cudnn_sequence.SUPPORTS.unavailable(CASE) is None
     pytorch.types.remove(torch.bfloat16)  # as PyTorch before 2.10
-    assert "no sequences of bfloat16 by cuDNN" in cudnn_sequence.unavailable(CASE)
+    assert "no sequences of bfloat16 by cuDNN" in cudnn_sequence.SUPPORTS.unavailable(CASE)
 
 
 @pytest.mark.parametrize(("dtype", "tf32"), [("float32", False), ("bfloat16", True)])

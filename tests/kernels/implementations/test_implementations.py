@@ -76,7 +76,7 @@ def test_it_agrees_with_the_reference_at_twenty_random_shapes(
         assert all(t.dtype == inputs[2].h.dtype for t in answer)
         weights = implementation.canonical(case, sets[1])
         worst = check.error(case, answer, cells.reference(case, inputs[2], weights))
-        allowed = check.tolerance(case, implementations.rounds_to(implementation))
+        allowed = check.tolerance(case, implementation.rounds_to)
         assert worst <= allowed, f"H={H} I={I} B={B}"
 
 
@@ -145,7 +145,7 @@ def test_it_computes_with_the_weights_and_inputs_it_is_bound_to(name):
     layout = implementation.layout(case)
     sets = Arena(3 * set_bytes(layout, case.dtype), "cpu", 0).sets(layout, case.dtype, 3)
     inputs = draw(case, torch.Generator().manual_seed(0))
-    allowed = check.tolerance(case, implementations.rounds_to(implementation))
+    allowed = check.tolerance(case, implementation.rounds_to)
     with torch.inference_mode():
         bind = implementation.prepare(case, sets, inputs)
         for w, i in itertools.product(range(3), range(INPUT_SETS)):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+from dataclasses import MISSING, fields
 
 import pytest
 import torch
 
-from kernels import contract, implementations
+from kernels import implementations
 from kernels.case import Case, Unavailable
+from kernels.contract import Implementation
 from kernels.implementations import torch_cell
 
 GOOD = inspect.getsource(torch_cell).replace('label = "PyTorch cell"', 'label = "my cell"')
@@ -56,6 +58,12 @@ def test_it_computes(write):
     assert torch.allclose(answer, torch.tanh(torch.full((1, 2), 2.0)))
 
 
+def test_it_may_say_in_a_function_of_its_own_what_it_cannot_compute(write):
+    own = "def unavailable(case): return 'never'"
+    mine = implementations.load(implementations.named(write(f"{GOOD}\n{own}\n")))
+    assert mine.unavailable(Case("rnn", 2, 3, 1)) == "never"
+
+
 def test_its_version_tells_its_digest(write):
     path = write(GOOD)
     digest = hashlib.sha256(GOOD.encode()).hexdigest()[:12]
@@ -77,9 +85,12 @@ def test_nothing_is_left_beside_the_file(write, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]
 
 
-@pytest.mark.parametrize("lacking", ["label", "reads", *contract.FUNCTIONS])
+@pytest.mark.parametrize(
+    "lacking", [one.name for one in fields(Implementation) if one.default is MISSING]
+)
 def test_what_the_contract_asks_for_and_is_missing_is_named(write, lacking):
-    line = refused(write(f"{GOOD}\ndel {lacking}\n"))
+    declared = "SUPPORTS" if lacking == "unavailable" else lacking
+    line = refused(write(f"{GOOD}\ndel {declared}\n"))
     assert f"lacks {lacking}: see kernels/README.md" in line
     assert "mine.py" in line
 
@@ -159,10 +170,3 @@ def test_every_implementation_of_the_folder_keeps_the_contract_or_says_why_not()
             continue
         assert "lacks" not in reason
         assert "must" not in reason
-
-
-def test_the_functions_asked_for_are_those_of_the_protocol():
-    own = vars(contract.Implementation)
-    functions = {name for name, value in own.items() if inspect.isfunction(value)}
-    assert functions - {"__init__", "__subclasshook__"} == set(contract.FUNCTIONS)
-    assert own["__annotations__"].keys() == {"label", "reads"}
