@@ -1,6 +1,7 @@
 """`pytest --benchmark-only`, second part: one test per planned point. A wrong answer fails it."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ def test_step(
     part = case.part if case.phase == "step" else f"{case.part} {case.phase}"
     benchmark.group = f"{case.cell} {part}, {case.residency}"
     benchmark.extra_info.update(
-        case=case.to_dict(),
+        case=asdict(case),
         implementation=point.implementation,
         flops=point.flops,
         bytes=point.bytes,

@@ -3,8 +3,7 @@
 Standard library only, so that the report can read cases without loading torch.
 """
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 CELLS = ("rnn", "lstm", "gru")
 PARTS = ("cell", "linear", "pointwise")
@@ -135,7 +134,3 @@ class Case:
         if self.device == "cpu":
             words.append(f"t{self.threads}")
         return "-".join(words)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The case as it stands in a profile."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}

@@ -15,8 +15,7 @@ import numpy as np
 from numba import prange, uint32, uintp
 
 from bench.roofs._vector import ARRAYS, READ, VARIANTS, Variant, walk
-from kernels.vector.cache import for_all_threads
-from kernels.vector.counters import APART, take
+from kernels.vector.parallel import APART, for_all_threads, take
 
 PIECE_BYTES = 1 << 20
 """About how many bytes a thread moves between two looks at the counters, which cost some nanoseconds each."""

@@ -9,7 +9,7 @@ import numpy as np
 from numba import prange
 
 from bench.roofs import CALLS
-from kernels.vector.cache import for_all_threads
+from kernels.vector.parallel import for_all_threads
 
 SWEPT, TURN = CALLS, 0
 KIND, UNIT = "call", "s"

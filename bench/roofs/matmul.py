@@ -20,9 +20,8 @@ from numba import prange, uintp
 from bench.roofs import PRODUCTS
 from bench.roofs._product import Shape, factors
 from kernels.reference.inputs import TORCH_DTYPES, Arena
-from kernels.vector.cache import for_all_threads
-from kernels.vector.counters import APART, take
 from kernels.vector.llvm import LANES, LINE_BYTES, registers
+from kernels.vector.parallel import APART, for_all_threads, take
 from kernels.vector.products import DEPTH, limbs, products, runs
 
 SWEPT, TURN = PRODUCTS, 0

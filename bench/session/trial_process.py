@@ -17,6 +17,7 @@ import sys
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -69,7 +70,7 @@ def _why_not(child: subprocess.Popen[bytes], planned: Planned, seconds: float) -
     assert child.stdin is not None
     assert child.stdout is not None
     name = str(implementations.file_of(planned.implementation) or planned.implementation)
-    job = {"case": planned.case.to_dict(), "implementation": name}
+    job = {"case": asdict(planned.case), "implementation": name}
     with suppress(BrokenPipeError):  # it ended; how, is told below
         child.stdin.write(json.dumps(job).encode() + b"\n")
         child.stdin.flush()

@@ -30,30 +30,28 @@ def packs(case: Case) -> bool:  # noqa: ARG001 - the contract's signature
     return True
 
 
-def model(takes: Shapes, gives: Shapes, body: str, weights: Shapes) -> onnx.ModelProto:
-    """A float32 model of this body in ONNX's own text syntax. A model that holds its weights may not exceed 2 GiB."""
+def session(
+    case: Case, takes: Shapes, gives: Shapes, body: str, weights: Mapping[str, Tensor]
+) -> ort.InferenceSession:
+    """A session on the case's threads: a float32 model of this body, in ONNX's own text syntax, with these weights.
+
+    A model that holds its weights may not exceed 2 GiB.
+    """
 
     def told(shapes: Shapes) -> str:
         return ", ".join(f"float[{','.join(map(str, s))}] {name}" for name, s in shapes.items())
 
-    made = onnx.parser.parse_model(
+    model = onnx.parser.parse_model(
         f'<ir_version: 9, opset_import: ["" : 18]> step ({told(takes)}) => ({told(gives)}) {{ {body} }}'
     )
-    for name, dims in weights.items():
-        weight = made.graph.initializer.add(
+    for name, tensor in weights.items():
+        weight = model.graph.initializer.add(
             name=name,
-            dims=dims,
+            dims=tensor.shape,
             data_type=onnx.TensorProto.FLOAT,
             data_location=onnx.TensorProto.EXTERNAL,
         )
         weight.external_data.add(key="location", value="given when the session is made")
-    return made
-
-
-def session(
-    case: Case, model: onnx.ModelProto, weights: Mapping[str, Tensor]
-) -> ort.InferenceSession:
-    """A session on the case's threads, with these weights."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = case.threads
     options.inter_op_num_threads = 1

@@ -115,11 +115,6 @@ def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
     return bind
 
 
-def compiled_as(case: Case) -> Shape:
-    """Cases of one shape share a step."""
-    return _shape(case)
-
-
 class _Scratch(NamedTuple):
     """Bytes of a thread's own memory: sums of W and U, activations as the kind wants them, what limbs are worth."""
 
@@ -152,6 +147,10 @@ def _shape(case: Case) -> Shape:
     busy = sequences * {"bfloat16": 2, "int8": 4}.get(kind, limbs(kind)) >= 8
     ahead = AHEAD_BYTES if busy else 0
     return Shape(case.cell, kind, case.activations, vectors, sequences, streams, ahead)
+
+
+compiled_as = _shape
+"""Cases of one shape share a step."""
 
 
 def _kind(case: Case) -> str:

@@ -8,7 +8,6 @@ Reads packed W and U, both biases, x, h (c); writes the products, the gates, and
 
 from collections.abc import Sequence
 
-import onnx
 import torch
 
 from kernels.case import GATE_SUMS, GATES, Case
@@ -82,13 +81,13 @@ NODES = {
 def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
     """One session per set of weights, and one binding per pair. Raises Unavailable for more than MOST_SETS."""
     limit_sets(sets, MOST_SETS, "sessions")
-    model = _model(case)
-    names = [one.name for one in model.graph.initializer]
-    sessions = [
-        _onnx.session(case, model, {name: getattr(Weights(*tensors), name) for name in names})
-        for tensors in sets
-    ]
-    answer = [torch.empty(tuple(one.shape)) for one in sessions[0].get_outputs()]
+    takes, gives, body, names = _graph(case)
+    sessions = []
+    for tensors in sets:
+        of_set = Weights(*tensors)._asdict()
+        weights = {name: of_set[name] for name in names}
+        sessions.append(_onnx.session(case, takes, gives, body, weights))
+    answer = [torch.empty(shape) for shape in gives.values()]
 
     def bind(w: int, i: int) -> Step:
         return _onnx.bound(sessions[w], inputs[i], answer)
@@ -96,19 +95,12 @@ def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
     return bind
 
 
-def _model(case: Case) -> onnx.ModelProto:
-    """The graph of a case's part."""
-    B, H, I = case.batch, case.hidden, case.input  # noqa: E741 - the method's own letters
-    rows = GATES[case.cell] * H
-    shapes: dict[str, tuple[int, ...]] = {
-        "x": (B, I),
-        "sums": (B, GATE_SUMS[case.cell] * H),
-        "W": (rows, I),
-        "U": (rows, H),
-    }
+def _graph(case: Case) -> tuple[_onnx.Shapes, _onnx.Shapes, str, list[str]]:
+    """What a case's part takes and gives, its nodes, and the weights that they read."""
+    B, H, rows = case.batch, case.hidden, GATES[case.cell] * case.hidden
+    shapes = {"x": (B, case.input), "sums": (B, GATE_SUMS[case.cell] * H)}
     shapes |= dict.fromkeys(("h", "c", "h_new", "c_new"), (B, H))
     shapes |= dict.fromkeys(("biased", "from_x", "from_h"), (B, rows))
-    shapes |= dict.fromkeys(("b_w", "b_u"), (rows,))
     gru, lstm = (case.cell == cell for cell in ("gru", "lstm"))
     takes, gives, weights = ["x", "h"], ["h_new"], ["W", "U", "b_w", "b_u"]
     nodes = ["products", "join gru" if gru else "join", case.cell]
@@ -122,8 +114,5 @@ def _model(case: Case) -> onnx.ModelProto:
         takes, gives = [*takes, "c"], [*gives, "c_new"]
     biases = {name: f", {name}" if name in weights else "" for name in ("b_w", "b_u")}
     body = "\n".join(NODES[name] for name in nodes).format(**biases)
-
-    def shaped(names: Sequence[str]) -> dict[str, tuple[int, ...]]:
-        return {name: shapes[name] for name in names}
-
-    return _onnx.model(shaped(takes), shaped(gives), body, shaped(weights))
+    taken, given = ({name: shapes[name] for name in names} for names in (takes, gives))
+    return taken, given, body, weights

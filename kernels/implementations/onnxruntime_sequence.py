@@ -73,6 +73,4 @@ def _session(case: Case, tensors: Sequence[Tensor]) -> ort.InferenceSession:
     gives: dict[str, tuple[int, ...]] = {"outputs": (T, 1, B, H)}
     if case.cell == "lstm":
         takes["c"], gives["c_last"] = (1, B, H), (1, B, H)
-    shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
-    model = _onnx.model(takes, gives, OPERATORS[case.cell].format(H=H), shapes)
-    return _onnx.session(case, model, weights)
+    return _onnx.session(case, takes, gives, OPERATORS[case.cell].format(H=H), weights)

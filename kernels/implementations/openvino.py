@@ -21,7 +21,6 @@ from kernels.case import GATE_SUMS, GATES, Case
 from kernels.contract import ONE_DTYPE, Bind, Sets, Step, Support, limit_sets
 from kernels.implementations import _layouts
 from kernels.reference.cells import Inputs, Weights
-from kernels.reference.inputs import TORCH_DTYPES
 
 label = "OpenVINO"
 reads = {"W": "per_step", "U": "per_step"}
@@ -98,9 +97,9 @@ def _model(case: Case, weights: Weights) -> ov.Model:
     """The graph of a case's part; inputs are named as the suite names them."""
     B, H, S, G = case.batch, case.hidden, GATE_SUMS[case.cell], GATES[case.cell]
     shapes = {"x": [B, case.input], "h": [B, H], "c": [B, H], "sums": [B, S * H]}
-    kind = TYPES[TORCH_DTYPES[case.dtype]]
-    given = {name: op.parameter(shape, kind, name=name) for name, shape in shapes.items()}
     W, U, b_w, b_u = weights
+    kind = TYPES[W.dtype]
+    given = {name: op.parameter(shape, kind, name=name) for name, shape in shapes.items()}
     state = {"rnn": (), "lstm": ("c",), "gru": ("h",)}[case.cell]
     if case.part == "pointwise":
         takes, sums = ("sums", *state), _split(given["sums"], S)
@@ -110,16 +109,14 @@ def _model(case: Case, weights: Weights) -> ov.Model:
             op.matmul(given[name], _constant(matrix), False, True)
             for name, matrix in (("x", W), ("h", U))
         )
-        if case.cell != "gru":
-            from_both = op.add(from_x, from_h)
+        products = (from_x, from_h) if case.cell == "gru" else (op.add(from_x, from_h),)
         if case.part == "linear":
-            outputs = (from_x, from_h) if case.cell == "gru" else (from_both,)
-            return _over(given, ("x", "h"), outputs)
+            return _over(given, ("x", "h"), products)
         if case.cell == "gru":
-            (r_x, z_x, n_x), (r_h, z_h, n_h) = _split(from_x, 3), _split(from_h, 3)
+            (r_x, z_x, n_x), (r_h, z_h, n_h) = (_split(one, 3) for one in products)
             sums = [op.add(r_x, r_h), op.add(z_x, z_h), n_x, n_h]
         else:
-            sums = _split(from_both, G)
+            sums = _split(*products, G)
     biases: Sequence[Tensor] = (b_w + b_u).view(1, -1).chunk(G, dim=1)
     if case.cell == "gru":
         n_w, n_u = (b.view(1, -1).chunk(3, dim=1)[2] for b in (b_w, b_u))

@@ -9,6 +9,7 @@ Reads W, U, both biases, x, h (c); writes new h (and c), which it allocates itse
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -49,12 +50,13 @@ def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
         if case.cell == "lstm":
             return partial(torch.lstm_cell, x, (h, c), *weights)
         cell = torch.rnn_tanh_cell if case.cell == "rnn" else torch.gru_cell
-        return partial(_one, cell, x, h, *weights)
+        return partial(alone, cell, x, h, *weights)
 
     return bind
 
 
-def _one(cell: Callable[..., Tensor], *arguments: Tensor) -> Answer:
+def alone(cell: Callable[..., Tensor], *arguments: Any) -> Answer:
+    """The one tensor that a cell returns, as an answer."""
     return (cell(*arguments),)
 
 

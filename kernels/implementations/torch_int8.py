@@ -17,7 +17,7 @@ from torch import Tensor
 
 from kernels.case import LARGEST_INT8, Case
 from kernels.contract import Bind, Sets, Step, Support
-from kernels.implementations import _layouts
+from kernels.implementations import _layouts, torch_cell
 from kernels.reference.cells import Answer, Inputs
 
 label = "PyTorch int8"
@@ -82,7 +82,7 @@ def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
         cell = getattr(torch.ops.quantized, CELLS[case.cell])
         if case.cell == "lstm":
             return partial(cell, x, (h, c), W, U, b_w, b_u)
-        return partial(_one, cell, x, h, W, U, b_w, b_u)
+        return partial(torch_cell.alone, cell, x, h, W, U, b_w, b_u)
 
     return bind
 
@@ -95,10 +95,6 @@ def _quantised(matrix: Tensor, scale: Tensor) -> Tensor:
         return torch._make_per_channel_quantized_tensor(
             matrix, scale.double() / LARGEST_INT8, torch.zeros(len(scale), dtype=torch.int64), 0
         )
-
-
-def _one(cell: Callable[..., Tensor], *arguments: Any) -> Answer:
-    return (cell(*arguments),)
 
 
 def _linear(product: Callable[..., Tensor], x: Tensor, h: Tensor, W: Any, U: Any) -> Answer:

@@ -100,7 +100,7 @@ def collect(case: Case, outputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
     The linear part may answer with the gate sums (B, S*H), whole or gate by gate, or with the two products W x and U h
     (B, G*H each), as they come out of a library. So does an axis of one layer, or of one time step, in front of (B, H).
     """
-    exact = tuple(t.detach().to("cpu", torch.float64) for t in outputs)
+    exact = tuple(cells.exactly(outputs))
     if case.part != "linear":
         return tuple(t[0] if t.dim() == 3 and len(t) == 1 else t for t in exact)
     G = GATES[case.cell]

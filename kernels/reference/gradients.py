@@ -33,7 +33,7 @@ def in_layout(
     `canonical` turns that layout into PyTorch's convention by differentiable operations; it is gone back through.
     """
     with torch.enable_grad():
-        leaves = [tensor.detach().to("cpu", torch.float64).requires_grad_() for tensor in tensors]
+        leaves = [tensor.requires_grad_() for tensor in cells.exactly(tensors)]
         pairs = [
             pair for pair in zip(canonical(leaves), found, strict=True) if pair[0].requires_grad
         ]

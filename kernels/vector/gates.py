@@ -50,20 +50,44 @@ def gates(
     literals = (cell, kind, activations)
     signature = types.void(*(types.uintp,) * 10, *literals)
     name, product, dtype = (t.literal_value for t in literals)
+    G = GATES[name]
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        tile = _Tile(builder, name, product, dtype, *arguments[:10])
+        sums, steps = arguments[:2], arguments[2:4]
+        bias_at, scale_at, state_at, h_at, c_at, units = arguments[4:10]
+
+        def part(part: int, gate: int) -> _Lanes:
+            """W x + b_w (part 0) or U h + b_u (part 1) of this gate."""
+            if product == "int8 limbs":
+                total = _of_limbs(builder, sums[part], steps[part], gate, G)
+            else:
+                total = _floats(builder, sums[part], gate)
+            place = part * G + gate
+            if product.startswith("int8"):
+                total = total * (_floats(builder, scale_at, place) * (1 / LARGEST_INT8))
+            of_place = _halves if product.startswith("bfloat16") else _floats
+            return total + of_place(builder, bias_at, place)
+
+        def whole(gate: int) -> _Lanes:
+            return part(0, gate) + part(1, gate)
+
+        def before() -> _Lanes:
+            return _loaded(builder, state_at, units, dtype)
+
+        def store(lanes: _Lanes, address: Any) -> None:
+            _store(builder, lanes, address, units, dtype)
+
         if name == "rnn":
-            tile.store(tile.new_h, _tanh(tile.sum(0)))
+            store(_tanh(whole(0)), h_at)
         elif name == "lstm":
-            i, f, o = (_sigmoid(tile.sum(gate)) for gate in (0, 1, 3))
-            c = f * tile.load(tile.state) + i * _tanh(tile.sum(2))
-            tile.store(tile.new_c, c)
-            tile.store(tile.new_h, o * _tanh(c))
+            i, f, o = (_sigmoid(whole(gate)) for gate in (0, 1, 3))
+            c = f * before() + i * _tanh(whole(2))
+            store(c, c_at)
+            store(o * _tanh(c), h_at)
         else:
-            r, z = (_sigmoid(tile.sum(gate)) for gate in (0, 1))
-            n = _tanh(tile.part(0, 2) + r * tile.part(1, 2))
-            tile.store(tile.new_h, n + z * (tile.load(tile.state) - n))
+            r, z = (_sigmoid(whole(gate)) for gate in (0, 1))
+            n = _tanh(part(0, 2) + r * part(1, 2))
+            store(n + z * (before() - n), h_at)
 
     return signature, generate
 
@@ -122,85 +146,50 @@ def _polynomial(x: _Lanes, coefficients: tuple[float, ...]) -> _Lanes:
     return total
 
 
-@dataclass
-class _Tile:
-    """Where the 16 units' numbers lie; loads what a gate needs and stores what comes out."""
+def _of_limbs(b: Any, sums: Any, record: Any, gate: int, gates: int) -> _Lanes:
+    """The sums of both limbs, less 128 times what the limbs add up to, times what their unit is worth."""
+    values = []
+    for limb in range(LIMBS):
+        at = llvm.shifted(b, sums, (limb * gates + gate) * LINE_BYTES)
+        excess = llvm.splat(b, llvm.load(b, llvm.shifted(b, record, 4 + 4 * limb), I32, 4))
+        exact = b.sub(llvm.load(b, at, INTS, LINE_BYTES), excess)
+        values.append(_Lanes(b, b.sitofp(exact, FLOATS)))
+    high, low = values
+    return (high * 256.0 + low) * _Lanes(b, llvm.splat(b, llvm.load(b, record, F32, 4)))
 
-    builder: Any
-    cell: str
-    kind: str
-    activations: str
-    sums_x: Any
-    sums_h: Any
-    steps_x: Any
-    steps_h: Any
-    biases: Any
-    scales: Any
-    state: Any
-    new_h: Any
-    new_c: Any
-    count: Any
 
-    def sum(self, gate: int) -> _Lanes:
-        """W x + b_w + U h + b_u of this gate."""
-        return self.part(0, gate) + self.part(1, gate)
+def _floats(b: Any, address: Any, place: int) -> _Lanes:
+    at = llvm.shifted(b, address, place * LINE_BYTES)
+    return _Lanes(b, llvm.load(b, at, FLOATS, LINE_BYTES))
 
-    def part(self, part: int, gate: int) -> _Lanes:
-        """W x + b_w (part 0) or U h + b_u (part 1) of this gate."""
-        place = part * GATES[self.cell] + gate
-        if self.kind == "int8 limbs":
-            total = self._limbs(part, gate)
-        else:
-            total = self._floats((self.sums_x, self.sums_h)[part], gate)
-        if self.kind.startswith("int8"):
-            total = total * (self._floats(self.scales, place) * (1 / LARGEST_INT8))
-        if self.kind.startswith("bfloat16"):
-            size = LINE_BYTES // 2
-            at = llvm.shifted(self.builder, self.biases, place * size)
-            bias = self._widened(llvm.load(self.builder, at, HALVES, size))
-        else:
-            bias = self._floats(self.biases, place)
-        return total + bias
 
-    def load(self, address: Any) -> _Lanes:
-        """`count` activations as floats, the other lanes 0."""
-        kind = HALVES if self.activations == "bfloat16" else FLOATS
-        got = llvm.masked_load(self.builder, address, kind, self.count)
-        return self._widened(got) if kind is HALVES else _Lanes(self.builder, got)
+def _halves(b: Any, address: Any, place: int) -> _Lanes:
+    size = LINE_BYTES // 2
+    return _widened(b, llvm.load(b, llvm.shifted(b, address, place * size), HALVES, size))
 
-    def store(self, address: Any, lanes: _Lanes) -> None:
-        """The first `count` lanes, rounded to the activations' dtype."""
-        half = self.activations == "bfloat16"
-        value = self._narrowed(lanes) if half else lanes.value
-        llvm.masked_store(self.builder, value, address, self.count)
 
-    def _limbs(self, part: int, gate: int) -> _Lanes:
-        """The sums of both limbs, less 128 times what the limbs add up to, times what their unit is worth."""
-        b, G = self.builder, GATES[self.cell]
-        sums, record = (self.sums_x, self.sums_h)[part], (self.steps_x, self.steps_h)[part]
-        values = []
-        for limb in range(LIMBS):
-            at = llvm.shifted(b, sums, (limb * G + gate) * LINE_BYTES)
-            excess = llvm.splat(b, llvm.load(b, llvm.shifted(b, record, 4 + 4 * limb), I32, 4))
-            exact = b.sub(llvm.load(b, at, INTS, LINE_BYTES), excess)
-            values.append(_Lanes(b, b.sitofp(exact, FLOATS)))
-        high, low = values
-        return (high * 256.0 + low) * _Lanes(b, llvm.splat(b, llvm.load(b, record, F32, 4)))
+def _loaded(b: Any, address: Any, count: Any, dtype: str) -> _Lanes:
+    """`count` activations as floats, the other lanes 0."""
+    if dtype == "bfloat16":
+        return _widened(b, llvm.masked_load(b, address, HALVES, count))
+    return _Lanes(b, llvm.masked_load(b, address, FLOATS, count))
 
-    def _floats(self, address: Any, place: int) -> _Lanes:
-        at = llvm.shifted(self.builder, address, place * LINE_BYTES)
-        return _Lanes(self.builder, llvm.load(self.builder, at, FLOATS, LINE_BYTES))
 
-    def _widened(self, halves: Any) -> _Lanes:
-        wide = self.builder.shl(self.builder.zext(halves, INTS), ints(16))
-        return _Lanes(self.builder, self.builder.bitcast(wide, FLOATS))
+def _store(b: Any, lanes: _Lanes, address: Any, count: Any, dtype: str) -> None:
+    """The first `count` lanes, rounded to the activations' dtype."""
+    value = _narrowed(b, lanes) if dtype == "bfloat16" else lanes.value
+    llvm.masked_store(b, value, address, count)
 
-    def _narrowed(self, lanes: _Lanes) -> Any:
-        """To the nearest bfloat16, ties to even; what is not a number stays none."""
-        b = self.builder
-        bits = b.bitcast(lanes.value, INTS)
-        odd = b.and_(b.lshr(bits, ints(16)), ints(1))
-        rounded = b.add(bits, b.add(odd, ints(0x7FFF)))
-        number = b.fcmp_ordered("ord", lanes.value, lanes.value)
-        kept = b.select(number, rounded, ints(0x7FC00000))
-        return b.trunc(b.lshr(kept, ints(16)), HALVES)
+
+def _widened(b: Any, halves: Any) -> _Lanes:
+    return _Lanes(b, b.bitcast(b.shl(b.zext(halves, INTS), ints(16)), FLOATS))
+
+
+def _narrowed(b: Any, lanes: _Lanes) -> Any:
+    """To the nearest bfloat16, ties to even; what is not a number stays none."""
+    bits = b.bitcast(lanes.value, INTS)
+    odd = b.and_(b.lshr(bits, ints(16)), ints(1))
+    rounded = b.add(bits, b.add(odd, ints(0x7FFF)))
+    number = b.fcmp_ordered("ord", lanes.value, lanes.value)
+    kept = b.select(number, rounded, ints(0x7FC00000))
+    return b.trunc(b.lshr(kept, ints(16)), HALVES)

@@ -9,8 +9,8 @@ from numba import carray, types, uintp
 from numba.extending import intrinsic
 
 from kernels.vector import llvm
-from kernels.vector.counters import pointer
 from kernels.vector.llvm import BYTES, FLOATS, I32, I64, INTS, LANES, i64, ints
+from kernels.vector.parallel import pointer
 
 LIMBS = 2
 """Limbs of an activation, each -128 to 127: it is 256 times the high one and the low one."""

@@ -93,11 +93,9 @@ def call(builder: Any, name: str, returns: Any, arguments: list[Any]) -> Any:
 
 def prefetch(builder: Any, address: Any, locality: int = 2) -> None:
     """Data for reading, into the second level, or with locality 3 into the first."""
-    pointer = I8.as_pointer()
-    kind = ir.FunctionType(ir.VoidType(), [pointer, I32, I32, I32])
-    function = builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
     hints = [ir.Constant(I32, hint) for hint in (0, locality, 1)]
-    builder.call(function, [builder.inttoptr(address, pointer), *hints])
+    pointer = builder.inttoptr(address, I8.as_pointer())
+    call(builder, "llvm.prefetch.p0", ir.VoidType(), [pointer, *hints])
 
 
 def loop(

@@ -15,11 +15,10 @@ import numpy as np
 from numba import carray, prange, uintp
 
 from kernels.case import GATES
-from kernels.vector.cache import for_all_threads, named
-from kernels.vector.counters import pointer, take
 from kernels.vector.gates import gates
 from kernels.vector.limbs import in_limbs
 from kernels.vector.llvm import LANES, LINE_BYTES
+from kernels.vector.parallel import for_all_threads, named, pointer, take
 from kernels.vector.products import DEPTH, limbs, products
 
 OWN, SHARES = 7, 8
@@ -52,7 +51,8 @@ def compiled(shape: Shape) -> Callable[..., None]:
     per_sum = limbs(kind)
     bias_bytes = LINE_BYTES // 2 if kind.startswith("bfloat16") else LINE_BYTES
     element = 2 if activations == "bfloat16" else 4
-    order = _order(shape)
+    widened = kind == activations == "bfloat16"
+    order = _WIDENED if widened else _ORDERS[kind]
 
     @for_all_threads(*shape)
     def step(
@@ -159,12 +159,8 @@ _copy_4 = _copying(np.uint32, np.uint32, 4, 0)
 _copy_pairs = _copying(np.uint16, np.uint16, 2, 0)
 _widen_2 = _copying(np.uint16, np.uint32, 2, 16)
 _ORDERS = {"float32": 0, "bfloat16": 1, "int8": 2, "bfloat16 pairs": 3, "int8 limbs": 4}
-
-
-def _order(shape: Shape) -> int:
-    """The order in which this kind of product reads its activations: a number, so that one function serves all."""
-    widened = shape.kind == "bfloat16" and shape.activations == "bfloat16"
-    return 5 if widened else _ORDERS[shape.kind]
+_WIDENED = 5
+"""The order in which a kind of product reads its activations: a number, so that one function serves all."""
 
 
 @numba.njit(nogil=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError, fields, replace
+from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
@@ -97,8 +97,3 @@ def test_a_sequence_is_of_whole_steps_and_resident_and_says_what_to_use_instead(
     with pytest.raises(InvalidCase, match=f"^{field} '{value}' .*use '.*', or steps 1") as caught:
         replace(GOOD, **{field: value}, steps=2)
     assert "\n" not in str(caught.value)
-
-
-def test_a_case_in_a_profile_is_the_case():
-    assert GOOD.to_dict().keys() == {field.name for field in fields(Case)}
-    assert Case(**GOOD.to_dict()) == GOOD
