@@ -93,6 +93,11 @@ class Support:
         return self.also(case) if self.also else None
 
 
+def always(_case: Case) -> bool:
+    """`packs` of a library that computes every case from a copy of its weights."""
+    return True
+
+
 def limit_sets(sets: Sets, most: int, what: str) -> None:
     """Raise Unavailable where streaming takes more sets of weights than an implementation compiles or records."""
     if len(sets) > most:

@@ -22,7 +22,7 @@ def layout(case: Case) -> Layout:
     return *(matrices if case.part != "pointwise" else ((0, 0), (0, 0))), biases, biases
 
 
-def canonical(case: Case, tensors: Sequence[Tensor]) -> Weights:  # noqa: ARG001 - the contract's signature
+def canonical(_case: Case, tensors: Sequence[Tensor]) -> Weights:
     """They are in PyTorch's convention already; int8 as the numbers it stands for, in float64."""
     W, U, *scales, b_w, b_u = tensors
     if scales:

@@ -1,8 +1,8 @@
 """ONNX models in text, whose weights are named and not contained, and their sessions in ONNX Runtime.
 
 Weights are initializers, given by address when a session is made, which packs them for its products; so a step reads
-copies of its own. Inputs and outputs are bound by their addresses: nothing is copied. Threads do not spin once a call
-is done, for that would take cores from whatever is timed next.
+copies of its own, which follow no change, and so does an RNN operator. Inputs and outputs are bound by their addresses:
+nothing is copied. Threads do not spin once a call is done, for that would take cores from whatever is timed next.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,11 +23,6 @@ Shapes = Mapping[str, tuple[int, ...]]
 def version() -> str:
     """ONNX Runtime's version."""
     return f"onnxruntime {ort.__version__}"
-
-
-def packs(case: Case) -> bool:  # noqa: ARG001 - the contract's signature
-    """Always: a session packs its initializers, and an RNN operator reads copies too, which follow no change."""
-    return True
 
 
 def session(

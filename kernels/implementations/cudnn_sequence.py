@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from kernels.case import Case
-from kernels.contract import ONE_DTYPE, Bind, Sets, Step, Support
+from kernels.contract import ONE_DTYPE, Bind, Sets, Step, Support, always
 from kernels.implementations import _layouts, torch_sequence
 from kernels.reference.cells import Inputs
 from kernels.reference.inputs import TORCH_DTYPES
@@ -29,6 +29,7 @@ from kernels.reference.inputs import TORCH_DTYPES
 label = "cuDNN sequence"
 reads = {"W": "per_call", "U": "per_call"}
 layout, canonical = _layouts.layout, _layouts.canonical
+packs = always  # into cuDNN's block
 
 MODES = {"rnn": 1, "lstm": 2, "gru": 3}
 """cuDNN's numbers: tanh, LSTM, GRU."""
@@ -64,11 +65,6 @@ SUPPORTS = Support(
     instead={"device": "cuDNN is a GPU's, and torch_sequence PyTorch's on a CPU"},
     also=_lacking,
 )
-
-
-def packs(case: Case) -> bool:  # noqa: ARG001 - the contract's signature
-    """Always: into cuDNN's block."""
-    return True
 
 
 def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 import torch
 
 from kernels.case import GATE_SUMS, GATES, Case
-from kernels.contract import Bind, Sets, Step, Support, limit_sets
+from kernels.contract import Bind, Sets, Step, Support, always, limit_sets
 from kernels.implementations import _layouts, _onnx
 from kernels.reference.cells import Inputs, Weights
 
 label = "ONNX Runtime"
 reads = {"W": "per_step", "U": "per_step"}
-version, packs = _onnx.version, _onnx.packs
+version, packs = _onnx.version, always
 layout, canonical = _layouts.layout, _layouts.canonical
 
 SUPPORTS = Support(

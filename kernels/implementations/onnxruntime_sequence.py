@@ -10,18 +10,17 @@ Reads packed W and U, both biases, all x, the first h (c); writes every h and th
 
 from collections.abc import Sequence
 
-import onnxruntime as ort
 import torch
 from torch import Tensor
 
 from kernels.case import Case
-from kernels.contract import Bind, Sets, Step, Support
+from kernels.contract import Bind, Sets, Step, Support, always
 from kernels.implementations import _layouts, _onnx
 from kernels.reference.cells import Inputs, Weights
 
 label = "ONNX Runtime sequence"
 reads = {"W": "per_call", "U": "per_step"}
-version, packs, layout = _onnx.version, _onnx.packs, _layouts.recurrent_first
+version, packs, layout = _onnx.version, always, _layouts.recurrent_first
 
 IN_PYTORCHS_ORDER = {"rnn": (0,), "lstm": (0, 2, 3, 1), "gru": (1, 0, 2)}
 """Where ONNX keeps PyTorch's gates: its LSTM has i o f g, its GRU z r n."""
@@ -54,23 +53,18 @@ def canonical(case: Case, tensors: Sequence[Tensor]) -> Weights:
 
 def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
     """One session per set of weights, and one binding per pair."""
-    T, B, H = case.steps, case.batch, case.hidden
-    sessions = [_session(case, tensors) for tensors in sets]
+    T, B, H, I = case.steps, case.batch, case.hidden, case.input  # noqa: E741 - the method's own letters
+    takes: dict[str, tuple[int, ...]] = {"x": (T, B, I), "h": (1, B, H)}
+    gives: dict[str, tuple[int, ...]] = {"outputs": (T, 1, B, H)}
+    if case.cell == "lstm":
+        takes["c"], gives["c_last"] = (1, B, H), (1, B, H)
+    body, sessions = OPERATORS[case.cell].format(H=H), []
+    for U, b_u, W, b_w in sets:
+        weights = {"W": W[None], "U": U[None], "b": torch.cat([b_w, b_u])[None]}
+        sessions.append(_onnx.session(case, takes, gives, body, weights))
 
     def bind(w: int, i: int) -> Step:
         answer = [torch.empty(T, B, H)] + ([torch.empty(1, B, H)] if case.cell == "lstm" else [])
         return _onnx.bound(sessions[w], inputs[i], answer)
 
     return bind
-
-
-def _session(case: Case, tensors: Sequence[Tensor]) -> ort.InferenceSession:
-    """One operator over one set of weights."""
-    T, B, H, I = case.steps, case.batch, case.hidden, case.input  # noqa: E741 - the method's own letters
-    U, b_u, W, b_w = tensors
-    weights = {"W": W[None], "U": U[None], "b": torch.cat([b_w, b_u])[None]}
-    takes: dict[str, tuple[int, ...]] = {"x": (T, B, I), "h": (1, B, H)}
-    gives: dict[str, tuple[int, ...]] = {"outputs": (T, 1, B, H)}
-    if case.cell == "lstm":
-        takes["c"], gives["c_last"] = (1, B, H), (1, B, H)
-    return _onnx.session(case, takes, gives, OPERATORS[case.cell].format(H=H), weights)

@@ -18,13 +18,14 @@ from openvino import opset13 as op
 from torch import Tensor
 
 from kernels.case import GATE_SUMS, GATES, Case
-from kernels.contract import ONE_DTYPE, Bind, Sets, Step, Support, limit_sets
+from kernels.contract import ONE_DTYPE, Bind, Sets, Step, Support, always, limit_sets
 from kernels.implementations import _layouts
 from kernels.reference.cells import Inputs, Weights
 
 label = "OpenVINO"
 reads = {"W": "per_step", "U": "per_step"}
 layout, canonical = _layouts.layout, _layouts.canonical
+packs = always  # its constants
 
 MOST_SETS = 64
 """Sets of weights, and so compiled models, for one case."""
@@ -55,11 +56,6 @@ SUPPORTS = Support(
     instead={"steps": "torch_sequence computes sequences"},
     also=_lacking,
 )
-
-
-def packs(case: Case) -> bool:  # noqa: ARG001 - the contract's signature
-    """Always: the plugin packs its constants."""
-    return True
 
 
 def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:

@@ -16,12 +16,13 @@ import torch
 from torch import Tensor
 
 from kernels.case import LARGEST_INT8, Case
-from kernels.contract import Bind, Sets, Step, Support
+from kernels.contract import Bind, Sets, Step, Support, always
 from kernels.implementations import _layouts, torch_cell
 from kernels.reference.cells import Answer, Inputs
 
 label = "PyTorch int8"
 reads = {"W": "per_step", "U": "per_step"}
+packs = always  # the engine has a form of its own
 rounds_to = "int8"
 layout, canonical = _layouts.layout, _layouts.canonical
 
@@ -57,11 +58,6 @@ SUPPORTS = Support(
     },
     also=_lacking,
 )
-
-
-def packs(case: Case) -> bool:  # noqa: ARG001 - the contract's signature
-    """Always: the engine has a form of its own."""
-    return True
 
 
 def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:

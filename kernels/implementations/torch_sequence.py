@@ -48,7 +48,7 @@ def packs(case: Case) -> bool:
     return case.cell == "lstm"
 
 
-def canonical(case: Case, tensors: Sequence[Tensor]) -> Weights:  # noqa: ARG001 - the contract's signature
+def canonical(_case: Case, tensors: Sequence[Tensor]) -> Weights:
     """Each is in PyTorch's convention already."""
     U, b_u, W, b_w = tensors
     return Weights(W, U, b_w, b_u)

@@ -64,8 +64,7 @@ def products(
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         first, spread, x, count, target = arguments[:5]
-        tiles = [first]
-        tiles += [builder.add(first, builder.mul(spread, i64(s))) for s in range(1, S)]
+        tiles = [builder.add(first, builder.mul(spread, i64(s))) for s in range(S)]
 
         def turn(number: Any, sums: list[Any]) -> list[Any]:
             offset = builder.mul(number, i64(row))
@@ -111,7 +110,7 @@ def _splats(count: int) -> Callable[[Any, Any], list[Any]]:
     """So many neighbours in k, each in every lane of a vector of its own."""
 
     def inputs(builder: Any, at: Any) -> list[Any]:
-        places = (llvm.shifted(builder, at, 4 * k) if count > 1 else at for k in range(count))
+        places = (llvm.shifted(builder, at, 4 * k) for k in range(count))
         return [llvm.splat(builder, llvm.load(builder, place, F32, 4)) for place in places]
 
     return inputs
