@@ -13,7 +13,6 @@ NaN goes in. int8 in limbs has one unit for all activations of a sequence: an in
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -93,8 +92,8 @@ def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
     run = compiled(shape)
     B, H, I = case.batch, case.hidden, case.input  # noqa: E741 - the method's own letters
     new = tuple(torch.empty_like(inputs[0].h) for _ in range(2 if case.cell == "lstm" else 1))
-    scratch = _scratch(shape, case)
-    work = np.zeros(case.threads * scratch.bytes + 2 * LINE_BYTES, np.uint8)
+    *of_parts, of_thread = _scratch(shape, case)
+    work = np.zeros(case.threads * of_thread + 2 * LINE_BYTES, np.uint8)
     work_at = -(-work.ctypes.data // LINE_BYTES) * LINE_BYTES
     in_place = _in_place(shape, case)
 
@@ -103,7 +102,7 @@ def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
         state = given.c if case.cell == "lstm" else given.h
         tensors = packed, beside[0], beside[-1], given.x, given.h, state, new[0], new[-1]
         addresses = tuple(tensor.data_ptr() for tensor in tensors)
-        sizes = (B, I, H, case.threads, in_place, work_at, *scratch)
+        sizes = (B, I, H, case.threads, in_place, work_at, *of_parts, of_thread)
 
         def step() -> Sequence[Tensor]:
             run(*addresses, *sizes)
@@ -115,21 +114,13 @@ def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
     return bind
 
 
-class _Scratch(NamedTuple):
-    """Bytes of a thread's own memory: sums of W and U, activations as the kind wants them, what limbs are worth."""
-
-    sums: int
-    x: int
-    h: int
-    bytes: int
-
-
-def _scratch(shape: Shape, case: Case) -> _Scratch:
+def _scratch(shape: Shape, case: Case) -> tuple[int, int, int, int]:
+    """Bytes of a thread's own memory: sums of W (and of U), x and h as the kind wants them; all, with limbs' worth."""
     sums = shape.streams * case.batch * limbs(shape.kind) * GATES[case.cell] * LINE_BYTES
     each = {"int8 limbs": 2, "bfloat16 pairs": 2}.get(shape.kind, 4) * shape.sequences
     x, h = (_padded(n, LINE_BYTES) * each for n in (case.input, case.hidden))
     passes = -(-case.batch // shape.sequences)
-    return _Scratch(sums, x, h, 2 * sums + passes * (x + h) + 2 * case.batch * LINE_BYTES)
+    return sums, x, h, 2 * sums + passes * (x + h) + 2 * case.batch * LINE_BYTES
 
 
 def _shape(case: Case) -> Shape:

@@ -72,10 +72,13 @@ def gates(
             return part(0, gate) + part(1, gate)
 
         def before() -> _Lanes:
-            return _loaded(builder, state_at, units, dtype)
+            if dtype == "bfloat16":
+                return _widened(builder, llvm.masked_load(builder, state_at, HALVES, units))
+            return _Lanes(builder, llvm.masked_load(builder, state_at, FLOATS, units))
 
         def store(lanes: _Lanes, address: Any) -> None:
-            _store(builder, lanes, address, units, dtype)
+            value = _narrowed(builder, lanes) if dtype == "bfloat16" else lanes.value
+            llvm.masked_store(builder, value, address, units)
 
         if name == "rnn":
             store(_tanh(whole(0)), h_at)
@@ -166,19 +169,6 @@ def _floats(b: Any, address: Any, place: int) -> _Lanes:
 def _halves(b: Any, address: Any, place: int) -> _Lanes:
     size = LINE_BYTES // 2
     return _widened(b, llvm.load(b, llvm.shifted(b, address, place * size), HALVES, size))
-
-
-def _loaded(b: Any, address: Any, count: Any, dtype: str) -> _Lanes:
-    """`count` activations as floats, the other lanes 0."""
-    if dtype == "bfloat16":
-        return _widened(b, llvm.masked_load(b, address, HALVES, count))
-    return _Lanes(b, llvm.masked_load(b, address, FLOATS, count))
-
-
-def _store(b: Any, lanes: _Lanes, address: Any, count: Any, dtype: str) -> None:
-    """The first `count` lanes, rounded to the activations' dtype."""
-    value = _narrowed(b, lanes) if dtype == "bfloat16" else lanes.value
-    llvm.masked_store(b, value, address, count)
 
 
 def _widened(b: Any, halves: Any) -> _Lanes:
