@@ -18,12 +18,18 @@ if TYPE_CHECKING:
     from kernels.reference.cells import Inputs, Weights
     from kernels.reference.inputs import Layout
 
-Step: TypeAlias = "Callable[[], Sequence[Tensor]]"
+Tensors: TypeAlias = "Sequence[Tensor]"
+"""An answer, or a set of weights: the tensors of an implementation's layout."""
+Sets: TypeAlias = Sequence[Tensors]
+"""Sets of weights."""
+InputSets: TypeAlias = "Sequence[Inputs]"
+"""Sets of what a step reads beside its weights."""
+Step: TypeAlias = Callable[[], Tensors]
 """The timed call, without arguments. It returns its answer."""
-Bind: TypeAlias = "Callable[[int, int], Step]"
+Bind: TypeAlias = Callable[[int, int], Step]
 """From the numbers of a set of weights and of a set of inputs to the call for that pair."""
-Sets: TypeAlias = "Sequence[Sequence[Tensor]]"
-"""Sets of weights, each the tensors of an implementation's layout."""
+Prepare: TypeAlias = Callable[[Case, Sets, InputSets], Bind]
+"""Everything that is not the step. Returns `bind`."""
 
 READS = ("per_step", "per_call")
 NO_FUNCTIONS = ("label", "reads", "rounds_to")
@@ -46,9 +52,9 @@ class Implementation:
     """Why a case cannot be computed here, or None. That of the file's `SUPPORTS`, where it has no own."""
     layout: Callable[[Case], Layout]
     """Shapes of the weight tensors it wants, in the order it reads them."""
-    canonical: Callable[[Case, Sequence[Tensor]], Weights]
+    canonical: Callable[[Case, Tensors], Weights]
     """The same weights in PyTorch's convention, for the check."""
-    prepare: Callable[[Case, Sets, Sequence[Inputs]], Bind]
+    prepare: Prepare
     """Everything that is not the step. Returns `bind(set, input)`, which returns the timed call for that pair."""
     packs: Callable[[Case], bool] = lambda _case: False
     """Whether it computes a case from a copy of its weights that lies elsewhere than the tensors it is given."""

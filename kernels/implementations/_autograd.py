@@ -4,7 +4,7 @@ What a user pays who trains: every call builds its graph going forward and lets 
 fresh memory, as `loss.backward()` leaves them after `zero_grad()` as it is by default; nothing is added to older ones.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -12,16 +12,10 @@ import torch
 from torch import Tensor
 
 from kernels.case import Case
-from kernels.contract import Bind, Sets, Step
-from kernels.reference.cells import Inputs
+from kernels.contract import Bind, InputSets, Prepare, Sets, Step
 
 
-def prepare(
-    prepare_step: Callable[[Case, Sets, Sequence[Inputs]], Bind],
-    case: Case,
-    sets: Sets,
-    inputs: Sequence[Inputs],
-) -> Bind:
+def prepare(prepare_step: Prepare, case: Case, sets: Sets, inputs: InputSets) -> Bind:
     """`bind` of phase train, from the `prepare` of the same implementation's steps."""
     leaves = [tuple(_leaf(tensor) for tensor in one) for one in sets]
     given = [one._replace(x=_leaf(one.x), h=_leaf(one.h), c=_leaf(one.c)) for one in inputs]

@@ -1,10 +1,9 @@
 """Layouts of weights that several implementations want: `layout` and `canonical` of each, and what int8 stands for."""
 
-from collections.abc import Sequence
-
 from torch import Tensor
 
 from kernels.case import GATES, LARGEST_INT8, Case
+from kernels.contract import Tensors
 from kernels.reference.cells import Weights
 from kernels.reference.inputs import Floats, Layout
 
@@ -22,7 +21,7 @@ def layout(case: Case) -> Layout:
     return *(matrices if case.part != "pointwise" else ((0, 0), (0, 0))), biases, biases
 
 
-def canonical(_case: Case, tensors: Sequence[Tensor]) -> Weights:
+def canonical(_case: Case, tensors: Tensors) -> Weights:
     """They are in PyTorch's convention already; int8 as the numbers it stands for, in float64."""
     W, U, *scales, b_w, b_u = tensors
     if scales:

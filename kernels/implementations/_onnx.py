@@ -14,7 +14,7 @@ import onnxruntime as ort
 from torch import Tensor
 
 from kernels.case import Case
-from kernels.contract import Step
+from kernels.contract import Step, Tensors
 from kernels.reference.cells import Inputs
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -68,7 +68,7 @@ def bound(session: ort.InferenceSession, given: Inputs, answer: Sequence[Tensor]
         binding.bind_output(one.name, "cpu", 0, np.float32, one.shape, tensor.data_ptr())
     run = partial(session.run_with_iobinding, binding)
 
-    def call() -> Sequence[Tensor]:
+    def call() -> Tensors:
         run()
         return answer
 

@@ -6,17 +6,14 @@ pair of weights and inputs is recorded apart, as a step in a real program would 
 Reads and writes as `torch_cell`; the answer lies in the graph's own memory. Not run on a card yet.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-from torch import Tensor
 
 from kernels.case import Case
-from kernels.contract import Bind, Sets, Step, limit_sets
+from kernels.contract import Bind, InputSets, Sets, Step, Tensors, limit_sets
 from kernels.gpu import graphs
 from kernels.implementations import torch_cell
-from kernels.reference.cells import Inputs
 
 label = "PyTorch cell in a CUDA graph"
 reads = torch_cell.reads
@@ -33,7 +30,7 @@ def version() -> str:
     return f"torch {torch.__version__}, CUDA {torch.version.cuda}"
 
 
-def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
+def prepare(case: Case, sets: Sets, inputs: InputSets) -> Bind:
     """Record a graph for each pair that is bound. Raises Unavailable for more than MOST_SETS sets of weights."""
     limit_sets(sets, MOST_SETS, "CUDA graphs")
     pool = torch.cuda.graph_pool_handle()
@@ -42,7 +39,7 @@ def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
     def bind(w: int, i: int) -> Step:
         replay, answer = graphs.captured(cell(w, i), pool=pool)
 
-        def step() -> Sequence[Tensor]:
+        def step() -> Tensors:
             replay()
             return answer
 

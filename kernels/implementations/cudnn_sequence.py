@@ -14,16 +14,13 @@ Reads W, U, both biases, all x, the first h (c); writes every h and the last c, 
 card yet.
 """
 
-from collections.abc import Sequence
 from functools import partial
 
 import torch
-from torch import Tensor
 
 from kernels.case import Case
-from kernels.contract import ONE_DTYPE, Bind, Sets, Step, Support, always
+from kernels.contract import ONE_DTYPE, Bind, InputSets, Sets, Step, Support, Tensors, always
 from kernels.implementations import _layouts, torch_sequence
-from kernels.reference.cells import Inputs
 from kernels.reference.inputs import TORCH_DTYPES
 
 label = "cuDNN sequence"
@@ -67,7 +64,7 @@ SUPPORTS = Support(
 )
 
 
-def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
+def prepare(case: Case, sets: Sets, inputs: InputSets) -> Bind:
     """Copy each set of weights into a block as cuDNN lays it out; bind it and a set of inputs to the call."""
     blocks = []
     for tensors in sets:
@@ -81,7 +78,7 @@ def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
     return bind if case.dtype != "float32" else lambda w, i: partial(_exactly, bind(w, i))
 
 
-def _exactly(call: Step) -> Sequence[Tensor]:
+def _exactly(call: Step) -> Tensors:
     """Without tf32."""
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         return call()

@@ -12,17 +12,15 @@ Reads W, U, both biases (int8: and scales), x, h (c); writes h' (c') to memory t
 NaN goes in. int8 in limbs has one unit for all activations of a sequence: an infinity, too, makes its new state NaN.
 """
 
-from collections.abc import Sequence
-
 import numba
 import numpy as np
 import torch
 from torch import Tensor
 
 from kernels.case import GATES, Case
-from kernels.contract import Bind, Sets, Step, Support
+from kernels.contract import Bind, InputSets, Sets, Step, Support, Tensors
 from kernels.implementations import _layouts
-from kernels.reference.cells import Inputs, Weights
+from kernels.reference.cells import Weights
 from kernels.reference.inputs import Floats, Layout
 from kernels.vector.limbs import MOST_TERMS
 from kernels.vector.llvm import LANES, LINE_BYTES, registers
@@ -64,7 +62,7 @@ def layout(case: Case) -> Layout:
     return (packed, Floats(beside), Floats(beside)) if case.dtype == "int8" else (packed, beside)
 
 
-def canonical(case: Case, tensors: Sequence[Tensor]) -> Weights:
+def canonical(case: Case, tensors: Tensors) -> Weights:
     """Unpacked, without what fills up a block; int8 as the floats it stands for."""
     packed, *scales, biases = tensors
     shape, G, H = _shape(case), GATES[case.cell], case.hidden
@@ -86,7 +84,7 @@ def canonical(case: Case, tensors: Sequence[Tensor]) -> Weights:
     return Weights(W, U, stacked(biases[:, 0]), stacked(biases[:, 1]))
 
 
-def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
+def prepare(case: Case, sets: Sets, inputs: InputSets) -> Bind:
     """Compile for the shape, and bind addresses of one set of weights and one set of inputs to the call."""
     shape = _shape(case)
     run = compiled(shape)
@@ -104,7 +102,7 @@ def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
         addresses = tuple(tensor.data_ptr() for tensor in tensors)
         sizes = (B, I, H, case.threads, in_place, work_at, *of_parts, of_thread)
 
-        def step() -> Sequence[Tensor]:
+        def step() -> Tensors:
             run(*addresses, *sizes)
             return new
 

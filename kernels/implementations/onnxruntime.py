@@ -6,14 +6,12 @@ A session packs its weights (`_onnx.py`); without that, a step of four sequences
 Reads packed W and U, both biases, x, h (c); writes the products, the gates, and h' (and c') into tensors used again.
 """
 
-from collections.abc import Sequence
-
 import torch
 
 from kernels.case import GATE_SUMS, GATES, Case
-from kernels.contract import Bind, Sets, Step, Support, always, limit_sets
+from kernels.contract import Bind, InputSets, Sets, Step, Support, always, limit_sets
 from kernels.implementations import _layouts, _onnx
-from kernels.reference.cells import Inputs, Weights
+from kernels.reference.cells import Weights
 
 label = "ONNX Runtime"
 reads = {"W": "per_step", "U": "per_step"}
@@ -78,7 +76,7 @@ NODES = {
 """In ONNX's own text syntax."""
 
 
-def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
+def prepare(case: Case, sets: Sets, inputs: InputSets) -> Bind:
     """One session per set of weights, and one binding per pair. Raises Unavailable for more than MOST_SETS."""
     limit_sets(sets, MOST_SETS, "sessions")
     takes, gives, body, names = _graph(case)

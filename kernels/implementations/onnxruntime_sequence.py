@@ -8,15 +8,12 @@ H of 64 costs about twice as much for 16 steps as for one.
 Reads packed W and U, both biases, all x, the first h (c); writes every h and the last c, always into the same tensors.
 """
 
-from collections.abc import Sequence
-
 import torch
-from torch import Tensor
 
 from kernels.case import Case
-from kernels.contract import Bind, Sets, Step, Support, always
+from kernels.contract import Bind, InputSets, Sets, Step, Support, Tensors, always
 from kernels.implementations import _layouts, _onnx
-from kernels.reference.cells import Inputs, Weights
+from kernels.reference.cells import Weights
 
 label = "ONNX Runtime sequence"
 reads = {"W": "per_call", "U": "per_step"}
@@ -42,7 +39,7 @@ SUPPORTS = Support(
 )
 
 
-def canonical(case: Case, tensors: Sequence[Tensor]) -> Weights:
+def canonical(case: Case, tensors: Tensors) -> Weights:
     """Gates put in PyTorch's order."""
     order = IN_PYTORCHS_ORDER[case.cell]
     U, b_u, W, b_w = (
@@ -51,7 +48,7 @@ def canonical(case: Case, tensors: Sequence[Tensor]) -> Weights:
     return Weights(W, U, b_w, b_u)
 
 
-def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
+def prepare(case: Case, sets: Sets, inputs: InputSets) -> Bind:
     """One session per set of weights, and one binding per pair."""
     T, B, H, I = case.steps, case.batch, case.hidden, case.input  # noqa: E741 - the method's own letters
     takes: dict[str, tuple[int, ...]] = {"x": (T, B, I), "h": (1, B, H)}

@@ -18,9 +18,9 @@ from openvino import opset13 as op
 from torch import Tensor
 
 from kernels.case import GATE_SUMS, GATES, Case
-from kernels.contract import ONE_DTYPE, Bind, Sets, Step, Support, always, limit_sets
+from kernels.contract import ONE_DTYPE, Bind, InputSets, Sets, Step, Support, always, limit_sets
 from kernels.implementations import _layouts
-from kernels.reference.cells import Inputs, Weights
+from kernels.reference.cells import Weights
 
 label = "OpenVINO"
 reads = {"W": "per_step", "U": "per_step"}
@@ -58,7 +58,7 @@ SUPPORTS = Support(
 )
 
 
-def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
+def prepare(case: Case, sets: Sets, inputs: InputSets) -> Bind:
     """One compiled model per set of weights, and one request per pair. Raises Unavailable for more than MOST_SETS."""
     limit_sets(sets, MOST_SETS, "compiled models")
     options = {

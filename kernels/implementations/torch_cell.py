@@ -7,7 +7,7 @@ Python around the same call, which would be charged to the hardware otherwise.
 Reads W, U, both biases, x, h (c); writes new h (and c), which it allocates itself.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -16,9 +16,9 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from kernels.case import PHASES, Case
-from kernels.contract import ONE_DTYPE, Bind, Sets, Step, Support
+from kernels.contract import ONE_DTYPE, Bind, InputSets, Sets, Step, Support
 from kernels.implementations import _autograd, _layouts
-from kernels.reference.cells import Answer, Inputs, Weights
+from kernels.reference.cells import Answer, Weights
 
 label = "PyTorch cell"
 reads = {"W": "per_step", "U": "per_step"}
@@ -36,7 +36,7 @@ def version() -> str:
     return f"torch {torch.__version__}"
 
 
-def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
+def prepare(case: Case, sets: Sets, inputs: InputSets) -> Bind:
     """Bind one set of weights and one set of inputs to the call; to train, with autograd around the same step."""
     if case.phase == "train":
         return _autograd.prepare(prepare, case, sets, inputs)

@@ -19,7 +19,7 @@ Reads packed W and U, both biases, x, h (c); writes the products, then new h (an
 
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache, partial
@@ -32,9 +32,9 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from kernels.case import GATES, Case
-from kernels.contract import Bind, Sets, Step, limit_sets
+from kernels.contract import Bind, InputSets, Sets, Step, Tensors, limit_sets
 from kernels.implementations import _autograd, _layouts, torch_cell
-from kernels.reference.cells import Answer, Inputs, Weights
+from kernels.reference.cells import Answer, Weights
 
 label = "torch.compile"
 reads = {"W": "per_step", "U": "per_step"}
@@ -87,7 +87,7 @@ def packs(case: Case) -> bool:
     return case.phase == "step" and case.device == "cpu"
 
 
-def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
+def prepare(case: Case, sets: Sets, inputs: InputSets) -> Bind:
     """Compile one module per set of weights; to train, one for all. Raises Unavailable for more than MOST_SETS."""
     if not packs(case):
         return _unfrozen(case, sets, inputs)
@@ -102,7 +102,7 @@ def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
     def bind(w: int, i: int) -> Step:
         step, (x, h, c, sums) = steps[w], inputs[i][:4]
 
-        def call() -> Sequence[Tensor]:
+        def call() -> Tensors:
             return step(x, h, c, sums)
 
         return call
@@ -110,11 +110,11 @@ def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
     return bind
 
 
-def _unfrozen(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
+def _unfrozen(case: Case, sets: Sets, inputs: InputSets) -> Bind:
     """One compiled step for all sets, whose weights are its arguments; to train, its backward pass is compiled too."""
     step = torch.compile(partial(_step, case.cell, case.part), **ONCE)
 
-    def prepare(_case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
+    def prepare(_case: Case, sets: Sets, inputs: InputSets) -> Bind:
         return lambda w, i: partial(step, Weights(*sets[w]), *inputs[i][:4])
 
     trains = case.phase == "train"

@@ -7,7 +7,6 @@ than the cost model's two bias vectors, 0.05 % of its weights at H = I = 1024.
 Reads [x, h] once per gate, each gate's [W_g | U_g] and bias; writes the joined [x, h], a tensor per gate, h' (and c').
 """
 
-from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -15,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from kernels.case import Case
-from kernels.contract import Bind, Sets, Step
+from kernels.contract import Bind, InputSets, Sets, Step, Tensors
 from kernels.implementations import _autograd, torch_cell
 from kernels.reference.cells import Answer, Inputs, Weights
 from kernels.reference.inputs import Layout
@@ -42,7 +41,7 @@ def layout(case: Case) -> Layout:
     return layers + (biases if case.part == "cell" else ((0,),) * len(layers))
 
 
-def canonical(case: Case, tensors: Sequence[Tensor]) -> Weights:
+def canonical(case: Case, tensors: Tensors) -> Weights:
     """Stack the gates; the one bias stands for b_w, and b_u is zero but for GRU's n."""
     layers, biases = tensors[: len(tensors) // 2], tensors[len(tensors) // 2 :]
     joined = JOINED_GATES[case.cell]
@@ -54,7 +53,7 @@ def canonical(case: Case, tensors: Sequence[Tensor]) -> Weights:
     return Weights(torch.cat(W), torch.cat(U), torch.cat(b_w), torch.cat(b_u))
 
 
-def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
+def prepare(case: Case, sets: Sets, inputs: InputSets) -> Bind:
     """Bind one set of weights and one set of inputs to the call; to train, with autograd around the same step."""
     if case.phase == "train":
         return _autograd.prepare(prepare, case, sets, inputs)

@@ -8,7 +8,7 @@ Reads packed W and U, their scales and both biases, x, h (c); writes rounded x a
 """
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from kernels.case import LARGEST_INT8, Case
-from kernels.contract import Bind, Sets, Step, Support, always
+from kernels.contract import Bind, InputSets, Sets, Step, Support, always
 from kernels.implementations import _layouts, torch_cell
-from kernels.reference.cells import Answer, Inputs
+from kernels.reference.cells import Answer
 
 label = "PyTorch int8"
 reads = {"W": "per_step", "U": "per_step"}
@@ -60,7 +60,7 @@ SUPPORTS = Support(
 )
 
 
-def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
+def prepare(case: Case, sets: Sets, inputs: InputSets) -> Bind:
     """Pack every set of weights once."""
     prepack = torch.ops.quantized.linear_prepack
     packed = [

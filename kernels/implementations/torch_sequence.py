@@ -11,16 +11,15 @@ anew into buffers of its own, on pages of their own, and an I of 65,536 beside a
 Reads W, U, both biases, all x, the first h (c); writes every h and the last c, which it allocates itself.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import torch
-from torch import Tensor
 
 from kernels.case import Case
-from kernels.contract import ONE_DTYPE, Bind, Sets, Step, Support
+from kernels.contract import ONE_DTYPE, Bind, InputSets, Sets, Step, Support, Tensors
 from kernels.implementations import _layouts, torch_cell
-from kernels.reference.cells import Answer, Inputs, Weights
+from kernels.reference.cells import Answer, Weights
 
 label = "PyTorch sequence"
 reads = {"W": "per_call", "U": "per_step"}
@@ -48,18 +47,18 @@ def packs(case: Case) -> bool:
     return case.cell == "lstm"
 
 
-def canonical(_case: Case, tensors: Sequence[Tensor]) -> Weights:
+def canonical(_case: Case, tensors: Tensors) -> Weights:
     """Each is in PyTorch's convention already."""
     U, b_u, W, b_w = tensors
     return Weights(W, U, b_w, b_u)
 
 
-def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
+def prepare(case: Case, sets: Sets, inputs: InputSets) -> Bind:
     """Bind one set of weights and one set of inputs to the call."""
     return binder(case, [canonical(case, tensors) for tensors in sets], inputs)
 
 
-def binder(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
+def binder(case: Case, sets: Sets, inputs: InputSets) -> Bind:
     """Bind a set of weights in PyTorch's order and a set of inputs to the call."""
     call = _CALLS[case.cell]
 

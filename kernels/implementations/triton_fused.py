@@ -7,18 +7,14 @@ Reads W, U, both biases (int8: and scales), x, h (c); writes h' (c') to memory t
 go through the second-level cache where a block is shared. Not run on a card yet.
 """
 
-from collections.abc import Sequence
-
 import torch
 import triton
-from torch import Tensor
 
 from kernels.case import GATE_SUMS, Case
-from kernels.contract import Bind, Sets, Step, Support
+from kernels.contract import Bind, InputSets, Sets, Step, Support, Tensors
 from kernels.gpu import step as fused
 from kernels.implementations import _layouts
 from kernels.implementations._gpus import processors, too_old
-from kernels.reference.cells import Inputs
 
 label = "fused (Triton)"
 reads = {"W": "per_step", "U": "per_step"}
@@ -49,7 +45,7 @@ SUPPORTS = Support(
 )
 
 
-def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
+def prepare(case: Case, sets: Sets, inputs: InputSets) -> Bind:
     """Memory for new state, for sums of shared blocks and for the counters of arrivals; bind the rest to the call."""
     device = inputs[0].h.device
     how = fused.cut(case, processors(device))
@@ -68,7 +64,7 @@ def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
         c = given.c if case.cell == "lstm" else given.h
         weights = (W, U, b_w, b_u, scale_w, scale_u)
 
-        def step() -> Sequence[Tensor]:
+        def step() -> Tensors:
             launch(
                 *weights, given.x, given.h, c, new[0], new[-1], partial, arrived, *sizes,
                 **fixed, num_warps=how.warps, num_stages=how.stages, enable_fp_fusion=True,

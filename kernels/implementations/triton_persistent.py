@@ -7,18 +7,15 @@ Reads W, U, both biases once a call, all x, the first h (c), and from the second
 writes the products with W, every h, and the last c, to memory that is used again. Not run on a card yet.
 """
 
-from collections.abc import Sequence
-
 import torch
 import triton
-from torch import Tensor
 
 from kernels.case import GATES, Case
-from kernels.contract import ONE_DTYPE, Bind, Sets, Step, Support
+from kernels.contract import ONE_DTYPE, Bind, InputSets, Sets, Step, Support, Tensors
 from kernels.gpu import persistent
 from kernels.implementations import _layouts
 from kernels.implementations._gpus import processors, too_old
-from kernels.reference.cells import Inputs, Weights
+from kernels.reference.cells import Weights
 
 label = "persistent (Triton)"
 reads = {"W": "per_call", "U": "per_call"}
@@ -46,7 +43,7 @@ SUPPORTS = Support(
 )
 
 
-def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
+def prepare(case: Case, sets: Sets, inputs: InputSets) -> Bind:
     """Memory for the products with W, for all h and the last c, and the barrier's counter; bind the rest."""
     T, B, G = case.steps, case.batch, GATES[case.cell]
     first = inputs[0].h
@@ -61,7 +58,7 @@ def prepare(case: Case, sets: Sets, inputs: Sequence[Inputs]) -> Bind:
         x, across = given.x.view(T * B, case.input), weights.W.T
         c = given.c if case.cell == "lstm" else given.h
 
-        def sequence() -> Sequence[Tensor]:
+        def sequence() -> Tensors:
             torch.mm(x, across, out=from_x)
             persistent.run(case, weights, from_x, given.h, c, out, c_new, arrived, count)
             return answer
