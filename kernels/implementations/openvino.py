@@ -112,7 +112,7 @@ def _model(case: Case, weights: Weights) -> ov.Model:
             (r_x, z_x, n_x), (r_h, z_h, n_h) = (_split(one, 3) for one in products)
             sums = [op.add(r_x, r_h), op.add(z_x, z_h), n_x, n_h]
         else:
-            sums = _split(*products, G)
+            sums = _split(products[0], G)
     biases: Sequence[Tensor] = (b_w + b_u).view(1, -1).chunk(G, dim=1)
     if case.cell == "gru":
         n_w, n_u = (b.view(1, -1).chunk(3, dim=1)[2] for b in (b_w, b_u))
