@@ -1,8 +1,10 @@
-"""What a step and a sequence share in Triton: a block's sums by gate, the pointwise equations, and constants of both.
+"""What a step and a sequence share in Triton: a block's sums by gate, the pointwise equations, and how work is cut.
 
 A block's rows are its units' first sums, then their second ones, and so on. GRU's candidate has two: W's in the third
 place, U's in the fourth.
 """
+
+from typing import NamedTuple
 
 import triton
 import triton.language as tl
@@ -11,17 +13,35 @@ from kernels.case import ELEMENT_BYTES, GATE_SUMS, GATES, Case
 from kernels.gpu import one_sequence as one
 
 
-def constants(case: Case, units: int, k: int, sequences: int, parts: int) -> dict[str, object]:
+class Cut(NamedTuple):
+    """How work is cut: units of a block, k that is held at once, sequences, parts of k, warps, stages of loads.
+
+    Parts of k are those of the programs that share a block of a step, and those of the warps of a sequence's program.
+    """
+
+    units: int
+    k: int
+    sequences: int
+    parts: int
+    warps: int
+    stages: int = 1
+
+    def blocks(self, hidden: int) -> int:
+        """Blocks of units."""
+        return -(-hidden // self.units)
+
+
+def constants(case: Case, how: Cut) -> dict[str, object]:
     """What the kernels of a step and of a sequence are both compiled for: the cell, and how its work is cut."""
     return {
         "CELL": case.cell,
         "SUMS": GATE_SUMS[case.cell],
         "GATES": GATES[case.cell],
-        "UNITS": units,
-        "K": k,
-        "SEQUENCES": sequences,
+        "UNITS": how.units,
+        "K": how.k,
+        "SEQUENCES": how.sequences,
         "LINE": one.LINE_BYTES // ELEMENT_BYTES[case.dtype],
-        "PARTS": parts,
+        "PARTS": how.parts,
     }
 
 

@@ -15,7 +15,7 @@ Checked in Triton's interpreter with one program, for it runs programs one after
 forever; compiled ahead of time; not run on a card.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import triton
 import triton.language as tl
@@ -24,7 +24,7 @@ from torch import Tensor
 from kernels.case import ELEMENT_BYTES, GATE_SUMS, Case
 from kernels.gpu import gates
 from kernels.gpu import one_sequence as one
-from kernels.gpu.gates import by_gate, gru, lstm, of_rows, sigmoid, tanh
+from kernels.gpu.gates import Cut, by_gate, gru, lstm, of_rows, sigmoid, tanh
 from kernels.reference.cells import Weights
 
 WARPS = 8
@@ -33,22 +33,12 @@ MOST_U_BYTES = 96 << 10
 MOST_SEQUENCES = 16
 
 
-class Cut(NamedTuple):
-    """How a sequence is cut: units of a program, programs, k padded to a power of two, sequences, parts of k."""
-
-    units: int
-    programs: int
-    k: int
-    sequences: int
-    parts: int
-
-
 def cut(case: Case, processors: int) -> Cut:
     """One program for each block of units, as few units as the processors allow. It may not fit: see `too_large`."""
     units = max(16 // GATE_SUMS[case.cell], triton.next_power_of_2(-(-case.hidden // processors)))
     k = max(one.LINE_BYTES // ELEMENT_BYTES[case.dtype], triton.next_power_of_2(case.hidden))
     sequences = 1 if case.batch == 1 else max(16, triton.next_power_of_2(case.batch))
-    return Cut(units, -(-case.hidden // units), k, sequences, WARPS)
+    return Cut(units, k, sequences, WARPS, WARPS)
 
 
 def too_large(case: Case, processors: int) -> str | None:
@@ -73,17 +63,13 @@ def run(
     `arrived` is one int32, 0 before the first call and after each.
     """
     how = cut(case, processors)
-    options: dict[str, Any] = {"num_warps": WARPS, "enable_fp_fusion": True}
-    sequence[(how.programs,)](
+    programs = how.blocks(case.hidden)
+    options: dict[str, Any] = {"num_warps": how.warps, "enable_fp_fusion": True}
+    sequence[(programs,)](
         weights.U, weights.b_w, weights.b_u, from_x, h, c, out, c_new, arrived,
-        case.batch, case.hidden, out.shape[0], how.programs,
-        **constants(case, how), **options, launch_cooperative_grid=True,
+        case.batch, case.hidden, out.shape[0], programs,
+        **gates.constants(case, how), **options, launch_cooperative_grid=True,
     )  # fmt: skip
-
-
-def constants(case: Case, how: Cut) -> dict[str, object]:
-    """The kernel's compile-time arguments."""
-    return gates.constants(case, how.units, how.k, how.sequences, how.parts)
 
 
 @triton.jit

@@ -16,8 +16,6 @@ who is last. It leaves the counter of arrivals at zero for the next step.
 Checked in Triton's interpreter and compiled ahead of time; not run on a card, and its sizes are not tuned on one.
 """
 
-from typing import NamedTuple
-
 import triton
 import triton.language as tl
 
@@ -25,7 +23,7 @@ from kernels.case import ELEMENT_BYTES, GATE_SUMS, GATES, Case
 from kernels.gpu import gates
 from kernels.gpu import many_sequences as many
 from kernels.gpu import one_sequence as one
-from kernels.gpu.gates import by_gate, gru, lstm, of_rows, sigmoid, tanh
+from kernels.gpu.gates import Cut, by_gate, gru, lstm, of_rows, sigmoid, tanh
 
 MOST_SEQUENCES = 64
 """Sequences whose sums a program keeps in registers."""
@@ -37,21 +35,6 @@ WARPS = 4
 TILE_BYTES = 16 << 10
 """Of weights that a program of one sequence loads at once, which its registers hold."""
 MOST_K = 1024
-
-
-class Cut(NamedTuple):
-    """How a step is cut: units, k and sequences of a tile, programs sharing a block, warps, stages of loads."""
-
-    units: int
-    k: int
-    sequences: int
-    parts: int
-    warps: int
-    stages: int
-
-    def blocks(self, hidden: int) -> int:
-        """Blocks of units."""
-        return -(-hidden // self.units)
 
 
 def cut(case: Case, processors: int) -> Cut:
@@ -71,7 +54,7 @@ def cut(case: Case, processors: int) -> Cut:
 def constants(case: Case, how: Cut) -> dict[str, object]:
     """The kernel's compile-time arguments."""
     return {
-        **gates.constants(case, how.units, how.k, how.sequences, how.parts),
+        **gates.constants(case, how),
         "TERMS": many.TERMS[case.dtype, case.activations],
         "QUANTISED": case.dtype == "int8",
     }

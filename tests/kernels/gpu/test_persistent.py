@@ -14,7 +14,7 @@ from kernels.reference.inputs import Arena, draw
 from tests.kernels import ahead
 
 pytest.importorskip("triton", reason=ahead.NO_TRITON)
-from kernels.gpu import persistent
+from kernels.gpu import gates, persistent
 from kernels.gpu.persistent import WARPS
 from kernels.implementations import _gpus, triton_persistent
 
@@ -99,12 +99,12 @@ def test_compiled_ahead_it_keeps_u_on_the_chip(capability, case, tmp_path, monke
         "B": batch,
         "H": hidden,
         "T": 256,
-        "programs": how.programs,
+        "programs": how.blocks(case.hidden),
     }
     taken = ahead.compiled(
         persistent.sequence,
         arguments,
-        persistent.constants(case, how),
+        gates.constants(case, how),
         capability,
         tmp_path,
         num_warps=persistent.WARPS,
@@ -126,9 +126,9 @@ def test_compiled_ahead_it_keeps_u_on_the_chip(capability, case, tmp_path, monke
 def test_there_are_never_more_programs_than_processors_or_it_does_not_fit(cell, hidden, processors):
     case = case_of(cell, hidden, 1, "bfloat16")
     how = persistent.cut(case, processors)
-    assert how.programs * how.units >= hidden
+    assert how.blocks(hidden) * how.units >= hidden
     assert how.k >= hidden
-    assert how.programs <= processors
+    assert how.blocks(hidden) <= processors
 
 
 @pytest.mark.parametrize(
