@@ -276,18 +276,14 @@ class Session:
         """Our table; the report is built here, so that a failure to write it is seen."""
         if self._profile is None or self._run is None:
             return
-        from rich.console import Console
-
         from reports.analysis.analysis import Analysis
         from reports.locate import BadInput
-        from reports.page import build
-        from reports.tables import points
+        from reports.page import build, terminal
 
         terminalreporter.ensure_newline()
         analysis = Analysis(self._profile)
-        console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 160)
         if self._profile.points:
-            console.print(points.closing(analysis))
+            terminal.closing(analysis)
         try:
             self._built = build.build(analysis, self._run.folder)
         except BadInput as error:

@@ -8,18 +8,16 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from bench.profile.errors import OneLine, absent
 
 if TYPE_CHECKING:  # what --help need not load
-    from rich.console import Console
-
     from bench.profile.records import Profile
     from reports.compare.system import System
 
 PROFILE = "a profile.json, a run's folder, a name in the gallery, or `latest`"
 ONE_OF = f"{PROFILE}; or a published machine, such as `NVIDIA P100`"
-WIDTH = 160
-"""Columns of a table where the output is no terminal."""
 MOST_RATIOS = 12
 """Of a comparison that are printed."""
 WITNESSES = ("project", "machine", "environment", "settings")
@@ -29,11 +27,8 @@ WITNESSES = ("project", "machine", "environment", "settings")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. Errors are one line on stderr."""
     given = _parser().parse_args(arguments)
-    from bench.profile.errors import OneLine, absent
-
-    run: Callable[[argparse.Namespace], int] = given.run
     try:
-        return run(given)
+        code: int = given.run(given)
     except ModuleNotFoundError as error:
         print(f"error: {absent(error)}", file=sys.stderr)
         return 2
@@ -42,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -52,67 +48,66 @@ def _parser() -> argparse.ArgumentParser:
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
-    def verb(run: Callable[[argparse.Namespace], int], help_: str, example: str) -> Any:
+    def verb(
+        run: Callable[[argparse.Namespace], int], help_: str, example: str
+    ) -> argparse.ArgumentParser:
         """A verb called as its function is, to which its options are added."""
         name = run.__name__.strip("_")
         example = f"example: python -m reports {name} {example}"
         added = verbs.add_parser(name, help=help_, epilog=example)
         added.set_defaults(run=run)
-        return added.add_argument
+        return added
 
-    add = verb(
+    def folder(one: argparse.ArgumentParser, help_: str, default: Path | None = None) -> None:
+        one.add_argument("--out", type=Path, metavar="DIR", help=help_, default=default)
+
+    one = verb(
         _build,
         "write report.md, report.html, points.csv and plots/ (svg, png, pdf)",
         "reports/runs/latest --out site",
     )
-    add("profile", metavar="PROFILE", help=PROFILE)
-    add("--out", type=Path, metavar="DIR", help="where to write (default: next to the profile)")
-    add = verb(_headline, "the sentence that opens a report", "latest")
-    add("profile", metavar="PROFILE", help=PROFILE)
-    add = verb(
+    one.add_argument("profile", metavar="PROFILE", help=PROFILE)
+    folder(one, "where to write (default: next to the profile)")
+
+    one = verb(_headline, "the sentence that opens a report", "latest")
+    one.add_argument("profile", metavar="PROFILE", help=PROFILE)
+
+    one = verb(
         _check,
         "say whether profiles are valid and complete, and whether a point is impossible",
         "latest",
     )
-    add("profile", nargs="+", metavar="PROFILE", help=PROFILE)
-    add = verb(
+    one.add_argument("profile", nargs="+", metavar="PROFILE", help=PROFILE)
+
+    one = verb(
         _compare,
         "two to twenty profiles: ratios with intervals, what they follow, a ranking per cell",
         'latest "NVIDIA P100" --out comparison',
     )
-    add("profile", nargs="+", metavar="PROFILE", help=ONE_OF)
-    add(
-        "--out",
-        type=Path,
-        metavar="DIR",
-        help="write compare.md, compare.html, compare.csv, plots/",
-    )
-    add(
+    one.add_argument("profile", nargs="+", metavar="PROFILE", help=ONE_OF)
+    folder(one, "write compare.md, compare.html, compare.csv, plots/")
+    one.add_argument(
         "--fail-if-slower",
         type=float,
         metavar="PERCENT",
         help="exit 1 where a case is slower than before by more; runs before first, as many after, two a side at least",
     )
-    add = verb(
+
+    one = verb(
         _predict,
         "what one profile's steps would take on another's roofs, with the error where both are known",
         '"NVIDIA TitanXp" --on "NVIDIA P100"',
     )
-    add("profile", metavar="PROFILE", help=ONE_OF)
-    add("--on", required=True, metavar="PROFILE", help="whose roofs")
-    add("--out", type=Path, metavar="DIR", help="write predict.csv")
-    add = verb(
+    one.add_argument("profile", metavar="PROFILE", help=ONE_OF)
+    one.add_argument("--on", required=True, metavar="PROFILE", help="whose roofs")
+    folder(one, "write predict.csv")
+
+    one = verb(
         _gallery,
         "a static site of every profile in reports/gallery, ready to publish",
         "--out site",
     )
-    add(
-        "--out",
-        type=Path,
-        default=Path("site"),
-        metavar="DIR",
-        help="where to write (default: site)",
-    )
+    folder(one, "where to write (default: site)", Path("site"))
     return parser
 
 
@@ -142,18 +137,16 @@ def _headline(given: argparse.Namespace) -> int:
 
 def _check(given: argparse.Namespace) -> int:
     """Look at every profile, whatever is wrong with those before it; the worst code counts."""
-    from bench.profile.errors import BadFile
-    from reports.locate import BadInput, load
+    from reports.locate import load
 
     worst = 0
     for argument in given.profile:
         try:
-            profile, _ = load(argument)
-        except (BadInput, BadFile) as error:
+            good, line = summary(load(argument)[0])
+        except OneLine as error:
             print(f"error: {error}", file=sys.stderr)
             worst = 2
             continue
-        good, line = summary(profile)
         print(f"{argument}: {line}")
         worst = max(worst, 0 if good else 1)
     return worst
@@ -186,49 +179,33 @@ def summary(profile: Profile) -> tuple[bool, str]:
 def _compare(given: argparse.Namespace) -> int:
     """Print a comparison, write it where `out` is given, and gate it where a percentage is."""
     from reports.compare import gate, match
-    from reports.locate import BadInput
     from reports.page import comparison as page
     from reports.page.terminal import say, show
     from reports.tables import comparison as tables
 
-    if not match.LEAST <= len(given.profile) <= match.MOST:
-        raise BadInput(
-            f"compare takes {match.LEAST} to {match.MOST} profiles: {len(given.profile)} given"
-        )
     systems = [_system(argument) for argument in given.profile]
     percent = given.fail_if_slower
     judged = gate.gate(systems, percent) if percent is not None else None
     found = match.compare(systems)
-    console = _console()
-    for line in tables.names(found):
-        say(console, line)
-    show(console, "Machines", tables.machine_table(found))
     count = len(found.rows)
-    title = (
-        f"Ratios, the {MOST_RATIOS} farthest from 1 of {count}" if count > MOST_RATIOS else "Ratios"
-    )
-    show(console, title, tables.ratio_table(found, MOST_RATIOS))
-    for title, table in (
-        ("Ranking per cell", tables.ranking_table(found)),
-        ("What differs", tables.differing_table(found)),
-    ):
-        if table.rows:
-            show(console, title, table)
-    for line in (*tables.notes(found), *tables.overall(found)):
-        say(console, line)
+    ratios = "Ratios"
     if count > MOST_RATIOS:
-        say(
-            console,
-            f"All {count} ratios are in compare.csv and compare.html, which --out DIR writes.",
-        )
+        ratios += f", the {MOST_RATIOS} farthest from 1 of {count}"
+    say(*tables.names(found))
+    show("Machines", tables.machine_table(found))
+    show(ratios, tables.ratio_table(found, MOST_RATIOS))
+    show("Ranking per cell", tables.ranking_table(found))
+    show("What differs", tables.differing_table(found))
+    say(*tables.notes(found), *tables.overall(found))
+    if count > MOST_RATIOS:
+        say(f"All {count} ratios are in compare.csv and compare.html, which --out DIR writes.")
     if given.out is not None:
-        shown = map(_shown, given.profile)
-        command = shlex.join(["python", "-m", "reports", "compare", *shown])
-        say(console, str(page.write(found, given.out, command)))
+        command = shlex.join(["python", "-m", "reports", "compare", *map(_shown, given.profile)])
+        say(str(page.write(found, given.out, command)))
     if judged is None:
         return 0
-    show(console, "Gate", tables.gate_table(judged))
-    say(console, tables.judgement(judged))
+    show("Gate", tables.gate_table(judged))
+    say(tables.judgement(judged))
     return 1 if judged.failed else 0
 
 
@@ -240,43 +217,41 @@ def _predict(given: argparse.Namespace) -> int:
     from reports.tables import predictions as tables
 
     found = predict.predict(_system(given.profile), _system(given.on))
-    console = _console()
     title = f"Steps of {found.source.name} on the roofs of {found.target.name}"
-    show(console, title, tables.predictions(found))
-    for line in tables.notes(found):
-        say(console, line)
+    show(title, tables.predictions(found))
+    say(*tables.notes(found))
     if given.out is not None:
         with atomic_write.draft(given.out, last="predict.csv") as folder:
             text = tables.predictions_csv(found)
             (folder / "predict.csv").write_text(text, encoding="utf-8", newline="")
-        say(console, str(given.out / "predict.csv"))
+        say(str(given.out / "predict.csv"))
     return 0
 
 
 def _gallery(given: argparse.Namespace) -> int:
     """Write the site of all profiles in the gallery."""
     from reports.page import site
-    from reports.page.terminal import say
 
-    say(_console(), str(site.build_site(given.out)))
+    print(site.build_site(given.out))
     return 0
 
 
 def _system(argument: str) -> System:
     """What an argument stands for: a published machine by its name, else a profile. Raises BadInput, BadFile."""
-    from reports import locate, published
+    from reports import published
     from reports.analysis.analysis import Analysis
     from reports.analysis.wording import machine
     from reports.compare import measured
+    from reports.locate import BadInput, load
 
     found = published.find(argument)
     if found is not None:
         return found
     try:
-        profile, _ = locate.load(argument)
-    except locate.BadInput as error:
+        profile, _ = load(argument)
+    except BadInput as error:
         names = ", ".join(published.names())
-        raise locate.BadInput(f"{error}; published machines are {names}") from error
+        raise BadInput(f"{error}; published machines are {names}") from error
     return measured.system(Analysis(profile), machine(profile))
 
 
@@ -285,13 +260,6 @@ def _shown(argument: str) -> str:
     from reports.page.build import shown
 
     return shown(Path(argument)) if Path(argument).exists() else argument
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    console = Console()
-    return console if console.is_terminal else Console(width=WIDTH)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ readings bound it: the measured step's whole time, and the share of it that its 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from statistics import geometric_mean
 
 from bench.profile.stats import Estimate
@@ -104,17 +105,12 @@ def compare(systems: Sequence[System]) -> Comparison:
 
 
 def refuse(systems: Sequence[System]) -> None:
-    """Raise BadInput for too few or many, for one run given twice, and for measured profiles of unlike schema."""
+    """Raise BadInput for too few or many, and for one run given twice."""
     if not LEAST <= len(systems) <= MOST:
-        raise BadInput(f"{len(systems)} profiles: give {LEAST} to {MOST}")
-    for index, one in enumerate(systems):
-        for other in systems[:index]:
-            if _twice(one, other):
-                raise BadInput(f"{one.name}: the same run is given twice: name another profile")
-            if one.measured and other.measured and one.schema != other.schema:
-                raise BadInput(
-                    f"{other.name} has {other.schema}, and {one.name} {one.schema}: measure both with one version"
-                )
+        raise BadInput(f"compare takes {LEAST} to {MOST} profiles: {len(systems)} given")
+    for other, one in combinations(systems, 2):
+        if _twice(one, other):
+            raise BadInput(f"{one.name}: the same run is given twice: name another profile")
 
 
 def alike(one: System, other: System) -> bool:

@@ -43,7 +43,6 @@ def system(analysis: Analysis, name: str) -> System:
     return System(
         name=name,
         origin=profile.origin,
-        schema=profile.schema,
         method=profile.method,
         machine=profile.machine.get("id"),
         entries=tuple(entry for entry in entries if entry is not None),

@@ -21,13 +21,8 @@ SAME = 1.02
 """Two times within this factor are the same for whoever has to choose."""
 FOLLOWS = 1.1
 """A step follows a ratio of roofs that its own ratio of times meets within this factor."""
-
-
-def medians(samples: Sequence[float], side: int) -> Array:
-    """The median of each resample of `samples`; `side` keeps the two sides of a ratio independent."""
-    values = np.asarray(samples, dtype=np.float64)
-    found: Array = np.median(values[_indices(len(samples), side)], axis=1)
-    return found
+WORDS = ("slower", "same", "faster", "ambiguous")
+"""What a time ratio may say."""
 
 
 def logs(before: Sequence[float], after: Sequence[float]) -> Array:
@@ -37,7 +32,11 @@ def logs(before: Sequence[float], after: Sequence[float]) -> Array:
     """
     if tuple(before) == tuple(after):
         return np.zeros(RESAMPLES)
-    found: Array = np.log(medians(after, 1)) - np.log(medians(before, 0))
+    below, above = (
+        np.log(np.median(np.asarray(samples)[_indices(len(samples), side)], axis=1))
+        for side, samples in enumerate((before, after))
+    )
+    found: Array = above - below
     return found
 
 
@@ -64,7 +63,7 @@ def mean(pairs: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Estimate:
 
 
 def judged(value: Estimate) -> str:
-    """What a time ratio says: slower, faster, same or ambiguous.
+    """Which of WORDS a time ratio says.
 
     same       the whole interval lies within SAME of 1
     slower     the interval lies above 1 and the ratio beyond SAME; faster the other way
@@ -90,5 +89,6 @@ def followed(taken: float, candidates: dict[str, float | None]) -> tuple[str, ..
 
 @cache
 def _indices(count: int, side: int) -> NDArray[np.int64]:
+    """Which of `count` samples each resample takes; `side` keeps the two sides of a ratio independent."""
     generator = np.random.default_rng((SEED, side, count))
     return generator.integers(0, count, size=(RESAMPLES, count))

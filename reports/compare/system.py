@@ -128,7 +128,6 @@ class System:
 
     name: str
     origin: str
-    schema: str
     method: int
     machine: str | None
     entries: tuple[Entry, ...]
@@ -143,6 +142,15 @@ class System:
     def measured(self) -> bool:
         """Whether this suite measured it."""
         return self.origin == "measured"
+
+    @property
+    def memory(self) -> float | None:
+        """The bandwidth of its memory, byte/s."""
+        return self.levels[-1][1] if self.levels else None
+
+    def peak(self, dtype: str, activations: str) -> float | None:
+        """The arithmetic roof of weights and activations of these dtypes at all threads, FLOP/s."""
+        return self.roofs[ALL].peaks.get((dtype, activations)) if ALL in self.roofs else None
 
 
 def told_apart(systems: Sequence[System]) -> list[System]:

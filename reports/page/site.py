@@ -23,7 +23,6 @@ from reports.tables.columns import Column, Table, middle, scaled, table
 PAGE = "index.html"
 YARDSTICK = ("lstm", "cell", "step", 1024, 1024, 1, "float32", "streamed")
 """The step by which the machines are listed: cell, part, phase, H, I, B, dtype, weights."""
-FLOAT32 = comparison_tables.peak(("float32", "float32"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +138,10 @@ def _machines(machines: list[Machine]) -> Table:
         Column(f"step, {unit}", lambda line: line[1].time if line[1] else None, scaled(factor)),
         Column("by", lambda line: line[1].implementation if line[1] else ""),
         Column("% of roof", lambda line: middle(line[1].fraction) if line[1] else None, percent),
-        Column("memory, GB/s", lambda line: comparison_tables.memory(line[0].system), scaled(1e-9)),
-        Column("float32, GFLOP/s", lambda line: FLOAT32(line[0].system), scaled(1e-9)),
+        Column("memory, GB/s", lambda line: line[0].system.memory, scaled(1e-9)),
+        Column(
+            "float32, GFLOP/s", lambda line: line[0].system.peak("float32", "float32"), scaled(1e-9)
+        ),
     )
     return table(columns, lines)
 

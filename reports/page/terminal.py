@@ -1,33 +1,52 @@
 """Tables and sentences for a terminal."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+import sys
+from itertools import zip_longest
 
 from bench.profile.errors import printable
+from reports.analysis import wording
+from reports.analysis.analysis import Analysis
+from reports.tables import points
 from reports.tables.columns import Table
 
-if TYPE_CHECKING:
+WIDTH = 160
+"""Columns of a table where the output is no terminal."""
+
+
+def say(*texts: str) -> None:
+    """Print each text as it is, but for what would steer a terminal."""
+    sys.stdout.writelines(f"{line(text)}\n" for text in texts)
+
+
+def show(title: str, table: Table) -> None:
+    """Print a table under its title; without a row nothing."""
+    if table.rows:
+        _print(table, title=title)
+
+
+def closing(analysis: Analysis) -> None:
+    """Print what a terminal shows when a run ends: every planned point, a rule between series."""
+    _print(points.closing(analysis), caption=wording.legend(analysis.ordered), parted=True)
+
+
+def _print(table: Table, *, title: str = "", caption: str = "", parted: bool = False) -> None:
+    """Numbers to the right; `parted` by a rule where the first cell changes."""
     from rich.console import Console
-
-
-def show(console: Console, title: str, table: Table) -> None:
-    """Print a table under its title, numbers to the right."""
     from rich.table import Table as Grid
     from rich.text import Text
 
-    grid = Grid(title=Text(title), title_justify="left")
+    def plain(text: str) -> Text:
+        """Text, not markup: a name may hold square brackets."""
+        return Text(line(text))
+
+    grid = Grid(title=plain(title), title_justify="left", caption=caption, caption_justify="left")
     for name, number in zip(table.header, table.numeric, strict=True):
-        grid.add_column(Text(line(name)), justify="right" if number else "left", overflow="fold")
-    for row in table.rows:
-        # Text, not markup: a name may hold square brackets.
-        grid.add_row(*(Text(line(cell.text)) for cell in row))
-    console.print(grid)
-
-
-def say(console: Console, text: str) -> None:
-    """Print a sentence as it is."""
-    console.print(line(text), markup=False, highlight=False, soft_wrap=True)
+        grid.add_column(plain(name), justify="right" if number else "left", overflow="fold")
+    for row, after in zip_longest(table.rows, table.rows[1:]):
+        ends = parted and (after is None or after[0] != row[0])
+        grid.add_row(*(plain(cell.text) for cell in row), end_section=ends)
+    console = Console()
+    (console if console.is_terminal else Console(width=WIDTH)).print(grid)
 
 
 def line(text: str) -> str:

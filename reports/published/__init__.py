@@ -118,7 +118,6 @@ def system(one: PublishedSet, device: Device) -> System:
     return System(
         name=device.name,
         origin=ORIGIN,
-        schema=one.name,
         method=0,
         machine=None,
         entries=tuple(entry for result in own for entry in _entries(result, device)),

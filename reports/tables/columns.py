@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -76,12 +76,13 @@ def middle(value: Estimate | None) -> float | None:
     return value.median if value else None
 
 
-def csv_text(header: Iterable[str], lines: Iterable[Iterable[object]]) -> str:
-    """Lines as CSV, an empty field for what is missing."""
+def csv_text(lines: Sequence[Mapping[str, object]]) -> str:
+    """Lines as CSV under the names that all of them have, an empty field for what is missing; of no lines nothing."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(map(csv_field, line) for line in lines)
+    if lines:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(lines[0])
+        writer.writerows(map(csv_field, line.values()) for line in lines)
     return out.getvalue()
 
 

@@ -1,17 +1,19 @@
 """A comparison as tables, as sentences, and as CSV. Rows in, text out."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from math import log
+from operator import methodcaller
 
 from bench.profile.stats import Estimate
 from reports.analysis.warnings import changed
 from reports.analysis.wording import ABSENT, joined, number, percent, time_unit
-from reports.compare import ratios, system
+from reports.compare import ratios
 from reports.compare.gate import Gate, Gated
 from reports.compare.match import LETTERS, LIMITS, Comparison, Matched, Place
-from reports.compare.system import Entry, System
+from reports.compare.system import KIND, NUMBERS, Entry, System
 from reports.tables.columns import Cell, Column, Table, csv_text, middle, scaled, table
 from reports.tables.machine import per_cycle
 
@@ -21,7 +23,6 @@ CYCLES = (
     "Roofs are those of all threads, best of their samples; byte/cycle and FLOP/cycle are a thread's share of them, by "
     "the median clock beside the points."
 )
-CLASS = (system.KIND, system.NUMBERS)
 PEAKS = {name: (name, name) for name in ("float32", "bfloat16")} | {"int8": ("int8", "float32")}
 SLOWEST = 10
 """Points of a gate that are shown in any case."""
@@ -42,14 +43,11 @@ def overall(comparison: Comparison) -> list[str]:
     found = []
     for other, value in enumerate(comparison.overall, 1):
         rows = [row for row in comparison.rows if row.other == other]
-        counts = {
-            name: sum(row.verdict == name for row in rows)
-            for name in ("slower", "same", "faster", "ambiguous")
-        }
+        counts = Counter(row.verdict for row in rows)
         what = "time x paired roof" if all(row.by_roof for row in rows) else "time"
         if any(row.unequal for row in rows):
             what = "time by recurrent FLOPs"
-        told = ", ".join(f"{amount} {name}" for name, amount in counts.items() if amount)
+        told = ", ".join(f"{counts[name]} {name}" for name in ratios.WORDS if counts[name])
         reach = f" ({_span(value)})" if value.high > value.low else ""
         points = f"{len(rows)} point{'' if len(rows) == 1 else 's'}"
         found.append(
@@ -147,36 +145,26 @@ def machine_table(comparison: Comparison) -> Table:
     """Each system's class, clock, and the roofs at all its threads, with what a thread has of them in a cycle."""
     facts: list[Column[System]] = [
         Column("machine", lambda one: one.name),
-        *(Column(name, _fact(name)) for name in CLASS),
+        Column(KIND, lambda one: one.facts.get(KIND)),
+        Column(NUMBERS, lambda one: one.facts.get(NUMBERS)),
         Column("threads", lambda one: one.threads),
         Column("clock, GHz", lambda one: one.clock_hz, scaled(1e-9)),
-        Column("memory, GB/s", memory, scaled(1e-9)),
-        Column("byte/cycle", _a_cycle(memory), number),
+        *_rate("memory, GB/s", "byte/cycle", lambda one: one.memory),
     ]
     for name, pair in PEAKS.items():
-        rate = peak(pair)
-        facts.append(Column(f"{name}, GFLOP/s", rate, scaled(1e-9)))
-        facts.append(Column(f"{name}, FLOP/cycle", _a_cycle(rate), number))
+        facts += _rate(f"{name}, GFLOP/s", f"{name}, FLOP/cycle", methodcaller("peak", *pair))
     rows = [(Cell(fact.title), *map(fact.cell, comparison.systems)) for fact in facts]
     return Table(("", *LETTERS[: len(comparison.systems)]), tuple(rows))
 
 
-def _fact(name: str) -> Callable[[System], str | None]:
-    return lambda one: one.facts.get(name)
-
-
-def memory(one: System) -> float | None:
-    """The bandwidth of its memory, byte/s."""
-    return one.levels[-1][1] if one.levels else None
-
-
-def peak(pair: tuple[str, str]) -> Callable[[System], float | None]:
-    """The arithmetic roof of these dtypes at all threads, FLOP/s."""
-    return lambda one: one.roofs[system.ALL].peaks.get(pair) if system.ALL in one.roofs else None
-
-
-def _a_cycle(rate: Callable[[System], float | None]) -> Callable[[System], float | None]:
-    return lambda one: per_cycle(rate(one), one.threads, one.clock_hz)
+def _rate(
+    title: str, a_cycle: str, rate: Callable[[System], float | None]
+) -> tuple[Column[System], Column[System]]:
+    """What a machine does in a second, and each of its threads in a cycle."""
+    return (
+        Column(title, rate, scaled(1e-9)),
+        Column(a_cycle, lambda one: per_cycle(rate(one), one.threads, one.clock_hz), number),
+    )
 
 
 def differing_table(comparison: Comparison) -> Table:
@@ -216,18 +204,27 @@ def judgement(gate: Gate) -> str:
 
 def ratios_csv(comparison: Comparison) -> str:
     """Every matched point in SI units, one line each."""
-    lines = []
-    for row in comparison.rows:
-        names = comparison.systems[0].name, comparison.systems[row.other].name
-        line: dict[str, object] = dict(zip(("first", "second"), names, strict=True))
-        line |= asdict(row.first.work) | {"implementation": row.implementation}
-        line |= _side("first", row.first) | _side("second", row.second)
-        line |= ends("ratio", row.ratio) | ends("time_ratio", row.time)
-        line |= {f"{name}_ratio": row.limits[name] for name in LIMITS}
-        line |= {"follows": " ".join(row.follows), "verdict": row.verdict}
-        line |= {"by_roof": row.by_roof, "unequal_work": row.unequal, "spread_known": row.spread}
-        lines.append(line)
-    return csv_text(lines[0], (line.values() for line in lines))
+    names = [one.name for one in comparison.systems]
+    lines: list[dict[str, object]] = [
+        {
+            "first": names[0],
+            "second": names[row.other],
+            **asdict(row.first.work),
+            "implementation": row.implementation,
+            **_side("first", row.first),
+            **_side("second", row.second),
+            **ends("ratio", row.ratio),
+            **ends("time_ratio", row.time),
+            **{f"{name}_ratio": row.limits[name] for name in LIMITS},
+            "follows": " ".join(row.follows),
+            "verdict": row.verdict,
+            "by_roof": row.by_roof,
+            "unequal_work": row.unequal,
+            "spread_known": row.spread,
+        }
+        for row in comparison.rows
+    ]
+    return csv_text(lines)
 
 
 def _ratio(value: float) -> str:

@@ -57,8 +57,7 @@ COLUMNS: dict[str, str] = {
 
 def points_csv(analysis: Analysis) -> str:
     """One line per planned point, the failed and skipped ones too, under a line of names."""
-    found = lines(analysis)
-    return csv_text(COLUMNS, (line.values() for line in found)) if found else ""
+    return csv_text(lines(analysis))
 
 
 def lines(analysis: Analysis) -> list[dict[str, object]]:

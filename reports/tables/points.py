@@ -1,11 +1,9 @@
 """Every planned point as a table, for the pages and for the terminal."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from bench.profile.records import Point
 from kernels.case import Case
@@ -16,9 +14,6 @@ from reports.analysis.verdict import Verdict
 from reports.analysis.warnings import BETWEEN
 from reports.analysis.wording import number, percent, percent_range, time_unit
 from reports.tables.columns import Column, Table, middle, scaled, table
-
-if TYPE_CHECKING:
-    from rich.table import Table as RichTable
 
 T = TypeVar("T")
 
@@ -85,11 +80,8 @@ def points(analysis: Analysis) -> Table:
     return table(columns, planned(analysis))
 
 
-def closing(analysis: Analysis) -> RichTable:
-    """The table a terminal shows when a run ends: one line per planned point, a rule between series."""
-    from rich.table import Table as Grid
-    from rich.text import Text
-
+def closing(analysis: Analysis) -> Table:
+    """What a terminal shows of every planned point when a run ends."""
     unit, factor = time_unit(row.seconds.median for row in analysis.rows)
     many_threads = len({point.case.threads for point in analysis.ordered}) > 1
 
@@ -107,17 +99,7 @@ def closing(analysis: Analysis) -> RichTable:
         Column("% of roof", _of(lambda row: middle(row.fraction)), percent),
         Column("verdict", lambda one: one.says),
     ]
-    shown = table(columns, planned(analysis))
-    grid = Grid(caption=wording.legend(analysis.ordered), caption_justify="left")
-    for name, numeric in zip(shown.header, shown.numeric, strict=True):
-        grid.add_column(name, justify="right" if numeric else "left", overflow="fold")
-    cases: Sequence[str] = [row[0].text for row in shown.rows]
-    for index, row in enumerate(shown.rows):
-        if index and cases[index] != cases[index - 1]:
-            grid.add_section()
-        # Text, not markup: a reason may hold square brackets.
-        grid.add_row(*(Text(cell.text) for cell in row))
-    return grid
+    return table(columns, planned(analysis))
 
 
 def _of(figure: Callable[[Row], T | None]) -> Callable[[Planned], T | None]:

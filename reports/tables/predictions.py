@@ -53,14 +53,20 @@ def notes(found: Predictions) -> list[str]:
 
 def predictions_csv(found: Predictions) -> str:
     """Every prediction in SI units, one line each."""
-    lines = []
-    for row in found.rows:
-        line: dict[str, object] = {"source": found.source.name, "target": found.target.name}
-        line |= asdict(row.work.work) | {"implementation": row.entry.implementation}
-        line |= ends("predicted_seconds", row.predicted)
-        line |= {"measured_seconds": row.measured, "error": row.error, "call_bound": row.call_bound}
-        lines.append(line)
-    return csv_text(lines[0], (line.values() for line in lines))
+    lines: list[dict[str, object]] = [
+        {
+            "source": found.source.name,
+            "target": found.target.name,
+            **asdict(row.work.work),
+            "implementation": row.entry.implementation,
+            **ends("predicted_seconds", row.predicted),
+            "measured_seconds": row.measured,
+            "error": row.error,
+            "call_bound": row.call_bound,
+        }
+        for row in found.rows
+    ]
+    return csv_text(lines)
 
 
 def _signed(value: float) -> str:

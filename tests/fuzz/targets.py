@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
-from rich.console import Console
 
 from bench.device import cpu
 from bench.device.device import fastest_products
@@ -122,8 +121,9 @@ def plain(*lines: str) -> None:
 def shown(*tables: tables.Table) -> None:
     """Print tables as the commands do. Raises Harm."""
     out = io.StringIO()
-    for table in tables:
-        terminal.show(Console(file=out, width=160), "Title", table)
+    with redirect_stdout(out):
+        for table in tables:
+            terminal.show("Title", table)
     plain(out.getvalue())
 
 

@@ -39,5 +39,9 @@ def test_a_column_is_numeric_where_every_cell_is_a_number_or_missing():
 
 
 def test_csv_leaves_missing_figures_empty_and_runs_no_formula():
-    lines = [(1.5, None, "=1+1"), (True, "two\nlines", "plain")]
-    assert csv_text(("a", "b", "c"), lines) == "a,b,c\n1.5,,'=1+1\nTrue,two lines,plain\n"
+    lines = [
+        {"a": 1.5, "b": None, "c": "=1+1"},
+        {"a": True, "b": "two\nlines", "c": "plain"},
+    ]
+    assert csv_text([]) == ""
+    assert csv_text(lines) == "a,b,c\n1.5,,'=1+1\nTrue,two lines,plain\n"

@@ -24,15 +24,6 @@ def read(text):
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def shown(table, capsys_width=200):
-    """A terminal table as text."""
-    from rich.console import Console
-
-    console = Console(width=capsys_width, file=io.StringIO(), color_system=None)
-    console.print(table)
-    return console.file.getvalue()
-
-
 @pytest.mark.parametrize(
     ("value", "text"),
     [
@@ -86,23 +77,6 @@ def test_no_text_is_a_formula(reason):
 
 def test_the_csv_of_nothing_is_empty():
     assert points_csv(Analysis(profile())) == ""
-
-
-def test_the_closing_table_shows_figures_verdicts_and_reasons():
-    failed = Point(
-        synthetic.point(batch=2).case, "torch_cell", "failed", reason="[bold]wrong[/nope]"
-    )
-    text = shown(
-        tables.closing(Analysis(profile([synthetic.point(fraction=0.5, spread=0.02), failed])))
-    )
-    assert "lstm 1024 streamed float32" in text
-    assert "50 %" in text
-    assert (
-        "1.6 %" in text
-    )  # the interval of 11 rounds from 0.98 to 1.02 ends at the second and the tenth
-    assert "2.0\N{MULTIPLICATION SIGN} to gain) \N{DAGGER}" in text
-    assert "failed: [bold]wrong[/nope]" in text
-    assert "unconfirmed" in text
 
 
 def test_the_points_table_sorts_by_numbers_and_names_warnings():
