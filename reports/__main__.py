@@ -114,8 +114,8 @@ def _parser() -> argparse.ArgumentParser:
 def _build(given: argparse.Namespace) -> int:
     """Write the report on a profile."""
     from reports.analysis.analysis import Analysis
-    from reports.locate import load
-    from reports.page.build import build, shown
+    from reports.locate import load, shown
+    from reports.page.build import build
 
     profile, folder = load(given.profile)
     built = build(Analysis(profile), given.out or folder, source=shown(folder))
@@ -257,7 +257,7 @@ def _system(argument: str) -> System:
 
 def _shown(argument: str) -> str:
     """An argument as a page may print it: a name as it is, a path without what leads there."""
-    from reports.page.build import shown
+    from reports.locate import shown
 
     return shown(Path(argument)) if Path(argument).exists() else argument
 

@@ -8,6 +8,7 @@ from bench.profile.journal import from_journal
 from bench.profile.records import Profile
 
 HOME = Path(__file__).resolve().parent
+CHECKOUT = HOME.parent
 LATEST = "latest"
 
 
@@ -49,6 +50,13 @@ def gallery(home: Path = HOME) -> list[str]:
     return sorted(path.parent.name for path in (home / "gallery").glob("*/profile.json"))
 
 
+def shown(path: Path) -> str:
+    """A path as others may see it: that within the checkout; elsewhere its last name, what leads there left out."""
+    whole = path.resolve()
+    inside = whole.is_relative_to(CHECKOUT)
+    return whole.relative_to(CHECKOUT).as_posix() if inside else f".../{whole.name}"
+
+
 def _in_folder(folder: Path) -> Path:
     for name in ("profile.json", "journal.jsonl"):
         if (folder / name).is_file():
@@ -67,11 +75,4 @@ def _latest(runs: Path) -> Path:
         name = ""
     if name and (runs / name).is_dir():
         return runs / name
-    raise BadInput(f"{LATEST}: no run in {_shown(runs)} yet: measure one with `make report`")
-
-
-def _shown(path: Path) -> str:
-    try:
-        return str(path.relative_to(HOME.parent))
-    except ValueError:
-        return str(path)
+    raise BadInput(f"{LATEST}: no run in {shown(runs)} yet: measure one with `make report`")

@@ -112,8 +112,8 @@ def _prediction(
     cached = known is not None and not target.measured and known.t_bytes is None
     if entry.fraction is None or there is None or cached:
         return None  # of a published machine's caches no bandwidth is known
-    needed, ends = limit(work, there), reach(work, there)
-    if not needed or not ends:
+    needed = limit(work, there)
+    if needed is None or not needed.median:
         return None
     floor = _floor(entry, source, there)
     # What is neither call nor limit is carried over as a factor of the limit.
@@ -121,9 +121,9 @@ def _prediction(
     share, paid = entry.fraction, floor or 0.0
     measured = known.time if known else None
     predicted = Estimate(
-        paid + needed * beyond / share.median,
-        paid + min(ends) * beyond / share.high,
-        paid + max(ends) * beyond / share.low,
+        paid + needed.median * beyond / share.median,
+        paid + needed.low * beyond / share.high,
+        paid + needed.high * beyond / share.low,
     )
     return Prediction(
         entry=entry,
@@ -135,13 +135,11 @@ def _prediction(
     )
 
 
-def limit(
-    entry: Entry, limits: Limits, reading: float = 1.0, multiplying: float = 1.0
-) -> float | None:
+def limit(entry: Entry, limits: Limits) -> Estimate | None:
     """What a step's bytes or products need at the least, in seconds; None where a roof is missing.
 
-    A streamed step reads from memory whatever its sets span there, a resident one at its own working set. The read roof
-    and the products may be given as so many times what they are as a rule. Of a hoisted sequence both stages count.
+    A streamed step reads from memory whatever its sets span there, a resident one at its own working set. Of a hoisted
+    sequence both stages count. The interval is what it may be as far as the samples beside the machine's steps reach.
     """
     if not entry.working_set or not limits.read:
         return None
@@ -152,20 +150,19 @@ def limit(
     product = limits.products.get((entry.work.dtype, entry.work.activations))
     if not read or (entry.flops and not product) or (entry.written and not write):
         return None
-    return roofline_model.limit(
-        entry.read / (read * reading),
-        entry.written / write if write else 0.0,
-        entry.flops / (product * multiplying) if product else 0.0,
-        entry.projected,
-    )
 
+    def at(reading: float, multiplying: float) -> float:
+        """With the read roof and the products so many times what they are as a rule."""
+        return roofline_model.limit(
+            entry.read / (read * reading),
+            entry.written / write if write else 0.0,
+            entry.flops / (product * multiplying) if product else 0.0,
+            entry.projected,
+        )
 
-def reach(entry: Entry, limits: Limits) -> tuple[float, float] | None:
-    """The least and the most that `limit` may be as far as the samples beside the machine's steps reach."""
     low, high = limits.reach.get(entry.work.residency, (1.0, 1.0))
     slow, quick = limits.reach.get(PRODUCTS, (1.0, 1.0))
-    ends = limit(entry, limits, high, quick), limit(entry, limits, low, slow)
-    return (ends[0], ends[1]) if ends[0] is not None and ends[1] is not None else None
+    return Estimate(at(1.0, 1.0), at(high, quick), at(low, slow))
 
 
 def _floor(entry: Entry, source: System, there: Limits) -> float | None:

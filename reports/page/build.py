@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from reports.analysis.analysis import Analysis
-from reports.locate import HOME
+from reports.locate import CHECKOUT, shown
 from reports.page import atomic_write, html, markdown, parallel, report
 from reports.plots import chart_data, page_data
 from reports.plots.chart_data import Charts
@@ -20,7 +20,6 @@ MANY = 2000
 """Of more points than this the pictures are drawn beside the tables: they take seconds."""
 
 PAGE = "report.html"
-CHECKOUT = HOME.parent
 METHODOLOGY = CHECKOUT / "bench" / "METHODOLOGY.md"
 
 
@@ -94,16 +93,6 @@ def _undrawn() -> str | None:
 def _command(out: Path, source: str | None) -> str:
     """What makes the report again, run from the checkout; elsewhere a reader puts in where the folder lies."""
     return f"python -m reports build {shlex.quote(source or shown(out))}"
-
-
-def shown(path: Path) -> str:
-    """A folder as a page may name it: its path within the checkout; elsewhere its name, what leads there left out."""
-    resolved = path.resolve()
-    return (
-        resolved.relative_to(CHECKOUT).as_posix()
-        if resolved.is_relative_to(CHECKOUT)
-        else f".../{resolved.name}"
-    )
 
 
 def _methodology(out: Path) -> str | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from reports.compare.match import Comparison
 from reports.page import atomic_write, html, markdown
-from reports.page.document import Block, Code, Document, Items, Listing, Paragraph, Picture, Section
+from reports.page.document import Code, Document, Items, Listing, Paragraph, Picture, Section
 from reports.tables import comparison as tables
 
 PAGE = "compare.html"
@@ -18,42 +18,31 @@ which nobody measured. Points are medians, hollow because their bytes are modell
 
 def document(comparison: Comparison, command: str, pictured: bool) -> Document:
     """What a comparison says, in this order: who, by how much, the ranking, the picture, every ratio, what differs."""
-    ranking = tables.ranking_table(comparison)
-    differing = tables.differing_table(comparison)
-    picture = Picture(PICTURE, "Rooflines", CAPTION)
-    parts: list[tuple[str, str, tuple[Block, ...]]] = [
-        (
-            "machines",
-            "What is compared",
-            (
-                Items(tuple(tables.names(comparison))),
-                Listing("Machines", tables.machine_table(comparison)),
-                Paragraph(tables.CYCLES),
-            ),
-        ),
-        ("notes", "How to read it", (Items(tuple(tables.notes(comparison))),)),
-        ("ranking", "Ranking per cell", (Listing("Ranking", ranking),) if ranking.rows else ()),
-        ("pictures", "Rooflines", (picture,) if pictured else ()),
-        (
+    ranking, differing = tables.ranking_table(comparison), tables.differing_table(comparison)
+    names, notes = tuple(tables.names(comparison)), tuple(tables.notes(comparison))
+    machines = Listing("Machines", tables.machine_table(comparison))
+    ratios = Listing("Ratios", tables.ratio_table(comparison), searched=True)
+    differs = Listing("What differs", differing) if differing.rows else Paragraph("Nothing.")
+    ranked = (Listing("Ranking", ranking),) if ranking.rows else ()
+    picture = (Picture(PICTURE, "Rooflines", CAPTION),) if pictured else ()
+    sections = (
+        Section("machines", "What is compared", (Items(names), machines, Paragraph(tables.CYCLES))),
+        Section("notes", "How to read it", (Items(notes),)),
+        Section("ranking", "Ranking per cell", ranked),
+        Section("pictures", "Rooflines", picture),
+        Section(
             "ratios",
             "Every point in common",
-            (
-                Listing("Ratios", tables.ratio_table(comparison), searched=True),
-                Paragraph("The same in SI units: compare.csv."),
-            ),
+            (ratios, Paragraph("The same in SI units: compare.csv.")),
         ),
-        (
-            "differing",
-            "What differs",
-            (Listing("What differs", differing),) if differing.rows else (Paragraph("Nothing."),),
-        ),
-        ("command", "Made by", (Code(command),)),
-    ]
+        Section("differing", "What differs", (differs,)),
+        Section("command", "Made by", (Code(command),)),
+    )
     return Document(
         "rnn-roofline: " + " against ".join(dict.fromkeys(s.name for s in comparison.systems)),
         " ".join(tables.overall(comparison)),
-        "; ".join(tables.names(comparison)) + ".",
-        tuple(Section(*part) for part in parts if part[2]),
+        "; ".join(names) + ".",
+        tuple(section for section in sections if section.blocks),
     )
 
 

@@ -248,7 +248,7 @@ def _verdicts(analysis: Analysis, legend: str) -> Section:
     """What bounds each series, with the evidence: point by point, between points, and what threads add to the roofs."""
     outcomes, threads = experiments.outcomes(analysis), experiments.threads(analysis)
     by_series = verdicts.by_series(analysis)
-    between = "Experiments between points, with elasticities"
+    between = Listing("Experiments between points, with elasticities", outcomes, folded=True)
     named = {word for _, found in analysis.held.values() for word in found.name.split(" + ")}
     blocks = (
         Paragraph(legend),
@@ -256,8 +256,7 @@ def _verdicts(analysis: Analysis, legend: str) -> Section:
         Listing("Series", by_series),
         Paragraph(FREE),
         Listing("Evidence, point by point", verdicts.evidence(analysis), folded=True),
-        *((Paragraph(EXPERIMENTS),) if outcomes.rows else ()),
-        *((Listing(between, outcomes, folded=True),) if outcomes.rows else ()),
+        *((Paragraph(EXPERIMENTS), between) if outcomes.rows else ()),
         *_section("threads", "Roofs against threads", THREADS, threads).blocks,
     )
     return Section("verdicts", "What bounds each series", blocks if by_series.rows else ())

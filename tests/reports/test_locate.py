@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +49,11 @@ def test_latest_without_a_run_says_how_to_measure_one(home, text):
         (home / "runs" / "latest").write_text(text)
     with pytest.raises(BadInput, match=r"no run in .* yet: measure one with `make report`"):
         locate.load("latest", home)
+
+
+def test_a_folder_outside_the_checkout_shows_that_what_leads_to_it_is_left_out():
+    assert locate.shown(Path("/elsewhere/of/mine/one")) == ".../one"
+    assert locate.shown(locate.HOME / "runs" / "one") == "reports/runs/one"
 
 
 def test_a_journal_stands_in_for_a_profile_that_was_not_written(tmp_path):

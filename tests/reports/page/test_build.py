@@ -71,10 +71,6 @@ def test_no_folder_of_this_machine_is_published(report):
     assert told in (report.folder / "report.md").read_text()
 
 
-def test_a_folder_outside_the_checkout_shows_that_what_leads_to_it_is_left_out():
-    assert build.shown(Path("/elsewhere/of/mine/one")) == ".../one"
-
-
 def test_a_report_within_the_checkout_names_its_folder_and_the_method():
     folder = CHECKOUT / "reports" / "runs" / "x"
     assert build._command(folder, None) == "python -m reports build reports/runs/x"
