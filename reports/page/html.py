@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from reports.page.document import Document, Listing
+from reports.plots import style
 
 HERE = Path(__file__).resolve().parent
 SCRIPTS = ("page_tables.js", "page_charts.js", "page_plots.js")
@@ -23,6 +24,8 @@ PLOTLY = Path("package_data", "plotly.min.js")
 FIRST_ROWS = 400
 """Rows of a table that stand in the page as such; the rest are data that its script shows (as `ROWS_AT_ONCE` does)."""
 
+MANY_VALUES = 24
+"""Of more values than this the filter of the plots offers a list."""
 LONG = 24
 """A table of more rows than this can be filtered."""
 STRIP = 4
@@ -54,11 +57,15 @@ def render(
         pictures={name: _image(path) for name, path in pictures.items()},
         style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
         scripts=[Markup(script) for script in scripts],
-        data=Markup(embedded(data)) if data else None,
+        data=data,
+        embedded=lambda data: Markup(embedded(data)),
+        light=style.LIGHT,
+        dark=style.DARK,
         live=data is not None and len(scripts) > 1,
         first=FIRST_ROWS,
         long=LONG,
         strip=STRIP,
+        many=MANY_VALUES,
         rest=lambda block: Markup(rest(block)),
         short=_short,
         policy=f"default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src {hashes}",

@@ -1,10 +1,6 @@
 // The interactive plots: which points are chosen, and when each plot is drawn. Without this script the page shows the
 // same plots as still pictures; paper always does.
-const FACETS = [["cell", "cell"], ["phase", "phase"], ["part", "part"], ["steps", "steps a call"],
-                ["weights", "weights"], ["dtype", "dtype"], ["H", "H"],
-                ["implementation", "implementation"], ["batch", "batch"]];
-const MANY_VALUES = 24;
-const GLYPH_TEXT = ["\u25cb", "\u25a1", "\u25b3", "\u25c7", "\u25bd", "\u2b20", "\u2715"];
+
 // Ridges nearer than this share one value.
 const SAME_RIDGE = 1.05;
 
@@ -15,62 +11,56 @@ const element = (name, properties = {}, ...children) => {
 };
 
 function plotsOf(data) {
-  const p = data.points, count = p.series.length;
+  const every = data.points.map((one, index) => ({ ...data.series[one.series], ...one, index }));
   const narrow = matchMedia("(max-width: 42rem)"), dark = matchMedia("(prefers-color-scheme: dark)");
   const coarse = matchMedia("(pointer: coarse)").matches;
-  const chosen = new Map(FACETS.map(([name]) => [name, new Set()]));
-  let setup = 0, alone = null;
-  const start = () => {
-    for (const [name, values] of chosen) {
-      values.clear();
-      if (name in data.start) values.add(data.start[name]);
-    }
-    [setup, alone] = [0, null];
-  };
-  start();
-
-  const facetOf = (name, i) => (name === "batch" ? p.batch[i] : data.series[p.series[i]][name]);
-  const passes = (i) => data.series[p.series[i]].setup === setup && (alone === null || p.series[i] === alone)
-    && FACETS.every(([name]) => !chosen.get(name).size || chosen.get(name).has(facetOf(name, i)));
-  const glyphOf = (glyphs, size) => glyphs[data.sizes.indexOf(size) % glyphs.length];
+  const form = document.querySelector(".filters"), only = form.querySelector(".only");
+  let alone = null;  // the series that a click chose
 
   function viewNow() {
-    const points = Array.from({ length: count }, (_, i) => i).filter(passes);
-    const style = getComputedStyle(document.documentElement);
-    const theme = Object.fromEntries(["ink", "muted", "grid", "paper", "blue"].map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+    const chosen = Map.groupBy(new FormData(form), ([name]) => name);
+    const passes = (one) => (alone === null || one.series === alone)
+      && [...chosen].every(([name, values]) => values.some(([, value]) => value === "" || value === String(one[name])));
+    const style = getComputedStyle(document.documentElement), colour = (name) => style.getPropertyValue(name).trim();
+    const setup = Number(new FormData(form).get("setup") ?? 0);
     return {
-      data, points, theme, narrow: narrow.matches, bySeries: Map.groupBy(points, (i) => p.series[i]),
+      points: every.filter((one) => one.setup === setup && passes(one)), narrow: narrow.matches,
       setup: data.setups[setup] ?? { levels: [], peaks: {}, curves: [], caches: [], beside: [] },
-      // The first colour of the palette is too dark for a dark page.
-      colour: (name) => (name === data.first ? theme.blue : data.implementations[name]),
-      glyph: (i) => glyphOf(GLYPHS, data.series[p.series[i]].H),
-      hover: (i) => {
-        const { words, implementation } = data.series[p.series[i]];
-        return `<b>${plain(words)}, batch ${p.batch[i]}</b><br>${plain(implementation)}<br>${p.hover[i]}`;
-      },
+      theme: Object.fromEntries(["ink", "muted", "grid", "paper"].map((name) => [name, colour(`--${name}`)])),
+      colour: (implementation) => colour(data.colours[implementation]),
     };
   }
 
   let view = viewNow();
   const holders = [...document.querySelectorAll(".plot")], stale = new Set(holders);
 
+  function axis({ title, ends, ...ticks }) {
+    const { ink, muted, grid } = view.theme;
+    return {
+      type: "log", title: { text: title, standoff: view.narrow ? 4 : 8, font: { size: 12.5 } }, range: ends.map(log),
+      tickfont: { color: ink }, tickcolor: muted, ticks: "outside", ticklen: 4, gridcolor: grid, linecolor: muted,
+      zeroline: false, automargin: false, tickformat: ",.3~r", minorloglabels: "complete", ...ticks,
+    };
+  }
+
   async function draw(holder) {
-    const width = holder.wide = holder.clientWidth;
+    const width = holder.wide = holder.clientWidth, name = holder.dataset.plot, frame = holder.querySelector(".frame");
     stale.delete(holder);
-    const chart = CHARTS[holder.dataset.plot](view), frame = holder.querySelector(".frame");
-    holder.querySelector(".nothing").hidden = chart !== null;
-    holder.querySelector(".key").replaceChildren(...(chart ? [...key(chart.joined), ...(chart.key ?? []).map((text) => element("span", {}, text))] : []));
+    const points = view.points.filter(({ marks }) => name in marks);
+    const chart = points.length || name.startsWith("bandwidth") ? CHARTS[name](points, view) : null;
     frame.hidden = chart === null;
+    holder.querySelector(".nothing").hidden = chart !== null;
+    holder.querySelector(".key").replaceChildren(...(chart ? key(chart) : []));
     if (chart === null) return;
     const { ink, paper, muted } = view.theme;
     const layout = {
-      width, height: narrow.matches ? 420 : 600, showlegend: false, hovermode: "closest", hoverdistance: 25, dragmode: coarse ? false : "zoom",
-      margin: { ...(narrow.matches ? { l: 52, r: 12, b: 48 } : { l: 68, r: 24, b: 56 }), t: chart.head ?? 14 },
-      font: { family: getComputedStyle(document.body).fontFamily, size: narrow.matches ? 11 : 12, color: ink },
+      width, height: view.narrow ? 420 : 600, showlegend: false, hovermode: "closest", hoverdistance: 25, dragmode: coarse ? false : "zoom",
+      margin: { ...(view.narrow ? { l: 62, r: 12, b: 48 } : { l: 72, r: 24, b: 56 }), t: chart.head ?? 14 },
+      font: { family: getComputedStyle(document.body).fontFamily, size: view.narrow ? 11 : 12, color: ink },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       hoverlabel: { align: "left", bgcolor: paper, bordercolor: muted, font: { color: ink, size: 12 } },
       modebar: { bgcolor: "rgba(0,0,0,0)", color: muted, activecolor: ink },
-      ...chart.layout, uirevision: setup,
+      shapes: chart.shapes, xaxis: axis(chart.x), yaxis: axis(chart.y), uirevision: points[0]?.setup,
     };
     layout.annotations = labels(chart, layout);
     const range = String(layout.xaxis.range);
@@ -78,15 +68,13 @@ function plotsOf(data) {
     await Plotly.react(frame, chart.traces, layout, {
       displaylogo: false, displayModeBar: coarse ? false : "hover", scrollZoom: false,
       modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
-      toImageButtonOptions: { format: "svg", filename: holder.dataset.plot },
+      toImageButtonOptions: { format: "svg", filename: name },
     });
     if (!frame.listening) {
       frame.listening = true;
       frame.on("plotly_click", (event) => {
-        const i = event.points[0]?.customdata;
-        if (typeof i !== "number") return;
-        alone = alone === p.series[i] ? null : p.series[i];
-        refresh();
+        const { series } = every[event.points[0]?.customdata] ?? {};
+        if (series !== undefined) show(alone === series ? null : series);
       });
       frame.on("plotly_relayout", (change) => { if (!("annotations" in change)) label(holder); });
     }
@@ -105,7 +93,7 @@ function plotsOf(data) {
     if (!chart.slopes) return found;
     const [x0, x1] = layout.xaxis.range.map(Number), [y0, y1] = layout.yaxis.range.map(Number), { margin } = layout;
     const wide = layout.width - margin.l - margin.r, high = layout.height - margin.t - margin.b;
-    const [perX, perY] = [wide / (x1 - x0), high / (y1 - y0)], angle = Math.atan2(perY, perX), size = narrow.matches ? 10 : 11;
+    const [perX, perY] = [wide / (x1 - x0), high / (y1 - y0)], angle = Math.atan2(perY, perX), size = view.narrow ? 10 : 11;
     const put = (text, x, y, color, more) => found.push({ text, x, y, showarrow: false, font: { size, color }, ...more });
     let before = Infinity, along = 0, last = 0;
     for (const { rate, text, colour } of chart.slopes) {
@@ -130,7 +118,7 @@ function plotsOf(data) {
     }
     for (const { peak, texts } of shares) {
       // On a phone one beneath the other: a line of three would run over the slanted roofs.
-      put(`${texts.join(narrow.matches ? ",<br>" : ", ")} GFLOP/s`, x1, log(peak), view.theme.ink,
+      put(`${texts.join(view.narrow ? ",<br>" : ", ")} GFLOP/s`, x1, log(peak), view.theme.ink,
         { align: "right", xanchor: "right", yanchor: "bottom", xshift: -4 });
     }
     const ends = [];
@@ -147,18 +135,20 @@ function plotsOf(data) {
   }
 
   // Colours and marks of what is shown.
-  function key(joined) {
-    const series = [...view.bySeries.keys()].map((s) => data.series[s]), of = (name) => [...new Set(series.map((one) => one[name]))];
-    const sizes = of("H").sort((a, b) => a - b), dashed = joined && series.some(({ dtype }) => dtype !== "float32");
-    return [...of("implementation").map((name) => element("span", {}, dot(name), name)),
-      ...sizes.map((size) => element("span", {}, `${glyphOf(GLYPH_TEXT, size)} H ${size}`)),
-      ...(dashed ? [element("span", {}, "dashed: weights not float32")] : [])];
-  }
-
-  function dot(name) {
-    const made = element("i");
-    made.style.background = view.colour(name);
-    return made;
+  function key(chart) {
+    const names = [...new Set(view.points.map(({ implementation }) => implementation))];
+    const signs = new Map([...view.points].sort((a, b) => a.H - b.H).map(({ H, sign }) => [H, sign]));
+    const joined = chart.traces.at(-1).mode !== "markers";
+    return [
+      ...names.map((name) => {
+        const dot = element("i");
+        dot.style.background = view.colour(name);
+        return element("span", {}, dot, name);
+      }),
+      ...[...signs].map(([size, sign]) => element("span", {}, `${sign} H ${size}`)),
+      ...(joined && view.points.some(({ dashed }) => dashed) ? [element("span", {}, "dashed: weights not float32")] : []),
+      ...(chart.key ?? []).map((text) => element("span", {}, text)),
+    ];
   }
 
   let drawing = false;
@@ -181,77 +171,31 @@ function plotsOf(data) {
   function refresh() {
     view = viewNow();
     for (const holder of holders) stale.add(holder);
-    filters();
+    const one = every.find(({ series }) => series === alone);
+    only.hidden = !one;
+    only.querySelector("span").textContent = one ? `Only ${one.words}, ${one.implementation}` : "";
+    form.querySelector(".count").textContent = `${view.points.length} of ${every.length} measured points shown`;
     redraw();
   }
 
-  const bar = document.querySelector(".filters"), groups = bar.querySelector(".facets");
-  function filters() {
-    groups.replaceChildren();
-    if (data.setups.length > 1) {
-      facet("threads", data.setups.map((_, k) => k), (k) => data.setups[k].name, (k) => k === setup, (k) => { setup = k; });
-    }
-    for (const [name, title] of FACETS) {
-      // Numbers ascending, words in the order of the tables.
-      const every = [...new Set(p.series.map((_, i) => facetOf(name, i)))], set = chosen.get(name);
-      if (typeof every[0] === "number") every.sort((a, b) => a - b);
-      if (every.length < 2 && name !== "implementation") continue;
-      facet(title, every, String, (value) => set.has(value), (value) => { if (!set.delete(value)) set.add(value); }, name);
-    }
-    const only = bar.querySelector(".only"), one = data.series[alone ?? -1];
-    only.hidden = !one;
-    only.querySelector("span").textContent = one ? `Only ${one.words}, ${one.implementation}` : "";
-    bar.querySelector(".count").textContent = `${view.points.length} of ${count} measured points shown`;
+  function show(series) {
+    alone = series;
+    refresh();
   }
 
-  function facet(title, every, text, pressed, press, name) {
-    const field = element("fieldset", {}, element("legend", { textContent: title }));
-    if (every.length > MANY_VALUES) {
-      const options = every.map((value, k) => new Option(text(value), String(k), false, pressed(value)));
-      const select = element("select", { ariaLabel: title }, new Option("all", ""), ...options);
-      select.addEventListener("change", () => {
-        chosen.get(name).clear();
-        if (select.value !== "") press(every[Number(select.value)]);
-        refresh();
-      });
-      field.append(select);
-    } else {
-      field.append(...every.map((value) => pill(value, text(value), pressed(value), press, name)));
-    }
-    groups.append(field);
-  }
-
-  function pill(value, text, isPressed, press, name) {
-    const button = element("button", { type: "button", ariaPressed: String(isPressed) });
-    if (name === "implementation") button.append(dot(value));
-    button.append(name === "H" ? `${glyphOf(GLYPH_TEXT, value)} ${text}` : text);
-    Object.assign(button.dataset, { facet: name ?? "setup", value: String(value) });
-    button.addEventListener("click", () => {
-      press(value);
-      refresh();
-      const { facet: of, value: same } = button.dataset;
-      groups.querySelector(`[data-facet="${CSS.escape(of)}"][data-value="${CSS.escape(same)}"]`)?.focus();
-    });
-    return button;
-  }
-
-  bar.querySelector(".all").addEventListener("click", () => { alone = null; refresh(); });
-  bar.querySelector(".reset").addEventListener("click", () => { start(); refresh(); });
-  addEventListener("keydown", (event) => { if (event.key === "Escape" && alone !== null) { alone = null; refresh(); } });
+  form.addEventListener("change", refresh);
+  form.addEventListener("reset", () => setTimeout(show, 0, null));  // the choices are put back after the event
+  form.querySelector(".all").addEventListener("click", () => show(null));
+  addEventListener("keydown", (event) => { if (event.key === "Escape" && alone !== null) show(null); });
   dark.addEventListener("change", refresh);
-  narrow.addEventListener("change", refresh);
   // Plotly's own answer to a new width forgets the height, and knows nothing of names along slanted roofs.
   let settled = 0;
   addEventListener("resize", () => {
     clearTimeout(settled);
-    settled = setTimeout(() => {
-      for (const holder of holders) if (holder.clientWidth !== holder.wide) stale.add(holder);
-      redraw();
-    }, 100);
+    settled = setTimeout(() => { if (holders.some((one) => one.clientWidth !== one.wide)) refresh(); }, 100);
   });
   document.documentElement.classList.add("live");
-  filters();
-  redraw();
+  refresh();
 }
 
 const given = document.getElementById("data");

@@ -1,16 +1,16 @@
 """Bandwidth against working set: where the caches end, by measurement and by what the system reports."""
 
+from itertools import cycle
 from typing import Any
 
 from matplotlib.axes import Axes
 
-from reports.analysis.wording import giga, size
+from reports.analysis.wording import size
 from reports.plots.chart_data import Charts, Setup
 from reports.plots.figures import WIDTH, plain_log, segments, style
-from reports.plots.style import MUTED, PALETTE, name_of, trimmed
+from reports.plots.style import MUTED, PALETTE, name_of
 
 OTHERS = {"write": "v", "copy": "D", "triad": "^"}
-TEXT: dict[str, Any] = {"fontsize": 6.2, "color": MUTED, "textcoords": "offset points"}
 
 
 def draw(charts: Charts) -> Axes | None:
@@ -19,46 +19,41 @@ def draw(charts: Charts) -> Axes | None:
     if not setups:
         return None
     main = max(setups, key=lambda one: one.threads)
+    beside = {one.threads: one.beside for one in setups if one.device == main.device}
+    reads = [curve for curve in main.curves if curve.kind == "read"]
     import matplotlib.pyplot as plt
 
     with style():
         _, ax = plt.subplots(figsize=(WIDTH, 3.5), layout="constrained")
         plain_log(ax, "x", base=2)
         plain_log(ax, "y")
-        bars = {one.threads: one.beside for one in setups if one.device == main.device}
-        reads = [curve for curve in main.curves if curve.kind == "read"]
-        rates = [rate for found in bars.values() for band in found.values() for rate in band]
-        rates += [rate for curve in main.curves for _, rate in curve.places]
-        for index, curve in enumerate(reads):
-            colour = PALETTE[index % len(PALETTE)]
-            look: dict[str, Any] = {"marker": "o", "markersize": 2.6, "linewidth": 1.3, "zorder": 3}
-            ax.plot(*_giga(curve.places), color=colour, label=curve.name, **look)
-        for index, curve in enumerate(reads):
+        look: dict[str, Any]
+        for curve, colour in zip(reads, cycle(PALETTE), strict=False):
+            look = {"marker": "o", "markersize": 2.6, "linewidth": 1.3, "zorder": 3}
+            ax.plot(*zip(*curve.places, strict=True), color=colour, label=curve.name, **look)
+        label: str | None = "read roof beside the points"
+        for curve, colour in zip(reads, cycle(PALETTE), strict=False):
             # Pale bars over the working sets of points: where the read roof stood beside them.
-            beside = bars.get(curve.threads, {}).items()
-            ends = [((x, low / 1e9), (x, high / 1e9)) for x, (low, high) in beside]
-            pale: dict[str, Any] = {"color": PALETTE[index % len(PALETTE)], "alpha": 0.3}
-            label = None if index else "read roof beside the points"
-            segments(ax, ends, linewidth=3.2, zorder=2, label=label, **pale)
+            own = beside.get(curve.threads, {}).items()
+            bars = [((at, low), (at, high)) for at, (low, high) in own]
+            look = {"color": colour, "alpha": 0.3, "linewidth": 3.2, "zorder": 2}
+            segments(ax, bars, label=label, **look)
+            label = None
         for curve in main.curves:
             if curve.kind in OTHERS:
-                place = _giga(curve.places)
                 look = {"marker": OTHERS[curve.kind], "markersize": 3.4, "markerfacecolor": "none"}
                 look |= {"color": MUTED, "linestyle": "none", "zorder": 4}
-                ax.plot(*place, label=curve.name, **look)
+                ax.plot(*zip(*curve.places, strict=True), label=curve.name, **look)
+        rates = [rate for bands in beside.values() for band in bands.values() for rate in band]
+        rates += [rate for curve in main.curves for _, rate in curve.places]
         # Room for the names of the reported caches at the foot.
-        ax.set_ylim(min(rates) / 1e9 / 1.5, max(rates) / 1e9 * 1.2)
-        _sizes(ax, [x for curve in reads for x, _ in curve.places])
+        ax.set_ylim(min(rates) / 1.5, max(rates) * 1.2)
+        _sizes(ax, [at for curve in reads for at, _ in curve.places])
         _levels(ax, main)
         _caches(ax, main)
-        ax.set_xlabel("working set, all threads together")
-        ax.set_ylabel("GB/s")
+        ax.set(xlabel="working set, all threads together", ylabel="GB/s")
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3)
         return ax
-
-
-def _giga(places: tuple[tuple[int, float], ...]) -> tuple[list[int], list[float]]:
-    return [x for x, _ in places], [rate / 1e9 for _, rate in places]
 
 
 def _sizes(ax: Axes, sizes: list[int]) -> None:
@@ -79,7 +74,7 @@ def _levels(ax: Axes, setup: Setup) -> None:
             continue
         if index % 2 == 0:
             ax.axvspan(start, end, color=MUTED, alpha=0.08, linewidth=0, zorder=0)
-        text = f"{name_of(level.name)}\n{trimmed(giga(level.bytes_per_s))} GB/s"
+        text = f"{name_of(level.name)}\n{level.value}"
         ax.text((start * end) ** 0.5, 1.01, text, transform=ax.get_xaxis_transform(), **place)
         start = end
 
@@ -87,10 +82,11 @@ def _levels(ax: Axes, setup: Setup) -> None:
 def _caches(ax: Axes, setup: Setup) -> None:
     """Dashed verticals where the system says that a cache ends, named at the foot."""
     left, right = ax.get_xlim()
+    dashes: dict[str, Any] = {"linewidth": 0.8, "linestyle": (0, (4, 3)), "zorder": 1}
+    text: dict[str, Any] = {"fontsize": 6.2, "color": MUTED, "textcoords": "offset points"}
     label: str | None = "cache, as the system reports it"
     for name, end in setup.caches:
         if left < end < right:
-            dashes: dict[str, Any] = {"linewidth": 0.8, "linestyle": (0, (4, 3)), "zorder": 1}
             ax.axvline(end, color=MUTED, label=label, **dashes)
-            ax.annotate(name, (end, 0.0), (2, 3), xycoords=ax.get_xaxis_transform(), **TEXT)
+            ax.annotate(name, (end, 0.0), (2, 3), xycoords=ax.get_xaxis_transform(), **text)
             label = None

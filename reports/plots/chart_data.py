@@ -1,4 +1,6 @@
-"""What every picture shows, computed once: where points stand, and the roofs they stand under. Pure, SI units.
+"""What every picture shows, computed once: where points stand, and the roofs they stand under. Pure.
+
+In the units of the axes: FLOP/byte, GFLOP/s, GB/s, bytes, seconds.
 
 A drawn roof is one figure for the whole run, the best of its samples; a fraction is formed of the roof sampled beside
 its point, and both move with the machine. A point drawn at its bare rate would stand at another share of the line than
@@ -21,41 +23,36 @@ from reports.analysis.points import Row
 from reports.analysis.roofs import Under
 from reports.analysis.verdict import Verdict
 from reports.analysis.wording import arithmetic, setup, size
-from reports.plots.style import Drawn, Mark, colours, markers
+from reports.plots.style import Look, Mark, colours, markers, trimmed
+
+GIGA = 1e-9
 
 Band = tuple[float, float]
 """The lowest and the highest that a roof was beside the points."""
 
-PICTURES = {
-    "roofline": "roofline",
-    "time_roofline": "time",
-    "time_against_batch": "batch",
-    "bandwidth_against_working_set": "bandwidth",
-}
-"""Each picture's name, and the attribute of a point that is its place there."""
-
+PICTURES = ("roofline", "time_roofline", "time_against_batch", "bandwidth_against_working_set")
 CURVES = ("read", "write", "copy", "triad")
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A good point and its place on each chart; None where it has none there.
+    """A good point, and by picture its mark, where it has a place there.
 
-    roofline   FLOP/byte (counted bytes, else modelled) and FLOP/s, at its fraction of the drawn roof
-    time       seconds for its FLOPs and its bytes, stretched so that the larger is the time that was measured: at its
-               fraction of both lies what the roofs beside it allow
-    batch      batch and seconds: `allowed` over its fraction, so that points of one case stand under one line
-    bandwidth  bytes of the working set and byte/s: its fraction of the read curve, as far as bytes make it
-    allowed    seconds that the drawn roofs allow its case, the least among its implementations
+    roofline                       FLOP/byte (counted bytes, else modelled) and GFLOP/s, at its fraction of the roof
+    time_roofline                  seconds for its FLOPs and its bytes, stretched so that the larger is the time that
+                                   was measured: at its fraction of both lies what the roofs beside it allow
+    time_against_batch             batch and seconds: `allowed` over its fraction, so that points of one case stand
+                                   under one line
+    bandwidth_against_working_set  bytes of the working set and GB/s: its fraction of the read curve, as far as bytes
+                                   make it
+
+    `allowed` are the seconds that the drawn roofs allow its case, the least among its implementations.
     """
 
     row: Row
     verdict: Verdict
     under: Under | None
-    roofline: Mark | None
-    time: Mark | None
-    batch: Mark | None
-    bandwidth: Mark | None
+    marks: dict[str, Mark]
     allowed: float | None
 
 
@@ -70,23 +67,31 @@ class Line:
     implementation: str
     fetched: tuple[str, ...]
     points: tuple[Placed, ...]
-    colour: str
-    marker: str
+    look: Look
 
     @property
     def arithmetic(self) -> str:
         """The name of its arithmetic roof: the weights' dtype, and the activations' where they are unusual."""
         return arithmetic(self.case)
 
-    def drawn(self, at: str, x: float = 1.0, y: float = 1.0) -> Drawn:
-        """Its marks on the chart `at`, in the units of its axes, and their look."""
-        marks = [mark.scaled(x, y) for one in self.points if (mark := getattr(one, at))]
-        return Drawn(marks, self.colour, self.marker, self.case.dtype != "float32")
+    def marks(self, picture: str) -> list[Mark]:
+        """Those of its points."""
+        return [one.marks[picture] for one in self.points if picture in one.marks]
+
+
+@dataclass(frozen=True, slots=True)
+class Plateau:
+    """A level of memory: its bandwidth in GB/s, as a number and as it is written beside the name."""
+
+    name: str
+    up_to_bytes: int | None
+    rate: float
+    value: str
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A roof against working sets: (bytes, byte/s), ascending."""
+    """A roof against working sets: (bytes, GB/s), ascending."""
 
     kind: str
     threads: int
@@ -100,7 +105,7 @@ class Setup:
 
     plateaus  the device's levels, the fastest first
     levels    those that points are held against: none but at all threads
-    peaks     FLOP/s by the names that `Line.arithmetic` gives
+    peaks     GFLOP/s by the names that `Line.arithmetic` gives
     curves    the read curve at every thread count, the others at all threads
     beside    by working set: from where to where the read roof moved beside the points there
     caches    name and bytes of each cache that the system reports
@@ -109,8 +114,8 @@ class Setup:
     device: str
     threads: int
     name: str
-    plateaus: tuple[Level, ...]
-    levels: tuple[Level, ...]
+    plateaus: tuple[Plateau, ...]
+    levels: tuple[Plateau, ...]
     peaks: dict[str, float]
     curves: tuple[Curve, ...]
     beside: dict[int, Band]
@@ -170,8 +175,7 @@ def charts(analysis: Analysis) -> Charts:
         Line(
             *key,
             tuple(sorted(placed, key=lambda one: one.row.case.batch)),
-            by_colour[key[1]],
-            by_size[key[0].hidden],
+            Look(by_colour[key[1]], by_size[key[0].hidden], key[0].dtype != "float32"),
         )
         for key, placed in found.items()
     )
@@ -184,8 +188,8 @@ def pictures(charts: Charts) -> dict[str, tuple[str, str]]:
     for index, device in enumerate(charts.devices):
         own = charts.of(device)
         read = any(curve.kind == "read" for one in own.setups for curve in one.curves)
-        for picture, at in PICTURES.items():
-            if read if at == "bandwidth" else shown(own, picture):
+        for picture in PICTURES:
+            if read if picture == "bandwidth_against_working_set" else shown(own, picture):
                 found[f"{picture}_{device}" if index else picture] = (picture, device)
     return found
 
@@ -196,13 +200,13 @@ def shown(charts: Charts, picture: str) -> list[Line]:
     Inference where there is any, else training; the device that most are of. Times against batch are also of one dtype,
     float32 or that of most, and of steps that fetch alike.
     """
-    at, alike = PICTURES[picture], PICTURES[picture] == "batch"
+    alike = picture == "time_against_batch"
     steps = [line for line in charts.lines if line.case.part == "cell"]
     if alike:
         steps = _of_most(steps, lambda line: line.fetched)
     phase = "step" if any(line.case.phase == "step" for line in steps) else "train"
     kept = [
-        replace(line, points=tuple(one for one in line.points if getattr(one, at)))
+        replace(line, points=tuple(one for one in line.points if picture in one.marks))
         for line in steps
         if line.case.phase == phase
     ]
@@ -228,6 +232,14 @@ def by_cell(lines: Iterable[Line]) -> dict[str, list[Line]]:
     return found
 
 
+def looks(lines: Sequence[Line]) -> tuple[dict[str, str], dict[int, str]]:
+    """What a key tells: the colour of each implementation and the marker of each hidden size."""
+    return (
+        {line.implementation: line.look.colour for line in lines},
+        {line.case.hidden: line.look.marker for line in lines},
+    )
+
+
 def moved(lines: Iterable[Line], rates: dict[str, float]) -> dict[str, Band]:
     """By level or dtypes, of those in `rates` (their drawn roofs): from where to where it moved beside the points."""
     found: dict[str, list[float]] = {}
@@ -243,11 +255,11 @@ def beside(one: Placed, arithmetic: str) -> list[tuple[str, float]]:
     """The names of the drawn roofs that a point tells something of, and what was sampled beside it."""
     if one.under is None:
         return []
-    bytes_per_s, flop_per_s = one.under.beside
+    bandwidth, product = one.under.beside
     # where its weights lie is unclear near a cache's end, and the roof beside it may be the next level's
     clear = one.row.level or one.row.case.residency == "streamed"
-    found = [(one.under.level, bytes_per_s)] if one.under.level and clear else []
-    return [*found, (arithmetic, flop_per_s)] if flop_per_s is not None else found
+    found = [(one.under.level, bandwidth * GIGA)] if one.under.level and clear else []
+    return [*found, (arithmetic, product * GIGA)] if product is not None else found
 
 
 def at_fraction(x: float, fraction: Estimate, roof: float, *, filled: bool = False) -> Mark:
@@ -260,46 +272,28 @@ def _placed(
     row: Row, verdict: Verdict, under: Under | None, allowed: float | None, free: int | None
 ) -> Placed:
     if row.fraction is None or under is None or allowed is None:
-        return Placed(row, verdict, under, None, None, None, None, None)
-    fraction, batch = row.fraction, row.case.batch
-    counted = row.counted_intensity
-    x = counted or row.intensity
+        return Placed(row, verdict, under, {}, None)
+    fraction, batch, filled = row.fraction, row.case.batch, row.counted_intensity is not None
     middle, low, high = (allowed / share for share in (fraction[0], fraction[2], fraction[1]))
-    return Placed(
-        row,
-        verdict,
-        under,
-        roofline=at_fraction(x, fraction, under.height(x), filled=counted is not None)
-        if x and row.intensity
-        else None,
-        time=_time(row, filled=counted is not None),
-        batch=Mark(batch, middle, low, high, batch == free),
-        bandwidth=_bandwidth(row, under, filled=counted is not None),
-        allowed=allowed,
-    )
-
-
-def _time(row: Row, *, filled: bool) -> Mark | None:
-    """None where a time is zero and has no place on a logarithmic axis."""
+    marks = {"time_against_batch": Mark(batch, middle, low, high, batch == free)}
+    x = row.counted_intensity or row.intensity
+    if x and row.intensity:
+        marks["roofline"] = at_fraction(x, fraction, under.height(x) * GIGA, filled=filled)
     assert row.t_bytes is not None
     assert row.t_flops is not None
+    assert row.limit is not None
     t_bytes, t_flops = row.t_bytes.median, row.t_flops.median
-    if not t_bytes or not t_flops:
-        return None
-    stretched = row.seconds.median / max(t_bytes, t_flops)
-    y = t_bytes * stretched
-    return Mark(t_flops * stretched, y, y, y, filled)
-
-
-def _bandwidth(row: Row, under: Under, *, filled: bool) -> Mark | None:
-    """Where products take longer than bytes, less than all of its fraction is bandwidth."""
-    assert row.fraction is not None
-    if not under.curve or not row.t_bytes or not row.limit:
-        return None
-    part = min(1.0, row.t_bytes.median / row.limit.median)
-    return at_fraction(
-        row.point.working_set_bytes or 0, row.fraction, part * under.curve, filled=filled
-    )
+    # a time of zero has no place on a logarithmic axis
+    if t_bytes and t_flops:
+        stretched = row.seconds.median / max(t_bytes, t_flops)
+        y = t_bytes * stretched
+        marks["time_roofline"] = Mark(t_flops * stretched, y, y, y, filled)
+    if under.curve:
+        # where products take longer than bytes, less than all of its fraction is bandwidth
+        roof = min(1.0, t_bytes / row.limit.median) * under.curve * GIGA
+        held = row.point.working_set_bytes or 0
+        marks["bandwidth_against_working_set"] = at_fraction(held, fraction, roof, filled=filled)
+    return Placed(row, verdict, under, marks, allowed)
 
 
 def _of_most(lines: Sequence[Line], key: Callable[[Line], object]) -> list[Line]:
@@ -333,18 +327,19 @@ def _setup(analysis: Analysis, device: str, threads: int, lines: Sequence[Line])
     rates: dict[int, list[float]] = {}
     for one in (one for line in lines for one in line.points):
         if one.under and one.row.point.working_set_bytes:
-            rates.setdefault(one.row.point.working_set_bytes, []).append(one.under.beside[0])
+            bandwidth = one.under.beside[0] * GIGA
+            rates.setdefault(one.row.point.working_set_bytes, []).append(bandwidth)
     caches = warnings.system_caches(analysis.profile) if device == "cpu" else {}
-    plateaus = tuple(analysis.roofs.levels(device))
+    plateaus = tuple(map(_plateau, analysis.roofs.levels(device)))
     return Setup(
         device,
         threads,
         setup(device, threads),
         plateaus=plateaus,
         levels=plateaus if threads == everyone else (),
-        peaks={name: peak for name, peak in peaks.items() if peak is not None},
+        peaks={name: peak * GIGA for name, peak in peaks.items() if peak is not None},
         curves=tuple(
-            Curve(kind, count, f"{kind}, {setup(device, count)}", tuple(places))
+            Curve(kind, count, f"{kind}, {setup(device, count)}", _giga(places))
             for kind in CURVES
             for count, places in sorted(analysis.roofs.curve(device, kind).items(), reverse=True)
             if kind == "read" or count == everyone
@@ -354,3 +349,12 @@ def _setup(analysis: Analysis, device: str, threads: int, lines: Sequence[Line])
             (f"{level_names.cache(level)} {size(total)}", total) for level, total in caches.items()
         ),
     )
+
+
+def _plateau(level: Level) -> Plateau:
+    rate = level.bytes_per_s * GIGA
+    return Plateau(level.name, level.up_to_bytes, rate, f"{trimmed(rate)} GB/s")
+
+
+def _giga(places: Iterable[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
+    return tuple((at, rate * GIGA) for at, rate in places)

@@ -5,26 +5,23 @@ in (of resident weights the last one always), and the arithmetic of the dtypes i
 fraction of these lines.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from bench.profile.stats import estimate
-from reports.analysis.wording import giga
 from reports.compare.match import LETTERS, WHOLE, Comparison, forward
 from reports.compare.system import Entry, System
 from reports.plots import figures
-from reports.plots.chart_data import at_fraction
-from reports.plots.style import MARKERS, PALETTE, Drawn, Mark, colours, trimmed
+from reports.plots.chart_data import GIGA, at_fraction
+from reports.plots.figures import Ends
+from reports.plots.style import MARKERS, PALETTE, Look, Mark, colours, trimmed
 from reports.published import ORIGIN
 
-NAMES = "arithmetic intensity, FLOP/byte (modelled bytes)", "GFLOP/s at the drawn roof"
 PANEL_INCHES = 2.4
-
-Ends = tuple[float, float, float, float]
-"""Left and right in FLOP/byte, bottom and top in GFLOP/s."""
 
 
 def draw(comparison: Comparison) -> Any:
@@ -35,24 +32,35 @@ def draw(comparison: Comparison) -> Any:
         return None
     cells = sorted({entry.work.cell for entry in every}, key=("rnn", "lstm", "gru").index)
     kinds = sorted({entry.work.residency for entry in every}, reverse=True)
-    ends = _ends(comparison.systems, every)
+    peaks = [_peaks(one, every) for one in comparison.systems]
+    ends = _ends(comparison.systems, peaks, every)
+    looks = [_look(index, one) for index, one in enumerate(comparison.systems)]
     by_name = colours((entry.implementation for entry in every), MARKERS)
     with figures.style():
         figure, axes, places = figures.panels(
-            cells, kinds, [PANEL_INCHES] * len(cells), phase, NAMES
+            cells, kinds, [PANEL_INCHES] * len(cells), phase, figures.INTENSITY
         )
         for (cell, kind), ax in places.items():
             figures.plain_log(ax, "x", base=2)
             figures.plain_log(ax, "y")
-            ax.set_xlim(*ends[:2])
-            ax.set_ylim(*ends[2:])
+            ax.set(xlim=(ends.left, ends.right), ylim=(ends.bottom, ends.top))
             for index, one in enumerate(comparison.systems):
-                here = [e for e in points[index] if e.work.residency == kind]
-                colour = PALETTE[index % len(PALETTE)]
-                _roofs(ax, one, every, {entry.level for entry in here}, kind, ends, colour)
-                _steps(ax, [e for e in here if e.work.cell == cell], by_name, colour)
+                here = [entry for entry in points[index] if entry.work.residency == kind]
+                used = {entry.level for entry in here}
+                used |= {name for name, _ in one.levels[-2 if kind == "resident" else -1 :]}
+                rates = [rate * GIGA for name, rate in one.levels if name in used]
+                _roofs(ax, rates, list(peaks[index].values()), ends, **looks[index])
+                steps = [entry for entry in here if entry.work.cell == cell]
+                figures.draw(ax, _steps(steps, by_name, looks[index]["color"]))
         # Two columns: a machine's entry is long, for it holds the values of its roofs.
-        handles = _handles(comparison.systems, every, by_name)
+        handles = [
+            Line2D([], [], label=f"{letter}: {one.name}, {_values(one, own)}", **look)
+            for letter, one, own, look in zip(
+                LETTERS, comparison.systems, peaks, looks, strict=False
+            )
+        ]
+        for name, marker in by_name.items():
+            handles.append(Line2D([], [], marker=marker, label=name, **figures.HOLLOW))
         figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return axes
 
@@ -73,9 +81,9 @@ def shown(comparison: Comparison) -> tuple[dict[int, list[Entry]], str]:
     }, phase
 
 
-def _pair(entry: Entry) -> tuple[str, str]:
-    """The dtypes that decide an arithmetic roof: of the weights and of the activations."""
-    return entry.work.dtype, entry.work.activations
+def _look(index: int, one: System) -> dict[str, Any]:
+    style = "-" if one.measured else figures.LONG_DASHES
+    return {"color": PALETTE[index % len(PALETTE)], "linewidth": 1.1, "linestyle": style}
 
 
 def _mark(entry: Entry) -> Mark | None:
@@ -84,98 +92,75 @@ def _mark(entry: Entry) -> Mark | None:
         return None
     x = entry.flops / (entry.read + entry.written)
     if entry.fraction and entry.roof:
-        return at_fraction(x, entry.fraction, entry.roof / 1e9)
+        return at_fraction(x, entry.fraction, entry.roof * GIGA)
     if entry.work.device != ORIGIN:
         return None  # it was measured, and against no roof
-    rate = entry.flops / 1e9
+    rate = entry.flops * GIGA
     middle, low, high = estimate(entry.seconds)
     return Mark(x, rate / middle, rate / high, rate / low)
 
 
-def _steps(ax: Axes, entries: Sequence[Entry], by_name: dict[str, str], colour: str) -> None:
+def _steps(
+    entries: Sequence[Entry], by_name: dict[str, str], colour: str
+) -> Iterator[tuple[Look, list[Mark]]]:
     """The steps of one system, joined along the batch."""
     series: dict[tuple[Any, ...], list[Mark]] = {}
     for entry in sorted(entries, key=lambda entry: entry.work.batch):
-        work, mark = entry.work, _mark(entry)
-        key = (work.hidden, work.input, _pair(entry), work.threads, work.steps, work.phase)
-        if mark:
-            series.setdefault((entry.implementation, *key), []).append(mark)
-    figures.draw(ax, [Drawn(marks, colour, by_name[key[0]]) for key, marks in series.items()])
+        alone = replace(entry.work, batch=1)
+        if mark := _mark(entry):
+            series.setdefault((entry.implementation, alone), []).append(mark)
+    for (implementation, _), marks in series.items():
+        yield Look(colour, by_name[implementation]), marks
 
 
 def _roofs(
-    ax: Axes,
-    one: System,
-    every: Sequence[Entry],
-    used: set[str | None],
-    residency: str,
-    ends: Ends,
-    colour: str,
+    ax: Axes, rates: Sequence[float], peaks: Sequence[float], ends: Ends, **look: Any
 ) -> None:
-    """Lines of memory and of the caches in use up to the highest arithmetic roof, and that of each dtype in use."""
-    style = "-" if one.measured else figures.LONG_DASHES
-    look: dict[str, Any] = {"color": colour, "linewidth": 1.1, "linestyle": style, "zorder": 2}
-    peaks = _peaks(one, every)
-    top = max(peaks.values(), default=ends[3] * 1e9)
-    always = {name for name, _ in one.levels[-2 if residency == "resident" else -1 :]}
-    rates = [rate for name, rate in one.levels if name in used | always]
+    """Lines of memory levels, the fastest first, up to the highest arithmetic roof, and arithmetic roofs."""
     for rate in rates:
-        elbow = min(ends[1], top / rate)
-        if elbow > ends[0]:
-            ax.plot([ends[0], elbow], [ends[0] * rate / 1e9, elbow * rate / 1e9], **look)
-    for peak in dict.fromkeys(peaks.values()):
-        start = peak / rates[0] if rates else ends[0]
-        ax.plot([min(start, ends[1]), ends[1]], [peak / 1e9] * 2, **look)
+        elbow = min(ends.right, max(peaks, default=ends.top) / rate)
+        if elbow > ends.left:
+            ax.plot([ends.left, elbow], [ends.left * rate, elbow * rate], zorder=2, **look)
+    for peak in dict.fromkeys(peaks):
+        start = peak / rates[0] if rates else ends.left
+        ax.plot([min(start, ends.right), ends.right], [peak] * 2, zorder=2, **look)
 
 
 def _peaks(one: System, every: Sequence[Entry]) -> dict[tuple[str, str], float]:
-    """The arithmetic roofs at all threads of the dtypes in use, of weights and activations."""
+    """The arithmetic roofs (GFLOP/s) at all threads of the dtypes in use, of weights and activations."""
     found = one.roofs.get("all") or next(iter(one.roofs.values()), None)
-    used = {_pair(entry) for entry in every}
-    return {pair: peak for pair, peak in found.peaks.items() if pair in used} if found else {}
+    used = {(entry.work.dtype, entry.work.activations) for entry in every}
+    return (
+        {pair: peak * GIGA for pair, peak in found.peaks.items() if pair in used} if found else {}
+    )
 
 
-def _ends(systems: Sequence[System], every: Sequence[Entry]) -> Ends:
+def _ends(
+    systems: Sequence[System],
+    peaks: Sequence[dict[tuple[str, str], float]],
+    every: Sequence[Entry],
+) -> Ends:
     """The axes' ends that hold the points, the roofs and the ridges."""
     marks = [mark for entry in every if (mark := _mark(entry))]
-    peaks = [max(_peaks(one, every).values(), default=0.0) for one in systems]
-    memory = [one.levels[-1][1] if one.levels else None for one in systems]
+    highest = [max(own.values(), default=0.0) for own in peaks]
+    memory = [one.levels[-1][1] * GIGA if one.levels else 0.0 for one in systems]
     x = [mark.x for mark in marks]
-    x += [peak / rate for peak, rate in zip(peaks, memory, strict=True) if peak and rate]
+    x += [peak / rate for peak, rate in zip(highest, memory, strict=True) if peak and rate]
     left, right = min(x) / 2.5, max(x) * 2
-    y = [mark.y for mark in marks]
-    y += [left * rate / 1e9 for rate in memory if rate]
-    return left, right, min(y) / 1.6, max([*y, *(peak / 1e9 for peak in peaks)]) * 1.8
+    y = [mark.y for mark in marks] + [left * rate for rate in memory if rate]
+    return Ends(left, right, min(y) / 1.6, max([*y, *highest]) * 1.8)
 
 
-def _values(one: System, every: Sequence[Entry]) -> str:
+def _values(one: System, peaks: dict[tuple[str, str], float]) -> str:
     """`67.9 GB/s, 195 GFLOP/s (datasheet)`; of several arithmetic roofs, each by the dtype of its weights."""
     highest: dict[str, float] = {}
-    for (dtype, _), peak in _peaks(one, every).items():
+    for (dtype, _), peak in peaks.items():
         highest[dtype] = max(peak, highest.get(dtype, 0.0))
     by_value: dict[str, list[str]] = {}
     for name, peak in sorted(highest.items(), key=lambda one: one[1]):
-        by_value.setdefault(trimmed(giga(peak)), []).append(name)
-    told = [f"{trimmed(giga(one.levels[-1][1]))} GB/s"] if one.levels else []
+        by_value.setdefault(trimmed(peak), []).append(name)
+    told = [f"{trimmed(one.levels[-1][1] * GIGA)} GB/s"] if one.levels else []
     if by_value:
         named = [f"{' and '.join(names)} {value}" for value, names in by_value.items()]
         told.append(f"{', '.join(named if len(named) > 1 else by_value)} GFLOP/s")
     return ", ".join(told) + ("" if one.measured else " (datasheet)")
-
-
-def _handles(
-    systems: Sequence[System], every: Sequence[Entry], by_name: dict[str, str]
-) -> list[Line2D]:
-    """A line per machine with its roofs' values, which on close lines would overlap; a marker per implementation."""
-    machines = [
-        Line2D(
-            [],
-            [],
-            color=PALETTE[index % len(PALETTE)],
-            linestyle="-" if one.measured else figures.LONG_DASHES,
-            label=f"{LETTERS[index]}: {one.name}, {_values(one, every)}",
-        )
-        for index, one in enumerate(systems)
-    ]
-    marks = [Line2D([], [], marker=m, label=name, **figures.HOLLOW) for name, m in by_name.items()]
-    return [*machines, *marks]

@@ -6,24 +6,21 @@ interval as error bar.
 
 import sys
 import warnings
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import product
 from math import nan
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullLocator
 
-from reports.analysis.wording import number
-from reports.plots.style import GRID, INK, MUTED, PAPER, Drawn, Mark, name_of, trimmed
-
-K = TypeVar("K", bound=Hashable)
+from reports.plots.style import GRID, INK, MUTED, PAPER, Look, Mark, name_of, trimmed
 
 WIDTH = 7.2
 """Inches: the text width of a page."""
@@ -35,6 +32,8 @@ DPI, IMAGE_DPI = 200, 120
 SIZE = 4.2
 GAP = Mark(nan, nan, nan, nan)
 DASHED, LONG_DASHES = (0, (3, 1.5)), (0, (4, 2))
+INTENSITY = "arithmetic intensity, FLOP/byte (modelled bytes)", "GFLOP/s at the drawn roof"
+"""The names of a roofline's axes."""
 HOLLOW: dict[str, Any] = {
     "markerfacecolor": "none",
     "linestyle": "none",
@@ -79,6 +78,15 @@ STYLE: dict[str, Any] = {
     "pdf.fonttype": 42,
     "pdf.compression": 3,
 }
+
+
+class Ends(NamedTuple):
+    """The ends of a roofline's axes: FLOP/byte, and GFLOP/s."""
+
+    left: float
+    right: float
+    bottom: float
+    top: float
 
 
 @contextmanager
@@ -170,14 +178,17 @@ def inches(heights: Iterable[float]) -> list[float]:
     return [min(3.4, max(1.2, height)) for height in heights]
 
 
-def plain_log(ax: Axes, axis: str, base: int = 10, *, decades: bool = False) -> None:
+def plain_log(
+    ax: Axes, axis: str, base: int = 10, *, decades: bool = False, seconds: bool = False
+) -> None:
     """A logarithmic axis whose ticks read 1, 2, 5, 10, or with `decades` 1, 10, 100: no exponents."""
     (ax.set_xscale if axis == "x" else ax.set_yscale)("log", base=base)
     chosen = ax.xaxis if axis == "x" else ax.yaxis
     steps = (1.0, 2.0, 5.0) if base == 10 and not decades else (1.0,)
     chosen.set_major_locator(LogLocator(base=base, subs=steps, numticks=30))
     chosen.set_minor_locator(NullLocator())
-    chosen.set_major_formatter(FuncFormatter(lambda value, _: trimmed(number(value))))
+    plain = FuncFormatter(lambda value, _: trimmed(value))
+    chosen.set_major_formatter(EngFormatter("s") if seconds else plain)
 
 
 def legend(figure: Figure, handles: Sequence[Line2D]) -> None:
@@ -199,51 +210,42 @@ def handles(colours: Mapping[str, str], markers: Mapping[int, str]) -> list[Line
 
 def draw(
     ax: Axes,
-    lines: Sequence[Drawn],
+    lines: Iterable[tuple[Look, Sequence[Mark]]],
     *,
     size: float = SIZE,
     joined: bool = True,
     many: bool = False,
 ) -> None:
     """Draw lines with their intervals, all of one look in one go. `many`: as an image."""
-    common: dict[str, Any] = {"zorder": 3, "rasterized": many}
-    for (colour, dashed), marks in _by(lines, lambda line: (line.colour, line.dashed)).items():
-        style: Any = DASHED if dashed else "-"
+    looks: dict[Look, list[Mark]] = {}
+    for look, marks in lines:
+        looks.setdefault(look, []).extend([*marks, GAP])
+    for look, marks in looks.items():
+        common: dict[str, Any] = {"color": look.colour, "zorder": 3, "rasterized": many}
+        dots: dict[str, Any] = {**common, "marker": look.marker, "linestyle": "none"}
         if joined:
-            ax.plot(*_coordinates(marks), color=colour, ls=style, linewidth=0.9, **common)
-    for colour, marks in _by(lines, lambda line: line.colour).items():
-        # One broken line, for a thousand bars of their own take seconds to draw.
-        ends = [((at.x, at.low), (at.x, at.high)) for at in marks if at.low < at.high]
+            dashes: Any = DASHED if look.dashed else "-"
+            ax.plot(*_places(marks), linestyle=dashes, linewidth=0.9, **common)
         caps: dict[str, Any] = {"marker": "_", "markersize": 3, "markeredgewidth": 0.8}
-        segments(ax, ends, color=colour, linewidth=0.8, **caps, **common)
-    for (colour, marker), marks in _by(lines, lambda line: (line.colour, line.marker)).items():
-        look: dict[str, Any] = {"color": colour, "marker": marker, "linestyle": "none", **common}
+        bars = [((one.x, one.low), (one.x, one.high)) for one in marks if one.low < one.high]
+        segments(ax, bars, linewidth=0.8, **caps, **common)
         hollow: dict[str, Any] = {"markerfacecolor": "none", "markeredgewidth": 0.9}
-        shown = [mark for mark in marks if mark is not GAP]
-        ax.plot(*_coordinates(shown), markersize=size, **hollow, **look)
-        filled = [mark for mark in shown if mark.filled]
+        shown = [one for one in marks if one is not GAP]
+        ax.plot(*_places(shown), markersize=size, **hollow, **dots)
+        filled = [one for one in marks if one.filled]
         if filled:
-            ax.plot(*_coordinates(filled), markersize=size + 0.2, **look)
+            ax.plot(*_places(filled), markersize=size + 0.2, **dots)
 
 
 def segments(
     ax: Axes, ends: Sequence[tuple[tuple[float, float], tuple[float, float]]], **look: Any
 ) -> None:
-    """Straight pieces from end to end, as one broken line; nothing where there are none."""
+    """Straight pieces from end to end, as one broken line, for a thousand of their own take seconds to draw."""
     x = [value for (x0, _), (x1, _) in ends for value in (x0, x1, nan)]
     y = [value for (_, y0), (_, y1) in ends for value in (y0, y1, nan)]
     if ends:
         ax.plot(x, y, **look)
 
 
-def _by(lines: Sequence[Drawn], look: Callable[[Drawn], K]) -> dict[K, list[Mark]]:
-    """The marks of all lines of one look in a row, with a gap between each two."""
-    found: dict[K, list[Mark]] = {}
-    for line in lines:
-        marks = found.setdefault(look(line), [])
-        marks += [GAP, *line.marks] if marks else line.marks
-    return found
-
-
-def _coordinates(marks: Sequence[Mark]) -> tuple[list[float], list[float]]:
+def _places(marks: Sequence[Mark]) -> tuple[list[float], list[float]]:
     return [mark.x for mark in marks], [mark.y for mark in marks]

@@ -1,80 +1,133 @@
 """What the page's plots are drawn from, as plain data that JSON can hold: the charts' own places, and words.
 
-A column per figure, one entry per good point, line by line; a missing figure is None. SI units; five significant
-digits, which is more than any picture shows.
+In the units of the axes; five significant digits, which is more than any picture shows.
 """
 
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from statistics import mode
 from typing import Any
 
 from kernels.case import Case
-from reports.analysis.wording import dtypes, setting
-from reports.plots.chart_data import PICTURES, Charts, Line, Placed, Setup, beside
-from reports.plots.hover import hover
-from reports.plots.style import PALETTE, Mark
+from reports.analysis.wording import dtypes
+from reports.plots.chart_data import Charts, Line, Placed, Setup, beside
+from reports.plots.hover import hover, words
+from reports.plots.style import MARKERS, PALETTE
 
 MOST_AT_FIRST = 1500
 """Points that the page opens with; a browser draws them within a second."""
 
+FACETS: tuple[tuple[str, str, Callable[[Case, str], str | int]], ...] = (
+    ("cell", "cell", lambda case, _: case.cell),
+    ("phase", "phase", lambda case, _: case.phase),
+    ("part", "part", lambda case, _: case.part),
+    ("steps", "steps a call", lambda case, _: case.steps),
+    ("weights", "weights", lambda case, _: case.residency),
+    ("dtype", "dtype", lambda case, _: dtypes(case)),
+    ("H", "H", lambda case, _: case.hidden),
+    ("implementation", "implementation", lambda _, implementation: implementation),
+    ("batch", "batch", lambda case, _: case.batch),
+)
+"""What the page's filter can choose by: name, title, and a point's value."""
+
 
 def data(charts: Charts) -> dict[str, Any]:
-    """Everything that is drawn: points, the series they belong to, and the roofs of each setup."""
-    points = [(one, line) for line in charts.lines for one in line.points]
-    by_colour = {line.implementation: line.colour for line in charts.lines}
+    """Everything that is drawn: points, the series they belong to, and the roofs of each setup; and the filter.
+
+    A point has its `marks` by picture, each (x, y, low, high, filled), and what was sampled `beside` it, by roof.
+    """
     setups = {(one.device, one.threads): index for index, one in enumerate(charts.setups)}
-    return {
+    found = {
         "setups": [_setup(one) for one in charts.setups],
         "series": [
             _series(line, setups[line.case.device, line.case.threads]) for line in charts.lines
         ],
-        "points": {
-            "series": [index for index, line in enumerate(charts.lines) for _ in line.points],
-            **_columns(points),
-        },
-        "charts": {
-            name: _places([getattr(one, at) for one, _ in points]) for name, at in PICTURES.items()
-        },
-        "implementations": by_colour,
-        "first": next((name for name, it in by_colour.items() if it == PALETTE[0]), None),
-        "sizes": sorted({line.case.hidden for line in charts.lines}),
-        "start": _start([one.row.case for one, _ in points]),
-    }
-
-
-def rounded(value: float | None) -> float | None:
-    """A number to five significant digits, whole ones as such."""
-    if value is None:
-        return None
-    short = float(f"{value:.5g}")
-    return int(short) if short.is_integer() and abs(short) < 1e15 else short
-
-
-def _columns(points: Sequence[tuple[Placed, Line]]) -> dict[str, list[Any]]:
-    """What is not the place of a point on one chart: `beside` are the roofs sampled there, by name."""
-    return {
-        "batch": [one.row.case.batch for one, _ in points],
-        "seconds": [rounded(one.row.seconds.median) for one, _ in points],
-        "fraction": [
-            rounded(one.row.fraction.median if one.row.fraction else None) for one, _ in points
+        "points": [
+            _point(one, line, index)
+            for index, line in enumerate(charts.lines)
+            for one in line.points
         ],
-        "allowed": [rounded(one.allowed) for one, _ in points],
-        "floor": [rounded(one.row.point.floor_seconds) for one, _ in points],
-        "level": [one.under.level if one.under else None for one, _ in points],
-        "beside": [
-            {name: rounded(rate) for name, rate in beside(one, line.arithmetic)}
-            for one, line in points
-        ],
-        "hover": [hover(one.row, one.verdict) for one, _ in points],
+        "colours": {
+            line.implementation: f"--colour-{PALETTE.index(line.look.colour)}"
+            for line in charts.lines
+        },
+        "facets": _facets(charts),
     }
+    return {name: rounded(value) for name, value in found.items()}
 
 
-def _places(marks: Sequence[Mark | None]) -> dict[str, list[Any]]:
+def rounded(value: Any) -> Any:
+    """The same with numbers to five significant digits, whole ones as such."""
+    if isinstance(value, float):
+        short = float(f"{value:.5g}")
+        return int(short) if short.is_integer() and abs(short) < 1e15 else short
+    if isinstance(value, dict):
+        return {name: rounded(one) for name, one in value.items()}
+    return [rounded(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _point(one: Placed, line: Line, series: int) -> dict[str, Any]:
     return {
-        field.name: [None if mark is None else rounded(getattr(mark, field.name)) for mark in marks]
-        for field in fields(Mark)
+        "series": series,
+        "batch": one.row.case.batch,
+        "fraction": one.row.fraction.median if one.row.fraction else None,
+        "allowed": one.allowed,
+        "floor": one.row.point.floor_seconds,
+        "level": one.under.level if one.under else None,
+        "beside": dict(beside(one, line.arithmetic)),
+        "marks": one.marks,
+        "hover": hover(one.row, one.verdict),
     }
+
+
+def _series(line: Line, setup: int) -> dict[str, Any]:
+    symbol, sign = MARKERS[line.look.marker]
+    return {
+        **{name: value(line.case, line.implementation) for name, _, value in FACETS},
+        "words": words(line.case, line.fetched),
+        "setup": setup,
+        "arithmetic": line.arithmetic,
+        "dashed": line.look.dashed,
+        "symbol": symbol,
+        "sign": sign,
+    }
+
+
+def _setup(one: Setup) -> dict[str, Any]:
+    return {
+        "levels": [asdict(level) for level in one.levels],
+        "peaks": one.peaks,
+        "curves": [asdict(curve) for curve in one.curves],
+        "beside": [(at, *band) for at, band in one.beside.items()],
+        "caches": one.caches,
+    }
+
+
+def _facets(charts: Charts) -> list[dict[str, Any]]:
+    """What the page's filter offers, where there is a choice: numbers ascending, words in the order of the tables."""
+    cases = [(one.row.case, line.implementation) for line in charts.lines for one in line.points]
+    signs = {line.case.hidden: MARKERS[line.look.marker][1] for line in charts.lines}
+    start = _start([case for case, _ in cases])
+    options: list[tuple[str | int, str, bool]]
+    found = []
+    if len(charts.setups) > 1:
+        options = [(index, one.name, index == 0) for index, one in enumerate(charts.setups)]
+        found.append({"name": "setup", "title": "threads", "options": options})
+    for name, title, value in FACETS:
+        values = list(dict.fromkeys(value(*case) for case in cases))
+        if all(isinstance(one, int) for one in values):
+            values.sort(key=int)
+        if len(values) > 1 or name == "implementation":
+            options = [
+                (
+                    one,
+                    f"{signs[int(one)]} {one}" if name == "H" else str(one),
+                    one == start.get(name),
+                )
+                for one in values
+            ]
+            found.append({"name": name, "title": title, "options": options})
+    return found
 
 
 def _start(cases: Sequence[Case]) -> dict[str, str | int]:
@@ -95,44 +148,3 @@ def _start(cases: Sequence[Case]) -> dict[str, str | int]:
         if len(shown) > MOST_AT_FIRST and kept:
             start[facet], shown = value, kept
     return start
-
-
-def _series(line: Line, setup: int) -> dict[str, Any]:
-    case = line.case
-    # what one step must fetch and another need not are two cases: words tell them apart
-    once = " and ".join(name for name in ("W", "U") if name not in line.fetched)
-    return {
-        "words": setting(case) + (f", {once} read once a call" if once else ""),
-        "cell": case.cell,
-        "part": case.part,
-        "phase": case.phase,
-        "steps": case.steps,
-        "H": case.hidden,
-        "dtype": dtypes(case),
-        "weights": case.residency,
-        "implementation": line.implementation,
-        "setup": setup,
-        "arithmetic": line.arithmetic,
-    }
-
-
-def _setup(one: Setup) -> dict[str, Any]:
-    return {
-        "name": one.name,
-        "levels": [
-            {"name": level.name, "up_to": level.up_to_bytes, "rate": rounded(level.bytes_per_s)}
-            for level in one.levels
-        ],
-        "peaks": {name: rounded(peak) for name, peak in one.peaks.items()},
-        "curves": [
-            {
-                "name": curve.name,
-                "kind": curve.kind,
-                "x": [x for x, _ in curve.places],
-                "y": [rounded(rate) for _, rate in curve.places],
-            }
-            for curve in one.curves
-        ],
-        "beside": [[at, *map(rounded, band)] for at, band in one.beside.items()],
-        "caches": [{"name": name, "bytes": count} for name, count in one.caches],
-    }

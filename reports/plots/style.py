@@ -1,23 +1,38 @@
-"""The look that still pictures and the page share: marks, an implementation's colour, a size's, how names are cut.
+"""The look that still pictures and the page share: colours, an implementation's, a size's mark, how names are cut.
 
 Colours are Okabe and Ito's, which colour-blind readers can tell apart.
 """
 
-from __future__ import annotations
+from collections.abc import Iterable
+from itertools import cycle
+from typing import NamedTuple
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from reports.analysis.wording import number
 
 INK, MUTED, GRID, PAPER = "#1b1f24", "#68707a", "#e4e7eb", "#fefefe"
 """Text and roofs, notes, grid, background."""
 
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+LIGHT = {"ink": INK, "muted": MUTED, "grid": GRID, "paper": PAPER}
+LIGHT |= {f"colour-{index}": colour for index, colour in enumerate(PALETTE)}
+DARK = {"ink": "#e6e9ed", "muted": "#98a1ac", "grid": "#2c323a", "paper": "#161a20"}
+DARK |= {"colour-0": "#4aa3df"}
+"""The page's CSS variables, and those that are others on a dark screen: the palette's first is too dark for it."""
+
+MARKERS = {
+    "o": ("circle", "\N{WHITE CIRCLE}"),
+    "s": ("square", "\N{WHITE SQUARE}"),
+    "^": ("triangle-up", "\N{WHITE UP-POINTING TRIANGLE}"),
+    "D": ("diamond", "\N{WHITE DIAMOND}"),
+    "v": ("triangle-down", "\N{WHITE DOWN-POINTING TRIANGLE}"),
+    "p": ("pentagon", "\N{WHITE PENTAGON}"),
+    "X": ("x", "\N{MULTIPLICATION X}"),
+}
+"""Marks as matplotlib calls them, with Plotly's name and a letter that looks like it."""
 LONGEST_NAME = 28
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """A median at (x, y), and its interval from `low` to `high` along y; `filled` as the caption says."""
 
     x: float
@@ -26,30 +41,24 @@ class Mark:
     high: float
     filled: bool = False
 
-    def scaled(self, x: float = 1.0, y: float = 1.0) -> Mark:
-        """The same in other units."""
-        return Mark(self.x * x, self.y * y, self.low * y, self.high * y, self.filled)
 
+class Look(NamedTuple):
+    """What marks that are joined in their order look like."""
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """Marks that are joined in their order, in one look."""
-
-    marks: Sequence[Mark]
     colour: str
     marker: str
     dashed: bool = False
 
 
-def colours(implementations: Iterable[str], looks: Sequence[str] = PALETTE) -> dict[str, str]:
+def colours(implementations: Iterable[str], looks: Iterable[str] = PALETTE) -> dict[str, str]:
     """A colour (or another of `looks`) for each implementation; PyTorch's own cell has the first."""
     known = sorted(set(implementations), key=lambda name: (name != "torch_cell", name))
-    return {name: looks[index % len(looks)] for index, name in enumerate(known)}
+    return dict(zip(known, cycle(looks), strict=False))
 
 
 def markers(sizes: Iterable[int]) -> dict[int, str]:
     """A marker for each hidden size, the smallest first."""
-    return {size: MARKERS[index % len(MARKERS)] for index, size in enumerate(sorted(set(sizes)))}
+    return dict(zip(sorted(set(sizes)), cycle(MARKERS), strict=False))
 
 
 def name_of(text: str) -> str:
@@ -60,6 +69,7 @@ def name_of(text: str) -> str:
     return shown[: LONGEST_NAME - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
-def trimmed(text: str) -> str:
+def trimmed(value: float) -> str:
     """A number without zeros that say nothing: 0.50 is 0.5, 1.00 is 1."""
+    text = number(value)
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -152,13 +152,12 @@ def test_the_band_of_a_roof_holds_the_line_and_every_roof_beside_the_points(made
                 or median(row.point.roof_bytes_per_s) <= 2 * level.bytes_per_s
             )
         ]
-        band = chart_data.moved(lines, {level.name: level.bytes_per_s}).get(level.name)
+        rate = level.bytes_per_s * chart_data.GIGA
+        band = chart_data.moved(lines, {level.name: rate}).get(level.name)
         assert (band is None) == (not beside)
         if band:
-            assert band == (
-                min(*beside, level.bytes_per_s),
-                max(*beside, level.bytes_per_s),
-            )
+            beside = [one * chart_data.GIGA for one in beside]
+            assert band == (min(*beside, rate), max(*beside, rate))
 
 
 def test_in_the_roofline_of_times_what_is_allowed_is_the_fraction_of_what_was_taken(made):
@@ -253,38 +252,38 @@ class Drawn:
 def test_the_page_draws_every_point_at_its_fraction_of_its_lines(made):
     drawn = charts(made)
     data = page_data(drawn)
-    p, roofs = data["points"], data["charts"]["roofline"]
-    reads = data["charts"]["bandwidth_against_working_set"]
-    assert any(y is not None for y in roofs["y"])
+    assert any("roofline" in point["marks"] for point in data["points"])
     rows = [one.row for line in drawn.lines for one in line.points]
     assert {row.point.key for row in rows} == {row.point.key for row in Analysis(made).rows}
-    for i, row in enumerate(rows):
-        series = data["series"][p["series"][i]]
-        setup = data["setups"][series["setup"]]
-        share = p["fraction"][i]
+    for point, row in zip(data["points"], rows, strict=True):
+        series = data["series"][point["series"]]
+        setup, name = data["setups"][series["setup"]], drawn.setups[series["setup"]].name
+        share, marks = point["fraction"], point["marks"]
         rate = next(
-            (one["rate"] for one in setup["levels"] if one["name"] == p["level"][i]),
-            median(row.point.roof_bytes_per_s) if row.point.roof_bytes_per_s else None,
+            (one["rate"] for one in setup["levels"] if one["name"] == point["level"]),
+            median(row.point.roof_bytes_per_s) / 1e9 if row.point.roof_bytes_per_s else None,
         )
-        if roofs["y"][i] is not None:
-            line = min(rate * roofs["x"][i], setup["peaks"].get(series["arithmetic"], float("inf")))
-            for end, fraction in zip(("y", "low", "high"), row.fraction, strict=True):
-                assert roofs[end][i] / line == pytest.approx(fraction, rel=SHORT)
-        if reads["y"][i] is not None:
-            curve = next(one for one in setup["curves"] if one["name"] == f"read, {setup['name']}")
-            line = at(curve, reads["x"][i])
-            assert reads["y"][i] / line <= share * (1 + SHORT)
+        if "roofline" in marks:
+            x, *ends, _ = marks["roofline"]
+            line = min(rate * x, setup["peaks"].get(series["arithmetic"], float("inf")))
+            for end, fraction in zip(ends, row.fraction, strict=True):
+                assert end / line == pytest.approx(fraction, rel=SHORT)
+        if "bandwidth_against_working_set" in marks:
+            curve = next(one for one in setup["curves"] if one["name"] == f"read, {name}")
+            x, y, *_ = marks["bandwidth_against_working_set"]
+            line = at(curve, x)
+            assert y / line <= share * (1 + SHORT)
             # the fraction is the median of what is longer round by round
             moving = row.byte_times
             products = row.flop_times
             longer = all(b > f for b, f in zip(moving, products, strict=True))
             if longer and not row.point.projection:
-                assert reads["y"][i] / line == pytest.approx(share, rel=SHORT)
+                assert y / line == pytest.approx(share, rel=SHORT)
 
 
 def at(curve, working_set):
     """A drawn curve, straight between its marks on logarithmic axes."""
-    ends = list(zip(curve["x"], curve["y"], strict=True))
+    ends = curve["places"]
     for (x0, y0), (x1, y1) in pairwise(ends):
         if x0 <= working_set <= x1:
             return exp(log(y0) + log(y1 / y0) * log(working_set / x0) / log(x1 / x0))

@@ -25,91 +25,112 @@ def made():
     return synthetic.suite()
 
 
-def test_every_column_has_an_entry_per_good_point(made):
+def test_every_good_point_is_there_once_with_its_marks(made):
     data = data_of(made)
-    columns = [*data["points"].values()]
-    columns += [column for chart in data["charts"].values() for column in chart.values()]
     count = len(Analysis(made).rows)
-    assert {len(column) for column in columns} == {count}
+    assert len(data["points"]) == count
     assert 0 < count < len(made.points)
-    assert set(data["charts"]) == set(chart_data.PICTURES)
+    assert {name for one in data["points"] for name in one["marks"]} == set(chart_data.PICTURES)
 
 
 def test_a_point_has_the_figures_of_its_row(made):
     charts = chart_data.charts(Analysis(made))
     data, known = page_data.data(charts), Analysis(made).held
-    columns = data["points"]
     rows = [one.row for line in charts.lines for one in line.points]
-    for i, row in enumerate(rows):
-        series = data["series"][columns["series"][i]]
+    for point, row in zip(data["points"], rows, strict=True):
+        series = data["series"][point["series"]]
         assert series["words"] == wording.setting(row.case)
         assert series["implementation"] == row.point.implementation
-        assert columns["batch"][i] == row.case.batch
-        assert columns["seconds"][i] == pytest.approx(row.seconds.median, rel=5e-5)
-        assert columns["fraction"][i] == pytest.approx(row.fraction.median, rel=5e-5)
-        assert f"verdict: {wording.marked(known[row.point.key][1])}" in columns["hover"][i]
-        assert f"% of its roof ({percent_range(row.fraction)})" in columns["hover"][i]
-        batch = data["charts"]["time_against_batch"]
-        assert batch["x"][i] == row.case.batch
-        assert batch["y"][i] * row.fraction.median == pytest.approx(columns["allowed"][i], rel=1e-4)
+        assert point["batch"] == row.case.batch
+        assert point["fraction"] == pytest.approx(row.fraction.median, rel=5e-5)
+        heading = (
+            f"<b>{series['words']}, batch {row.case.batch}</b><br>{row.point.implementation}<br>"
+        )
+        assert point["hover"].startswith(heading)
+        assert f"verdict: {wording.marked(known[row.point.key][1])}" in point["hover"]
+        assert f"% of its roof ({percent_range(row.fraction)})" in point["hover"]
+        x, y, *_ = point["marks"]["time_against_batch"]
+        assert x == row.case.batch
+        assert y * row.fraction.median == pytest.approx(point["allowed"], rel=1e-4)
 
 
 def test_a_missing_figure_is_none_and_counted_bytes_move_the_point():
     bare = replace(synthetic.point(), roof_bytes_per_s=(), floor_seconds=None)
     counted = {"tool": "x", "read": 1_000_000, "written": 0}
     other = replace(synthetic.point(batch=2), counted_bytes=counted)
-    data = data_of(profile([bare, other]))
-    columns, roofs = data["points"], data["charts"]["roofline"]
-    assert [columns[name][0] for name in ("fraction", "allowed", "floor", "level")] == [None] * 4
-    assert [chart["x"][0] for chart in data["charts"].values()] == [None] * 4
-    assert "no roof to hold it against" in columns["hover"][0]
-    assert roofs["x"][1] == pytest.approx(other.flops["linear"] / 1_000_000, rel=5e-5)
-    assert roofs["filled"] == [None, True]
+    first, second = data_of(profile([bare, other]))["points"]
+    assert [first[name] for name in ("fraction", "allowed", "floor", "level")] == [None] * 4
+    assert first["marks"] == {}
+    assert "no roof to hold it against" in first["hover"]
+    x, *_, filled = second["marks"]["roofline"]
+    assert x == pytest.approx(other.flops["linear"] / 1_000_000, rel=5e-5)
+    assert filled
+
+
+def hovers(made):
+    """What hovers beside each point."""
+    return [point["hover"] for point in data_of(made)["points"]]
 
 
 def test_what_hovers_is_text_whatever_a_profile_says():
-    named = replace(synthetic.point(), case=replace(synthetic.point().case, threads=3))
-    levels = (replace(synthetic.levels()[-1], name="<b>DRAM"),)
-    (said,) = data_of(profile([synthetic.point(fraction=0.9)], levels=levels))["points"]["hover"]
-    assert "&lt;b&gt;DRAM" in said
-    assert "roofs allow" in data_of(profile([synthetic.point()]))["points"]["hover"][0]
-    assert "<b>" not in "".join(data_of(profile([named]))["points"]["hover"])
+    levels = (replace(synthetic.levels()[-1], name="<i>DRAM"),)
+    named = replace(synthetic.point(fraction=0.9), implementation="<i>mine")
+    (said,) = hovers(profile([named], levels=levels))
+    assert "&lt;i&gt;DRAM" in said
+    assert "&lt;i&gt;mine" in said
+    assert "<i>" not in said
+    assert "roofs allow" in hovers(profile([synthetic.point()]))[0]
 
 
 def test_a_setup_has_the_roofs_of_its_own_threads():
     points = [synthetic.point(), synthetic.point(batch=2), synthetic.point(threads=1)]
-    both, single = data_of(profile(points))["setups"]
-    assert (both["name"], single["name"]) == ("2 threads", "1 thread")
-    assert both["peaks"] == {"float32": 180e9}
+    data = data_of(profile(points))
+    both, single = data["setups"]
+    assert data["facets"][0]["options"] == [[0, "2 threads", True], [1, "1 thread", False]]
+    assert both["peaks"] == {"float32": 180}
     assert [level["name"] for level in both["levels"]] == ["L1", "L2", "L3", "DRAM"]
     assert (single["peaks"], single["levels"]) == ({}, [])
     assert [curve["name"] for curve in both["curves"]][:2] == ["read, 2 threads", "read, 1 thread"]
 
 
+def start(*points):
+    """What is chosen as the page on these points opens, by facet."""
+    return {
+        facet["name"]: value
+        for facet in data_of(profile(points))["facets"]
+        for value, _, chosen in facet["options"]
+        if chosen
+    }
+
+
 def test_the_page_opens_with_whole_lstm_steps_where_there_is_a_choice():
     whole, part, gru = synthetic.point(), synthetic.point(part="linear"), synthetic.point("gru")
-    assert data_of(profile([whole]))["start"] == {}
-    assert data_of(profile([whole, part]))["start"] == {"part": "cell"}
-    assert data_of(profile([whole, gru]))["start"] == {"cell": "lstm"}
-    assert data_of(profile([gru, part]))["start"] == {"part": "cell", "cell": "lstm"}
+    assert start(whole) == {}
+    assert start(whole, part) == {"part": "cell"}
+    assert start(whole, gru) == {"cell": "lstm"}
+    assert start(gru, part) == {"part": "cell", "cell": "lstm"}
 
 
 def test_of_very_many_points_the_page_opens_with_streamed_float32_of_one_size(monkeypatch):
     monkeypatch.setattr(page_data, "MOST_AT_FIRST", 2)
-    many = [synthetic.point(hidden=1024, batch=b) for b in (1, 2, 4)]
+    many = [synthetic.point(hidden=1024, batch=b) for b in (1, 2, 4, 8)]
     others = [synthetic.point(hidden=256), synthetic.point(hidden=256, residency="resident")]
-    found = data_of(profile([*many, *others]))["start"]
-    assert found == {"weights": "streamed", "dtype": "float32", "H": 1024}
-    assert data_of(profile([many[0], others[1]]))["start"] == {}
+    others.append(synthetic.point(hidden=256, dtype="bfloat16"))
+    assert start(*many, *others) == {"weights": "streamed", "dtype": "float32", "H": 1024}
+    assert start(many[0], others[1]) == {}
+
+
+def test_numbers_are_offered_ascending():
+    points = [synthetic.point(hidden=hidden) for hidden in (2048, 256, 1024)]
+    (sizes,) = [one for one in data_of(profile(points))["facets"] if one["name"] == "H"]
+    assert [value for value, *_ in sizes["options"]] == [256, 1024, 2048]
 
 
 def test_a_profile_without_points_has_nothing_to_draw():
     data = data_of(profile())
-    assert data["series"] == []
-    assert [setup["name"] for setup in data["setups"]] == ["2 threads"]
+    assert data["series"] == data["points"] == []
+    assert len(data["setups"]) == 1
     assert data_of(profile(roofs=()))["setups"] == []
-    assert all(column == [] for column in data["points"].values())
-    assert all(column == [] for one in data["charts"].values() for column in one.values())
 
 
 @pytest.mark.parametrize(
