@@ -18,9 +18,6 @@ from bench.profile.suite import Planned
 from kernels import cost
 from kernels.case import ELEMENT_BYTES
 
-STANDS_OUT = 2.0
-"""A point that takes a median point's time more than so many times what is expected of it is no ordinary one."""
-
 FLOPS_PER_WEIGHT = 100
 """So many linear FLOPs of a point take as long as a weight that it has (FINDINGS, time left)."""
 
@@ -100,28 +97,14 @@ def _causes(planned: Planned) -> tuple[float, float, float]:
 
 
 def _read_off(causes: NDArray[np.float64], took: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Seconds that each cause takes, by least squares over ordinary points.
+    """Seconds that each cause takes, none of them less than 0, by the least sum of distances, which few points move.
 
-    Ordinary is what does not stand out of the least sum of distances, which a few long points move little: least
-    squares in turns, each point counted the less, the farther away it was.
+    Found by least squares in turns, each point counted the less, the farther away it was.
     """
-    usual = median(took.tolist())
-    counted = np.ones(len(took))
+    each, counted = np.zeros(causes.shape[1]), np.ones(len(took))
+    near = NEAR * median(took.tolist())
     for _ in range(TURNS):
-        each = _none_negative(causes * counted[:, None], took * counted)
-        away = np.abs(took - causes @ each)
-        counted = 1.0 / np.sqrt(np.maximum(away, NEAR * usual) + 1e-9)
-    ordinary = took <= STANDS_OUT * (causes @ each) + usual
-    return _none_negative(causes[ordinary], took[ordinary])
-
-
-def _none_negative(causes: NDArray[np.float64], took: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Least squares over those causes of which none comes out as saving time."""
-    each = np.zeros(causes.shape[1])
-    among = np.arange(causes.shape[1])
-    while True:
-        each[:] = 0.0
-        each[among] = np.linalg.lstsq(causes[:, among], took, rcond=None)[0]
-        if (each >= 0.0).all():
-            return each
-        among = among[each[among] > 0.0]
+        found, *_ = np.linalg.lstsq(causes * counted[:, None], took * counted, rcond=None)
+        each = np.maximum(found, 0.0)
+        counted = 1.0 / np.sqrt(np.maximum(np.abs(took - causes @ each), near) + 1e-9)
+    return each
