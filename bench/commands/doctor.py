@@ -56,10 +56,8 @@ def _others(
 
     found = []
     if holder is not None:
-        message, advice = (
-            f"{holder} measures on this machine",
-            "wait for it: a run is refused meanwhile",
-        )
+        message = f"{holder} measures on this machine"
+        advice = "wait for it: a run is refused meanwhile"
         found.append(RunWarning("another measurement", "run", message, advice))
     if busy is not None and busy >= BUSY_CORES:
         message = f"others keep {busy:.2f} cores busy"
