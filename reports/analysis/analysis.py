@@ -66,13 +66,13 @@ class Analysis:
     def held(self) -> dict[str, tuple[Row, Verdict]]:
         """Row and verdict, confirmed where experiments confirm it, of every good point by its key."""
         verdicts = confirm.verdicts(self.readings, self.experiments)
-        return {row.point.key: (row, verdicts[row.point.key]) for row in self.rows}
+        return {row.key: (row, verdicts[row.key]) for row in self.rows}
 
     @cached_property
     def under(self) -> dict[str, Under]:
         """The roofs that points with a fraction are drawn under, by key."""
         drawn = (row for row in self.rows if row.fraction)
-        return {row.point.key: self.roofs.under(row.point, row.write_roof) for row in drawn}
+        return {row.key: self.roofs.under(row.point, row.write_roof) for row in drawn}
 
     @cached_property
     def series(self) -> tuple[Series, ...]:

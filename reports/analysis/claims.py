@@ -185,7 +185,7 @@ def _bandwidth_bound(group: Sequence[Series]) -> Found:
 def _more_compute(group: Sequence[Series], outcomes: Iterable[Outcome]) -> Found:
     """Claim 3, by what more threads, fewer bytes and more sequences do to the best implementation's time."""
     best = _best(group)
-    by_key = {row.point.key: row.case.batch for row in best.rows}
+    by_key = {row.key: row.case.batch for row in best.rows}
     evidence: dict[int, list[bool | None]] = {row.case.batch: [] for row in best.rows}
     figures: list[str] = []
     for outcome in outcomes:

@@ -22,9 +22,7 @@ def verdicts(
     for outcome in outcomes:
         for key in outcome.about:
             about.setdefault(key, []).append(outcome)
-    return {
-        row.point.key: confirmed(found, about.get(row.point.key, ())) for row, found in readings
-    }
+    return {row.key: confirmed(found, about.get(row.key, ())) for row, found in readings}
 
 
 def confirmed(found: Verdict, outcomes: Sequence[Outcome]) -> Verdict:

@@ -66,7 +66,7 @@ def between(sound: Sequence[Row]) -> tuple[Outcome, ...]:
     Sequences of two stages, which move as neither bound alone predicts, take part in peer comparisons only.
     """
     held = {
-        row.point.key: elasticity.held(
+        row.key: elasticity.held(
             row.point.seconds, row.point.floor_seconds or 0.0, row.byte_times, row.flop_times
         )
         for row in sound
@@ -74,7 +74,7 @@ def between(sound: Sequence[Row]) -> tuple[Outcome, ...]:
     }
     of_one_stage = [row for row in sound if row.point.projection is None]
     made = [
-        _asked(name, one, other, held[one.point.key], held[other.point.key])
+        _asked(name, one, other, held[one.key], held[other.key])
         for name, one, other in _pairs(of_one_stage)
     ]
     return (*made, *(_compared(slow, quick) for slow, quick in _peers(sound)))
@@ -127,7 +127,7 @@ def _asked(experiment: str, first: Row, second: Row, one: Held, other: Held) -> 
     return Outcome(
         experiment,
         (first, second),
-        (first.point.key, second.point.key),
+        (first.key, second.key),
         driver,
         _over(found.measured[shown], by) if tells else None,
         {bound: value / by for bound, value in found.predicted.items()} if tells else {},
@@ -158,5 +158,5 @@ def _compared(slow: Row, quick: Row) -> Outcome:
     shown = quicker.low >= 1 / EXPLAINED
     answers = {CODE: Answer(SUPPORTS), BANDWIDTH: Answer(CONTRADICTS), COMPUTE: Answer(CONTRADICTS)}
     return Outcome(
-        PEERS, (slow, quick), (slow.point.key,), quicker=quicker, answers=answers if shown else {}
+        PEERS, (slow, quick), (slow.key,), quicker=quicker, answers=answers if shown else {}
     )

@@ -19,6 +19,7 @@ from kernels.case import CELLS, PARTS, Case
 class Row:
     """One good point against its roofs. Times in seconds per step; bytes and FLOPs are the modelled, compulsory ones.
 
+    key            what identifies its point within the profile
     bytes_per_s    bytes read and written / median time
     flop_per_s     linear FLOPs / median time; None for a part without products
     intensity      linear FLOPs / bytes, FLOP/byte
@@ -37,6 +38,7 @@ class Row:
     """
 
     point: Point
+    key: str
     seconds: Estimate
     bytes_per_s: float | None
     flop_per_s: float | None
@@ -124,6 +126,7 @@ def held(
         overhead = estimate([floor / taken for taken in point.seconds])
     return Row(
         point=point,
+        key=point.key,
         seconds=seconds,
         bytes_per_s=moved / seconds.median if moved else None,
         flop_per_s=linear / seconds.median if linear else None,

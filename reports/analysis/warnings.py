@@ -62,7 +62,7 @@ def impossible(readings: Iterable[tuple[Row, Verdict]]) -> Iterator[RunWarning]:
         if found.name == "impossible":
             yield RunWarning(
                 "impossible",
-                row.point.key,
+                row.key,
                 f"reaches {percent_range(row.fraction)} of its roof: the roof or the modelled bytes are wrong",
                 "measure again; if it stays, trust no figure of this series and report it",
             )
@@ -98,7 +98,7 @@ def _incomplete(complete: bool, ordered: Sequence[Point]) -> Iterator[RunWarning
 
 def _unheld(readings: Iterable[tuple[Row, Verdict]]) -> Iterator[RunWarning]:
     """Good points that could not be held against a roof, by what was missing."""
-    unknown = ((found.reason, row.point.key) for row, found in readings if found.name == "unknown")
+    unknown = ((found.reason, row.key) for row, found in readings if found.name == "unknown")
     for reason, keys in _grouped(unknown).items():
         advice = "measure the whole suite in one run"
         yield RunWarning("no verdict", BETWEEN.join(keys), reason, advice)
@@ -141,9 +141,7 @@ def _memory(profile: Profile, roofs: Roofs) -> Iterator[RunWarning]:
 
 def _unclear(rows: Iterable[Row], roofs: Roofs) -> Iterator[RunWarning]:
     """Points whose working set says one level and whose roof another."""
-    unclear = [
-        row.point.key for row in rows if row.level is None and roofs.level_by_size(row.point)
-    ]
+    unclear = [row.key for row in rows if row.level is None and roofs.level_by_size(row.point)]
     if unclear:
         yield RunWarning(
             "level unclear",
@@ -161,7 +159,7 @@ def _pages(profile: Profile, rows: Iterable[Row]) -> Iterator[RunWarning]:
         if roof.kind == "read" and roof.page_bytes:
             of_device.setdefault(roof.device, set()).add(roof.page_bytes)
     unlike = (
-        ((own, max(pages)), row.point.key)
+        ((own, max(pages)), row.key)
         for row in rows
         if (own := row.point.page_bytes)
         and (pages := of_device.get(row.case.device))

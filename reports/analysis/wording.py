@@ -4,7 +4,6 @@ Numbers have three significant digits, no exponents, one unit per column.
 """
 
 from collections.abc import Iterable
-from math import floor, log10
 
 from bench.profile.errors import printable
 from bench.profile.records import Point, Profile
@@ -36,11 +35,8 @@ def number(value: float | None) -> str:
         return ABSENT
     if not value:
         return "0"
-    decimals = max(0, min(9, 2 - floor(log10(abs(value)))))
-    text = f"{value:,.{decimals}f}"
-    # 9.996 becomes 10.00: four digits, one more than its neighbours show.
-    too_long = decimals and sum(map(str.isdigit, text.lstrip("0."))) > 3
-    return f"{value:,.{decimals - 1}f}" if too_long else text
+    exponent = int(f"{value:.2e}".partition("e")[2])  # of the rounded number: 9.996 reads 10.0
+    return f"{value:,.{max(0, min(9, 2 - exponent))}f}"
 
 
 def percent(value: float | None) -> str:

@@ -66,7 +66,7 @@ def _entry(analysis: Analysis, row: Row, everyone: int | None) -> Entry | None:
     point, case = row.point, row.case
     if point.flops is None or point.bytes is None:
         return None
-    under = analysis.under.get(point.key)
+    under = analysis.under.get(row.key)
     role = _role(case.device, case.threads, everyone)
     of_case = {field.name: getattr(case, field.name) for field in fields(Work)}
     return Entry(

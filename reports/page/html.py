@@ -88,14 +88,9 @@ def plotly() -> str | None:
 def embedded(data: object) -> str:
     """Data as JSON that no reader of HTML can take for markup: no `<`, `>` or `&` is in it."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    escapes: dict[str, str | int | None] = {
-        "<": "\\u003c",
-        ">": "\\u003e",
-        "&": "\\u0026",
-        "\u2028": "\\u2028",
-        "\u2029": "\\u2029",
-    }
-    return text.translate(str.maketrans(escapes))
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
 
 
 def rest(block: Listing) -> str:

@@ -155,7 +155,7 @@ def charts(analysis: Analysis) -> Charts:
     # a step that must fetch W and U and one that must fetch U alone are no comparison
     allowed: dict[tuple[Case, tuple[str, ...]], float] = {}
     for row in analysis.rows:
-        if under := analysis.under.get(row.point.key):
+        if under := analysis.under.get(row.key):
             place = row.case, row.point.fetched
             allowed[place] = min(under.seconds, allowed.get(place, under.seconds))
     free = {
@@ -166,7 +166,7 @@ def charts(analysis: Analysis) -> Charts:
     found: dict[tuple[Case, str, tuple[str, ...]], list[Placed]] = {}
     for row, verdict in analysis.held.values():
         key = (series.alone(row.case), row.point.implementation, row.point.fetched)
-        under = analysis.under.get(row.point.key)
+        under = analysis.under.get(row.key)
         least = allowed.get((row.case, row.point.fetched))
         found.setdefault(key, []).append(_placed(row, verdict, under, least, free.get(key[:2])))
     by_colour = colours(implementation for _, implementation, _ in found)

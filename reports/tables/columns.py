@@ -4,7 +4,8 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from functools import cached_property
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from bench.profile.stats import Estimate
 from reports.analysis.wording import ABSENT, number
@@ -14,22 +15,21 @@ FORMULA = ("=", "+", "-", "@")
 """What a spreadsheet takes for the beginning of a formula."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """What a table shows in one place, and the number it sorts by where it is one."""
 
     text: str
     sort: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Table:
     """A header, and rows of as many cells."""
 
     header: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
 
-    @property
+    @cached_property
     def numeric(self) -> tuple[bool, ...]:
         """Whether a column holds numbers, or nothing but missing ones."""
         columns = zip(*self.rows, strict=True) if self.rows else ((),) * len(self.header)

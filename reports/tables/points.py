@@ -46,8 +46,9 @@ def planned(analysis: Analysis) -> list[Planned]:
             codes.setdefault(key, set()).add(warning.code)
     found = []
     for point in analysis.ordered:
-        row, verdict = analysis.held.get(point.key, (None, None))
-        warned = ", ".join(sorted(codes.get(point.key, ())))
+        key = point.key
+        row, verdict = analysis.held.get(key, (None, None))
+        warned = ", ".join(sorted(codes.get(key, ())))
         found.append(Planned(point, row, verdict, warned))
     return found
 
