@@ -4,7 +4,7 @@ A roof is the best of its samples. Datasheet figures are no roofs. What a profil
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from math import exp, log
@@ -58,10 +58,8 @@ class Roofs:
             if roof.source == "measured" and roof.samples:
                 self._measured[roof.device, roof.kind].append(roof)
         swept = _swept(profile) if profile.method == 1 else self._measured
-        self._best: dict[tuple[str, str], dict[int, Curve]] = {}
-        self._typical: dict[tuple[str, str], dict[int, Curve]] = {}
-        for place, records in swept.items():
-            self._best[place], self._typical[place] = _curves(records)
+        self._best = {place: _curves(records, max) for place, records in swept.items()}
+        self._typical = {place: _curves(records, median) for place, records in swept.items()}
         self._products: dict[tuple[str, int, str], dict[str, list[float]]] = {}
         self._all_threads: dict[str, int] = {}
         for (device, kind), records in self._measured.items():
@@ -203,19 +201,17 @@ def interpolated(curve: Sequence[tuple[int, float]], working_set: int) -> float:
     return curve[-1][1]
 
 
-def _curves(records: Sequence[Roof]) -> tuple[dict[int, Curve], dict[int, Curve]]:
-    """By thread count the best of all samples, and the best variant's median, over the working sets."""
+def _curves(records: Sequence[Roof], of: Callable[[list[float]], float]) -> dict[int, Curve]:
+    """By thread count the best variant's figure over the working sets: `of` all its samples there."""
     samples: dict[tuple[int, int], dict[str, list[float]]] = {}
     for roof in records:
         if roof.working_set_bytes:
             place = samples.setdefault((roof.threads or 0, roof.working_set_bytes), {})
             place.setdefault(roof.implementation, []).extend(roof.samples)
-    best: dict[int, Curve] = {}
-    typical: dict[int, Curve] = {}
+    found: dict[int, Curve] = {}
     for (threads, size), by_variant in sorted(samples.items()):
-        best.setdefault(threads, []).append((size, max(map(max, by_variant.values()))))
-        typical.setdefault(threads, []).append((size, max(map(median, by_variant.values()))))
-    return best, typical
+        found.setdefault(threads, []).append((size, max(map(of, by_variant.values()))))
+    return found
 
 
 def _swept(profile: Profile) -> dict[tuple[str, str], list[Roof]]:
@@ -230,13 +226,13 @@ def _swept(profile: Profile) -> dict[tuple[str, str], list[Roof]]:
 
     measured = (roof for roof in profile.roofs if roof.source == "measured")
     by_device = sorted(measured, key=lambda roof: roof.device)
-    groups = [list(records) for _, records in groupby(by_device, key=place)]
-    variants = [len({roof.implementation for roof in records}) for records in groups]
+    groups = [(at, list(records)) for at, records in groupby(by_device, key=place)]
+    variants = [len({roof.implementation for roof in records}) for _, records in groups]
     most: dict[object, int] = {}
-    for records, count in zip(groups, variants, strict=True):
-        most[place(records[0])] = max(count, most.get(place(records[0]), 0))
+    for (at, _), count in zip(groups, variants, strict=True):
+        most[at] = max(count, most.get(at, 0))
     found: dict[tuple[str, str], list[Roof]] = defaultdict(list)
-    for records, count in zip(groups, variants, strict=True):
-        if 2 * count > most[place(records[0])]:
-            found[records[0].device, records[0].kind] += records
+    for (at, records), count in zip(groups, variants, strict=True):
+        if 2 * count > most[at]:
+            found[at[:2]] += records
     return found

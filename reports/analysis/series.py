@@ -6,6 +6,7 @@ Points are compared by time x paired read roof, never by raw time: the machine's
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import takewhile
 from math import ceil
 
 from bench.profile.records import Point
@@ -102,14 +103,11 @@ def _series(
     roofs: Roofs,
 ) -> Series:
     rows, verdicts = zip(*by_batch.values(), strict=True)
-    free, bound = 0, 0
-    if planned[0] == 1 and 1 in by_batch:
-        first = by_batch[1][0]
-        ran = [by_batch.get(batch) for batch in planned]
-        free = _run(one is not None and _is_free(one[0], first) for one in ran)
-        bound = _run(
-            one is not None and one[1].confirmed and one[1].name == BANDWIDTH for one in ran
-        )
+    unbroken = takewhile(by_batch.__contains__, planned if planned[0] == 1 else ())
+    ran = [by_batch[batch] for batch in unbroken]
+    # how many hold before the first that does not
+    free = sum(takewhile(bool, (_is_free(row, rows[0]) for row, _ in ran)))
+    bound = sum(takewhile(bool, (one.confirmed and one.name == BANDWIDTH for _, one in ran)))
     return Series(
         case=case,
         implementation=implementation,
@@ -132,16 +130,6 @@ def _is_free(row: Row, first: Row) -> bool:
         return False
     bare = row.seconds.median <= FREE * first.seconds.median
     return bare and row.normalised.median <= FREE * first.normalised.median
-
-
-def _run(holds: Iterable[bool]) -> int:
-    """How many hold before the first that does not."""
-    count = 0
-    for one in holds:
-        if not one:
-            break
-        count += 1
-    return count
 
 
 def shares(rows: Iterable[Row]) -> tuple[Share, ...]:

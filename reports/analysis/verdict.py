@@ -13,7 +13,6 @@ from kernels.roofline_model import BANDWIDTH, BOTH, CALL, CODE, COMPUTE
 AGAIN = 0.05
 """Paired figures of the same step move by so much from run to run within an hour, whatever their intervals say."""
 
-UNCONFIRMED = "no experiment has been asked"
 MARK, CONFIRMED = "\N{DAGGER}", "\N{CHECK MARK}"
 """One of them stands behind every verdict that names a bound: not confirmed, or confirmed."""
 
@@ -40,7 +39,7 @@ class Verdict:
     level: str | None = None
     faster: float | None = None
     between: tuple[str, ...] = ()
-    reason: str = UNCONFIRMED
+    reason: str = "no experiment has been asked"
     confirmed: bool = False
 
     @property

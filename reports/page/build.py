@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -53,21 +53,23 @@ def _write(analysis: Analysis, draft: Path, command: str, methodology: str | Non
     charts = chart_data.charts(analysis)
     undrawn = _undrawn()
     named = {} if undrawn else chart_data.pictures(charts)
-    draw = partial(save_pictures, charts, plots)
-    with parallel.forked([draw] if named and len(analysis.rows) > MANY else []):
+    # the first, the roofline, takes nearly as long as all others
+    each = list(named.items())
+    parts = [dict(part) for part in (each[:1], each[1:]) if part and len(analysis.rows) > MANY]
+    with parallel.forked([partial(save_pictures, charts, plots, part) for part in parts]):
         text = csv.points_csv(analysis)
         (draft / "points.csv").write_text(text, encoding="utf-8", newline="")
         data = page_data.data(charts)
         document = report.document(analysis, named, command, methodology, undrawn)
+        (draft / "report.md").write_text(markdown.render(document), encoding="utf-8")
     if named:
-        draw()
-    (draft / "report.md").write_text(markdown.render(document), encoding="utf-8")
+        save_pictures(charts, plots, named)
     drawn = {name: plots / f"{name}.svg" for name in named}
     (draft / PAGE).write_text(html.render(document, drawn, data), encoding="utf-8")
 
 
-def save_pictures(charts: Charts, folder: Path) -> None:
-    """Write each picture of each device as SVG, PNG and PDF into `folder`, if it is not there yet."""
+def save_pictures(charts: Charts, folder: Path, pictures: Mapping[str, tuple[str, str]]) -> None:
+    """Write each picture as SVG, PNG and PDF into `folder`, if it is not there yet: (picture, device) by its name."""
     from reports.plots import bandwidth, batch, figures, measured_roofline, time_roofline
 
     draw: dict[str, Callable[[Charts], Any]] = {
@@ -76,7 +78,7 @@ def save_pictures(charts: Charts, folder: Path) -> None:
         "time_against_batch": batch.draw,
         "bandwidth_against_working_set": bandwidth.draw,
     }
-    for name, (picture, device) in chart_data.pictures(charts).items():
+    for name, (picture, device) in pictures.items():
         if not (folder / f"{name}.svg").is_file():  # the last of its files
             figures.write(draw[picture](charts.of(device)), folder, name)
 

@@ -62,8 +62,9 @@ class Column(Generic[T]):
 
 def table(columns: Sequence[Column[T]], rows: Iterable[T]) -> Table:
     """The rows through the columns."""
-    cells = tuple(tuple(column.cell(row) for column in columns) for row in rows)
-    return Table(tuple(column.title for column in columns), cells)
+    known = list(rows)
+    cells = zip(*(map(column.cell, known) for column in columns), strict=True)
+    return Table(tuple(column.title for column in columns), tuple(cells))
 
 
 def scaled(factor: float) -> Callable[[float], str]:

@@ -29,8 +29,9 @@ def bandwidth_against_working_set(made):
 
 def saved(made, folder):
     """Its pictures, written: their names."""
-    build.save_pictures(charts(made), folder)
-    return list(chart_data.pictures(charts(made)))
+    pictures = chart_data.pictures(charts(made))
+    build.save_pictures(charts(made), folder, pictures)
+    return list(pictures)
 
 
 def texts(ax):

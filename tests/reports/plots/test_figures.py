@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from reports.analysis.analysis import Analysis
-from reports.page import build, markdown, report
+from reports.page import markdown, report
 from reports.plots import chart_data, figures
 from tests.reports.plots import (
     bandwidth_against_working_set,
@@ -69,7 +69,7 @@ def test_files_are_reproducible_and_their_text_is_text(made, tmp_path):
     assert not re.search(r"<dc:date>", first)
     again = tmp_path / "again"
     again.mkdir()
-    build.save_pictures(charts(small), again)
+    saved(small, again)
     for name in names:
         assert (again / f"{name}.svg").read_text() == (tmp_path / f"{name}.svg").read_text()
     (again / "roofline.svg").write_text("there already")
