@@ -94,16 +94,16 @@ def on(
     steps = [one for one in whole if one.case.steps == 1]
     inference = foremost([s for s in steps if (s.case.cell, s.case.phase) == ("lstm", "step")])
     trained = foremost([one for one in steps if one.case.phase == "train"])
-    found: list[Found] = [_layers(here, [one for one in shares if one.case.device == device])]
-    if inference:
-        found.append(_bandwidth_bound(inference))
-        found.append(_more_compute(inference, outcomes))
-        found.append(_inefficient(inference, roofs))
-        found.append(_slower(inference, here))
-    else:
-        found += [({}, [f"no LSTM step was measured on {device}"])] * 4
+    no_inference: Found = {}, [f"no LSTM step was measured on {device}"]
     no_training: Found = {}, [f"no training step was measured on {device}"]
-    found.append(_bandwidth_bound(trained) if trained else no_training)
+    found = (
+        _layers(here, [one for one in shares if one.case.device == device]),
+        _bandwidth_bound(inference) if inference else no_inference,
+        _more_compute(inference, outcomes) if inference else no_inference,
+        _inefficient(inference, roofs) if inference else no_inference,
+        _slower(inference, here) if inference else no_inference,
+        _bandwidth_bound(trained) if trained else no_training,
+    )
     return tuple(_claim(number, device, *one) for number, one in enumerate(found, 1))
 
 

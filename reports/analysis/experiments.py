@@ -23,13 +23,8 @@ from reports.analysis import elasticity, points
 from reports.analysis.elasticity import APART, CONTRADICTS, SPEEDUPS, SUPPORTS, Answer, Held
 from reports.analysis.points import Row
 
-RESIDENCY, BYTES, BATCH, THREADS, PEERS = (
-    "residency",
-    "bytes",
-    "batch",
-    "threads",
-    "peer comparison",
-)
+RESIDENCY, BYTES, BATCH, THREADS = "residency", "bytes", "batch", "threads"
+PEERS = "peer comparison"
 NAMES = (RESIDENCY, BYTES, BATCH, THREADS, PEERS)
 
 

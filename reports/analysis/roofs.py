@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
-from math import exp, log
+from math import exp, inf, log
 
 from bench.profile.records import Level, Point, Profile, Roof
 from bench.profile.stats import median
@@ -70,10 +70,8 @@ class Roofs:
                     shapes = self._products.setdefault((device, threads, roof.dtype or ""), {})
                     shapes.setdefault(roof.implementation, []).extend(roof.samples)
         self._levels: dict[str, list[Level]] = defaultdict(list)
-        for level in profile.levels:
+        for level in sorted(profile.levels, key=lambda level: level.up_to_bytes or inf):
             self._levels[level.device].append(level)
-        for known in self._levels.values():
-            known.sort(key=lambda level: (level.up_to_bytes is None, level.up_to_bytes or 0))
 
     def curve(self, device: str, kind: str = "read") -> dict[int, Curve]:
         """The best bandwidth per working set, by thread count."""
@@ -169,7 +167,7 @@ class Roofs:
         everyone = case.threads == self.all_threads(case.device)
         level = self.level_by_size(point) if everyone else None
         read = level.bytes_per_s if level else paired
-        peak = self.peak(case) or products or float("inf")
+        peak = self.peak(case) or products or inf
         curve = self.curve(case.device).get(case.threads, [])
         written = point.bytes["written"] / write_roof if write_roof else 0.0
         times = (point.bytes["read"] / read, written, point.flops["linear"] / peak)
