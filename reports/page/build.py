@@ -51,12 +51,14 @@ def _write(analysis: Analysis, draft: Path, command: str, methodology: str | Non
     plots = draft / "plots"
     plots.mkdir()
     charts = chart_data.charts(analysis)
-    undrawn = _undrawn()
-    named = {} if undrawn else chart_data.pictures(charts)
+    named = chart_data.pictures(charts)
     # the first, the roofline, takes nearly as long as all others
     each = list(named.items())
     parts = [dict(part) for part in (each[:1], each[1:]) if part and len(analysis.rows) > MANY]
     with parallel.forked([partial(save_pictures, charts, plots, part) for part in parts]):
+        # asked within: the import starts threads, beside which nothing is forked
+        undrawn = _undrawn()
+        named = {} if undrawn else named
         text = csv.points_csv(analysis)
         (draft / "points.csv").write_text(text, encoding="utf-8", newline="")
         data = page_data.data(charts)
