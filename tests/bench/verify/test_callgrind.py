@@ -10,6 +10,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import replace
+from multiprocessing import get_context
 from types import SimpleNamespace
 
 import psutil
@@ -112,11 +113,10 @@ def quickly(monkeypatch, outcomes):
     monkeypatch.setattr(callgrind.programs, "compiled", lambda *_: "no library")
 
 
-@pytest.mark.filterwarnings("ignore:.*fork")
-def test_who_dies_takes_no_others_along(tmp_path, monkeypatch):
-    """Not even of its own implementation; and so many are at work at once, no more."""
+def count_jobs_that_die(folder):
+    """Steps that end their process or refuse, counted two at once, by nobody."""
     deaths = {"killed": signal.SIGKILL, "too slow": signal.SIGALRM}
-    began = tmp_path / "began"
+    began = folder / "began"
     began.mkdir()
 
     def calls(job):
@@ -133,13 +133,24 @@ def test_who_dies_takes_no_others_along(tmp_path, monkeypatch):
             raise Unavailable("not here\nnor there")
         return [lambda: None]
 
-    monkeypatch.setattr(counted_steps, "_calls", calls)
+    counted_steps._calls = calls
     requests = SimpleNamespace(
         **dict.fromkeys(("start", "stop", "zero"), lambda: None), dump=lambda _label: None
     )
     names = ["good", "killed", "too slow", "leaves", "refuses", "good", "killed"]
     jobs = [Job(RNN, name, 1, LEVEL) for name in names]
-    counted_steps.count(jobs, requests, tmp_path / "outcomes", 2)
+    counted_steps.count(jobs, requests, folder / "outcomes", 2)
+
+
+def test_who_dies_takes_no_others_along(tmp_path):
+    """Not even of its own implementation; and so many are at work at once, no more.
+
+    In a new process, as it is: what other tests left of memory in this one could keep it from forking.
+    """
+    process = get_context("spawn").Process(target=count_jobs_that_die, args=(tmp_path,))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
     outcomes = dict(map(json.loads, (tmp_path / "outcomes").read_text().splitlines()))
     assert outcomes == {
         0: None,
