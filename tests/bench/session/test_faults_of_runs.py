@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -29,7 +30,7 @@ from bench.session.folder import BadOutput
 from bench.session.run import Run
 from bench.telemetry import state
 from bench.timing import interrupts
-from kernels import implementations
+from kernels import cost, implementations
 from kernels.case import Case
 from tests.bench import faulty
 from tests.reports import synthetic
@@ -105,6 +106,16 @@ def test_a_resumed_run_expects_a_last_sweep_as_long_as_its_suite_grants(begin):
     run = begin()
     run._machine.release()  # as the system does for a process that died
     assert begin(run.folder, resume=True).seconds_left(()) == PLAN.settings["curve_seconds"]
+
+
+def test_a_case_too_large_for_memory_is_a_skipped_point_with_both_figures(begin):
+    """It says what it needs and what there is; the rest of the run goes on."""
+    large = Planned(Case("rnn", hidden=500_000, input=500_000, batch=2), "torch_cell")
+    run = begin()
+    skipped, ok = run.measure(large), run.measure(POINTS[0])
+    assert (skipped.status, ok.status) == ("skipped", "ok")
+    needed, there, free = map(int, re.findall("[0-9]+", skipped.reason))
+    assert needed > cost.count(large.case).weight_bytes > free > there
 
 
 LOOKS = {
@@ -372,10 +383,11 @@ def test_a_report_that_cannot_be_written_is_one_line_and_the_profile_stays(
     assert line.endswith("python -m reports build makes it anew")
 
 
-def test_after_a_run_threads_and_cores_are_as_before(begin):
+def test_after_a_run_threads_and_cores_are_as_before(begin, monkeypatch):
+    monkeypatch.setenv("OMP_PLACES", "{0}")  # as a process that measures has it
     count = torch.get_num_threads()
     run = begin()
-    assert threads.bound() == threads.available()
+    assert os.sched_getaffinity(0) == {*threads.cores()[:1]}
     run.measure(replace(POINTS[0], case=replace(POINTS[0].case, threads=1)))
     run.finish([])
     assert torch.get_num_threads() == count
