@@ -44,7 +44,7 @@ report-gpu: | .cache/tmp ## measure this machine's GPU by the packages that PYTH
 	@$(PYTHON) -m pytest --benchmark-only --device cuda $(ARGS)
 
 test: $(STAMP) | .cache/tmp ## run the tests; needs no network once installed
-	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(ARGS)
 
 lint: $(STAMP) | .cache/tmp ## check format, rules and types
 	@$(BIN)/python -m ruff format --check .

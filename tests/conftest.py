@@ -21,6 +21,7 @@ for name in [name for name in os.environ if name.startswith("PYTEST_XDIST_")]:
         name
     ]  # a process that a test starts is no worker: pytest-benchmark would not measure in it
 
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 for name in ("OMP_PROC_BIND", "OMP_PLACES"):
     os.environ.pop(name, None)  # what measures is bound to cores; workers would share the first
 

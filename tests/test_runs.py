@@ -39,8 +39,14 @@ KEYS = {
 
 
 @pytest.fixture(autouse=True)
-def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """One run at a time on a machine, and so one of these tests, whichever process has it."""
+def alone(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """One run at a time on a machine, and so one of these tests, whichever process has it; a run of one thread.
+
+    Threads that wait for one another, beside other tests on the same cores, take four times as long.
+    """
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     with FileLock(tmp_path_factory.getbasetemp().parent / "runs.lock"):
         yield
 

@@ -44,7 +44,9 @@ def browser():
         pytest.skip("no Chromium or Chrome is installed")
     with api.sync_playwright() as driver:
         # A container's kernel may refuse the sandbox; the page is ours.
-        started = driver.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+        started = driver.chromium.launch(
+            executable_path=found, args=["--no-sandbox", "--disable-gpu"]
+        )
         yield started
         started.close()
 
