@@ -100,6 +100,8 @@ def begin(options: list[str], folder: Path, *, kind: str) -> int:
             cheap_roofs.make(patch)
             patch.setattr("reports.page.build.build", lambda *_: None)
         code = int(pytest.main(["--benchmark-only", "-q", *options]))
+    except KeyboardInterrupt:  # before the command began, where Python ends alike
+        code = INTERRUPTED
     finally:
         os._exit(code)
 
