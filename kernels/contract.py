@@ -10,7 +10,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from kernels.case import ARITHMETIC, DEVICES, PARTS, RESIDENCIES, Case, Unavailable
+from kernels.case import ARITHMETIC, DEVICES, ELEMENT_BYTES, PARTS, RESIDENCIES, Case, Unavailable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -118,17 +118,21 @@ def checked(module: ModuleType, where: str) -> Implementation:
         one.name: getattr(module, one.name, one.default) for one in fields(Implementation)
     }
     supports = getattr(module, "SUPPORTS", None)
-    if given["unavailable"] is MISSING and isinstance(supports, Support):
+    if supports is not None and not isinstance(supports, Support):
+        raise Unavailable(f"{where}: SUPPORTS must be a Support: see kernels/README.md")
+    if given["unavailable"] is MISSING and supports:
         given["unavailable"] = supports.unavailable
     if lacking := [name for name, value in given.items() if value is MISSING]:
         raise Unavailable(f"{where} lacks {', '.join(lacking)}: see kernels/README.md")
     wrong = [name for name in given if name not in NO_FUNCTIONS and not callable(given[name])]
     if wrong:
         raise Unavailable(f"{where}: {', '.join(wrong)} must be a function: see kernels/README.md")
-    label, reads = given["label"], given["reads"]
+    label, reads, rounds_to = given["label"], given["reads"], given["rounds_to"]
     if not isinstance(label, str) or not label:
         raise Unavailable(f"{where}: label {label!r} is not a few words: see kernels/README.md")
     told = isinstance(reads, dict) and reads.keys() == {"W", "U"}
     if not told or not all(value in READS for value in reads.values()):
         raise Unavailable(f"{where}: reads {reads!r} must give W and U one of {', '.join(READS)}")
+    if rounds_to not in (None, *ELEMENT_BYTES):
+        raise Unavailable(f"{where}: rounds_to {rounds_to!r} is none of {', '.join(ELEMENT_BYTES)}")
     return Implementation(**given)

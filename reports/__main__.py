@@ -169,8 +169,13 @@ def summary(profile: Profile) -> tuple[bool, str]:
         f"{unknown} without a verdict",
         f"{len(analysis.warnings)} warnings",
     ]
-    if untold := [name for name in WITNESSES if not getattr(profile, name)]:
-        words.append(f"nothing told of {' and '.join(untold)}")
+    untold = [
+        name
+        for name in WITNESSES
+        if all(value is None for value in getattr(profile, name).values())
+    ]
+    if untold:
+        words.append(f"nothing told of {', '.join(untold)}")
     blind = bool(found) and unknown == len(found)  # no step was held against a roof
     sound = "failed" not in statuses and not impossible and not blind and not untold
     return profile.complete and sound, ", ".join(words)
@@ -183,6 +188,7 @@ def _compare(given: argparse.Namespace) -> int:
     from reports.page.terminal import say, show
     from reports.tables import comparison as tables
 
+    match.refuse_number(len(given.profile))
     systems = [_system(argument) for argument in given.profile]
     percent = given.fail_if_slower
     judged = gate.gate(systems, percent) if percent is not None else None

@@ -163,11 +163,13 @@ def fastest_products(
     roofs: Iterable[Roof], matmul: Any
 ) -> dict[tuple[str, int], tuple[float, Any]]:
     """Rate and variant of the fastest product of each dtype and number of threads, of those that `matmul` has."""
-    variants = {one.name: one for dtype in matmul.DTYPES for one in matmul.variants(dtype)}
+    variants = {
+        (matmul.KIND, one.name): one for dtype in matmul.DTYPES for one in matmul.variants(dtype)
+    }
     best: dict[tuple[str, int], tuple[float, Any]] = {}
     for roof in roofs:
-        if roof.implementation in variants and roof.dtype and roof.threads is not None:
+        if (roof.kind, roof.implementation) in variants and roof.dtype and roof.threads is not None:
             key, rate = (roof.dtype, roof.threads), max(roof.samples)
             if key not in best or rate > best[key][0]:
-                best[key] = rate, variants[roof.implementation]
+                best[key] = rate, variants[roof.kind, roof.implementation]
     return best

@@ -106,7 +106,7 @@ class Pools(NamedTuple):
 
 
 def start() -> Pools:
-    """Import both libraries and start their pools on all cores."""
+    """Import both libraries and start their pools on all cores. Raises Unavailable where numba has no threads."""
     import torch
 
     if _ORIGINAL_CORES:
@@ -119,7 +119,13 @@ def start() -> Pools:
     region = call.prepare(numba.config.NUMBA_NUM_THREADS)
     torch.zeros(1 << 20).add_(1)
     count = told(lambda: psutil.Process().num_threads())
-    region(1)
+    try:
+        region(1)
+    except ValueError as error:  # numba's, where it has not the threading layer that is asked for
+        why = str(error).strip().split("\n", 1)[0]
+        raise Unavailable(
+            f"numba starts no threads ({why}): unset NUMBA_THREADING_LAYER"
+        ) from error
     shared = count is not None and told(lambda: psutil.Process().num_threads()) == count
     workers = call.workers(numba.config.NUMBA_NUM_THREADS)
     if _ORIGINAL_CORES and "OMP_PLACES" in os.environ:

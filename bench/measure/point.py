@@ -152,7 +152,7 @@ def _measured(
     count = rotation.weight_sets(case, one_set, context.span_bytes, context.arena.most_bytes)
     used = count * one_set
     rotation.length(count)  # before so many sets are made
-    packed = implementation.packs(case)
+    packed = bool(implementation.packs(case))
     _make_room(context, case, used, copies=2 if packed else 0)
     sets = context.arena.sets(layout, case.dtype, count)
     generator = torch.Generator(device=case.device).manual_seed(context.seed)
@@ -191,7 +191,7 @@ def _measured(
     return replace(
         base,
         status="ok",
-        version=implementation.version(),
+        version=str(implementation.version()),
         seconds=tuple(taken / case.steps for taken in samples.seconds[0]),
         steps_per_sample=samples.calls[0] * case.steps,
         single_step_seconds=single,

@@ -1,7 +1,7 @@
 """One file = one probe of a limit of the machine, each stating its bytes and FLOPs, and what several of them share.
 
 A probe's file is named after its kind, a GPU's with `gpu_` before it, and says how it is swept. `device` sweeps
-whatever lies here. Imports `kernels` alone.
+whatever lies here; the curve is that of `read` alone. Imports `kernels` alone.
 
     SWEPT   how: `CURVE`, `LEVELS`, `PRODUCTS` or `CALLS`
     TURN    when, of those that are swept alike: the least first
@@ -22,7 +22,7 @@ from typing import Any
 # intrinsics it calls do; so the folder's name carries a digest of all of them. Set before numba is imported.
 _HERE = Path(__file__).parent
 _VECTOR = _HERE.parents[1] / "kernels" / "vector"
-_FILES = (*sorted(_HERE.glob("*.py")), *sorted(_VECTOR.glob("*.py")))
+_FILES = (*sorted(_HERE.glob("[a-z_]*.py")), *sorted(_VECTOR.glob("[a-z_]*.py")))  # no editor's
 _DIGEST = hashlib.sha256(b"".join(path.read_bytes() for path in _FILES)).hexdigest()[:12]
 _BASE = os.environ.get("NUMBA_CACHE_DIR", str(_HERE.parents[1] / ".cache" / "numba"))
 if not _BASE.endswith(_DIGEST):
@@ -30,7 +30,7 @@ if not _BASE.endswith(_DIGEST):
 
 CURVE, LEVELS, PRODUCTS, CALLS = "curve", "levels", "products", "calls"
 _GPU = "gpu_"
-_NAMES = [path.stem for path in sorted(_HERE.glob("*.py")) if not path.stem.startswith("_")]
+_NAMES = [path.stem for path in sorted(_HERE.glob("[a-z]*.py"))]
 
 
 def kinds() -> list[str]:
@@ -48,4 +48,5 @@ def probes(device: str, swept: str) -> list[Any]:
     on_gpu = device == "cuda"
     names = (name for name in _NAMES if name.startswith(_GPU) == on_gpu)
     found = [load(device, name.removeprefix(_GPU)) for name in names]
+    assert all(one.SWEPT in (CURVE, LEVELS, PRODUCTS, CALLS) for one in found)
     return sorted((one for one in found if swept == one.SWEPT), key=lambda one: one.TURN)

@@ -184,10 +184,15 @@ def standing(
 
 def of_throttling(before: dict[str, int], after: dict[str, int]) -> Iterator[RunWarning]:
     """Whether processors were slowed down during the run, and for what."""
-    for cause, why, how in SLOWED:
-        if (times := after[cause] - before[cause]) > 0:
-            message = f"processors were slowed down {times} times during the run, {why}"
-            yield RunWarning("throttled", "run", message, f"{how}, and measure again")
+    slowed = [
+        (f"{after[cause] - before[cause]} times during the run, {why}", how)
+        for cause, why, how in SLOWED
+        if after[cause] > before[cause]
+    ]
+    if slowed:
+        times, mends = (" and ".join(words) for words in zip(*slowed, strict=True))
+        message = f"processors were slowed down {times}"
+        yield RunWarning("throttled", "run", message, f"{mends}, and measure again")
 
 
 def of_cpu(cpu: Cpu, header: Profile, page_bytes: int | None) -> list[RunWarning]:

@@ -178,10 +178,10 @@ def of_points(
             short.append(point.key)
         if (state.get("load") or 0.0) >= BUSY_CORES:
             busy.append(point.key)
-        for cause in state.get("throttle") or ():
-            slowed.setdefault(cause, []).append(point.key)
-    for cause, keys in slowed.items():
-        message = f"processors were slowed down beside {_count(keys)} ({cause})"
+        if causes := state.get("throttle"):
+            slowed.setdefault(", ".join(causes), []).append(point.key)
+    for causes, keys in slowed.items():
+        message = f"processors were slowed down beside {_count(keys)} ({causes})"
         advice = "measure them again on a machine that keeps its speed"
         yield RunWarning("throttled", ", ".join(keys), message, advice)
     if noisy:

@@ -315,10 +315,12 @@ def _can_be_had(planned: Planned) -> bool:
 @cache
 def _compiled_as(planned: Planned) -> Hashable:
     """What is compiled for a point: as its implementation tells, else its kind of case."""
-    told = None
     with suppress(Exception):  # whatever it does or lacks, the point itself will tell
         told = implementations.load(planned.implementation).compiled_as(planned.case)
-    return progress.compiled_as(planned) if told is None else told
+        hash(told)  # what is none cannot be looked up
+        if told is not None:
+            return told
+    return progress.compiled_as(planned)
 
 
 def _meter(of: Callable[[], energy.Meter]) -> tuple[energy.Meter | None, str]:

@@ -83,17 +83,24 @@ def count(jobs: Sequence[Job], requests: ctypes.CDLL, outcomes: Path, at_once: i
 
         def await_one() -> None:
             process, status = os.wait()
-            number, code = running.pop(process), os.waitstatus_to_exitcode(status)
+            if (number := running.pop(process, None)) is None:
+                return  # of a library, not ours
+            code = os.waitstatus_to_exitcode(status)
             if code == -signal.SIGALRM:
                 note(number, f"it took longer than {SECONDS_PER_JOB} s under valgrind")
             elif code:
-                name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+                named = {one.value: one.name for one in signal.Signals}
+                name = named.get(-code, f"signal {-code}") if code < 0 else f"exit code {code}"
                 note(number, f"it ended with {name} under valgrind")
 
         for number, job in enumerate(jobs):
-            if len(running) == at_once:
+            while len(running) == at_once:
                 await_one()
-            process = os.fork()
+            try:
+                process = os.fork()
+            except OSError as error:
+                note(number, f"it has no process: {error.strerror}")
+                continue
             if process:
                 running[process] = number
                 continue

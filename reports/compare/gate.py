@@ -52,7 +52,7 @@ def gate(systems: Sequence[System], percent: float) -> Gate:
     if len(systems) % 2 or half < RUNS:
         raise BadInput(
             f"--fail-if-slower needs at least {RUNS} runs a side, those before first, then as many after: "
-            f"{len(systems)} profiles are given"
+            f"{len(systems)} given"
         )
     if not 0 < percent <= 1000:
         raise BadInput(f"--fail-if-slower {percent:g}: give a percentage above 0, at most 1000")

@@ -104,10 +104,15 @@ def compare(systems: Sequence[System]) -> Comparison:
     return Comparison(tuple(systems), tuple(rows), tuple(overall), ranking, differing)
 
 
+def refuse_number(count: int) -> None:
+    """Raise BadInput for too few or too many profiles."""
+    if not LEAST <= count <= MOST:
+        raise BadInput(f"compare takes {LEAST} to {MOST} profiles: {count} given")
+
+
 def refuse(systems: Sequence[System]) -> None:
     """Raise BadInput for too few or many, and for one run given twice."""
-    if not LEAST <= len(systems) <= MOST:
-        raise BadInput(f"compare takes {LEAST} to {MOST} profiles: {len(systems)} given")
+    refuse_number(len(systems))
     for other, one in combinations(systems, 2):
         if _twice(one, other):
             raise BadInput(f"{one.name}: the same run is given twice: name another profile")

@@ -45,8 +45,7 @@ def _print(table: Table, *, title: str = "", caption: str = "", parted: bool = F
     for row, after in zip_longest(table.rows, table.rows[1:]):
         ends = parted and (after is None or after[0] != row[0])
         grid.add_row(*(plain(cell.text) for cell in row), end_section=ends)
-    console = Console()
-    (console if console.is_terminal else Console(width=WIDTH)).print(grid)
+    Console(width=None if sys.stdout.isatty() else WIDTH).print(grid)
 
 
 def line(text: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from types import SimpleNamespace
 
 import pytest
 
+from kernels import implementations
 from kernels.case import Case, Unavailable
-from kernels.contract import ONE_DTYPE, Support, limit_sets
+from kernels.contract import ONE_DTYPE, Support, checked, limit_sets
 
 CASE = Case("lstm", 8, 6, 1)
 SUPPORTS = Support(
@@ -59,3 +61,21 @@ def test_more_sets_of_weights_than_are_compiled_are_a_reason():
     limit_sets([()] * 3, 3, "sessions")
     with pytest.raises(Unavailable, match="4 sessions, more than 3"):
         limit_sets([()] * 4, 3, "sessions")
+
+
+def provided(**instead):
+    """What PyTorch's cell provides, as a file of one's own would, but for these."""
+    found = implementations.load("torch_cell")
+    return SimpleNamespace(
+        **{one.name: getattr(found, one.name) for one in fields(found)} | instead
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"rounds_to": False}, {"rounds_to": "fp3"}, {"SUPPORTS": {}}, {"packs": True}, {"label": ""}],
+)
+def test_what_no_record_could_hold_is_refused_when_a_file_is_read(wrong):
+    checked(provided(), "mine.py")
+    with pytest.raises(Unavailable, match=f"mine.py.*{next(iter(wrong))}"):
+        checked(provided(**wrong), "mine.py")

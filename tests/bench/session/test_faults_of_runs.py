@@ -118,6 +118,22 @@ def test_a_case_too_large_for_memory_is_a_skipped_point_with_both_figures(begin)
     assert needed > cost.count(large.case).weight_bytes > free > there
 
 
+def test_an_implementation_whose_answers_are_of_other_types_costs_no_run(begin, monkeypatch):
+    """A journal that it could write and nobody read again; what cannot be looked up, as it compiles."""
+    own = replace(
+        implementations.load("torch_cell"),
+        packs=lambda case: case.batch,
+        version=lambda: 2,
+        compiled_as=lambda case: [case],
+    )
+    monkeypatch.setattr(implementations, "load", lambda _name: own)
+    run = begin()
+    point = run.measure(POINTS[0])
+    assert (point.status, point.own_weights, point.version) == ("ok", True, "2")
+    assert run.seconds_left(POINTS) > 0
+    assert from_journal(run.folder).points == (point,)
+
+
 LOOKS = {
     "the battery of": (state, "on_battery"),
     "the load on": (state.Load, "cores_taken_by_others"),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import json
 import os
 import signal
 import stat
+import subprocess
 import threading
 import time
 from contextlib import suppress
@@ -115,7 +118,7 @@ def quickly(monkeypatch, outcomes):
 
 def count_jobs_that_die(folder):
     """Steps that end their process or refuse, counted two at once, by nobody."""
-    deaths = {"killed": signal.SIGKILL, "too slow": signal.SIGALRM}
+    deaths = {"killed": signal.SIGKILL, "too slow": signal.SIGALRM, "real time": 40}
     began = folder / "began"
     began.mkdir()
 
@@ -137,8 +140,17 @@ def count_jobs_that_die(folder):
     requests = SimpleNamespace(
         **dict.fromkeys(("start", "stop", "zero"), lambda: None), dump=lambda _label: None
     )
-    names = ["good", "killed", "too slow", "leaves", "refuses", "good", "killed"]
+    names = ["good", "killed", "too slow", "leaves", "refuses", "real time", "unborn", "good"]
     jobs = [Job(RNN, name, 1, LEVEL) for name in names]
+    fork, forks = os.fork, itertools.count()
+
+    def no_memory_once():
+        if next(forks) == names.index("unborn"):
+            raise OSError(errno.ENOMEM, "no memory")
+        return fork()
+
+    os.fork = no_memory_once
+    subprocess.Popen(["true"])
     counted_steps.count(jobs, requests, folder / "outcomes", 2)
 
 
@@ -158,8 +170,9 @@ def test_who_dies_takes_no_others_along(tmp_path):
         2: "it took longer than 90 s under valgrind",
         3: "it ended with exit code 1 under valgrind",
         4: "not here",
-        5: None,
-        6: "it ended with SIGKILL under valgrind",
+        5: "it ended with signal 40 under valgrind",
+        6: "it has no process: no memory",
+        7: None,
     }
 
 
