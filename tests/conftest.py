@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -20,6 +21,9 @@ for name in [name for name in os.environ if name.startswith("PYTEST_XDIST_")]:
     del os.environ[
         name
     ]  # a process that a test starts is no worker: pytest-benchmark would not measure in it
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 for name in ("OMP_PROC_BIND", "OMP_PLACES"):
