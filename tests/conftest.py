@@ -6,28 +6,32 @@ import os
 import signal
 from pathlib import Path
 
-import hypothesis
 import pytest
 
 from kernels import implementations
 from kernels.case import Unavailable
 
-hypothesis.settings.register_profile("tests", deadline=None, derandomize=True, database=None)
-hypothesis.settings.load_profile("tests")
-
 HERE = Path(__file__).parent
 
-for name in [name for name in os.environ if name.startswith("PYTEST_XDIST_")]:
-    del os.environ[
-        name
-    ]  # a process that a test starts is no worker: pytest-benchmark would not measure in it
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+def pytest_configure(config):
+    """What tests need of their process. pytest loads this file for a run that measures too: that is left as it is."""
+    if config.getoption("--benchmark-only"):
+        return
+    import hypothesis
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-for name in ("OMP_PROC_BIND", "OMP_PLACES"):
-    os.environ.pop(name, None)  # what measures is bound to cores; workers would share the first
+    hypothesis.settings.register_profile("tests", deadline=None, derandomize=True, database=None)
+    hypothesis.settings.load_profile("tests")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(
+            signal.SIGINT, signal.default_int_handler
+        )  # as a shell's background job has it
+    for name in list(os.environ):
+        # workers would share the first core, where what measures is bound
+        bound = name in ("OMP_PROC_BIND", "OMP_PLACES")
+        # a process that a test starts is no worker: pytest-benchmark would not measure in it
+        if bound or name.startswith("PYTEST_XDIST_"):
+            del os.environ[name]
 
 
 @pytest.fixture(autouse=True)

@@ -91,6 +91,8 @@ def test_a_run_leaves_a_complete_profile_a_report_and_the_same_profile_in_the_be
         key.format(profile.environment["threads"]) for key in KEYS
     )
     assert {point.status for point in profile.points} == {"ok"}
+    assert "threads not bound" not in {warning.code for warning in profile.warnings}
+    assert "OMP_WAIT_POLICY" not in profile.environment["variables"]
     assert (out / "report.html").exists()
     assert (out / "points.csv").exists()
     assert "On " in done.stdout
