@@ -24,6 +24,7 @@ import torch
 
 from bench.device import threads
 from bench.profile.suite import Planned
+from bench.timing import interrupts
 from kernels import implementations
 from kernels.case import Case
 
@@ -80,9 +81,8 @@ def _why_not(child: subprocess.Popen[bytes], planned: Planned, seconds: float) -
     if os.read(child.stdout.fileno(), 1):
         return None
     code = child.wait()
-    how = f"exit code {code}" if code >= 0 else signal.Signals(-code).name
     memory = ", as where memory is used up" if code == -signal.SIGKILL else ""
-    return f"tried in a process of its own, it ended that process: {how}{memory}"
+    return f"tried in a process of its own, it ended that process: {interrupts.ended(code)}{memory}"
 
 
 def main(seconds: float) -> None:

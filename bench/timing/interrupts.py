@@ -6,7 +6,7 @@ In order means: what is being written is finished, the point being measured is g
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 INTERRUPTED = 130
@@ -73,3 +73,12 @@ def _hear(number: int, _frame: FrameType | None) -> None:
     _State.asked = signal.Signals(number).name
     if not _State.holding:
         raise KeyboardInterrupt
+
+
+def ended(code: int) -> str:
+    """How a process of this return code ended: its exit code, or the signal's name, or its number where it has none."""
+    if code >= 0:
+        return f"exit code {code}"
+    with suppress(ValueError):
+        return signal.Signals(-code).name
+    return f"signal {-code}"

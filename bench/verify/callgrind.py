@@ -19,6 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.device import threads
+from bench.timing import interrupts
 from bench.verify import counted_steps, programs
 from bench.verify.counted_steps import FEW, MANY, ROOT, Count, Job
 from kernels.case import Unavailable
@@ -149,4 +150,4 @@ def _run(command: list[str]) -> str:
         except BaseException:
             os.killpg(process.pid, signal.SIGKILL)
             raise
-    return f"it ended with exit code {process.returncode}: {programs.line(said, -1)}"
+    return f"it ended with {interrupts.ended(process.returncode)}: {programs.line(said, -1)}"

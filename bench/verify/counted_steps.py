@@ -26,7 +26,7 @@ from pathlib import Path
 import msgspec
 import torch
 
-from bench.timing import clock
+from bench.timing import clock, interrupts
 from kernels import implementations
 from kernels.case import Case, Unavailable
 from kernels.reference.inputs import Arena, draw, set_bytes
@@ -89,9 +89,7 @@ def count(jobs: Sequence[Job], requests: ctypes.CDLL, outcomes: Path, at_once: i
             if code == -signal.SIGALRM:
                 note(number, f"it took longer than {SECONDS_PER_JOB} s under valgrind")
             elif code:
-                named = {one.value: one.name for one in signal.Signals}
-                name = named.get(-code, f"signal {-code}") if code < 0 else f"exit code {code}"
-                note(number, f"it ended with {name} under valgrind")
+                note(number, f"it ended with {interrupts.ended(code)} under valgrind")
 
         for number, job in enumerate(jobs):
             while len(running) == at_once:

@@ -50,3 +50,10 @@ def test_what_listened_before_listens_again_and_nohup_holds():
         assert signal.getsignal(signal.SIGTERM) is own
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize(
+    ("code", "told"), [(3, "exit code 3"), (-9, "SIGKILL"), (-40, "signal 40")]
+)
+def test_how_a_process_ended_is_told_for_a_signal_without_a_name_too(code, told):
+    assert interrupts.ended(code) == told
