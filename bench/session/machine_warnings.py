@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from bench.device import threads
-from bench.device.cuda import Cuda
 from bench.machine import gpus, nvml
 from bench.machine.system import as_list, cpu_list
 from bench.measure.point import first_line
@@ -20,8 +19,9 @@ from bench.session.folder import BadOutput
 from bench.session.survey import Survey
 from bench.telemetry import state
 
-if TYPE_CHECKING:  # it loads numba, which a run on a GPU alone does without
+if TYPE_CHECKING:  # the first loads numba, which a run on a GPU alone does without
     from bench.device.cpu import Cpu
+    from bench.device.cuda import Cuda
 
 Look = Callable[[], Iterable[RunWarning]]
 """What looks at something, and tells what was found: anew each time, and perhaps with an error."""

@@ -38,7 +38,8 @@ def last_level_bytes() -> int | None:
 
 def page_bytes(address: int) -> int | None:
     """The page size that holds at least nine tenths of the mapping at `address`; None where it cannot be read."""
-    for first, end, resident, huge in MAPPING.findall(system.THIS.text("proc/self/smaps") or ""):
+    for mapping in MAPPING.finditer(system.THIS.text("proc/self/smaps") or ""):
+        first, end, resident, huge = mapping.groups()
         if int(first, 16) <= address < int(end, 16):
             on_huge = int(huge) >= 0.9 * int(resident) > 0
             return HUGE_PAGE if on_huge else os.sysconf("SC_PAGE_SIZE")

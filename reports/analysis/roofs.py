@@ -22,6 +22,8 @@ NOT_REACHED = "memory not reached"
 
 Curve = list[tuple[int, float]]
 """Bandwidth (byte/s) by working set (bytes), ascending."""
+Sampled = dict[tuple[int, int], dict[str, list[float]]]
+"""Samples of each variant by its name, by thread count and working set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,9 @@ class Roofs:
             if roof.source == "measured" and roof.samples:
                 self._measured[roof.device, roof.kind].append(roof)
         swept = _swept(profile) if profile.method == 1 else self._measured
-        self._best = {place: _curves(records, max) for place, records in swept.items()}
-        self._typical = {place: _curves(records, median) for place, records in swept.items()}
+        sampled = {place: _by_variant(records) for place, records in swept.items()}
+        self._best = {place: _curves(found, max) for place, found in sampled.items()}
+        self._typical = {place: _curves(found, median) for place, found in sampled.items()}
         self._products: dict[tuple[str, int, str], dict[str, list[float]]] = {}
         self._all_threads: dict[str, int] = {}
         for (device, kind), records in self._measured.items():
@@ -199,13 +202,18 @@ def interpolated(curve: Sequence[tuple[int, float]], working_set: int) -> float:
     return curve[-1][1]
 
 
-def _curves(records: Sequence[Roof], of: Callable[[list[float]], float]) -> dict[int, Curve]:
-    """By thread count the best variant's figure over the working sets: `of` all its samples there."""
-    samples: dict[tuple[int, int], dict[str, list[float]]] = {}
+def _by_variant(records: Sequence[Roof]) -> Sampled:
+    """All samples of bandwidth roofs."""
+    found: Sampled = {}
     for roof in records:
         if roof.working_set_bytes:
-            place = samples.setdefault((roof.threads or 0, roof.working_set_bytes), {})
+            place = found.setdefault((roof.threads or 0, roof.working_set_bytes), {})
             place.setdefault(roof.implementation, []).extend(roof.samples)
+    return found
+
+
+def _curves(samples: Sampled, of: Callable[[list[float]], float]) -> dict[int, Curve]:
+    """By thread count the best variant's figure over the working sets: `of` all its samples there."""
     found: dict[int, Curve] = {}
     for (threads, size), by_variant in sorted(samples.items()):
         found.setdefault(threads, []).append((size, max(map(of, by_variant.values()))))

@@ -54,8 +54,9 @@ def _write(analysis: Analysis, draft: Path, command: str, methodology: str | Non
     named = chart_data.pictures(charts)
     # the first, the roofline, takes nearly as long as all others
     each = list(named.items())
-    parts = [dict(part) for part in (each[:1], each[1:]) if part and len(analysis.rows) > MANY]
-    with parallel.forked([partial(save_pictures, charts, plots, part) for part in parts]):
+    parts = [each[:1], each[1:]] if len(analysis.rows) > MANY else []
+    draw = partial(save_pictures, charts, plots)
+    with parallel.forked([partial(draw, dict(part)) for part in parts if part]):
         # asked within: the import starts threads, beside which nothing is forked
         undrawn = _undrawn()
         named = {} if undrawn else named
@@ -65,7 +66,7 @@ def _write(analysis: Analysis, draft: Path, command: str, methodology: str | Non
         document = report.document(analysis, named, command, methodology, undrawn)
         (draft / "report.md").write_text(markdown.render(document), encoding="utf-8")
     if named:
-        save_pictures(charts, plots, named)
+        draw(named)
     drawn = {name: plots / f"{name}.svg" for name in named}
     (draft / PAGE).write_text(html.render(document, drawn, data), encoding="utf-8")
 

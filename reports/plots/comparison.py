@@ -143,7 +143,7 @@ def _ends(
     """The axes' ends that hold the points, the roofs and the ridges."""
     marks = [mark for entry in every if (mark := _mark(entry))]
     highest = [max(own.values(), default=0.0) for own in peaks]
-    memory = [one.levels[-1][1] * GIGA if one.levels else 0.0 for one in systems]
+    memory = [(one.memory or 0.0) * GIGA for one in systems]
     x = [mark.x for mark in marks]
     x += [peak / rate for peak, rate in zip(highest, memory, strict=True) if peak and rate]
     left, right = min(x) / 2.5, max(x) * 2
@@ -159,7 +159,7 @@ def _values(one: System, peaks: dict[tuple[str, str], float]) -> str:
     by_value: dict[str, list[str]] = {}
     for name, peak in sorted(highest.items(), key=lambda one: one[1]):
         by_value.setdefault(trimmed(peak), []).append(name)
-    told = [f"{trimmed(one.levels[-1][1] * GIGA)} GB/s"] if one.levels else []
+    told = [f"{trimmed(one.memory * GIGA)} GB/s"] if one.memory else []
     if by_value:
         named = [f"{' and '.join(names)} {value}" for value, names in by_value.items()]
         told.append(f"{', '.join(named if len(named) > 1 else by_value)} GFLOP/s")
