@@ -22,8 +22,6 @@ from bench.timing import interrupts, timeout
 from bench.timing.interrupts import INTERRUPTED
 from kernels.case import Unavailable
 
-threads.settle()  # before anything imports torch or numba
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
@@ -133,6 +131,7 @@ class Session:
         self._built: Built | None = None
         self._lost = ""
         try:
+            threads.settle()  # before anything imports torch or numba
             threads.libraries(config.getoption("device"))
             from bench.session import start
 

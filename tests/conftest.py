@@ -26,12 +26,9 @@ def pytest_configure(config):
         signal.signal(
             signal.SIGINT, signal.default_int_handler
         )  # as a shell's background job has it
-    for name in list(os.environ):
-        # workers would share the first core, where what measures is bound
-        bound = name in ("OMP_PROC_BIND", "OMP_PLACES")
+    for name in [name for name in os.environ if name.startswith("PYTEST_XDIST_")]:
         # a process that a test starts is no worker: pytest-benchmark would not measure in it
-        if bound or name.startswith("PYTEST_XDIST_"):
-            del os.environ[name]
+        del os.environ[name]
 
 
 @pytest.fixture(autouse=True)
