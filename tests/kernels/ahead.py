@@ -53,12 +53,16 @@ def interpreting(names):
 
 
 class Taken(NamedTuple):
-    """Registers of a thread, bytes of its stack (where registers spill to), bytes of shared memory of a program."""
+    """Registers of a thread, bytes of its stack (where registers spill to), bytes of shared memory of a program.
+
+    And its code, for any GPU and for this one.
+    """
 
     registers: int
     spilled: int
     shared: int
     ptx: str
+    sass: str
 
 
 def compiled(kernel, arguments, constants, capability, tmp_path, **options):
@@ -85,10 +89,13 @@ def compiled(kernel, arguments, constants, capability, tmp_path, **options):
     cubin = tmp_path / "kernel.cubin"
     cubin.write_bytes(done.asm["cubin"])
     tool = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
-    said = subprocess.run(
-        [tool, "-res-usage", cubin], capture_output=True, text=True, check=True, timeout=60
-    ).stdout
+    said, sass = (
+        subprocess.run(
+            [tool, what, cubin], capture_output=True, text=True, check=True, timeout=60
+        ).stdout
+        for what in ("-res-usage", "-sass")
+    )
     registers, stack, local = (
         int(re.search(rf"{word}:(\d+)", said)[1]) for word in ("REG", "STACK", "LOCAL")
     )
-    return Taken(registers, stack + local, done.metadata.shared, done.asm["ptx"])
+    return Taken(registers, stack + local, done.metadata.shared, done.asm["ptx"], sass)

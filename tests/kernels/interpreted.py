@@ -131,20 +131,20 @@ def persistent(memory):
 
 
 def roofs(_memory):
-    """Every memory probe over a block that is no whole number of tiles: what it read, wrote or left alone."""
-    for kind, tile, passes in itertools.product(_triton.STREAMS, (64, 1024), (1, 3)):
+    """Every memory probe over a block that is no whole number of groups: what it read, wrote or left alone."""
+    for kind, tile, passes in itertools.product(_triton.STREAMS, (64, 512), (1, 3)):
         block = torch.randint(-(2**31), 2**31, (10_007,), dtype=torch.int32)
         floats = block.view(torch.float32)
         floats.copy_(torch.rand(10_007))
         before = block.clone()
-        variant = _triton.Variant(tile, 2, 4)
+        variant = _triton.Variant(2, tile, 2, 4)
         run, sums = _triton.prepare(kind, variant, block, processors=3)
         run(passes)
         n = _triton.words_each(kind, variant, block.numel() * 4)
         was = before.view(torch.float32)
         right = before.clone()
         if kind == "write":
-            right.view(torch.float32)[:n] = passes - 0.5
+            right.view(torch.float32)[:n] = passes + 0.5
         elif kind == "copy":
             right[n : 2 * n] = before[:n]
         elif kind == "triad":
@@ -154,7 +154,7 @@ def roofs(_memory):
             assert (int(sums.sum(dtype=torch.int64)) - wanted) % 2**32 == 0, (kind, tile, passes)
         told = {
             "kernel": kind,
-            "tile": tile,
+            "group": variant.group,
             "passes": passes,
             "words": n,
             "streams": _triton.STREAMS[kind],
