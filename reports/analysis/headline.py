@@ -1,8 +1,8 @@
 """The sentences that open a report, to be quoted as they stand. Pure.
 
-They are about the step that matters most to inference: an LSTM of 1024 units whose weights come from memory, at
-batch 1, by the best implementation measured, with PyTorch's own cell beside it. No bound is named as a fact that is not
-confirmed, and where nothing measured touches a roof, they say so.
+They are about the step that matters most to inference: an LSTM of 1024 units, on a GPU of 4096, whose weights come from
+memory, at batch 1, by the best implementation measured, with PyTorch's own cell beside it. No bound is named as a fact
+that is not confirmed, and where nothing measured touches a roof, they say so.
 """
 
 from collections.abc import Sequence

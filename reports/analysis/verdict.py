@@ -66,7 +66,8 @@ def reading(
     """The verdict of a point with a roof fraction, by its figures (`points.Row`).
 
     Mixed where an interval, as wide as another run may find it, straddles a threshold. `persistent`: its weights stay
-    on chip, and no step waits for them.
+    on chip, and no step waits for them. Nor is a step of it a call: what a tiny sequence takes for each of its steps is
+    the chain of steps too.
     """
     faster = 1 / fraction.median
     if fraction.low > roofline_model.IMPOSSIBLE:
@@ -75,7 +76,7 @@ def reading(
         reason = "the cost of an empty call was not measured"
         return Verdict("unknown", level, faster, reason=reason)
     found = {
-        LATENCY if (name := roofline_model.bound(*ends)) == CODE and persistent else name
+        LATENCY if (name := roofline_model.bound(*ends)) in (CODE, CALL) and persistent else name
         for ends in product(_ends(overhead), _ends(explained), _ends(balance))
     }
     if len(found) > 1:

@@ -108,8 +108,10 @@ def decimal(value: float) -> str:
 
 
 def machine(profile: Profile) -> str:
-    """The machine's name as it calls itself: its label, else its processor."""
-    for name in (profile.machine.get("label"), profile.cpu.get("model")):
+    """The machine's name as it calls itself: its label, else its processor; a GPU's, measured alone."""
+    gpus = [one.get("name") for one in profile.machine.get("gpus") or ()][:1]
+    measured = gpus if {point.case.device for point in profile.points} == {"cuda"} else []
+    for name in (*measured, profile.machine.get("label"), profile.cpu.get("model")):
         if name and name.strip():
             return printable(" ".join(name.split()))
     return "this machine"

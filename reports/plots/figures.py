@@ -27,6 +27,8 @@ WIDTH = 7.2
 MANY = 2000
 """With more marks than this in a figure, they are one image within SVG and PDF: every one is drawn, no file grows."""
 MOST_ENTRIES = 32
+MOST_OCTAVES = 11
+"""Ticks of an axis in powers of 2 before every other one goes: more would touch where two panels share the width."""
 DPI, IMAGE_DPI = 200, 120
 """Of the PNG, and of what is an image within SVG and PDF because there is so much of it."""
 SIZE = 4.2
@@ -115,6 +117,7 @@ def write(
         # Place everything once: an engine that stays would draw the whole figure anew before each file.
         engine = figure.get_layout_engine()
         if engine is not None:
+            figure.set_dpi(DPI)  # letters are as wide as the PNG's
             engine.execute(figure)
             figure.set_layout_engine(None)
         # No dates: the same profile gives the same files.
@@ -174,8 +177,10 @@ def panels(
 
 
 def inches(heights: Iterable[float]) -> list[float]:
-    """Heights of panels, neither flat nor taller than a page has room for."""
-    return [min(3.4, max(1.2, height)) for height in heights]
+    """Heights of panels, neither flat nor taller than a page has room for; one alone has room for its axis' name."""
+    asked = list(heights)
+    least = 1.2 if len(asked) > 1 else 2.0
+    return [min(3.4, max(least, height)) for height in asked]
 
 
 def plain_log(
@@ -185,7 +190,8 @@ def plain_log(
     (ax.set_xscale if axis == "x" else ax.set_yscale)("log", base=base)
     chosen = ax.xaxis if axis == "x" else ax.yaxis
     steps = (1.0, 2.0, 5.0) if base == 10 and not decades else (1.0,)
-    chosen.set_major_locator(LogLocator(base=base, subs=steps, numticks=30))
+    most = 30 if base == 10 else MOST_OCTAVES  # of powers of 10 and what lies between them, or of 2
+    chosen.set_major_locator(LogLocator(base=base, subs=steps, numticks=most))
     chosen.set_minor_locator(NullLocator())
     plain = FuncFormatter(lambda value, _: trimmed(value))
     chosen.set_major_formatter(EngFormatter("s") if seconds else plain)

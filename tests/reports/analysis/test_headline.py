@@ -219,3 +219,17 @@ def test_an_implementation_that_was_quicker_beside_a_quicker_memory_is_told():
         "By the clock"
         not in Analysis(profile([*series(0.8), *series(0.9, "torch_gates")])).headline
     )
+
+
+def on_a_gpu(point):
+    return replace(point, case=replace(point.case, device="cuda", threads=0))
+
+
+def test_on_a_gpu_alone_it_is_about_the_gpu_and_a_step_larger_than_a_launch():
+    host = profile()
+    machine_of = {**host.machine, "gpus": [{"name": "GPU X"}]}
+    points = [on_a_gpu(one) for hidden in (1024, 4096) for one in series(0.9, hidden=hidden)]
+    text = Analysis(replace(host, machine=machine_of, points=tuple(points))).headline
+    assert text.startswith("On GPU X, an LSTM step of 4,096 units (float32, cuda, ")
+    both = replace(host, machine=machine_of, points=(*points, *series(0.9)))
+    assert machine(both) == "Synthetic CPU"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -82,6 +83,26 @@ def test_labels_of_one_panel_do_not_overlap(made):
         boxes = [text.get_window_extent() for text in ax.texts if not text.get_rotation()]
         for i, one in enumerate(boxes):
             assert not any(one.overlaps(other) for other in boxes[i + 1 :])
+
+
+def test_ticks_of_many_octaves_do_not_touch():
+    """From a step of one sequence to a sequence whose weights stay on chip: a GPU's 14 octaves side by side."""
+    far = [
+        synthetic.point(residency=residency, hidden=hidden, batch=batch, dtype="bfloat16")
+        for residency in ("resident", "streamed")
+        for hidden, batch in ((64, 1), (1024, 4096))
+    ]
+    axes = roofline(profile(far))
+    figure = axes.flat[0].figure
+    figure.set_dpi(200)
+    figure.canvas.draw()
+    for ax in axes.flat:
+        shown = [
+            tick.label1.get_window_extent()
+            for tick in ax.xaxis.get_major_ticks()
+            if ax.get_xlim()[0] <= tick.get_loc() <= ax.get_xlim()[1]
+        ]
+        assert not any(one.overlaps(two) for one, two in pairwise(shown))
 
 
 @pytest.mark.parametrize("name", locate.gallery())

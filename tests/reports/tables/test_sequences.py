@@ -43,6 +43,14 @@ def test_a_step_past_the_streaming_roof_is_marked_and_not_impossible():
     assert not Analysis(profile([point])).impossible
 
 
+def test_what_a_tiny_sequence_takes_a_step_is_the_chain_of_steps_too_and_no_cost_of_a_call():
+    point = kept(STREAMED_SECONDS / 2)
+    slow = replace(point, floor_seconds=STREAMED_SECONDS / 2)
+    assert reading(slow).name == "latency"
+    fetching = replace(sequence(reads=HOISTED, seconds=1e-3), floor_seconds=0.9e-3)
+    assert reading(fetching).name == roofline_model.CALL
+
+
 def test_a_sequence_that_fetches_u_is_not_marked():
     point = sequence(reads=HOISTED, seconds=1e-3)
     assert not point.persistent
