@@ -12,21 +12,33 @@ RESIDENCIES = ("resident", "streamed")
 DEVICES = ("cpu", "cuda")
 ALL = "all"
 """Every device."""
-ELEMENT_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "int8": 1}
-DTYPES = ("float32", "bfloat16", "int8")
-"""Of weights. int8 is quantised: q stands for q / 127 of its row's scale; scales and biases are float32."""
+ELEMENT_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2, "int8": 1, "float8": 1}
+DTYPES = ("float32", "bfloat16", "float16", "int8", "float8")
+"""Of weights. float8 has 4 bits of exponent and 3 of mantissa, and no infinity (torch.float8_e4m3fn)."""
 LARGEST_INT8 = 127
-ACTIVATIONS = {"float32": "float32", "bfloat16": "bfloat16", "int8": "float32"}
+QUANTISED = {"int8": LARGEST_INT8, "float8": 1}
+"""Dtypes of weights with a float32 scale for each row of W and of U, and float32 biases. A weight q stands for q times
+its row's scale, divided by this number."""
+ACTIVATIONS = {
+    "float32": "float32",
+    "bfloat16": "bfloat16",
+    "float16": "float16",
+    "int8": "float32",
+    "float8": "bfloat16",
+}
 """The activations that a weights' dtype has where a case does not say."""
 ARITHMETIC = {
     ("float32", "float32"): ("float32", "tf32x3"),
     ("bfloat16", "bfloat16"): ("bfloat16", "float32"),
     ("bfloat16", "float32"): ("float32", "tf32x3", "bfloat16x3"),
+    ("float16", "float16"): ("float16", "float32"),
+    ("float8", "bfloat16"): ("bfloat16", "float32"),
     ("int8", "float32"): ("int8", "float32", "tf32x3", "bfloat16x2"),
 }
 """Dtypes in which products of (weights, activations) can be computed without rounding either: any of their roofs may be
-a case's. int8's is that of weights with activations in enough limbs of 8 bits for float32's tolerance. The kinds with
-an x are a GPU's: so many products of rounded terms that count as one (`bench/roofs/gpu_matmul.py`)."""
+a case's. int8's is that of weights with activations in enough limbs of 8 bits for float32's tolerance. float8 is exact
+in bfloat16, and products of float8 are none of it: they would round the activations. The kinds with an x are a GPU's:
+so many products of rounded terms that count as one (`bench/roofs/gpu_matmul.py`)."""
 
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 """Linear layers a cell runs at each time step: the G of every formula."""

@@ -34,7 +34,7 @@ Prepare: TypeAlias = Callable[[Case, Sets, InputSets], Bind]
 READS = ("per_step", "per_call")
 NO_FUNCTIONS = ("label", "reads", "rounds_to")
 """Of what an implementation provides."""
-ONE_DTYPE = (("float32", "float32"), ("bfloat16", "bfloat16"))
+ONE_DTYPE = (("float32", "float32"), ("bfloat16", "bfloat16"), ("float16", "float16"))
 """Pairs of weights and activations of implementations whose products take one float dtype."""
 
 

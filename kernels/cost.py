@@ -16,8 +16,8 @@ of a gate takes 3 adds:
 
 These are the cell's; its parts are charged the same, although the linear part already joins W x and U h (1, 4, 2 adds).
 
-Bytes are compulsory: every operand once, no write-allocate, padding or re-reading. Weights of int8 have biases of
-float32, and a float32 scale for each row of W and of U: 2*G*H scales.
+Bytes are compulsory: every operand once, no write-allocate, padding or re-reading. Weights of int8 and float8 have
+biases of float32, and a float32 scale for each row of W and of U: 2*G*H scales.
 
     cell       weights (G*H*(I+H) + 2*G*H)*e_w; x, h (and c) read, h' (and c') written: (B*I + 2*B*H [+ 2*B*H])*e_a
     linear     W, U: G*H*(I+H)*e_w; x, h read; the S*B*H gate sums written
@@ -63,7 +63,7 @@ stages follow one another, so that their limits add up: Cost tells the first one
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from kernels.case import ELEMENT_BYTES, GATE_SUMS, GATES, Case
+from kernels.case import ELEMENT_BYTES, GATE_SUMS, GATES, QUANTISED, Case
 
 PER_STEP = {"W": "per_step", "U": "per_step"}
 """How a single step reads, and a sequence that is nothing but single steps."""
@@ -115,7 +115,7 @@ def count(case: Case, reads: Mapping[str, str] = PER_STEP) -> Cost:
     G, S = GATES[case.cell], GATE_SUMS[case.cell]
     e_w, e_a = ELEMENT_BYTES[case.dtype], ELEMENT_BYTES[case.activations]
     matrices, biases, scales = G * H * (I + H) * e_w, 2 * G * H * e_w, 0
-    if case.dtype == "int8":
+    if case.dtype in QUANTISED:
         biases = scales = 2 * G * H * ELEMENT_BYTES["float32"]
     state = STATES[case.cell] * B * H
     if case.part == "cell":
@@ -198,6 +198,6 @@ def _matrix_bytes(case: Case) -> dict[str, int]:
     """W and U, each with its bias vector, and its scales where quantised."""
     rows = GATES[case.cell] * case.hidden
     e_w, beside = ELEMENT_BYTES[case.dtype], ELEMENT_BYTES[case.dtype]
-    if case.dtype == "int8":
+    if case.dtype in QUANTISED:
         beside = 2 * ELEMENT_BYTES["float32"]
     return {"W": rows * (case.input * e_w + beside), "U": rows * (case.hidden * e_w + beside)}

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from bench.device import threads
 from bench.measure.rotation import Step
-from kernels.case import Case
+from kernels.case import QUANTISED, Case
 from kernels.contract import Implementation
 from kernels.reference import check, gradients
 from kernels.reference.cells import Inputs, Weights
-from kernels.reference.inputs import INPUT_SETS, Arena
+from kernels.reference.inputs import INPUT_SETS, TORCH_DTYPES, Arena
 
 CALLS_IN_A_ROW = 3
 """Each step checked is called so often, its answer spoiled in between: one that works now and then is found out."""
@@ -24,6 +24,9 @@ CHANGED_AT_ONCE = 64
 
 Of a layout that is padded so many more elements are changed that so many weights should be among them.
 """
+
+LARGE = {torch.int8: 127, torch.float8_e4m3fn: 64}
+"""What a changed weight of these is, or its negative; 1 of others."""
 
 FOLLOWED = 2
 """Times the tolerance: how near an answer comes that follows, and how far it must have moved to be asked.
@@ -140,7 +143,7 @@ class Checker:
     def _change(self, w: int, share: float) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Change some elements of set w's tensors, by chance: (all elements, where, what was there) of each tensor.
 
-        int8's scales and biases stay. `share` of the elements are weights.
+        Quantised weights' scales and biases stay. `share` of the elements are weights.
         """
         kept = []
         for tensor in self._changing(w):
@@ -150,21 +153,26 @@ class Checker:
                 self._random.sample(range(len(elements)), count), dtype=torch.long
             )
             places = places.to(elements.device)
+            large = LARGE.get(tensor.dtype, 1)
+            if (
+                tensor.itemsize == 1
+            ):  # float8 is neither compared nor, everywhere, indexed; its sign is an int8's
+                elements = elements.view(torch.int8)
             values = elements[places]
-            large = 127 if tensor.dtype == torch.int8 else 1
-            elements[places] = torch.where(values < 0, large, -large).to(tensor.dtype)
+            changed = torch.where(values < 0, large, -large).to(tensor.dtype)
+            elements[places] = changed.view(elements.dtype)
             kept.append((elements, places, values))
         return kept
 
     def _changing(self, w: int) -> list[Tensor]:
-        """The tensors of set w of which some elements are changed: not int8's scales and biases."""
-        of_int8 = self._case.dtype == "int8"
-        return [t for t in self._sets[w] if t.dtype == torch.int8 or not of_int8]
+        """The tensors of set w of which some elements are changed: not quantised weights' scales and biases."""
+        kind = TORCH_DTYPES[self._case.dtype]
+        return [t for t in self._sets[w] if t.dtype == kind]
 
     def _share(self, w: int, canonical: Weights) -> float:
         """How much of the tensors that change are weights: 1, or less where a layout is padded."""
         padded = sum(tensor.numel() for tensor in self._changing(w))
-        weights = canonical[:2] if self._case.dtype == "int8" else canonical
+        weights = canonical[:2] if self._case.dtype in QUANTISED else canonical
         return min(1.0, sum(tensor.numel() for tensor in weights) / max(1, padded))
 
     def _canonical(self, w: int) -> Weights:

@@ -7,9 +7,12 @@ TERMS = {
     ("float32", "float32"): 1,
     ("bfloat16", "bfloat16"): 1,
     ("bfloat16", "float32"): 3,
+    ("float16", "float16"): 1,
+    ("float8", "bfloat16"): 1,
     ("int8", "float32"): 2,
 }
-"""bfloat16 terms of an activation in a product of matrices, by the dtypes of weights and activations."""
+"""Terms of an activation in a product of matrices, by the dtypes of weights and activations: of bfloat16 where the
+weights are, or become exactly; else of their own dtype."""
 
 
 @triton.jit
@@ -17,6 +20,8 @@ def multiply(sums, w, x, TERMS: tl.constexpr):
     """A tile of weights (rows, k) times activations (k, sequences)."""
     if w.dtype == tl.float32:
         sums = tl.dot(w, x, sums, input_precision="tf32x3")
+    elif w.dtype == tl.float16:
+        sums = tl.dot(w, x, sums)
     else:
         w = w.to(tl.bfloat16)
         term = x.to(tl.bfloat16)
@@ -38,7 +43,7 @@ def product(
     s = tl.zeros((rows.shape[0], SEQUENCES), tl.float32)
     for tile in range(first, last):
         k = tile * K + tl.arange(0, K)
-        w = tl.load(matrix + rows[:, None] * N + k[None, :], real[:, None] & (k < N)[None, :], 0)
+        w = tl.load(matrix + rows[:, None] * N + k[None, :], real[:, None] & (k < N)[None, :], 0.0)
         inside = (k < N)[:, None] & (sequences < B)[None, :]
         x = tl.load(v + sequences[None, :] * N + k[:, None], mask=inside, other=0)
         s = multiply(s, w, x, TERMS)

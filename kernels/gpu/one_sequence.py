@@ -26,7 +26,7 @@ def weights(matrix, units, k, N, H, GATES: tl.constexpr):
     inside = (units < H)[:, None] & (k < N)
     for gate in tl.static_range(GATES):
         rows = (gate * H + units).to(tl.int64)[:, None]
-        found = found + (tl.load(matrix + rows * N + k, mask=inside, other=0),)
+        found = found + (tl.load(matrix + rows * N + k, mask=inside, other=0.0),)
     return found
 
 

@@ -7,6 +7,8 @@ PyTorch's convention, each row one contiguous run. One sequence is multiplied an
     bfloat16 x bfloat16   as they are
     bfloat16 x float32    activations split into 3 bfloat16 terms, which lose nothing
     int8 x float32        weights are exact in bfloat16; activations split into 2 terms, off by 2**-17 of themselves
+    float16 x float16     as they are
+    float8 x bfloat16     weights are exact in bfloat16; activations as they are
     float32 x float32     3 products of tf32 terms ("tf32x3")
 
 Where there are too few blocks for the processors, several programs share the tiles of k of a block. Each leaves its
@@ -19,7 +21,7 @@ Checked in Triton's interpreter and compiled ahead of time; not run on a card, a
 import triton
 import triton.language as tl
 
-from kernels.case import ELEMENT_BYTES, GATE_SUMS, GATES, Case
+from kernels.case import ELEMENT_BYTES, GATE_SUMS, GATES, QUANTISED, Case
 from kernels.gpu import gates
 from kernels.gpu import many_sequences as many
 from kernels.gpu import one_sequence as one
@@ -56,7 +58,7 @@ def constants(case: Case, how: Cut) -> dict[str, object]:
     return {
         **gates.constants(case, how),
         "TERMS": many.TERMS[case.dtype, case.activations],
-        "QUANTISED": case.dtype == "int8",
+        "QUANTISED": QUANTISED.get(case.dtype, 0),
     }
 
 
@@ -123,8 +125,8 @@ def step(
             U, h, rows, of_u, sequences, first_u, last_u, B, H, K, SEQUENCES, TERMS
         )
     if QUANTISED:
-        from_x *= of_rows(scale_w, rows, of_w) * (1.0 / 127.0)
-        from_h *= of_rows(scale_u, rows, of_u) * (1.0 / 127.0)
+        from_x *= of_rows(scale_w, rows, of_w) * (1.0 / QUANTISED)
+        from_h *= of_rows(scale_u, rows, of_u) * (1.0 / QUANTISED)
     sums = from_x + from_h
     biases = of_rows(b_w, rows, of_w) + of_rows(b_u, rows, of_u)
     if PARTS == 1:

@@ -1,8 +1,8 @@
-"""Layouts of weights that several implementations want: `layout` and `canonical` of each, and what int8 stands for."""
+"""Layouts of weights that several implementations want: `layout` and `canonical` of each, and what is quantised."""
 
 from torch import Tensor
 
-from kernels.case import GATES, LARGEST_INT8, Case
+from kernels.case import GATES, QUANTISED, Case
 from kernels.contract import Tensors
 from kernels.reference.cells import Weights
 from kernels.reference.inputs import Floats, Layout
@@ -11,21 +11,21 @@ from kernels.reference.inputs import Floats, Layout
 def layout(case: Case) -> Layout:
     """W, U, b_w, b_u as PyTorch keeps them; a part takes what it reads and leaves the others empty.
 
-    int8 has float32 biases, and between matrices and biases the float32 scales of the rows of W and of U.
+    int8 and float8 have float32 biases, and between matrices and biases the float32 scales of the rows of W and of U.
     """
     rows = GATES[case.cell] * case.hidden
     matrices = ((rows, case.input), (rows, case.hidden))
     biases = (rows if case.part != "linear" else 0,)
-    if case.dtype == "int8":
+    if case.dtype in QUANTISED:
         return *matrices, *(Floats((rows,)),) * 2, *(Floats(biases),) * 2
     return *(matrices if case.part != "pointwise" else ((0, 0), (0, 0))), biases, biases
 
 
-def canonical(_case: Case, tensors: Tensors) -> Weights:
-    """They are in PyTorch's convention already; int8 as the numbers it stands for, in float64."""
+def canonical(case: Case, tensors: Tensors) -> Weights:
+    """They are in PyTorch's convention already; quantised ones as the numbers they stand for, in float64."""
     W, U, *scales, b_w, b_u = tensors
     if scales:
-        W, U = meant(W, scales[0]), meant(U, scales[1])
+        W, U = meant(case, W, scales[0]), meant(case, U, scales[1])
     return Weights(W, U, b_w, b_u)
 
 
@@ -35,6 +35,6 @@ def recurrent_first(case: Case) -> Layout:
     return U, b_u, W, b_w
 
 
-def meant(matrix: Tensor, scales: Tensor) -> Tensor:
-    """What integers stand for in float64, by the scales of their rows."""
-    return matrix.double() * (scales.double() / LARGEST_INT8)[:, None]
+def meant(case: Case, matrix: Tensor, scales: Tensor) -> Tensor:
+    """What quantised weights stand for in float64, by the scales of their rows."""
+    return matrix.double() * (scales.double() / QUANTISED[case.dtype])[:, None]

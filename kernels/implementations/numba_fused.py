@@ -33,6 +33,12 @@ reads = {"W": "per_step", "U": "per_step"}
 SUPPORTS = Support(
     device=("cpu",),
     part=("cell",),
+    weights_x_activations=(
+        ("float32", "float32"),
+        ("bfloat16", "bfloat16"),
+        ("bfloat16", "float32"),
+        ("int8", "float32"),
+    ),
     instead={
         "steps": "torch_sequence computes sequences",
         "phase": "there are no gradients of its own yet",
@@ -80,7 +86,7 @@ def canonical(case: Case, tensors: Tensors) -> Weights:
     W, U = matrix[:, : case.input], matrix[:, split : split + H]
     if scales:
         of_w, of_u = (stacked(scales[0][:, part]) for part in range(2))
-        W, U = _layouts.meant(W, of_w), _layouts.meant(U, of_u)
+        W, U = _layouts.meant(case, W, of_w), _layouts.meant(case, U, of_u)
     return Weights(W, U, stacked(biases[:, 0]), stacked(biases[:, 1]))
 
 

@@ -18,7 +18,7 @@ from openvino import opset13 as op
 from torch import Tensor
 
 from kernels.case import GATE_SUMS, GATES, Case
-from kernels.contract import ONE_DTYPE, Bind, InputSets, Sets, Step, Support, always, limit_sets
+from kernels.contract import Bind, InputSets, Sets, Step, Support, always, limit_sets
 from kernels.implementations import _layouts
 from kernels.reference.cells import Weights
 
@@ -52,7 +52,7 @@ def _core() -> ov.Core:
 
 SUPPORTS = Support(
     device=("cpu",),
-    weights_x_activations=ONE_DTYPE,
+    weights_x_activations=(("float32", "float32"), ("bfloat16", "bfloat16")),
     instead={"steps": "torch_sequence computes sequences"},
     also=_lacking,
 )

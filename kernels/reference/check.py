@@ -43,6 +43,10 @@ TOLERANCES: dict[tuple[str, str], tuple[float, float]] = {
     # is 2**-6 * sqrt(K): more than the least from K = 60,000 on.
     # Gradients chain about as many again, but few of them at the element that sets the scale: 1.6e-2 was seen.
     ("bfloat16", "bfloat16"): (3e-2, 2**-15),
+    # float16 keeps 11 bits: an eighth of bfloat16's, and its range is none of a concern at these magnitudes.
+    ("float16", "float16"): (3.75e-3, 2**-18),
+    # Weights are exact in bfloat16; activations and outputs are rounded as bfloat16's.
+    ("float8", "bfloat16"): (3e-2, 2**-15),
     # Weights of fewer bits are exact as the reference takes them, and sums and activations are float32.
     ("bfloat16", "float32"): (1e-5, 2**-24),
     # Room for activations split into two limbs of 8 bits, so that integer dot products can be used: an activation is

@@ -6,6 +6,7 @@ system gives them, first touched by the threads that will read it, and the read 
 
 import mmap
 from math import prod
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -29,7 +30,7 @@ Layout = tuple[tuple[int, ...], ...]
 
 
 class Floats(tuple[int, ...]):
-    """The shape of a tensor that is float32 whatever the weights' dtype: scales and biases beside int8."""
+    """The shape of a tensor that is float32 whatever the weights' dtype: scales and biases of quantised weights."""
 
     __slots__ = ()
 
@@ -38,15 +39,36 @@ TORCH_DTYPES = {
     "float64": torch.float64,
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
     "int8": torch.int8,
+    "float8": torch.float8_e4m3fn,
 }
 
+
 # Sign, the lowest exponent bit and the mantissa of a bfloat16 are random, the exponent otherwise that of 2**-7. So
-# every 16-bit half is a number of magnitude 2**-7 to 2**-5, every 32-bit word one too, and one fill serves all dtypes:
+# every 16-bit half is a number of magnitude 2**-7 to 2**-5, every 32-bit word one too, and one fill serves most dtypes:
 # no zeros, no denormals, and gate sums of order one for hidden sizes from 256 to 4096. As int8, every other element
 # takes all 256 values and the ones between are 60 and -68; with scales of that magnitude they make weights like those.
-_RANDOM_BITS = int.from_bytes(bytes.fromhex("80ff" * 4), "big", signed=True)
-_FIXED_BITS = int.from_bytes(bytes.fromhex("3c00" * 4), "big", signed=True)
+#
+# As float16 these halves would be 1 to 1.25. Its own are of the same magnitude as the others', all bits random but the
+# upper four of the exponent. As float8 every other byte is 1.5 or -1.5; of the ones between one bit is left 0, for two
+# of 256 are no numbers and the largest would be all of a sum: they are 0 to 1.875, half of them below 2**-3, of either
+# sign. Scales and biases beside them are float32 words of the usual magnitude.
+class _Bits(NamedTuple):
+    """Of each 16-bit half of the arena: those that are random, and what the others are."""
+
+    random: int
+    fixed: int
+
+
+_COMMON = _Bits(0x80FF, 0x3C00)
+_OF_DTYPE = {"float16": _Bits(0x87FF, 0x2000), "float8": _Bits(0x80BF, 0x3C00)}
+"""Of dtypes that the common ones are not fit for."""
+
+
+def _words(half: int) -> int:
+    """A word of 64 bits that is so in each of its halves of 16 bits."""
+    return int.from_bytes(half.to_bytes(2, "big") * 4, "big", signed=True)
 
 
 class Arena:
@@ -82,7 +104,7 @@ class Arena:
             raise Unavailable(
                 f"no memory for an arena of {words * 8} bytes on {device}: {error}"
             ) from error
-        self._seed = seed
+        self._seed, self._bits = seed, _COMMON
         self._words = self._reserved[:0]
         self.grow(size_bytes)
 
@@ -103,14 +125,15 @@ class Arena:
         self._fill(whole)
 
     def refill(self) -> None:
-        """Every bit as at first, should anything have been written here."""
+        """Every bit as at first, should anything have been written here, or weights asked for that have their own."""
+        self._bits = _COMMON
         self._fill(0)
 
     def _fill(self, first: int) -> None:
         for number, words in enumerate(self._words.split(CHUNK_WORDS)[first:], first):
             generator = torch.Generator(device=words.device).manual_seed(self._seed + number)
             words.random_(-(2**63), None, generator=generator)
-            words.bitwise_and_(_RANDOM_BITS).bitwise_or_(_FIXED_BITS)
+            words.bitwise_and_(_words(self._bits.random)).bitwise_or_(_words(self._bits.fixed))
 
     def digest(self, size_bytes: int) -> int:
         """A sum over the first `size_bytes`, whole words: another one after a change, but for the oddest chance."""
@@ -138,13 +161,18 @@ class Arena:
     def sets(self, layout: Layout, dtype: str, count: int) -> list[tuple[Tensor, ...]]:
         """`count` sets of weights of this layout, one behind the other from the arena's start.
 
-        Raises Unavailable where they do not fit.
+        Weights of float16, and of float8, have bits of their own: the whole arena is filled anew with these, and again
+        when other weights are asked for, or by `refill`. What was handed out before has then changed. Raises
+        Unavailable where they do not fit.
         """
         need = count * set_bytes(layout, dtype)
         if need > self.size_bytes:
             raise Unavailable(
                 f"the weights need {need} bytes and the arena holds {self.size_bytes}"
             )
+        if (bits := _OF_DTYPE.get(dtype, _COMMON)) != self._bits:
+            self._bits = bits
+            self._fill(0)
         sets, offset = [], 0
         for _ in range(count):
             tensors = []

@@ -24,7 +24,14 @@ def chosen(cases, few):
     return [(case, one) for case in (cases if EVERY else cases[:few]) for one in CAPABILITIES]
 
 
-POINTERS = {"float32": "*fp32", "bfloat16": "*bf16", "int8": "*i8", "int32": "*i32"}
+POINTERS = {
+    "float32": "*fp32",
+    "bfloat16": "*bf16",
+    "float16": "*fp16",
+    "int8": "*i8",
+    "float8": "*fp8e4nv",
+    "int32": "*i32",
+}
 
 
 def interpreted(names, cache):

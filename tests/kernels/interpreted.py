@@ -23,12 +23,11 @@ from kernels.gpu import many_sequences, step
 from kernels.gpu import persistent as triton_sequence
 from kernels.implementations import triton_fused, triton_persistent
 from kernels.reference import cells, check
-from kernels.reference.inputs import Arena, draw
+from kernels.reference.inputs import draw
 from tests.kernels import ahead
+from tests.kernels.large_arena import LargeArena
 
 SHAPES_EACH = 20 if ahead.EVERY else 8
-SCALE = 16.0
-"""Exact in both dtypes; makes gate sums of order one at these sizes, so that no term is lost in rounding."""
 
 
 def mend():
@@ -53,22 +52,15 @@ def mend():
     builder.create_dot, builder.create_si_to_fp = create_dot, create_si_to_fp
 
 
-def arena():
-    """Random weights of order one."""
-    memory = Arena(1 << 20, "cpu", seed=5)
-    (everything,) = memory.sets(((memory.size_bytes // 2,),), "bfloat16", 1)[0]
-    everything.mul_(SCALE)
-    return memory
-
-
 def fused(memory):
     """Every cell at twenty shapes, dtypes and numbers of programs in turn; new memory holds NaN, and so do answers."""
-    for cell in CELLS:
+    pairs_of_dtypes = list(many_sequences.TERMS)
+    for turn, cell in enumerate(CELLS):
         chance = random.Random(cell)
         for number in range(SHAPES_EACH):
-            dtype, activations = list(many_sequences.TERMS)[number % 4]
+            dtype, activations = pairs_of_dtypes[number % len(pairs_of_dtypes)]
             H, I = (1, 1) if number == 0 else (chance.randint(1, 36), chance.randint(1, 150))  # noqa: E741
-            B = (1, 7, 1, 3, 17, 64)[number % 6]
+            B = (1, 7, 1, 3, 17, 64)[(number + number // 6 + 2 * turn) % 6]
             processors = 1 + 7 * (number % 3 > 0)
             case = Case(cell, H, I, B, dtype=dtype, activations=activations)
             triton_fused.processors = lambda _device, count=processors: count
@@ -173,6 +165,6 @@ if __name__ == "__main__":
     torch.use_deterministic_algorithms(True)  # new memory is filled with NaN
     np.seterr(over="ignore")  # of the exponential, on whose infinity the kernels count
     mend()
-    memory = arena()
+    memory = LargeArena(1 << 20, "cpu", seed=5)
     for name in sys.argv[1:]:
         globals()[name](memory)

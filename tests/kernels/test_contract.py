@@ -15,7 +15,7 @@ CASE = Case("lstm", 8, 6, 1)
 SUPPORTS = Support(
     device=("cpu",),
     part=("cell", "linear"),
-    weights_x_activations=ONE_DTYPE,
+    weights_x_activations=ONE_DTYPE[:2],
     residency=("resident",),
     instead={"device": "another has it"},
 )

@@ -12,11 +12,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from kernels import cost
-from kernels.case import CELLS, DTYPES, GATES, PARTS, Case
+from kernels.case import CELLS, DTYPES, GATES, PARTS, QUANTISED, Case
 from kernels.reference import cells, inputs
 from kernels.reference.cells import Weights
 
-FLOATS = ("float32", "bfloat16")
+FLOATS = ("float32", "bfloat16", "float16")
 """Dtypes that PyTorch's cells have parameters of."""
 
 OWN = {"rnn": torch.nn.RNNCell, "lstm": torch.nn.LSTMCell, "gru": torch.nn.GRUCell}
@@ -137,17 +137,21 @@ def test_weight_bytes_are_the_parameters_of_pytorchs_cell(case, dtype):
 
 
 @ids
-def test_int8_weights_are_the_parameters_at_a_byte_with_floats_for_biases_and_row_scales(case):
-    """Counted on tensors: PyTorch's parameters, the matrices as int8, and the largest element of each of their rows."""
+@pytest.mark.parametrize("dtype", QUANTISED)
+def test_quantised_weights_are_the_parameters_at_a_byte_with_floats_for_biases_and_row_scales(
+    case, dtype
+):
+    """Counted on tensors: PyTorch's parameters, the matrices in that dtype, the largest element of their rows."""
     module = own_cell(case)
     matrices = [p.detach() for p in (module.weight_ih, module.weight_hh)]
+    kind = inputs.TORCH_DTYPES[dtype]
     bytes_of = {
         "pointwise": module.bias_ih.nbytes + module.bias_hh.nbytes,
-        "linear": sum(p.to(torch.int8).nbytes + p.amax(dim=1).nbytes for p in matrices),
+        "linear": sum(p.to(kind).nbytes + p.amax(dim=1).nbytes for p in matrices),
     }
     bytes_of["cell"] = sum(bytes_of.values())
     for part, wanted in bytes_of.items():
-        got = cost.count(replace(case, part=part, dtype="int8"))
+        got = cost.count(replace(case, part=part, dtype=dtype))
         assert got.weight_bytes == wanted, part
         assert got.bytes_read - got.weight_bytes == (got.activation_bytes - got.bytes_written)
 
@@ -196,6 +200,32 @@ def test_twice_the_batch_is_twice_the_flops_and_activations_of_the_same_weights(
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_arithmetic_intensity_tends_to_two_sequences_per_weight_byte(dtype):
-    size = {"float32": 4, "bfloat16": 2, "int8": 1}[dtype]
+    size = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1, "float8": 1}[dtype]
     got = cost.count(Case("lstm", 100_000, 100_000, batch=3, dtype=dtype, activations="bfloat16"))
     assert got.linear_flops / got.bytes_read == pytest.approx(2 * 3 / size, rel=1e-3)
+
+
+def test_bytes_of_float16_and_float8_by_hand():
+    """An LSTM of 1024 units, one sequence: W and U are 4 x 1024 x 2048, biases 2 x 4096, scales as many."""
+    words = {"cell": "lstm", "hidden": 1024, "input": 1024, "batch": 1}
+    half = cost.count(Case(**words, dtype="float16", activations="float16"))
+    assert half.weight_bytes == 2 * (8_388_608 + 8_192) == 16_793_600
+    assert (half.bytes_written, half.activation_bytes) == (2 * 2_048, 2 * (3_072 + 2_048))
+    eighth = cost.count(Case(**words, dtype="float8", activations="bfloat16"))
+    assert eighth.weight_bytes == 8_388_608 + 4 * (8_192 + 8_192) == 8_454_144
+    assert eighth.bytes_written == 4_096
+    assert eighth.bytes_read == 8_454_144 + 2 * 3_072
+    linear, pointwise = (
+        cost.count(Case(**words, part=part, dtype="float8", activations="bfloat16")).weight_bytes
+        for part in ("linear", "pointwise")
+    )
+    assert (linear, pointwise) == (8_388_608 + 32_768, 32_768)
+
+
+def test_a_sequence_reads_float8s_scales_with_the_matrix_they_belong_to():
+    case = Case("rnn", 64, 32, 2, dtype="float8", activations="bfloat16", steps=4)
+    U = 64 * 64 + 8 * 64
+    W = 64 * 32 + 8 * 64
+    assert cost.walked_bytes(case, {"W": "per_call", "U": "per_step"}) == U
+    got = cost.count(case, {"W": "per_call", "U": "per_step"})
+    assert got.weight_bytes == (4 * U + W) // 4

@@ -331,7 +331,7 @@ def test_a_folder_is_not_a_suite(tmp_path):
         ({"input": '"hiden"'}, "input 'hiden'"),
         ({"input": "0"}, "input 0"),
         ({"part": '"all"'}, "part 'all'"),
-        ({"dtype": '"float16"'}, "dtype 'float16'"),
+        ({"dtype": '"float12"'}, "dtype 'float12'"),
         ({"residency": '"cold"'}, "residency 'cold'"),
         ({"threads": '"most"'}, "threads 'most'"),
         ({"threads": "-1"}, "threads -1"),

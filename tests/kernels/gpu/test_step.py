@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from kernels.case import CELLS, ELEMENT_BYTES, GATES, Case
+from kernels.case import CELLS, DTYPES, ELEMENT_BYTES, GATES, QUANTISED, Case
 from kernels.reference import cells, check
 from kernels.reference.inputs import Arena, draw, set_bytes
 from tests.kernels import ahead
@@ -32,7 +32,7 @@ answers = ahead.interpreting("fused")
 def test_interpreted_it_agrees_with_the_reference_at_odd_shapes(answers, cell):
     found = [one for one in answers if one["cell"] == cell]
     assert len({one["case"] for one in found}) >= (20 if ahead.EVERY else 8)
-    assert {one["dtype"] for one in found} == {"float32", "bfloat16", "int8"}
+    assert {one["dtype"] for one in found} == set(DTYPES)
     wrong = [one for one in found if not one["error"] <= one["tolerance"]]
     assert not wrong
 
@@ -49,6 +49,10 @@ CASES = (
     ("rnn", 8, "bfloat16", "float32"),
     ("gru", 1, "int8", "float32"),
     ("gru", 64, "int8", "float32"),
+    ("lstm", 1, "float16", "float16"),
+    ("lstm", 8, "float16", "float16"),
+    ("lstm", 1, "float8", "bfloat16"),
+    ("gru", 8, "float8", "bfloat16"),
 )
 
 
@@ -63,7 +67,7 @@ def test_compiled_ahead_it_spills_nothing_and_leaves_room_for_a_second_program(
         cell, 1024, 1024, batch, dtype=dtype, activations=activations, device="cuda", threads=0
     )
     how = step.cut(case, H200_PROCESSORS)
-    beside = "float32" if dtype == "int8" else dtype
+    beside = "float32" if dtype in QUANTISED else dtype
     arguments = {
         **dict.fromkeys(("W", "U"), dtype),
         **dict.fromkeys(("b_w", "b_u", "scale_w", "scale_u"), beside),

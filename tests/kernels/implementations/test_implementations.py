@@ -16,21 +16,17 @@ from kernels.reference import cells, check, gradients
 from kernels.reference.inputs import INPUT_SETS, Arena, draw, set_bytes
 from tests.kernels import declared
 from tests.kernels.declared import COMPILED, EVERY_COMPILE
+from tests.kernels.large_arena import LargeArena
 
 SHAPES_EACH = 20
 BATCHES = (1, 9)
 """Few, for a step that is compiled takes seconds for each."""
 PACKED = "numba_fused"
-SCALE = 16.0
-"""Exact in both dtypes; makes gate sums of order one at these sizes, so that no term is lost in rounding."""
 
 
 @pytest.fixture(scope="module")
 def arena():
-    arena = Arena(1 << 20, "cpu", seed=5)
-    (everything,) = arena.sets(((arena.size_bytes // 2,),), "bfloat16", 1)[0]
-    everything.mul_(SCALE)
-    return arena
+    return LargeArena(1 << 20, "cpu", seed=5)
 
 
 def first(name, **words):

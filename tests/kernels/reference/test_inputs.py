@@ -14,7 +14,6 @@ from kernels.reference.inputs import Arena, draw, redraw, set_bytes
 
 MIB = 1 << 20
 LAYOUT = ((12, 5), (12, 3), (12,), (1,))
-BITS = {"float32": torch.int32, "bfloat16": torch.int16}
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +32,7 @@ def test_the_same_seed_gives_the_same_bits(arena):
     assert differ.float().mean() > 0.99
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 def test_every_word_is_a_finite_normal_number_of_magnitude_a_64th(arena, dtype):
     values = whole(arena, dtype).to(torch.float64)
     assert values.numel() * inputs.ELEMENT_BYTES[dtype] == MIB
@@ -51,12 +50,65 @@ def test_all_nine_free_bits_of_a_bfloat16_take_every_value_about_equally_often(a
     assert counts.max() < 1.25 * counts.mean()
 
 
+def test_all_twelve_free_bits_of_a_float16_take_every_value(arena):
+    patterns, counts = np.unique(
+        whole(arena, "float16").view(torch.int16).numpy(), return_counts=True
+    )
+    assert len(patterns) == 2**12
+    assert counts.min() > 0.4 * counts.mean()
+    assert counts.max() < 2 * counts.mean()
+
+
+def test_every_byte_is_a_float8_of_order_one_and_half_of_them_take_every_such_value(arena):
+    """No NaN, which 0x7f and 0xff are, and none so large that it would be all of a sum."""
+    values = whole(arena, "float8").double()
+    assert torch.isfinite(values).all()
+    assert set(values[1::2].tolist()) == {1.5, -1.5}
+    assert values.abs().max() == 1.875
+    assert 1 < values.square().mean().sqrt() < 1.3
+    patterns, counts = np.unique(
+        whole(arena, "float8")[0::2].view(torch.uint8).numpy(), return_counts=True
+    )
+    assert len(patterns) == 2**7
+    assert counts.min() > 0.75 * counts.mean()
+
+
+def test_scales_and_biases_beside_float8_are_of_the_magnitude_of_other_weights(arena):
+    words = whole(arena, "float8").view(torch.float32).double()
+    assert words.abs().min() >= 2**-7
+    assert words.abs().max() < 2**-5
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float8"])
+def test_weights_with_bits_of_their_own_leave_the_others_as_they_were(arena, dtype):
+    before = whole(arena, "float32").view(torch.int32).clone()
+    was = arena.digest(MIB)
+    own = whole(arena, dtype).view(torch.int8).clone()
+    spoiled = arena.digest(MIB)
+    assert spoiled != was
+    assert torch.equal(whole(arena, dtype).view(torch.int8), own)
+    assert arena.digest(MIB) == spoiled
+    arena.refill()
+    assert arena.digest(MIB) == was
+    assert torch.equal(whole(arena, dtype).view(torch.int8), own)
+    assert torch.equal(whole(arena, "bfloat16").view(torch.int32), before)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float8"])
+def test_an_arena_that_grows_goes_on_with_the_bits_of_its_weights(monkeypatch, dtype):
+    monkeypatch.setattr(inputs, "CHUNK_WORDS", 1 << 16)
+    grown, made = Arena(MIB, "cpu", 7, most_bytes=2 * MIB), Arena(2 * MIB, "cpu", 7)
+    whole(grown, dtype)
+    grown.grow(2 * MIB)
+    assert torch.equal(*(whole(one, dtype).view(torch.int8) for one in (grown, made)))
+
+
 def test_it_starts_on_a_large_page_and_holds_what_was_asked(arena):
     assert arena.address % (2 << 20) == 0
     assert Arena(1001, "cpu", 0).size_bytes >= 1001
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 def test_sets_lie_one_behind_the_other_on_cache_lines_and_do_not_overlap(arena, dtype):
     sets = arena.sets(LAYOUT, dtype, 5)
     for one in sets:
