@@ -1,4 +1,4 @@
-"""Step kernels of a GPU, in Triton and as CUDA graphs: one step of one or many sequences, and many steps in one launch.
+"""Step kernels of a GPU in Triton, CUDA C++ and CUDA graphs: a step of one or many sequences, many steps in one launch.
 
 One kernel's parts, not its contract: that is `implementations`. Imports `case` and `reference`.
 """

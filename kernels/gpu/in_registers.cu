@@ -1,0 +1,262 @@
+// All steps of a sequence in one launch: see kernels/gpu/in_registers.py, which compiles this for one case.
+//
+// CELL 0 rnn, 1 lstm, 2 gru; HALF 0 bfloat16, 1 float16; H hidden, a multiple of 8; B sequences, 1 to 16; UNITS of a
+// block, an even number; WARPS of a block, each with a part of k; COPIES of the exchanged state, 1, 2 or 4.
+typedef unsigned int u32;
+typedef unsigned short u16;
+#define GATES (CELL == 1 ? 4 : CELL == 2 ? 3 : 1)
+#define TILES ((GATES * UNITS + 15) / 16)      // of 16 rows: the rows of a block are gate by gate, then zero
+#define STRIDE (TILES * 16 + 4)                // no two lanes that write a fragment share a bank
+#define PIECES ((H + 31) / 32)                 // of k, 32 each
+#define MINE ((PIECES + WARPS - 1) / WARPS)    // of a warp
+#define WHOLE (PIECES == MINE * WARPS && H % 32 == 0)
+#define COLUMNS ((B + 7) / 8)                  // tiles of 8 sequences
+#define TASKS ((UNITS * B + 7) / 8)            // of 8 units' values, each the work of a warp
+#define OWN ((TASKS + WARPS - 1) / WARPS)
+#define SLOT (PIECES * 16 * B)                 // words of one state: [piece][sequence][16 words of two units]
+#define HEADER 32                              // words before them; the first counts the states exchanged so far
+#define SIGN 0x40004000u                       // set in no value below 2
+#ifndef CHAINS
+#define CHAINS 2                               // sums that a tile's products are added to in turn
+#endif
+#ifndef PAUSE
+#define PAUSE 0                                // nanoseconds between looks
+#endif
+#ifndef FIRST
+#define FIRST 0                                // nanoseconds before the first look
+#endif
+#ifndef LOOKS
+#define LOOKS (1u << 22)                       // at a state before it is given up: a second or more
+#endif
+
+// of what this lane reads of a state
+#define EACH(p, n)                                    \
+  _Pragma("unroll") for (int p = 0; p < MINE; p++)    \
+  _Pragma("unroll") for (int n = 0; n < COLUMNS; n++) \
+    if ((COLUMNS == 1 || n * 8 + row < B) && (WHOLE || (p * WARPS + warp) * 32 + quad * 8 < H))
+
+#ifndef EMULATED
+__device__ __forceinline__ float wide(u16 v) {
+#if HALF
+  float f;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"(v));
+  return f;
+#else
+  return __uint_as_float((u32)v << 16);
+#endif
+}
+__device__ __forceinline__ u32 narrow(float low, float high) {
+  u32 both;
+#if HALF
+  asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(high), "f"(low));
+#else
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(high), "f"(low));
+#endif
+  return both;
+}
+#if HALF
+#define MMA "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32"
+#else
+#define MMA "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32"
+#endif
+__device__ __forceinline__ void product(float (&c)[4], const u32 (&a)[4], u32 b0, u32 b1) {
+  asm volatile(MMA " {%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};"
+      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+__device__ __forceinline__ void look(uint4 &v, const u32 *at) {
+  asm volatile("ld.relaxed.gpu.global.v4.u32 {%0,%1,%2,%3},[%4];"
+      : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "l"(at) : "memory");
+}
+__device__ __forceinline__ void show(u32 *at, u32 word) {
+  asm volatile("st.relaxed.gpu.global.u32 [%0],%1;" ::"l"(at), "r"(word) : "memory");
+}
+__device__ __forceinline__ u32 seen(const u32 *at) {
+  u32 word;
+  asm volatile("ld.relaxed.gpu.global.u32 %0,[%1];" : "=r"(word) : "l"(at) : "memory");
+  return word;
+}
+__device__ __forceinline__ void report(u32 *fault) {
+  asm volatile("st.relaxed.sys.global.u32 [%0],%1;" ::"l"(fault), "r"(1u) : "memory");
+}
+__device__ __forceinline__ void rest(u32 nanoseconds) { asm volatile("nanosleep.u32 %0;" ::"r"(nanoseconds)); }
+#endif
+
+__device__ __forceinline__ float sigmoid(float v) { return __fdividef(1.f, 1.f + __expf(-v)); }
+__device__ __forceinline__ float tanh_of(float v) { return 1.f - __fdividef(2.f, __expf(2.f * v) + 1.f); }
+__device__ __forceinline__ uint4 four(const u16 *at) { return *(const uint4 *)at; }
+
+// U (GATES*H, H), b_w and b_u (GATES*H), from_x (T, B, GATES*H), h and c (B, H) in; out (T, B, H) and c_new (B, H).
+// exchange: HEADER words, then [COPIES][2][SLOT] words; all zero before the first call, and left as they are between
+// calls. faults: two words that the CPU sees: waited in vain; a value that is not below 2.
+extern "C" __global__ void __launch_bounds__(WARPS * 32, 1)
+sequence(const u16 *__restrict__ U, const u16 *__restrict__ b_w, const u16 *__restrict__ b_u,
+         const u16 *__restrict__ from_x, const u16 *__restrict__ h, const u16 *__restrict__ c,
+         u16 *__restrict__ out, u16 *__restrict__ c_new, u32 *exchange, u32 *faults, int T) {
+  extern __shared__ float sums[];  // [2][WARPS][B][STRIDE], and behind them the count
+  const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, row = lane >> 2, quad = lane & 3;
+  const int first = blockIdx.x * UNITS;
+  u32 *const shared_count = (u32 *)(sums + 2 * WARPS * B * STRIDE);
+  if (threadIdx.x == 0) *shared_count = seen(exchange);
+
+  // U: of each piece of k this lane holds 8 columns of the rows `row` and `row + 8` of each tile
+  u32 a[TILES][MINE * 2][4];
+#pragma unroll
+  for (int m = 0; m < TILES; m++)
+#pragma unroll
+    for (int p = 0; p < MINE; p++) {
+      const int k = (p * WARPS + warp) * 32 + quad * 8;
+      uint4 part[2];
+#pragma unroll
+      for (int half = 0; half < 2; half++) {
+        const int r = m * 16 + half * 8 + row, unit = first + r % UNITS;
+        part[half] = make_uint4(0, 0, 0, 0);
+        if (r < GATES * UNITS && unit < H && k < H) part[half] = four(U + ((size_t)(r / UNITS) * H + unit) * H + k);
+      }
+      a[m][2 * p][0] = part[0].x, a[m][2 * p][1] = part[1].x, a[m][2 * p][2] = part[0].y, a[m][2 * p][3] = part[1].y;
+      a[m][2 * p + 1][0] = part[0].z, a[m][2 * p + 1][1] = part[1].z;
+      a[m][2 * p + 1][2] = part[0].w, a[m][2 * p + 1][3] = part[1].w;
+    }
+
+  // the pointwise part: lane 8 kind + j has one sum of the unit and sequence that is the j-th of a task
+  const int kind = lane >> 3;
+  const int gate = CELL == 0 ? 0 : CELL == 1 ? kind : min(kind, 2);
+  const bool of_w = CELL != 2 || kind != 2, of_u = CELL != 2 || kind != 3;
+  float state[OWN], bias[OWN];
+  u16 wx[OWN];
+  int at_sum[OWN], at_x[OWN], at_h[OWN], at_word[OWN];
+  bool real[OWN];
+#pragma unroll
+  for (int o = 0; o < OWN; o++) {
+    const int pair = (o * WARPS + warp) * 8 + (lane & 7), s = pair / UNITS, unit = first + pair % UNITS;
+    real[o] = pair < UNITS * B && unit < H;
+    const int b = real[o] ? s : 0, n = real[o] ? unit : first, r = gate * H + n;
+    at_sum[o] = b * STRIDE + gate * UNITS + n - first;
+    at_x[o] = b * GATES * H + r;
+    at_h[o] = b * H + n;
+    at_word[o] = (n / 32 * B + b) * 16 + n % 32 / 2;
+    bias[o] = (of_w ? wide(b_w[r]) : 0.f) + (of_u ? wide(b_u[r]) : 0.f);
+    state[o] = CELL == 0 ? 0.f : wide(CELL == 1 ? c[at_h[o]] : h[at_h[o]]);
+    wx[o] = from_x[at_x[o]];
+  }
+
+  // h: this lane holds 8 values of sequence `row` of each of its warp's pieces, and of sequence `row + 8`
+  uint4 x[MINE][COLUMNS];
+#pragma unroll
+  for (int p = 0; p < MINE; p++)
+#pragma unroll
+    for (int n = 0; n < COLUMNS; n++) {
+      const int k = (p * WARPS + warp) * 32 + quad * 8, b = n * 8 + row;
+      x[p][n] = make_uint4(0, 0, 0, 0);
+      if (b < B && k < H) x[p][n] = four(h + b * H + k);
+    }
+  __syncthreads();
+  const u32 count = *shared_count;
+  u32 *const words = exchange + HEADER;
+  const u32 *const read = words + blockIdx.x % COPIES * 2 * SLOT + (warp * B + row) * 16 + quad * 4;
+  u32 *const write = words + kind % COPIES * 2 * SLOT;
+  u32 looks = LOOKS;
+
+  for (int t = 0; t < T; t++) {
+    u16 next[OWN];
+#pragma unroll
+    for (int o = 0; o < OWN; o++) next[o] = t + 1 < T ? from_x[(size_t)(t + 1) * B * GATES * H + at_x[o]] : 0;
+    if (t) {
+      const u32 number = count + 1 + t, tag = number & 2 ? SIGN : 0;
+      const u32 *const slot = read + (number & 1) * SLOT;
+      if (FIRST) rest(FIRST);
+      if (B % 8 == 0 || COLUMNS > 1 || row < B) {
+        u32 left = looks;
+        EACH(p, n) look(x[p][n], slot + (p * WARPS * B + n * 8) * 16);
+        for (;;) {
+          u32 wrong = 0;
+          EACH(p, n) {
+            const u32 not_yet = ((x[p][n].x ^ tag) | (x[p][n].y ^ tag) | (x[p][n].z ^ tag) | (x[p][n].w ^ tag)) & SIGN;
+            if (not_yet) look(x[p][n], slot + (p * WARPS * B + n * 8) * 16);
+            wrong |= not_yet;
+          }
+          if (!wrong) break;
+          if (!--left) {  // what was to come does not: say so, and go on with what is no number
+            report(faults);
+            looks = 1;
+            EACH(p, n) x[p][n] = make_uint4(~0u, ~0u, ~0u, ~0u);
+            break;
+          }
+          if (PAUSE) rest(PAUSE);
+        }
+        EACH(p, n) x[p][n].x ^= tag, x[p][n].y ^= tag, x[p][n].z ^= tag, x[p][n].w ^= tag;
+      }
+      __syncwarp();
+    }
+    float sum[CHAINS][TILES][COLUMNS][4] = {};
+#pragma unroll
+    for (int p = 0; p < MINE; p++)
+#pragma unroll
+      for (int part = 0; part < 2; part++)
+#pragma unroll
+        for (int m = 0; m < TILES; m++)
+#pragma unroll
+          for (int n = 0; n < COLUMNS; n++)
+            product(sum[(2 * p + part) % CHAINS][m][n], a[m][2 * p + part],
+                    part ? x[p][n].z : x[p][n].x, part ? x[p][n].w : x[p][n].y);
+    float *const now = sums + (t & 1) * WARPS * B * STRIDE;
+#pragma unroll
+    for (int n = 0; n < COLUMNS; n++)
+#pragma unroll
+      for (int odd = 0; odd < 2; odd++)
+        if (const int b = n * 8 + quad * 2 + odd; b < B)
+#pragma unroll
+          for (int m = 0; m < TILES; m++)
+#pragma unroll
+            for (int half = 0; half < 2; half++) {
+              float v = sum[0][m][n][half * 2 + odd];
+#pragma unroll
+              for (int chain = 1; chain < CHAINS; chain++) v += sum[chain][m][n][half * 2 + odd];
+              now[(warp * B + b) * STRIDE + m * 16 + half * 8 + row] = v;
+            }
+    __syncthreads();
+#pragma unroll
+    for (int o = 0; o < OWN; o++)
+      if (TASKS % WARPS == 0 || o * WARPS + warp < TASKS) {
+        float part[WARPS];
+#pragma unroll
+        for (int i = 0; i < WARPS; i++) part[i] = now[i * B * STRIDE + at_sum[o]];
+#pragma unroll
+        for (int width = WARPS / 2; width; width /= 2)
+#pragma unroll
+          for (int i = 0; i < width; i++) part[i] += part[i + width];
+        const float s = bias[o] + (of_w ? wide(wx[o]) : 0.f) + (of_u ? part[0] : 0.f);
+        float value;
+        if (CELL == 0) {
+          value = tanh_of(s);
+        } else if (CELL == 1) {
+          const float v = sigmoid(kind == 2 ? 2.f * s : s), act = kind == 2 ? 2.f * v - 1.f : v;
+          const float i = __shfl_sync(~0u, act, lane & 7), f = __shfl_sync(~0u, act, 8 + (lane & 7));
+          const float g = __shfl_sync(~0u, act, 16 + (lane & 7)), out_gate = __shfl_sync(~0u, act, 24 + (lane & 7));
+          state[o] = f * state[o] + i * g;
+          value = out_gate * tanh_of(state[o]);
+        } else {
+          const float v = kind < 2 ? sigmoid(s) : s;
+          const float r = __shfl_sync(~0u, v, lane & 7), z = __shfl_sync(~0u, v, 8 + (lane & 7));
+          const float n_h = __shfl_sync(~0u, v, 16 + (lane & 7)), n_x = __shfl_sync(~0u, v, 24 + (lane & 7));
+          const float n = tanh_of(n_x + r * n_h);
+          value = state[o] = n + z * (state[o] - n);
+        }
+        const u32 both = narrow(value, __shfl_down_sync(~0u, value, 1));
+        const u32 number = count + 2 + t;  // of the state that this step makes
+        if (real[o] && !(lane & 1) && kind < COPIES && t + 1 < T)
+          show(write + (number & 1) * SLOT + at_word[o], (both & ~SIGN) | (number & 2 ? SIGN : 0));
+        if (real[o] && !(lane & 1) && kind == 0) {
+          *(u32 *)(out + (size_t)t * B * H + at_h[o]) = both;
+          if (t + 1 < T && both & SIGN) report(faults + 1);
+        }
+        wx[o] = next[o];
+      }
+  }
+  if (CELL == 1)
+#pragma unroll
+    for (int o = 0; o < OWN; o++)
+      if (real[o] && kind == 0) c_new[at_h[o]] = (u16)narrow(state[o], 0.f);
+  // every block has read the count before it showed its second-last state, and this block has seen that of all
+  if (blockIdx.x == 0 && threadIdx.x == 0 && T > 1) show(exchange, count + T - 1);
+}
