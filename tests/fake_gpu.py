@@ -171,6 +171,7 @@ def pose(patch, **nvml):
         patch.setitem(sys.modules, f"bench.roofs.gpu_{kind}", probe)
     patch.setattr(gpu_matmul, "SHAPES", (gpu_matmul.Shape(64, 64, 64),))
     patch.setitem(energy.LEAST_SECONDS, "cuda", 0.001)
+    patch.setattr(energy, "GPU_MOVES_SECONDS", 0.001)
     patch.setattr(cuda_sweep, "SMALLEST", 32 << 10)
     patch.setattr(cuda_sweep, "LARGEST", 4 << 20)
     patch.setattr(cuda_sweep, "SAMPLE_SECONDS", 1e-4)

@@ -139,8 +139,9 @@ class Cuda:
 
     def sweep(self, _asked: Sweep) -> Iterator[Finding]:
         """Read curve, datasheet, the other probes in each of its levels, products, calls; the block is given back."""
-        words = cuda_sweep.block(self.memory_available(), self.name)
-        sizes, count = cuda_sweep.sizes(words.numel() * 4), self._processors()
+        l2 = self._l2_bytes()
+        words = cuda_sweep.block(self.memory_available(), self.name, l2)
+        sizes, count = cuda_sweep.sizes(words.numel() * 4, l2), self._processors()
         found = []
         for roof in cuda_sweep.memory(load(self.name, "read"), words, sizes, count, self._throttle):
             found.append(roof)
@@ -165,8 +166,7 @@ class Cuda:
 
     def curve(self, roofs: Iterable[Roof], _asked: Sweep) -> Curve:
         """With the second-level cache that PyTorch tells."""
-        told = getattr(torch.cuda.get_device_properties(0), "L2_cache_size", 0)
-        return cuda_sweep.read_off(roofs, told or cuda_sweep.L2_BYTES)
+        return cuda_sweep.read_off(roofs, self._l2_bytes())
 
     def sentinel(self, arena: Arena, size_bytes: int) -> Roof:
         """Over no more than the arena holds."""
@@ -175,6 +175,11 @@ class Cuda:
 
     def close(self) -> None:
         """Nothing was taken."""
+
+    def _l2_bytes(self) -> int:
+        """Of the second-level cache."""
+        told = getattr(torch.cuda.get_device_properties(0), "L2_cache_size", 0)
+        return int(told or cuda_sweep.L2_BYTES)
 
     def _processors(self) -> int:
         """Streaming multiprocessors."""

@@ -21,24 +21,33 @@ from bench.timing import cuda_clock
 from bench.timing.cuda_clock import Throttle
 from kernels.case import Unavailable
 
-SMALLEST = 1 << 20
-LARGEST = 8 << 30
+SMALLEST = 4 << 20
+"""Less gives each of a large GPU's processors some kilobytes, which show how a launch begins and ends. Where the cache
+is small the curve begins with one part in INSIDE of it, so that some sizes lie in it."""
+INSIDE = 4
+LARGEST = 4 << 30
+"""Of more words than 32 bits count, the probes would be compiled anew."""
 MEMORY_SHARE = 4
 """The curve ends at one part in so many of the memory that is free, if that is less."""
 L2_BYTES = 64 << 20
 """The second-level cache where PyTorch does not tell."""
-SAMPLE_SECONDS = 0.010
+SAMPLE_SECONDS = 0.005
 REPEATS = 3
 
 
-def sizes(largest: int) -> list[int]:
-    """Working sets of the read curve: 1 MiB, its doublings and midway between, to `largest` bytes."""
-    return levels.sizes(SMALLEST, largest, midway=True)
+def smallest(l2_bytes: int) -> int:
+    """Where the read curve of a GPU with such a second-level cache begins: a power of two."""
+    return min(SMALLEST, 1 << (l2_bytes // INSIDE).bit_length() - 1)
 
 
-def block(free_bytes: int, device: str) -> Tensor:
+def sizes(largest: int, l2_bytes: int) -> list[int]:
+    """Working sets of the read curve: the smallest, its doublings and midway between, to `largest` bytes."""
+    return levels.sizes(smallest(l2_bytes), largest, midway=True)
+
+
+def block(free_bytes: int, device: str, l2_bytes: int) -> Tensor:
     """Random words as large as the curve's largest size."""
-    largest = sizes(min(LARGEST, free_bytes // MEMORY_SHARE))
+    largest = sizes(min(LARGEST, free_bytes // MEMORY_SHARE), l2_bytes)
     if not largest:
         raise Unavailable(f"{free_bytes} bytes are free on the GPU: too few for a read curve")
     words = torch.empty(largest[-1] // 4, dtype=torch.int32, device=device)
@@ -49,12 +58,16 @@ def block(free_bytes: int, device: str) -> Tensor:
 def memory(
     probe: Any, words: Tensor, working_sets: Sequence[int], processors: int, throttle: Throttle
 ) -> Iterator[Roof]:
-    """Bandwidth of a probe, every variant, at each working set."""
+    """Bandwidth of a probe, every variant, at each working set; these ascend."""
+    passes: dict[str, int] = {}
     for size, variant in itertools.product(working_sets, probe.VARIANTS):
         moved = probe.bytes_per_pass(variant, size)
         if moved:
             run, _ = probe.prepare(variant, words[: size // 4], processors)
-            rates = [moved / seconds for seconds in samples(run, throttle)]
+            # the set before was smaller, by half at the most: no need to begin with one pass again
+            count = calls(run, passes.get(variant.name, 1))
+            passes[variant.name] = max(1, count // 4)
+            rates = [moved / seconds for seconds in samples(run, throttle, count)]
             yield record("cuda", probe, variant.name, rates, threads=0, working_set_bytes=size)
 
 
@@ -73,27 +86,42 @@ def datasheet(card: Card) -> Iterator[Roof]:
 
 
 def read_off(roofs: Iterable[Roof], l2_bytes: int) -> Curve:
-    """The plateaus of the measured read curve, named with the second-level cache that the GPU reports."""
-    curve = levels.best_rates(roofs)
-    plateaus = levels.plateaus(curve)
+    """The plateaus of the measured read curve, named with the second-level cache that the GPU reports.
+
+    Memory's is of sizes from STREAM_FACTOR times that cache on, the cache's of those that fit it: what lies between is
+    served by both, and falls over several sizes where the cache has two partitions.
+    """
+    best = levels.best_rates(roofs)
+    far = levels.STREAM_FACTOR * l2_bytes
+    apart = {size: rate for size, rate in best.items() if not l2_bytes < size < far}
+    sure = max(apart, default=0) >= far and min(apart) < far
+    curve = apart if sure else best
+    plateaus = levels.plateaus(curve, far if sure else None)
     found = levels.named("cuda", plateaus, [(2, l2_bytes)])
     cache = levels.last_cache_bytes(plateaus) if len(plateaus) > 1 else l2_bytes
-    last, largest = levels.last_level(cache, l2_bytes), max(curve)
+    last, largest = max(cache, l2_bytes), max(curve)  # no neighbour takes a share of it
     span = levels.STREAM_FACTOR * last
     return Curve(
         levels=found,
         last_cache=last,
         span=span,
-        middles=levels.middles(found, SMALLEST, largest),
+        middles=levels.middles(found, min(curve), largest),
         unsure=False,
         nearly_flat=span,
         largest=largest,
     )
 
 
-def samples(run: Callable[[int], object], throttle: Throttle) -> list[float]:
-    """Seconds per call, of blocks that last SAMPLE_SECONDS."""
-    count = cuda_clock.calls_for(run, SAMPLE_SECONDS)
+def calls(run: Callable[[int], object], first: int = 1) -> int:
+    """How many calls last SAMPLE_SECONDS, sought from `first` on."""
+    return cuda_clock.calls_for(run, SAMPLE_SECONDS, first)
+
+
+def samples(
+    run: Callable[[int], object], throttle: Throttle, count: int | None = None
+) -> list[float]:
+    """Seconds per call, of blocks of `count` calls; without it, of as many as last SAMPLE_SECONDS."""
+    count = count or calls(run)
     return [
         cuda_clock.unthrottled(lambda: cuda_clock.seconds_each(run, count), throttle).seconds
         for _ in range(REPEATS)

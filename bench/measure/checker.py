@@ -103,7 +103,7 @@ class Checker:
             visible = 0
             for tensor, now, then in zip(exact, self._canonical(w), seen, strict=True):
                 places = (now != then).nonzero(as_tuple=True)
-                tensor[places] = now[places].to("cpu", torch.float64)
+                tensor[places] = now[places].to(torch.float64)
                 visible += len(places[0])
             expected = self._reference(w, i)
             error = check.error(self._case, call(), *expected)
@@ -185,7 +185,7 @@ class Checker:
     def _exact(self, w: int) -> Weights:
         """Set w in float64; the last one asked for is kept."""
         if w != self._known:
-            copies = (tensor.to("cpu", torch.float64, copy=True) for tensor in self._canonical(w))
+            copies = (tensor.to(torch.float64, copy=True) for tensor in self._canonical(w))
             self._kept = Weights(*copies)
             self._known = w
         return self._kept

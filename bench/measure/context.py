@@ -16,7 +16,7 @@ from kernels.reference.inputs import Arena
 class Cache:
     """What earlier points of a context found or allocated, and later ones use again."""
 
-    floors: dict[tuple[str, Case], float] = field(default_factory=dict)
+    floors: dict[tuple[str, Case], float | None] = field(default_factory=dict)
     variants: dict[Walk, Any] = field(default_factory=dict)
     """The read probe's fastest variant over each memory that it walked so far."""
     write_variants: dict[Walk, Any] = field(default_factory=dict)

@@ -63,7 +63,7 @@ def point(
         at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     held, weights = _digest(context)
-    allowed = timeout.of_point(context.budget_seconds)
+    allowed = timeout.of_point(context.budget_seconds, context.device.name)
     try:
         base = _counted(base, implementation.reads)
         with timeout.within(allowed), torch.inference_mode(case.phase == "step"):
@@ -184,7 +184,8 @@ def _measured(
     usual = stats.median(samples.seconds[0])
     alone = case.steps == 1 and usual > SINGLE_SECONDS
     single = rounds.single_calls(step, 0.02, device.clock) if alone else None
-    joules = energy.of_calls(device.meter, step.run, usual, device.wait)
+    launching = device.launch_seconds(step.run)
+    joules = energy.of_calls(device.meter, step.run, usual, device.wait, launching)
     worst = max(worst, checked.check(steps, "after it was timed"))
     own = device.page_bytes(context.memory(0, packed=True)) if packed else context.page_bytes
     otherwise = {"threads": walked.threads, "set_bytes": walked.one_set}
@@ -201,7 +202,7 @@ def _measured(
         roof_flop_per_s=multiplied,
         products=ran,
         floor_seconds=probes.floor_seconds(context, case, base.implementation, implementation),
-        launch_seconds=device.launch_seconds(step.run),
+        launch_seconds=launching,
         joules=None if joules is None else joules / case.steps,
         weight_sets=count,
         working_set_bytes=count * one_set,

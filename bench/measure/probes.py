@@ -138,14 +138,29 @@ def arithmetic_probe(context: Context, case: Case, flops: float, t_bytes: float)
     return Probe(contender, matmul.flops(variant, dtype, case.threads))
 
 
-def floor_seconds(context: Context, case: Case, name: str, implementation: Implementation) -> float:
-    """Seconds per step of the same call with next to no work, H = I = 8, B = 1: best of 5, once per kind of call."""
+def floor_seconds(
+    context: Context, case: Case, name: str, implementation: Implementation
+) -> float | None:
+    """Seconds per step of the same call with next to no work, H = I = 8, B = 1: best of 5, once per kind of call.
+
+    None where the implementation cannot compute that: a library may have no kernel for so small a step, and the point
+    itself is measured by then.
+    """
     small = replace(case, hidden=FLOOR_SIZE, input=FLOOR_SIZE, batch=1, residency="resident")
     floors, kind = context.cache.floors, (name, small)
     if kind not in floors:
+        floors[kind] = _floor_seconds(context, small, implementation)
+    return floors[kind]
+
+
+def _floor_seconds(context: Context, small: Case, implementation: Implementation) -> float | None:
+    try:
+        if implementation.unavailable(small):
+            return None
         sets = context.arena.sets(implementation.layout(small), small.dtype, 1)
-        inputs = draw(small, torch.Generator(device=case.device).manual_seed(context.seed))
+        inputs = draw(small, torch.Generator(device=small.device).manual_seed(context.seed))
         steps = rotation.prepare(context, implementation, small, sets, inputs)
         contender = rounds.Contender(rotation.in_turn([call for _, _, call in steps]))
-        floors[kind] = context.best(contender, 5, 0.003, context.settle_seconds) / case.steps
-    return floors[kind]
+        return context.best(contender, 5, 0.003, context.settle_seconds) / small.steps
+    except Exception:  # noqa: BLE001 - of whatever a library lacks for it; a device that is lost, the point tells
+        return None

@@ -296,6 +296,7 @@ class Environment(TypedDict, total=False):
     cores: list[int]
     thread_layer: str | None
     energy: dict[str, str]
+    idle_power_w: dict[str, float]
     variables: dict[str, str]
 
 

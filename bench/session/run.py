@@ -59,7 +59,8 @@ class Run:
         self._devices: dict[str, Device] = {}
         self._standing: dict[str, Callable[[int | None], Iterable[RunWarning]]] = {}
         self._layer: str | None = None
-        energy_told = {}
+        energy_told: dict[str, str] = {}
+        self._idle_power_w: dict[str, float] = {}
         for name in sorted({planned.case.device for planned in plan.points} or {"cpu"}):
             self._devices[name], energy_told[name] = self._opened(name)
         more = environment.GPU_PACKAGES if "cuda" in self._devices else ()
@@ -76,6 +77,7 @@ class Run:
                     threads.available(), self._layer, environment.PACKAGES + more
                 ),
                 "energy": energy_told,
+                **({"idle_power_w": self._idle_power_w} if self._idle_power_w else {}),
             },
         )
         if earlier:
@@ -111,6 +113,9 @@ class Run:
         from bench.device.cuda import Cuda
 
         gpu = gpus.by_nvml()
+        power = gpu.state().power_w if gpu else None
+        if power is not None:
+            self._idle_power_w[name] = power  # of a step's energy it is a part
         meter, told = _meter(lambda: energy.of_gpu(gpu))
         cuda = Cuda(gpu, meter, self.seed)
         self._standing[name] = lambda _pages: machine_warnings.of_gpu(cuda, self._surveys[name])

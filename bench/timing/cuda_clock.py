@@ -6,12 +6,17 @@ behind it; if the first event has passed before the last call is enqueued, the s
 wait, and if the longest does not suffice it says that it is bound by its launches. A GPU's queue holds some thousand
 launches: a block that does not fit there is cut down to one that does. What launching costs the CPU is told apart.
 
+So a kernel of 3 us that takes 20 us to launch is timed in blocks of 512 (1.5 ms), enqueued in 10 ms behind a wait of 20
+ms, twice as long as its last block took to enqueue: 22 ms a sample, a quarter of a second for ten rounds, and half a
+second once, for to find that 1024 do not fit.
+
 Tested with a stand-in for torch.cuda; not run on a card yet.
 """
 
 from collections.abc import Callable
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -24,21 +29,28 @@ WAIT_CYCLES = 2_000_000
 """Of the first blocking kernel: about a millisecond."""
 MOST_WAIT_CYCLES = 512_000_000
 WAIT_GROWS = 4
+CYCLES_PER_SECOND = 2e9
+"""At most, of the GPUs that there are: a wait of so many for each second that it is wanted lasts as long or longer."""
+WAIT_SPARE = 2
+"""How much longer than enqueuing took is waited the next time."""
 LAUNCH_SAMPLES = 20
-MOST_REPEATS = 5
+MOST_REPEATS = 2
 """Of a sample that was taken while the GPU was throttled."""
+REST_SECONDS = 0.03
+"""Before a repeat: what holds a clock down is most often power, averaged over some hundredths of a second."""
 
 
 class Sample(NamedTuple):
     """Seconds per call of a block; whether the CPU could not enqueue it in time; what throttled the GPU meanwhile.
 
-    `cycles`: of the wait before it.
+    `cycles`: of the wait before it. `enqueue_seconds`: what enqueuing the block took.
     """
 
     seconds: float
     launch_bound: bool = False
     throttle: tuple[str, ...] = ()
     cycles: int = WAIT_CYCLES
+    enqueue_seconds: float = 0.0
 
 
 class Clock:
@@ -49,14 +61,14 @@ class Clock:
     def __init__(self, throttle: Throttle = lambda: ()) -> None:
         """`throttle` tells what holds the GPU's clock down at that moment."""
         self._throttle = throttle
-        self._cycles = WAIT_CYCLES
+        self._enqueue_seconds = WeakKeyDictionary[Callable[[int], object], float]()  # of a call
         self.causes: set[str] = set()
 
     def seconds_each(self, block: Callable[[int], object], count: int) -> float:
         """Seconds per call of a block of `count` calls, on the GPU."""
-        first = max(WAIT_CYCLES, self._cycles // WAIT_GROWS)
+        first = cycles_for(count * self._enqueue_seconds.get(block, 0.0))
         found = unthrottled(lambda: seconds_each(block, count, first), self._throttle)
-        self._cycles = found.cycles
+        self._enqueue_seconds[block] = found.enqueue_seconds / count
         self.causes |= set(found.throttle)
         return found.seconds
 
@@ -83,13 +95,22 @@ def seconds_each(block: Callable[[int], object], count: int, cycles: int = WAIT_
         torch.cuda.synchronize()
         torch.cuda._sleep(cycles)
         start.record()
+        began = perf_counter()
         block(count)
+        enqueuing = perf_counter() - began
         end.record()
         late = start.query()
         end.synchronize()
         if not late or cycles >= MOST_WAIT_CYCLES:
-            return Sample(start.elapsed_time(end) / 1e3 / count, late, cycles=cycles)
-        cycles *= WAIT_GROWS
+            seconds = start.elapsed_time(end) / 1e3 / count
+            return Sample(seconds, late, cycles=cycles, enqueue_seconds=enqueuing)
+        cycles = min(MOST_WAIT_CYCLES, max(WAIT_GROWS * cycles, cycles_for(enqueuing)))
+
+
+def cycles_for(enqueue_seconds: float) -> int:
+    """How long to wait before a block that takes so long to enqueue."""
+    wanted = int(WAIT_SPARE * enqueue_seconds * CYCLES_PER_SECOND)
+    return min(MOST_WAIT_CYCLES, max(WAIT_CYCLES, wanted))
 
 
 def unthrottled(sample: Callable[[], Sample], throttle: Throttle) -> Sample:
@@ -99,21 +120,23 @@ def unthrottled(sample: Callable[[], Sample], throttle: Throttle) -> Sample:
     MOST_REPEATS more are throttled too, the last one counts and says by what, so that no table stays empty.
     """
     before = throttle()
-    for _ in range(MOST_REPEATS + 1):
+    for number in range(MOST_REPEATS + 1):
+        if number:
+            sleep(REST_SECONDS)
+            before = throttle()
         found, after = sample(), throttle()
         held = tuple(dict.fromkeys((*before, *after)))
         if not held:
             break
-        before = after
     return found._replace(throttle=held)
 
 
-def calls_for(block: Callable[[int], object], seconds: float) -> int:
-    """How many calls last at least `seconds` on the GPU: a power of two, less than twice as many as are needed.
+def calls_for(block: Callable[[int], object], seconds: float, first: int = 1) -> int:
+    """How many calls last at least `seconds` on the GPU: `first`, or by doublings, less than twice as many as needed.
 
     Fewer where so many cannot be enqueued in time: the most that can.
     """
-    count, cycles = 1, WAIT_CYCLES
+    count, cycles = first, WAIT_CYCLES
     while True:
         found = seconds_each(block, count, cycles)
         if found.launch_bound:

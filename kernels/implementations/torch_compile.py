@@ -1,30 +1,34 @@
-"""The step compiled: torch.compile with max-autotune and, on a CPU for inference, freezing, as who wants speed asks.
+"""The step compiled: torch.compile, on a CPU with max-autotune and for inference freezing, as who wants speed asks.
 
 Freezing makes the weights constants, which inductor packs for the product that wins its autotuning; so the step reads
 copies of its own, which lie elsewhere than the arena, and a set of weights is a compiled module. A streamed case thus
 compiles many (code once, constants anew), and more than MOST_SETS are refused.
 
 On a GPU nothing is packed: the weights are arguments, as they lie in the arena, and one compiled step serves all sets.
-That has not run on a card yet.
+Nothing is autotuned there: max-autotune compiles and times some twenty tilings of each product in Triton, a second or
+more each in one thread, which is a minute for a step that the library multiplies at memory's speed anyway; by default
+it takes some seconds. That has not run on a card yet.
 
 Weights that are trained are no constants either. The compiled training step takes them as they lie in the arena, one
 for all sets, and autograd calls the compiled backward pass: each pass is code of its own, as for any user.
 
 A call first runs dynamo's guards: are these still tensors like those it was compiled for? That is part of what a user
 pays, and part of the floor. Compiling takes seconds and needs a C++ compiler; it is done before anything is timed, and
-whatever would make a step compile again is an error.
+whatever would make a step compile again is an error. A PyTorch that cannot be told so by `torch.compile` itself is told
+by dynamo's settings while the first two pairs of weights and inputs are called.
 
 Reads packed W and U, both biases, x, h (c); writes the products, then new h (and c), all of which it allocates itself.
 """
 
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache, partial
 from importlib.util import find_spec
 from inspect import signature
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -45,7 +49,6 @@ MOST_SETS = 16
 """Sets of weights that are compiled for one case, about a second each."""
 
 OPTIONS = {
-    "max_autotune": True,
     "compile_threads": 1,  # no pool of compiling processes that stays while steps are timed
     "autotune_num_choices_displayed": 0,
     "max_autotune_report_choices_stats": False,
@@ -57,13 +60,14 @@ ONCE: dict[str, Any] = {
     "recompile_limit": 1,
     "isolate_recompiles": True,  # from other sets of weights, whose guards would be tried first
 }
+ISOLATES = "isolate_recompiles" in signature(torch.compile).parameters
 
 
 def _lacking(case: Case) -> str | None:
     """A C++ compiler, on a GPU Triton, or a PyTorch that compiles sets of weights apart from others; or None."""
     if case.device != "cpu" and find_spec("triton") is None:
         return "torch.compile needs Triton for a GPU, and it is not installed"
-    if "isolate_recompiles" not in signature(torch.compile).parameters:
+    if case.device == "cpu" and not ISOLATES:
         return f"torch {torch.__version__} cannot keep compiled modules of one class apart: install a newer one"
     return _no_compiler()
 
@@ -95,7 +99,7 @@ def prepare(case: Case, sets: Sets, inputs: InputSets) -> Bind:
     steps = []
     for tensors in sets:
         frozen = torch.compile(_Frozen(case, Weights(*tensors)), **ONCE)
-        with _compiling(freezing=True), torch.inference_mode():
+        with _compiling(case, freezing=True), torch.inference_mode():
             frozen(*inputs[0][:4])
         steps.append(frozen)
 
@@ -112,20 +116,30 @@ def prepare(case: Case, sets: Sets, inputs: InputSets) -> Bind:
 
 def _unfrozen(case: Case, sets: Sets, inputs: InputSets) -> Bind:
     """One compiled step for all sets, whose weights are its arguments; to train, its backward pass is compiled too."""
-    step = torch.compile(partial(_step, case.cell, case.part), **ONCE)
+    known = signature(torch.compile).parameters
+    once = {name: value for name, value in ONCE.items() if name in known}
+    step = torch.compile(_apart(_step), **once)
 
     def prepare(_case: Case, sets: Sets, inputs: InputSets) -> Bind:
-        return lambda w, i: partial(step, Weights(*sets[w]), *inputs[i][:4])
+        words = case.cell, case.part
+        return lambda w, i: partial(step, *words, Weights(*sets[w]), *inputs[i][:4])
 
     trains = case.phase == "train"
     bind = _autograd.prepare(prepare, case, sets, inputs) if trains else prepare(case, sets, inputs)
-    with _compiling(freezing=False), torch.inference_mode(not trains):
-        bind(0, 0)()
+    with _compiling(case, freezing=False), torch.inference_mode(not trains):
+        for pair in range(2):
+            bind(pair % len(sets), pair % len(inputs))()
     return bind
 
 
+def _apart(function: Callable[..., Answer]) -> Callable[..., Answer]:
+    """The same function with code of its own: dynamo counts what it compiled, and keeps its guards, by the code."""
+    assert isinstance(function, FunctionType)
+    return FunctionType(function.__code__.replace(), function.__globals__, function.__name__)
+
+
 @contextmanager
-def _compiling(*, freezing: bool) -> Iterator[None]:
+def _compiling(case: Case, *, freezing: bool) -> Iterator[None]:
     """What is called for the first time herein is compiled; a call that would compile it again raises."""
     from torch._dynamo import config as dynamo
     from torch._inductor import config as inductor
@@ -133,8 +147,11 @@ def _compiling(*, freezing: bool) -> Iterator[None]:
 
     before = set(sys.modules)
     # set for dynamo too, which must know that parameters are constants; as `options` inductor alone would hear of it
-    quiet, every = warnings.catch_warnings(), dynamo.patch(accumulated_recompile_limit=sys.maxsize)
-    with inductor.patch({**OPTIONS, "freezing": freezing}), every, quiet:
+    limits = {"accumulated_recompile_limit": sys.maxsize} | (
+        {} if ISOLATES else {"recompile_limit": 1}
+    )
+    options = {**OPTIONS, "max_autotune": case.device == "cpu", "freezing": freezing}
+    with inductor.patch(options), dynamo.patch(limits), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
     # Inductor keeps what it generated, packed weights and all, until the process ends; the step needs neither list.

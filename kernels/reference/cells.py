@@ -83,7 +83,7 @@ def pointwise(cell: str, sums: Tensor, h: Tensor, c: Tensor, weights: Weights) -
 
 
 def reference(case: Case, inputs: Inputs, weights: Weights) -> Answer:
-    """The new state, or a part's answer, in float64 on the CPU, from the weights as rounded to their dtype.
+    """The new state, or a part's answer, in float64, from the weights as rounded to their dtype.
 
     A sequence returns (h_1 .. h_T,) as (T, B, H), for whatever stands behind it reads them all, and LSTM's last c,
     which with h_T is what a next sequence starts from; the c before it are handed to nobody. What phase `train` must
@@ -101,15 +101,19 @@ def reference(case: Case, inputs: Inputs, weights: Weights) -> Answer:
 
 
 def exactly(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """In float64 on the CPU."""
-    return [tensor.detach().to("cpu", torch.float64) for tensor in tensors]
+    """In float64, where they lie.
+
+    A GPU's are checked on the GPU, by its library's float64 products: to carry a gigabyte of widened weights to the CPU
+    for every pair that is checked took most of a point's time.
+    """
+    return [tensor.detach().to(torch.float64) for tensor in tensors]
 
 
 def _sequence(cell: str, x: Tensor, h: Tensor, c: Tensor, weights: Weights) -> Answer:
-    """One step after the other, each fed the state of the last."""
+    """One step after the other, each fed the state of the last; W x of all steps in one product."""
     outputs = []
-    for x_t in x:
-        h, *carried = pointwise(cell, linear(cell, x_t, h, weights), h, c, weights)
+    for from_x in x @ weights.W.T:
+        h, *carried = pointwise(cell, join(cell, from_x, h @ weights.U.T), h, c, weights)
         c = carried[0] if carried else c
         outputs.append(h)
     return (torch.stack(outputs), c) if cell == "lstm" else (torch.stack(outputs),)

@@ -99,7 +99,7 @@ def terms(case: Case) -> int:
 
 
 def collect(case: Case, outputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """A step's answer in the reference's form and in float64 on the CPU.
+    """A step's answer in the reference's form and in float64.
 
     The linear part may answer with the gate sums (B, S*H), whole or gate by gate, or with the two products W x and U h
     (B, G*H each), as they come out of a library. So does an axis of one layer, or of one time step, in front of (B, H).
@@ -166,7 +166,10 @@ def error(
     for mine, right, scale in zip(got, expected, scales, strict=True):
         if not torch.isfinite(mine).all():
             return float("inf")
-        worst = max(worst, float(((mine - right).abs() / right.abs().clamp(min=scale)).max()))
+        worst = max(
+            worst,
+            float(((mine.to(right.device) - right).abs() / right.abs().clamp(min=scale)).max()),
+        )
     return worst
 
 

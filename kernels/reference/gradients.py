@@ -15,7 +15,7 @@ from kernels.reference.cells import Answer, Inputs, Weights
 
 
 def reference(case: Case, inputs: Inputs, weights: Weights) -> tuple[Answer, Weights]:
-    """Gradients of x, h (and c), and of the weights as rounded to their dtype; in float64 on the CPU."""
+    """Gradients of x, h (and c), and of the weights as rounded to their dtype; in float64."""
     with torch.enable_grad():
         x, h, c, _, *d_new = cells.exactly(inputs)
         exact = Weights(*(tensor.requires_grad_() for tensor in cells.exactly(weights)))

@@ -182,10 +182,17 @@ def why_absent(point: Point) -> str:
 
 
 def energy(profile: Profile) -> str:
-    """Why points have no energy, by device, in a sentence; nothing where all that could be was counted."""
+    """Why points have no energy, by device, and what idle power is in it; nothing where there is nothing to say."""
     told = profile.environment.get("energy", {})
     why = [f"on {device}: {reason}" for device, reason in told.items() if reason != "counted"]
-    return f"Energy of a step was not measured {'; '.join(why)}." if why else ""
+    idle = [
+        f"on {device} {watts:.0f} W as the run began"
+        for device, watts in (profile.environment.get("idle_power_w") or {}).items()
+        if told.get(device) == "counted"
+    ]
+    without = [f"Energy of a step was not measured {'; '.join(why)}."] if why else []
+    within = [f"Energy of a step holds its share of idle power: {'; '.join(idle)}."] if idle else []
+    return " ".join(without + within)
 
 
 def verdict(found: Verdict) -> str:

@@ -54,8 +54,9 @@ def no_throttle():
 
 
 def test_the_read_curve_finds_both_levels_at_their_rates(probes):
-    words = torch.empty(2 << 30, dtype=torch.int32, device="meta")
-    roofs = list(cuda_sweep.memory(probes, words, cuda_sweep.sizes(8 << 30), 132, no_throttle))
+    words = torch.empty(1 << 30, dtype=torch.int32, device="meta")
+    sizes = cuda_sweep.sizes(4 << 30, L2_BYTES)
+    roofs = list(cuda_sweep.memory(probes, words, sizes, 132, no_throttle))
     assert {roof.implementation for roof in roofs} == {"good", "bad"}
     assert all(len(roof.samples) == cuda_sweep.REPEATS for roof in roofs)
     l2, memory = cuda_sweep.read_off(roofs, L2_BYTES).levels
@@ -65,10 +66,59 @@ def test_the_read_curve_finds_both_levels_at_their_rates(probes):
     assert memory.bytes_per_s == pytest.approx(MEMORY_RATE, rel=0.01)
 
 
-def test_the_curve_goes_from_1_mib_to_8_gib():
-    found = cuda_sweep.sizes(8 << 30)
-    assert (found[0], found[-1]) == (1 << 20, 8 << 30)
+@pytest.mark.parametrize(
+    ("l2_mib", "first_mib"), [(50, 4), (60, 4), (126, 4), (40, 4), (6, 1), (4, 1), (0.25, 1 / 16)]
+)
+def test_the_curve_begins_within_the_cache_and_ends_far_from_it(l2_mib, first_mib):
+    l2_bytes = int(l2_mib * 2**20)
+    found = cuda_sweep.sizes(4 << 30, l2_bytes)
+    assert (found[0], found[-1]) == (first_mib * 2**20, 4 << 30)
     assert all(1.3 < b / a < 1.51 for a, b in itertools.pairwise(found))
+    assert sum(size <= l2_bytes for size in found) >= 4
+
+
+def shaped(l2_rate, memory_rate, flat_mib, l2_mib):
+    """A read curve that rises a little at first, is flat up to some MiB, and falls until nothing is kept on chip."""
+
+    def rate(size):
+        mib = size / 2**20
+        first = 0.94 if mib < 6 else 1.0
+        kept = min(1.0, max(0.0, (2.6 * l2_mib - mib) / (2.6 * l2_mib - flat_mib)))
+        return first / (kept / l2_rate + (1 - kept) / memory_rate)
+
+    sizes = cuda_sweep.sizes(4 << 30, l2_mib << 20)
+    return [
+        SimpleNamespace(kind="read", working_set_bytes=size, samples=(rate(size),))
+        for size in sizes
+    ]
+
+
+@pytest.mark.parametrize(
+    ("l2_rate", "memory_rate", "flat_mib", "l2_mib"),
+    [
+        (5.5e12, 3.0e12, 26, 50),
+        (6.4e12, 4.4e12, 30, 60),
+        (5.6e12, 4.5e12, 40, 60),
+        (4e12, 1.5e12, 19, 40),
+    ],
+)
+def test_a_cache_of_two_partitions_is_one_level_and_memory_is_what_lies_far_behind_it(
+    l2_rate, memory_rate, flat_mib, l2_mib
+):
+    curve = cuda_sweep.read_off(shaped(l2_rate, memory_rate, flat_mib, l2_mib), l2_mib << 20)
+    l2, memory = curve.levels
+    assert (l2.name, memory.name) == ("L2", "DRAM")
+    assert l2.bytes_per_s == pytest.approx(l2_rate, rel=0.04)
+    assert memory.bytes_per_s == pytest.approx(memory_rate, rel=0.01)
+    assert flat_mib // 2 << 20 <= l2.up_to_bytes <= l2_mib << 20
+    assert curve.last_cache == l2_mib << 20
+    assert curve.span == 4 * l2_mib << 20
+    assert curve.middles == {"L2": pytest.approx(12 << 20, rel=0.4), "DRAM": 4 << 30}
+
+
+def test_a_gpu_with_little_free_memory_has_the_levels_that_its_curve_shows():
+    few = [one for one in shaped(5.5e12, 3e12, 26, 50) if one.working_set_bytes <= 48 << 20]
+    assert [level.name for level in cuda_sweep.read_off(few, 50 << 20).levels] == ["DRAM"]
 
 
 def test_a_datasheets_bandwidth_is_no_part_of_the_curve(probes):
@@ -106,7 +156,7 @@ def test_calls_are_those_of_launches_and_of_replays(cuda, monkeypatch):
 
 
 def test_random_words_are_neither_zero_nor_infinite():
-    words = cuda_sweep.block(16 << 20, "cpu")
+    words = cuda_sweep.block(16 << 20, "cpu", 6 << 20)
     floats = words.view(torch.float32)
     assert words.numel() * 4 == 4 << 20
     assert (floats.abs() >= 2**-7).all()
@@ -116,7 +166,7 @@ def test_random_words_are_neither_zero_nor_infinite():
 
 def test_a_full_gpu_is_a_reason():
     with pytest.raises(Unavailable, match="1000 bytes are free"):
-        cuda_sweep.block(1000, "cpu")
+        cuda_sweep.block(1000, "cpu", 6 << 20)
 
 
 def test_without_triton_there_is_a_reason(monkeypatch):

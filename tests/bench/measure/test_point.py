@@ -412,6 +412,22 @@ def test_the_floor_is_measured_once_per_kind_of_call(context, monkeypatch):
     assert len(context.cache.floors) == 2
 
 
+def test_a_floor_that_cannot_be_had_is_null_and_costs_the_point_nothing(context):
+    asked = []
+
+    def prepare(case, sets, inputs):
+        asked.append(case.hidden)
+        if case.hidden == probes.FLOOR_SIZE:
+            raise RuntimeError("CUDNN_STATUS_NOT_SUPPORTED")
+        return torch_cell.prepare(case, sets, inputs)
+
+    library = replace(torch_cell, prepare=prepare)
+    for batch in (1, 2):
+        found = point.point(context, replace(CASE, batch=batch), "library", library, order=0)
+        assert (found.status, found.reason, found.floor_seconds) == ("ok", None, None)
+    assert asked == [CASE.hidden, probes.FLOOR_SIZE, CASE.hidden]
+
+
 def test_a_variant_of_the_probe_is_tried_once_per_working_set(context):
     walk = Walk(1 << 16, 2, 1)
     probes.best_variant(context, walk)

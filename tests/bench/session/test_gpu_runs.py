@@ -16,6 +16,7 @@ from bench.profile.journal import from_journal
 from bench.profile.suite import Planned, Suite
 from bench.session import trial_process
 from bench.session.run import Run
+from bench.timing import cuda_clock
 from kernels import implementations
 from kernels.case import Case
 from kernels.reference.inputs import Arena
@@ -81,7 +82,11 @@ def told(profile):
     return {(point.case.device, point.case.cell): point.reason for point in profile.points}
 
 
-def test_a_profile_holds_both_devices_each_with_its_roofs_levels_and_points(gpu, measure, tmp_path):
+def test_a_profile_holds_both_devices_each_with_its_roofs_levels_and_points(
+    gpu, measure, tmp_path, monkeypatch
+):
+    # of the stand-in, whose calls come back when their work is done, launching is all there is
+    monkeypatch.setattr(cuda_clock.Clock, "launch_seconds", lambda *_: 1e-9)
     spent = itertools.count(1, 1000)
     gpu().nvml = None
     sys.modules["pynvml"].nvmlDeviceGetTotalEnergyConsumption = lambda _handle: next(spent)
@@ -107,10 +112,13 @@ def test_a_profile_holds_both_devices_each_with_its_roofs_levels_and_points(gpu,
         assert min(point.launch_seconds, point.floor_seconds, point.joules) > 0
         assert point.state["clock_hz"] == 1.98e9
     assert profile.environment["energy"]["cuda"] == "counted"
+    assert profile.environment["idle_power_w"] == {"cuda": 123.456}
     assert profile.machine["gpus"][0]["name"] == "NVIDIA H200"
     assert {"cpu only", "gpu unwatched", "gpu lost"}.isdisjoint(d.code for d in profile.warnings)
     built = build.build(Analysis(profile), tmp_path / "report")
-    assert "cuda" in (built.folder / "report.md").read_text()
+    text = (built.folder / "report.md").read_text()
+    assert "cuda" in text
+    assert "its share of idle power: on cuda 123 W" in text
 
 
 def test_a_part_that_writes_less_than_the_write_probe_can_is_measured_without_it(gpu, measure):

@@ -90,11 +90,55 @@ def test_a_counter_that_is_no_number_is_a_reason(packages):
         energy.of_cpu()
 
 
-def test_a_gpus_energy_is_its_counters_rise():
-    readings = iter((5.0, 5.0, 8.0))  # the first finds out whether there is one
-    gpu = SimpleNamespace(energy_j=lambda: next(readings))
-    meter = energy.of_gpu(gpu)
-    assert energy.of_calls(meter, lambda _count: None, 1 / 6, done) == pytest.approx(0.5)
+class Stepping:
+    """A GPU of 50 J/s when it waits and 200 J/s when it works, whose counter moves ten times a second."""
+
+    def __init__(self, stands_still=False):
+        self.seconds = self.spent = self.shown = 0.0
+        self.calls, self.stands_still = [], stands_still
+
+    def energy_j(self):
+        self.pass_time(20e-6, 50)
+        return 7.0 if self.stands_still else self.shown
+
+    def pass_time(self, seconds, watts):
+        while seconds > 0:
+            to_move = 0.1 - self.seconds % 0.1
+            some = min(seconds, to_move)
+            self.seconds, self.spent, seconds = (
+                self.seconds + some,
+                self.spent + some * watts,
+                seconds - some,
+            )
+            if some == to_move:
+                self.shown = self.spent
+
+
+@pytest.mark.parametrize("seconds", [3e-6, 1e-4, 5e-3])
+def test_a_gpus_energy_is_its_counters_rise_from_move_to_move(seconds):
+    gpu = Stepping()
+    gpu.pass_time(0.03, 50)
+
+    def run(count):
+        gpu.calls.append(count)
+        gpu.pass_time(count * seconds, 200)
+
+    found = energy.of_calls(energy.of_gpu(gpu), run, seconds, done, launch_seconds=seconds / 2)
+    assert found == pytest.approx(200 * seconds, rel=0.03)
+    assert sum(gpu.calls) * seconds < 0.6
+
+
+def test_a_gpus_counter_that_stands_still_is_no_energy_and_no_endless_block():
+    gpu, count = Stepping(stands_still=True), []
+    assert energy.of_calls(energy.of_gpu(gpu), count.append, 1e-3, done, 1e-4) is None
+    assert 0.3 <= sum(count) * 1e-3 <= 1.1
+
+
+def test_a_step_that_is_launched_more_slowly_than_computed_has_no_energy():
+    def run(_count):
+        raise AssertionError
+
+    assert energy.of_calls(energy.of_gpu(Stepping()), run, 3e-6, done, launch_seconds=20e-6) is None
 
 
 def test_a_gpu_without_a_counter_is_a_reason():
