@@ -24,7 +24,7 @@ export XDG_CACHE_HOME := $(CACHE)
 unexport PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help report report-gpu test lint smoke format venv lock clean
+.PHONY: help report report-gpu card rehearse-gpu test lint smoke format venv lock clean
 
 help: ## this list
 	@echo "usage: make TARGET [ARGS='options for pytest'] [PYTHON=python3.12]"
@@ -42,6 +42,22 @@ report-gpu: | .cache/tmp ## measure this machine's GPU by the packages that PYTH
 	  sys.exit(f"error: {sys.executable} lacks " + ", ".join(absent) + \
 	  "; name another: make PYTHON=python3.12 report-gpu" if absent else 0)' $(NEEDED)
 	@$(PYTHON) -m pytest --benchmark-only --device cuda $(ARGS)
+
+# Nothing is installed here either, and PYTHONPATH may name what the machine lacks.
+SECONDS := 270
+OUT ?= $(CACHE)/card
+card: export PYTHONPATH := $(PYTHONPATH)
+card: | .cache/tmp ## check and measure a GPU that is at hand for SECONDS=270; everything into OUT=folder
+	@$(PYTHON) -m tests.card $(SECONDS) $(OUT)
+
+# What a machine with a GPU has, in a folder of its own: several GB. CARD_VENV may name one that is there.
+CARD_VENV ?= $(CACHE)/card-venv
+CARD_PACKAGES := torch==2.11.0 triton==3.6.0 cuda-bindings numpy numba pandas matplotlib jinja2 psutil filelock \
+  msgspec nvidia-ml-py rich pytest pytest-benchmark pytest-xdist pytest-timeout hypothesis
+rehearse-gpu: | .cache/tmp ## what can be tested for a GPU without one, with the software of one that is rented
+	@[ -x $(CARD_VENV)/bin/python ] || { $(PYTHON) -m venv $(CARD_VENV) && \
+	  $(CARD_VENV)/bin/python -m pip install --quiet $(CARD_PACKAGES); }
+	@TRITON_CACHE_DIR=$(CACHE)/card-triton $(CARD_VENV)/bin/python -m tests.card.rehearse $(ARGS)
 
 test: $(STAMP) | .cache/tmp ## run the tests; needs no network once installed
 	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(ARGS)
