@@ -23,7 +23,9 @@ def absent() -> str | None:
 
 
 def version() -> str:
-    """NVRTC's version, as a report prints it. Raises Unavailable where there is none."""
+    """NVRTC's version, as a report prints it."""
+    if absent():
+        return "no NVRTC"
     nvrtc = _bindings("nvrtc")
     return "NVRTC {}.{}".format(*_done(nvrtc, nvrtc.nvrtcVersion()))
 
