@@ -1,6 +1,7 @@
 """Suites: which cases by which implementations, as data in `suites/*.toml`, each group with the reason it is there.
 
 why = "what this suite is for"
+order = "seeded"        # at random; "written": as the groups stand here, for a run that may be cut short
 [settings]
 precision = 0.04        # half-width of the 95 % interval of the median fraction at which a point is done
 budget_seconds = 0.7    # of alternating samples per point, if that precision is not reached before
@@ -25,7 +26,7 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
@@ -79,9 +80,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A suite's file. `implementation` stands in place of what its groups name."""
+    """A suite's file. `implementation` stands in place of what its groups name; `order` is that of its cases."""
 
     why: Why
+    order: Literal["seeded", "written"] = "seeded"
     settings: Settings = Settings()
     group: Annotated[list[Group], Meta(min_length=1)]
     implementation: Axis | None = None
@@ -157,7 +159,7 @@ def load(name: str, device: str, all_threads: int, seed: int, instead: Sequence[
             planned.setdefault(point.key, point)
     if not planned:
         raise BadFile(f"{path}: all its groups are for other devices than {device}")
-    points = _order(list(planned.values()), seed)
+    points = _order(list(planned.values()), seed if plan.order == "seeded" else None)
     return Suite(path.stem, plan.why, asdict(plan.settings), points, text)
 
 
@@ -202,13 +204,16 @@ def _points(axes: dict[str, tuple[Any, ...]], all_threads: int, where: str) -> I
             raise BadFile(f"{where}: {error}") from error
 
 
-def _order(points: list[Planned], seed: int) -> tuple[Planned, ...]:
+def _order(points: list[Planned], seed: int | None) -> tuple[Planned, ...]:
     """Cases in seeded random order, so that a drift falls on all alike; the contestants of one case side by side.
+
+    Without a seed all of a device are in the order written.
 
     A CPU's come first: a GPU that is lost takes none of them along.
     """
-    chance = random.Random(seed)
-    chance.shuffle(points)
+    if seed is None:
+        return tuple(sorted(points, key=lambda point: DEVICES.index(point.case.device)))
+    random.Random(seed).shuffle(points)
     of_case: dict[Case, list[Planned]] = {}
     for point in points:
         of_case.setdefault(point.case, []).append(point)

@@ -48,7 +48,7 @@ def load(tmp_path):
         (name, device)
         for name in suite.names()
         for device in DEVICES
-        if (name, device) != (suite.DEFAULT_CUDA, "cpu")
+        if device == "cuda" or name not in (suite.DEFAULT_CUDA, "card")
     ],
 )
 def test_every_suite_of_the_project_loads_and_says_why(name, device):
@@ -285,6 +285,24 @@ def test_neither_cases_nor_contestants_run_in_the_order_written(load):
         next(group).implementation for _, group in groupby(points, key=lambda point: point.case)
     }
     assert firsts == {"torch_cell", "torch_gates"}
+
+
+def test_a_suite_that_may_be_cut_short_runs_in_the_order_written(load):
+    written = 'order = "written"\n' + LARGE
+    points = load(written, seed=1).points
+    assert points == load(written, seed=2).points
+    assert sorted(points, key=lambda point: (point.case.hidden, point.case.batch)) == list(points)
+    assert [point.implementation for point in points[:2]] == ["torch_cell", "torch_gates"]
+    with pytest.raises(BadFile, match="order"):
+        load('order = "any"\n' + LARGE)
+
+
+def test_a_cards_minutes_begin_with_the_fused_step_in_the_suites_of_a_gpu():
+    for name in ("card", "gpu"):
+        first, *_, last = suite.load(name, "cuda", 16, seed=0).points
+        step = (first.case.cell, first.case.hidden, first.case.batch, first.case.residency)
+        assert (first.implementation, step) == ("triton_fused", ("lstm", 4096, 1, "streamed"))
+        assert last.case != first.case
 
 
 @pytest.mark.parametrize("name", ["nothing", "quick.", "../suites/quick", "", "QUICK"])
