@@ -9,14 +9,14 @@ from typing import NamedTuple
 import triton
 import triton.language as tl
 
-from kernels.case import ELEMENT_BYTES, GATE_SUMS, GATES, Case
-from kernels.gpu import one_sequence as one
+from kernels.case import GATE_SUMS, GATES, Case
 
 
 class Cut(NamedTuple):
     """How work is cut: units of a block, k that is held at once, sequences, parts of k, warps, stages of loads.
 
     Parts of k are those of the programs that share a block of a step, and those of the warps of a sequence's program.
+    `overlap`: a step begins while the last one ends (programmatic dependent launch).
     """
 
     units: int
@@ -25,6 +25,7 @@ class Cut(NamedTuple):
     parts: int
     warps: int
     stages: int = 1
+    overlap: bool = False
 
     def blocks(self, hidden: int) -> int:
         """Blocks of units."""
@@ -40,7 +41,6 @@ def constants(case: Case, how: Cut) -> dict[str, object]:
         "UNITS": how.units,
         "K": how.k,
         "SEQUENCES": how.sequences,
-        "LINE": one.LINE_BYTES // ELEMENT_BYTES[case.dtype],
         "PARTS": how.parts,
     }
 

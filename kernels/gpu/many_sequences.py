@@ -23,6 +23,8 @@ def multiply(sums, w, x, TERMS: tl.constexpr):
     elif w.dtype == tl.float16:
         sums = tl.dot(w, x, sums)
     else:
+        if w.dtype == tl.float8e4nv:
+            w = w.to(tl.float16).to(tl.float32)  # straight to bfloat16 is at a quarter of the rate
         w = w.to(tl.bfloat16)
         term = x.to(tl.bfloat16)
         sums = tl.dot(w, term, sums)
@@ -36,15 +38,23 @@ def multiply(sums, w, x, TERMS: tl.constexpr):
 
 @triton.jit
 def product(
-    matrix, v, rows, real, sequences, first, last, B, N,
-    K: tl.constexpr, SEQUENCES: tl.constexpr, TERMS: tl.constexpr,
+    matrix, v, rows, sequences, first, last, B, N,
+    K: tl.constexpr, SEQUENCES: tl.constexpr, TERMS: tl.constexpr, EVEN: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
-    """Rows of a matrix with N columns times activations (B, N), over tiles of k: (rows, sequences) in float32."""
+    """Rows of a matrix with N columns times activations (B, N), over tiles of k: (rows, sequences) in float32.
+
+    EVEN where no tile juts out of the matrix; all rows must be ones that there are.
+    """
     s = tl.zeros((rows.shape[0], SEQUENCES), tl.float32)
-    for tile in range(first, last):
+    for tile in tl.range(first, last, num_stages=STAGES):
         k = tile * K + tl.arange(0, K)
-        w = tl.load(matrix + rows[:, None] * N + k[None, :], real[:, None] & (k < N)[None, :], 0.0)
-        inside = (k < N)[:, None] & (sequences < B)[None, :]
-        x = tl.load(v + sequences[None, :] * N + k[:, None], mask=inside, other=0)
+        at = matrix + rows[:, None] * N + k[None, :]
+        of_x = v + sequences[None, :] * N + k[:, None]
+        if EVEN:
+            w = tl.load(at)
+            x = tl.load(of_x, mask=(sequences < B)[None, :], other=0)
+        else:
+            w = tl.load(at, mask=(k < N)[None, :], other=0.0)
+            x = tl.load(of_x, mask=(k < N)[:, None] & (sequences < B)[None, :], other=0)
         s = multiply(s, w, x, TERMS)
     return s

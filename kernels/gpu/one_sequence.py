@@ -11,6 +11,14 @@ import triton.language as tl
 
 LINE_BYTES = 512
 """16 of each of 32 threads."""
+INTERPRETED = triton.knobs.runtime.interpret
+PAIRS = (
+    ("bfloat16", "bfloat16"),
+    ("bfloat16", "float32"),
+    ("float16", "float16"),
+    *(() if INTERPRETED else (("float8", "bfloat16"), ("int8", "float32"))),
+)
+"""Of weights and activations that are taken from words of two. Triton's interpreter knows no instructions by name."""
 
 
 @triton.jit
@@ -63,17 +71,102 @@ def four(sums, GATES: tl.constexpr):
 
 
 @triton.jit
+def of_pairs(pairs, OF: tl.constexpr):
+    """The two numbers of each word in float32, the one at the lower address first: 16 bits of one of 8, or twice that.
+
+    bfloat16 and float16 take one instruction each, float8 one and a half, by way of float16. int8 takes two: its byte
+    with the sign turned is the end of the mantissa of 2**23 + 128 + it.
+    """
+    if OF == tl.float32:
+        lower = pairs.to(tl.int32).to(tl.float32, bitcast=True)
+        upper = (pairs >> 32).to(tl.int32).to(tl.float32, bitcast=True)
+    elif OF == tl.bfloat16:
+        lower = (pairs << 16).to(tl.float32, bitcast=True)
+        upper = (pairs & -65536).to(tl.float32, bitcast=True)
+    elif OF == tl.float16:
+        lower = pairs.to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
+        upper = (pairs >> 16).to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
+    elif OF == tl.int8:
+        lower, upper = tl.inline_asm_elementwise(
+            """{
+                .reg .b32 turned;
+                xor.b32 turned, $4, 0x80808080;
+                prmt.b32 $0, turned, 0x4B000000, 0x7440;
+                prmt.b32 $1, turned, 0x4B000000, 0x7442;
+                prmt.b32 $2, turned, 0x4B000000, 0x7441;
+                prmt.b32 $3, turned, 0x4B000000, 0x7443;
+            }""",
+            "=r,=r,=r,=r,r", [pairs], (tl.float32, tl.float32), is_pure=True, pack=2,
+        )  # fmt: skip
+        lower, upper = lower - 8388736.0, upper - 8388736.0
+    else:
+        lower, upper = tl.inline_asm_elementwise(
+            """{
+                .reg .b16 first, second, a, b, c, d;
+                .reg .b32 two, more;
+                mov.b32 {first, second}, $4;
+                cvt.rn.f16x2.e4m3x2 two, first;
+                cvt.rn.f16x2.e4m3x2 more, second;
+                mov.b32 {a, b}, two;
+                mov.b32 {c, d}, more;
+                cvt.f32.f16 $0, a;
+                cvt.f32.f16 $1, c;
+                cvt.f32.f16 $2, b;
+                cvt.f32.f16 $3, d;
+            }""",
+            "=r,=r,=r,=r,r", [pairs], (tl.float32, tl.float32), is_pure=True, pack=2,
+        )  # fmt: skip
+    return lower, upper
+
+
+@triton.jit
+def in_pairs(address):
+    """The same address, of words of two elements each."""
+    size: tl.constexpr = address.dtype.element_ty.primitive_bitwidth * 2
+    return address.to(tl.pointer_type(tl.core.get_int_dtype(size, signed=True)), bitcast=True)
+
+
+@triton.jit
 def product(
     matrix, v, units, first, last, N, H,
-    GATES: tl.constexpr, UNITS: tl.constexpr, K: tl.constexpr, LINE: tl.constexpr,
+    GATES: tl.constexpr, UNITS: tl.constexpr, K: tl.constexpr, EVEN: tl.constexpr, PAIRS: tl.constexpr,
+    STAGES: tl.constexpr,
 ):  # fmt: skip
-    """Sums over tiles of K columns, of up to four gates, (units, 1) in float32 each."""
-    sums = nothing(UNITS, LINE, GATES)
-    for tile in range(first, last):
-        for line in tl.static_range(K // LINE):
-            k = columns(tile * K + line * LINE, UNITS, LINE)
-            x = tl.load(v + k, mask=k < N, other=0)
-            sums = added(sums, weights(matrix, units, k, N, H, GATES), x, GATES)
+    """Sums over tiles of K columns, of up to four gates, (units, 1) in float32 each.
+
+    EVEN where no tile juts out of the matrix; all units must be ones that there are. PAIRS to load words of two
+    elements, which leaves half as many sums to registers; only where EVEN.
+    """
+    EACH: tl.constexpr = 2 if PAIRS else 1
+    OF_W: tl.constexpr = matrix.dtype.element_ty
+    OF_V: tl.constexpr = v.dtype.element_ty
+    if PAIRS:
+        matrix, v, N = in_pairs(matrix), in_pairs(v), N // 2
+    sums = nothing(UNITS, K // EACH, GATES)
+    for tile in tl.range(first, last, num_stages=STAGES):
+        k = tile * (K // EACH) + tl.arange(0, K // EACH)
+        inside = k < N
+        if EVEN:
+            x = tl.load(v + k)
+        else:
+            x = tl.load(v + k, mask=inside, other=0)
+        x = x[None, :]
+        w = ()
+        for gate in tl.static_range(GATES):
+            at = matrix + (gate * H + units).to(tl.int64)[:, None] * N + k[None, :]
+            if EVEN:
+                w = w + (tl.load(at),)
+            else:
+                w = w + (tl.load(at, mask=inside[None, :], other=0.0),)
+        if PAIRS:
+            x_lower, x_upper = of_pairs(x, OF_V)
+            found = ()
+            for gate in tl.static_range(GATES):
+                lower, upper = of_pairs(w[gate], OF_W)
+                found = found + (sums[gate] + lower * x_lower + upper * x_upper,)
+            sums = found
+        else:
+            sums = added(sums, w, x, GATES)
     return four(sums, GATES)
 
 

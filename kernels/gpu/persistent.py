@@ -54,6 +54,14 @@ def too_large(case: Case, processors: int) -> str | None:
     return None
 
 
+def constants(case: Case, how: Cut) -> dict[str, object]:
+    """The kernel's compile-time arguments."""
+    return {
+        **gates.constants(case, how),
+        "LINE": one.LINE_BYTES // ELEMENT_BYTES[case.dtype],
+    }
+
+
 def run(
     case: Case, weights: Weights, from_x: Tensor, h: Tensor, c: Tensor, out: Tensor, c_new: Tensor,
     arrived: Tensor, processors: int,
@@ -68,7 +76,7 @@ def run(
     sequence[(programs,)](
         weights.U, weights.b_w, weights.b_u, from_x, h, c, out, c_new, arrived,
         case.batch, case.hidden, out.shape[0], programs,
-        **gates.constants(case, how), **options, launch_cooperative_grid=True,
+        **constants(case, how), **options, launch_cooperative_grid=True,
     )  # fmt: skip
 
 

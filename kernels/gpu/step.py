@@ -20,6 +20,7 @@ Checked in Triton's interpreter and compiled ahead of time; not run on a card, a
 
 import triton
 import triton.language as tl
+from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
 from kernels.case import ELEMENT_BYTES, GATE_SUMS, GATES, QUANTISED, Case
 from kernels.gpu import gates
@@ -31,35 +32,87 @@ MOST_SEQUENCES = 64
 """Sequences whose sums a program keeps in registers."""
 MOST_PARTS = 16
 """Programs that share one block of units."""
-PROGRAMS_PER_SM = 2
-"""Wanted, so that enough loads are under way."""
+WARPS_PER_SM = 8
+"""Wanted of blocks of several sequences, so that enough loads are under way."""
 WARPS = 4
-TILE_BYTES = 16 << 10
-"""Of weights that a program of one sequence loads at once, which its registers hold."""
-MOST_K = 1024
+STAGES = 4
+"""Tiles of a program in shared memory: two or three of them are on their way while one is multiplied."""
+SUMS_OF_GATE = 1024
+"""That a program of one sequence keeps of each gate: 8 in each thread."""
+PROGRAMS_PER_SM = 3
+"""Wanted of programs of one sequence, before their blocks have more than MIN_UNITS units."""
+MIN_UNITS = 2
+ROW_BYTES = 256
+"""Of a tile of several sequences, at the most: of each row of weights."""
+STAGE_BYTES = 24 << 10
+"""Of a tile of several sequences, its activations too: what lets two programs of four stages share a processor."""
+CACHE_LINE = tl.constexpr(128)
+"""Bytes."""
 
 
-def cut(case: Case, processors: int) -> Cut:
-    """For a GPU of so many streaming multiprocessors."""
+def cut(case: Case, processors: int, *, overlap: bool = False) -> Cut:
+    """For a GPU of so many streaming multiprocessors; `overlap` where it can begin a step before the last one ends."""
+    found = _one(case, processors) if case.batch == 1 else _many(case, processors)
+    return found._replace(overlap=overlap)
+
+
+def _one(case: Case, processors: int) -> Cut:
+    """Few enough registers that all programs of a large step run at once, or nearly: LSTM 4096 takes 512 of them.
+
+    A gate's tile is what the threads of a program load in one go, 16 bytes each; an RNN's, who has one gate, twice
+    that.
+    """
     size = ELEMENT_BYTES[case.dtype]
-    if case.batch == 1:
-        units, sequences, stages = WARPS, 1, 1
-        k = min(MOST_K, TILE_BYTES // triton.next_power_of_2(GATES[case.cell] * units * size))
-    else:
-        units, k, stages = 64 // GATE_SUMS[case.cell], 128 // max(2, size), 4
-        sequences = max(16, triton.next_power_of_2(case.batch))
+    line = one.LINE_BYTES // size
+    k = line * (2 if GATES[case.cell] == 1 else 1)
+    paired = (case.dtype, case.activations) in one.PAIRS
+    units = max(MIN_UNITS, SUMS_OF_GATE * (2 if paired else 1) // k)
+    while units > MIN_UNITS and -(-case.hidden // units) < PROGRAMS_PER_SM * processors:
+        units //= 2
+    k = max(k, line * WARPS // units)
+    return Cut(units, k, 1, _parts(case, units, k, processors, WARPS), WARPS, STAGES)
+
+
+def _many(case: Case, processors: int) -> Cut:
+    """Rows for one product of a tensor core; twice as many where activations would outweigh them in the caches."""
+    sequences = max(16, triton.next_power_of_2(case.batch))
+    units, warps = 64 // GATE_SUMS[case.cell], WARPS
+    if sequences == MOST_SEQUENCES and case.hidden >= 2 * units * processors * 3 // 4:
+        units, warps = 2 * units, 2 * warps
+    rows = units * GATE_SUMS[case.cell]
+    size, size_x = ELEMENT_BYTES[case.dtype], ELEMENT_BYTES[case.activations]
+    k = ROW_BYTES // size
+    while k * (rows * size + sequences * size_x) > STAGE_BYTES:
+        k //= 2
+    return Cut(units, k, sequences, _parts(case, units, k, processors, warps), warps, STAGES)
+
+
+def _parts(case: Case, units: int, k: int, processors: int, warps: int) -> int:
+    """To the nearest: a second program for each block, which costs an exchange of sums, does not pay for 3 %."""
     tiles = -(-case.input // k) + -(-case.hidden // k)
-    short_of = -(-PROGRAMS_PER_SM * processors // -(-case.hidden // units))
-    return Cut(units, k, sequences, min(MOST_PARTS, tiles, short_of), WARPS, stages)
+    blocks = -(-case.hidden // units)
+    wanted = round(WARPS_PER_SM // warps * processors / blocks)
+    return max(1, min(MOST_PARTS, tiles, wanted))
 
 
 def constants(case: Case, how: Cut) -> dict[str, object]:
     """The kernel's compile-time arguments."""
+    even = not (case.input % how.k or case.hidden % how.k)
     return {
         **gates.constants(case, how),
         "TERMS": many.TERMS[case.dtype, case.activations],
         "QUANTISED": QUANTISED.get(case.dtype, 0),
+        "EVEN": even,
+        "PAIRS": even and case.batch == 1 and (case.dtype, case.activations) in one.PAIRS,
+        "STAGES": how.stages,
+        "OVERLAP": how.overlap,
     }
+
+
+def options(how: Cut) -> dict[str, object]:
+    """The compiler's and the launch's."""
+    found = {"num_warps": how.warps, "num_stages": how.stages, "enable_fp_fusion": True}
+    return found | ({"launch_pdl": True} if how.overlap else {})
 
 
 @triton.jit
@@ -86,10 +139,22 @@ def new_state(
 
 
 @triton.jit
+def ask(matrix, rows, column, N, COLUMNS: tl.constexpr):
+    """Ask the second-level cache for so many columns of some rows, which changes no answer, whoever writes them."""
+    LINE: tl.constexpr = CACHE_LINE * 8 // matrix.dtype.element_ty.primitive_bitwidth
+    lines: tl.constexpr = triton.next_power_of_2(COLUMNS // LINE)
+    columns = tl.minimum(column + tl.arange(0, lines) * LINE, N - 1)
+    at = (matrix + rows[:, None] * N + columns[None, :]).to(tl.int64)
+    asm: tl.constexpr = "prefetch.global.L2 [$1]; mov.b32 $0, 0;"
+    tl.inline_asm_elementwise(asm, "=r,l", [at], tl.int32, is_pure=False, pack=1)
+
+
+@triton.jit
 def step(
     W, U, b_w, b_u, scale_w, scale_u, x, h, c, h_new, c_new, partial, arrived, B, I, H,
     CELL: tl.constexpr, SUMS: tl.constexpr, GATES: tl.constexpr, UNITS: tl.constexpr, K: tl.constexpr,
-    LINE: tl.constexpr, SEQUENCES: tl.constexpr, PARTS: tl.constexpr, TERMS: tl.constexpr, QUANTISED: tl.constexpr,
+    SEQUENCES: tl.constexpr, PARTS: tl.constexpr, TERMS: tl.constexpr, QUANTISED: tl.constexpr,
+    EVEN: tl.constexpr, PAIRS: tl.constexpr, STAGES: tl.constexpr, OVERLAP: tl.constexpr,
 ):  # fmt: skip
     """One step. Grid: (blocks of units, PARTS). `partial`: float32 (blocks, PARTS, SUMS * UNITS, SEQUENCES)."""
     block, part = tl.program_id(0), tl.program_id(1)
@@ -103,7 +168,8 @@ def step(
     if CELL == "gru":
         of_w, of_u = real & (kind < 3), real & (kind != 2)
         gate = tl.minimum(kind, 2)
-    rows = gate.to(tl.int64) * H + unit
+    # a block that juts out takes the last unit again, and nothing keeps it
+    rows = gate.to(tl.int64) * H + tl.minimum(unit, H - 1)
 
     tiles_w = tl.cdiv(I, K)
     tiles = tiles_w + tl.cdiv(H, K)
@@ -112,17 +178,24 @@ def step(
     first_u = tl.maximum(first, tiles_w) - tiles_w
     last_u = last - tiles_w
     units = block * UNITS + tl.arange(0, UNITS)
+    if OVERLAP:
+        gdc_launch_dependents()
+        ask(W, rows, first * K, I, K * STAGES)
+        gdc_wait()
     if SEQUENCES == 1:
-        x0, x1, x2, x3 = one.product(W, x, units, first, last_w, I, H, GATES, UNITS, K, LINE)
-        h0, h1, h2, h3 = one.product(U, h, units, first_u, last_u, H, H, GATES, UNITS, K, LINE)
+        within = tl.minimum(units, H - 1)
+        x0, x1, x2, x3 = one.product(W, x, within, first, last_w, I, H, GATES, UNITS, K, EVEN, PAIRS, STAGES)
+        h0, h1, h2, h3 = one.product(U, h, within, first_u, last_u, H, H, GATES, UNITS, K, EVEN, PAIRS, STAGES)
         if CELL == "gru":
             h2, h3 = h3, h2
         from_x = one.rows(x0, x1, x2, x3, SUMS, UNITS)
         from_h = one.rows(h0, h1, h2, h3, SUMS, UNITS)
     else:
-        from_x = many.product(W, x, rows, of_w, sequences, first, last_w, B, I, K, SEQUENCES, TERMS)
+        from_x = many.product(
+            W, x, rows, sequences, first, last_w, B, I, K, SEQUENCES, TERMS, EVEN, STAGES
+        )
         from_h = many.product(
-            U, h, rows, of_u, sequences, first_u, last_u, B, H, K, SEQUENCES, TERMS
+            U, h, rows, sequences, first_u, last_u, B, H, K, SEQUENCES, TERMS, EVEN, STAGES
         )
     if QUANTISED:
         from_x *= of_rows(scale_w, rows, of_w) * (1.0 / QUANTISED)

@@ -4,6 +4,8 @@ import torch
 
 CAPABILITY = (8, 0)
 """The oldest GPUs that multiply bfloat16 in tensor cores."""
+OVERLAPS = (9, 0)
+"""The oldest GPUs on which a launch may begin before the last one ends."""
 
 
 def processors(device: torch.device) -> int:
@@ -11,6 +13,11 @@ def processors(device: torch.device) -> int:
     if device.type != "cuda":
         return 1
     return torch.cuda.get_device_properties(device).multi_processor_count
+
+
+def overlaps(device: torch.device) -> bool:
+    """Whether a launch may begin while the one before it ends (programmatic dependent launch)."""
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= OVERLAPS
 
 
 def too_old() -> str | None:

@@ -14,7 +14,7 @@ from kernels.case import GATE_SUMS, Case
 from kernels.contract import Bind, InputSets, Sets, Step, Support, Tensors
 from kernels.gpu import step as fused
 from kernels.implementations import _layouts
-from kernels.implementations._gpus import processors, too_old
+from kernels.implementations._gpus import overlaps, processors, too_old
 
 label = "fused (Triton)"
 reads = {"W": "per_step", "U": "per_step"}
@@ -48,13 +48,14 @@ SUPPORTS = Support(
 def prepare(case: Case, sets: Sets, inputs: InputSets) -> Bind:
     """Memory for new state, for sums of shared blocks and for the counters of arrivals; bind the rest to the call."""
     device = inputs[0].h.device
-    how = fused.cut(case, processors(device))
+    how = fused.cut(case, processors(device), overlap=overlaps(device))
     blocks = how.blocks(case.hidden)
     new = tuple(torch.empty_like(inputs[0].h) for _ in range(2 if case.cell == "lstm" else 1))
     one = how.parts * GATE_SUMS[case.cell] * how.units * how.sequences
     partial = torch.empty(blocks * one if how.parts > 1 else 0, device=device)
     arrived = torch.zeros(blocks, dtype=torch.int32, device=device)
     fixed = fused.constants(case, how)
+    options = fused.options(how)
     launch = fused.step[blocks, how.parts]
     sizes = (case.batch, case.input, case.hidden)
 
@@ -67,7 +68,7 @@ def prepare(case: Case, sets: Sets, inputs: InputSets) -> Bind:
         def step() -> Tensors:
             launch(
                 *weights, given.x, given.h, c, new[0], new[-1], partial, arrived, *sizes,
-                **fixed, num_warps=how.warps, num_stages=how.stages, enable_fp_fusion=True,
+                **fixed, **options,
             )  # fmt: skip
             return new
 
