@@ -38,12 +38,14 @@ def multiply(sums, w, x, TERMS: tl.constexpr):
 
 @triton.jit
 def product(
-    matrix, v, rows, sequences, first, last, B, N,
-    K: tl.constexpr, SEQUENCES: tl.constexpr, TERMS: tl.constexpr, EVEN: tl.constexpr, STAGES: tl.constexpr,
+    matrix, v, rows, real, sequences, first, last, B, N,
+    K: tl.constexpr, SEQUENCES: tl.constexpr, TERMS: tl.constexpr, EVEN: tl.constexpr, WHOLE: tl.constexpr,
+    STAGES: tl.constexpr,
 ):  # fmt: skip
     """Rows of a matrix with N columns times activations (B, N), over tiles of k: (rows, sequences) in float32.
 
-    EVEN where no tile juts out of the matrix; all rows must be ones that there are.
+    Only `real` rows are read, and the others' sums are 0, unless WHOLE: then all are read. EVEN where no tile juts out
+    of the columns.
     """
     s = tl.zeros((rows.shape[0], SEQUENCES), tl.float32)
     for tile in tl.range(first, last, num_stages=STAGES):
@@ -51,10 +53,10 @@ def product(
         at = matrix + rows[:, None] * N + k[None, :]
         of_x = v + sequences[None, :] * N + k[:, None]
         if EVEN:
-            w = tl.load(at)
             x = tl.load(of_x, mask=(sequences < B)[None, :], other=0)
+            w = tl.load(at) if WHOLE else tl.load(at, mask=real[:, None], other=0.0)
         else:
-            w = tl.load(at, mask=(k < N)[None, :], other=0.0)
             x = tl.load(of_x, mask=(k < N)[:, None] & (sequences < B)[None, :], other=0)
+            w = tl.load(at, mask=real[:, None] & (k < N)[None, :], other=0.0)
         s = multiply(s, w, x, TERMS)
     return s

@@ -1,9 +1,9 @@
-"""Products of a matrix and one sequence's activations in Triton, gate by gate, so that no weight changes its thread.
+"""Products of a matrix and one sequence's activations in Triton, gate by gate, each weight in one thread.
 
-A tile of weights is (units, a line): what the 32 threads of a warp load at once, 16 bytes each. So each warp has its
-own units, and a sum is one of a warp. Activations are loaded by addresses of the same shape, once for every unit, from
-caches that hold them: in a shape of their own the compiler gives them a layout of their own, and passes all weights
-through shared memory to meet it.
+A gate's tile of weights is (units, k): a line of k is what the 32 threads of a warp load at once, 16 bytes each. So
+each warp has its own units, and a sum is one of a warp. A step's tiles pass through shared memory, which many copies
+may fill at once (`product`). What stays in registers (`weights`) is loaded by addresses of the activations' shape, too:
+in a shape of their own the compiler gives these a layout of their own, and passes all weights through shared memory.
 """
 
 import triton
@@ -71,22 +71,22 @@ def four(sums, GATES: tl.constexpr):
 
 
 @triton.jit
-def of_pairs(pairs, OF: tl.constexpr):
+def of_pairs(pairs, dtype: tl.constexpr):
     """The two numbers of each word in float32, the one at the lower address first: 16 bits of one of 8, or twice that.
 
     bfloat16 and float16 take one instruction each, float8 one and a half, by way of float16. int8 takes two: its byte
     with the sign turned is the end of the mantissa of 2**23 + 128 + it.
     """
-    if OF == tl.float32:
+    if dtype == tl.float32:
         lower = pairs.to(tl.int32).to(tl.float32, bitcast=True)
         upper = (pairs >> 32).to(tl.int32).to(tl.float32, bitcast=True)
-    elif OF == tl.bfloat16:
+    elif dtype == tl.bfloat16:
         lower = (pairs << 16).to(tl.float32, bitcast=True)
         upper = (pairs & -65536).to(tl.float32, bitcast=True)
-    elif OF == tl.float16:
+    elif dtype == tl.float16:
         lower = pairs.to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
         upper = (pairs >> 16).to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
-    elif OF == tl.int8:
+    elif dtype == tl.int8:
         lower, upper = tl.inline_asm_elementwise(
             """{
                 .reg .b32 turned;
@@ -146,18 +146,12 @@ def product(
     for tile in tl.range(first, last, num_stages=STAGES):
         k = tile * (K // EACH) + tl.arange(0, K // EACH)
         inside = k < N
-        if EVEN:
-            x = tl.load(v + k)
-        else:
-            x = tl.load(v + k, mask=inside, other=0)
+        x = tl.load(v + k) if EVEN else tl.load(v + k, mask=inside, other=0)
         x = x[None, :]
         w = ()
         for gate in tl.static_range(GATES):
             at = matrix + (gate * H + units).to(tl.int64)[:, None] * N + k[None, :]
-            if EVEN:
-                w = w + (tl.load(at),)
-            else:
-                w = w + (tl.load(at, mask=inside[None, :], other=0.0),)
+            w += (tl.load(at) if EVEN else tl.load(at, mask=inside[None, :], other=0.0),)
         if PAIRS:
             x_lower, x_upper = of_pairs(x, OF_V)
             found = ()

@@ -11,6 +11,11 @@ PyTorch's convention, each row one contiguous run. One sequence is multiplied an
     float8 x bfloat16     weights are exact in bfloat16; activations as they are
     float32 x float32     3 products of tf32 terms ("tf32x3")
 
+Weights come in tiles by copies to shared memory, two or three of which are on their way while one is multiplied, and
+all programs of a large step run at once. On a GPU that can, a step's programs begin while the last step's end
+(programmatic dependent launch): until that one has ended and its new state is there to be read, they only ask the
+second-level cache for their first weights, which is right whoever wrote these.
+
 Where there are too few blocks for the processors, several programs share the tiles of k of a block. Each leaves its
 sums in memory, and the last to arrive adds them in a fixed order and computes the gates: the result does not depend on
 who is last. It leaves the counter of arrivals at zero for the next step.
@@ -111,8 +116,13 @@ def constants(case: Case, how: Cut) -> dict[str, object]:
 
 def options(how: Cut) -> dict[str, object]:
     """The compiler's and the launch's."""
-    found = {"num_warps": how.warps, "num_stages": how.stages, "enable_fp_fusion": True}
-    return found | ({"launch_pdl": True} if how.overlap else {})
+    overlapping = {"launch_pdl": True} if how.overlap else {}
+    return {
+        "num_warps": how.warps,
+        "num_stages": how.stages,
+        "enable_fp_fusion": True,
+        **overlapping,
+    }
 
 
 @triton.jit
@@ -184,19 +194,25 @@ def step(
         gdc_wait()
     if SEQUENCES == 1:
         within = tl.minimum(units, H - 1)
-        x0, x1, x2, x3 = one.product(W, x, within, first, last_w, I, H, GATES, UNITS, K, EVEN, PAIRS, STAGES)
-        h0, h1, h2, h3 = one.product(U, h, within, first_u, last_u, H, H, GATES, UNITS, K, EVEN, PAIRS, STAGES)
+        x0, x1, x2, x3 = one.product(
+            W, x, within, first, last_w, I, H, GATES, UNITS, K, EVEN, PAIRS, STAGES
+        )
+        h0, h1, h2, h3 = one.product(
+            U, h, within, first_u, last_u, H, H, GATES, UNITS, K, EVEN, PAIRS, STAGES
+        )
         if CELL == "gru":
             h2, h3 = h3, h2
         from_x = one.rows(x0, x1, x2, x3, SUMS, UNITS)
         from_h = one.rows(h0, h1, h2, h3, SUMS, UNITS)
     else:
         from_x = many.product(
-            W, x, rows, sequences, first, last_w, B, I, K, SEQUENCES, TERMS, EVEN, STAGES
-        )
+            W, x, rows, of_w, sequences, first, last_w, B, I,
+            K, SEQUENCES, TERMS, EVEN, CELL != "gru", STAGES,
+        )  # fmt: skip
         from_h = many.product(
-            U, h, rows, sequences, first_u, last_u, B, H, K, SEQUENCES, TERMS, EVEN, STAGES
-        )
+            U, h, rows, of_u, sequences, first_u, last_u, B, H,
+            K, SEQUENCES, TERMS, EVEN, CELL != "gru", STAGES,
+        )  # fmt: skip
     if QUANTISED:
         from_x *= of_rows(scale_w, rows, of_w) * (1.0 / QUANTISED)
         from_h *= of_rows(scale_u, rows, of_u) * (1.0 / QUANTISED)

@@ -19,7 +19,7 @@ from triton.runtime import interpreter
 
 from bench.roofs import _triton
 from kernels.case import CELLS, GATES, Case
-from kernels.gpu import many_sequences, step
+from kernels.gpu import many_sequences, one_sequence, step
 from kernels.gpu import persistent as triton_sequence
 from kernels.implementations import triton_fused, triton_persistent
 from kernels.reference import cells, check
@@ -61,21 +61,35 @@ def fused(memory):
             dtype, activations = pairs_of_dtypes[number % len(pairs_of_dtypes)]
             H, I = (1, 1) if number == 0 else (chance.randint(1, 36), chance.randint(1, 150))  # noqa: E741
             B = (1, 7, 1, 3, 17, 64)[(number + number // 6 + 2 * turn) % 6]
-            processors = 1 + 7 * (number % 3 > 0)
             case = Case(cell, H, I, B, dtype=dtype, activations=activations)
-            triton_fused.processors = lambda _device, count=processors: count
-            sets = memory.sets(triton_fused.layout(case), dtype, 2)
-            inputs = draw(case, torch.Generator().manual_seed(number))
-            bind = triton_fused.prepare(case, sets, inputs)
-            # twice with fewer programs: what the last one leaves must be where the first began
-            pairs = [(1, 2)] if B > 7 else [(0, 1), (1, 2)]
-            for w, i in pairs:
-                new = bind(w, i)()
-                weights = triton_fused.canonical(case, sets[w])
-                error = check.error(case, new, cells.reference(case, inputs[i], weights))
-                check.poison(new)
-                parts = step.cut(case, processors).parts
-                tell("fused", case, error, parts=parts)
+            a_step(case, number, memory, 1 + 7 * (number % 3 > 0))
+
+
+def whole_tiles(memory):
+    """Every cell and dtype at sizes that tiles divide, where tiles are smaller than a GPU's."""
+    one_sequence.LINE_BYTES = step.ROW_BYTES = 64
+    for number, ((dtype, activations), (cell, B)) in enumerate(
+        itertools.product(many_sequences.TERMS, (("rnn", 1), ("lstm", 1), ("gru", 1), ("gru", 5)))
+    ):
+        hidden = 128 if cell == "rnn" else 64
+        case = Case(cell, hidden, 128, B, dtype=dtype, activations=activations)
+        a_step(case, number, memory, 1)
+
+
+def a_step(case, number, memory, processors):
+    """Two calls: with fewer programs, what the last one leaves must be where the first began."""
+    triton_fused.processors = lambda _device: processors
+    sets = memory.sets(triton_fused.layout(case), case.dtype, 2)
+    inputs = draw(case, torch.Generator().manual_seed(number))
+    bind = triton_fused.prepare(case, sets, inputs)
+    for w, i in [(1, 2)] if case.batch > 7 else [(0, 1), (1, 2)]:
+        new = bind(w, i)()
+        weights = triton_fused.canonical(case, sets[w])
+        error = check.error(case, new, cells.reference(case, inputs[i], weights))
+        check.poison(new)
+        how = step.cut(case, processors)
+        even = step.constants(case, how)["EVEN"]
+        tell("fused", case, error, parts=how.parts, even=even)
 
 
 def sequence(memory):

@@ -2,6 +2,7 @@
 
 Instructions are issued in order, and a load waits for nothing; the thread stops at the first instruction that reads
 what a load has not brought yet. So the bytes of all loads issued before one of them is read are in flight together.
+Copies to shared memory are counted in groups, and a thread says how many of these may be on their way when it goes on.
 Read off `cuobjdump -sass`, of which each instruction is a line `/*0390*/ LDG.E.128 R8, desc[UR16][R12.64+0x10] ;`.
 """
 
@@ -15,6 +16,10 @@ REGISTER = re.compile(r"\bR(\d+)\b")
 BYTES = {"U8": 1, "S8": 1, "U16": 2, "S16": 2, "64": 8, "128": 16}
 REGISTERS = 64 << 10
 """Of a processor, from 7.0 to 10.0."""
+THREADS = 2048
+"""The same."""
+SHARED = 228 << 10
+"""Bytes of shared memory of a processor from 9.0 on; the system takes 1 KiB of each program's."""
 
 
 class Loop(NamedTuple):
@@ -23,6 +28,7 @@ class Loop(NamedTuple):
     instructions: int
     loads: int
     in_flight: int
+    names: frozenset[str]
 
 
 def instructions(sass):
@@ -40,7 +46,15 @@ def loops(sass):
         if name.split(".")[0] == "BRA" and (target := re.search(r"0x([0-9a-f]+)", rest))
     ]
     bodies = [[one for one in code if start <= one[0] <= end] for start, end in ends if start < end]
-    found = [Loop(len(body), sum(map(_loads, body)), in_flight(body)) for body in bodies]
+    found = [
+        Loop(
+            len(body),
+            sum(_loads(one) or _copied(one) > 0 for one in body),
+            max(in_flight(body), copied(body)),
+            frozenset(name.split(".")[0] for _, name, _ in body),
+        )
+        for body in bodies
+    ]
     return sorted(one for one in found if one.loads)
 
 
@@ -63,10 +77,25 @@ def in_flight(body):
     return most
 
 
-def resident(registers, threads, asked):
-    """How many programs of so many threads a processor holds at once, of so many asked for: by their registers."""
-    return min(asked, REGISTERS // (-(-registers // 8) * 8 * threads))
+def copied(body):
+    """The bytes of copies to shared memory that are on their way when a thread goes on, of those of 16 bytes."""
+    left = [int(rest.split(",")[1], 16) for _, name, rest in body if name.startswith("DEPBAR.LE")]
+    groups = sum(name == "LDGDEPBAR" for _, name, _ in body)
+    return sum(map(_copied, body)) * min(left) // groups if left and groups else 0
+
+
+def resident(registers, threads, asked, shared=0):
+    """How many programs of so many threads a processor holds at once, of so many asked for.
+
+    By their registers, and by the bytes of shared memory of each.
+    """
+    by_registers = REGISTERS // (-(-registers // 8) * 8 * threads)
+    return min(asked, THREADS // threads, by_registers, SHARED // (shared + 1024))
 
 
 def _loads(one):
     return one[1].split(".")[0] == "LDG"
+
+
+def _copied(one):
+    return 16 if one[1].startswith("LDGSTS") and one[1].endswith(".128") else 0

@@ -14,7 +14,7 @@ from kernels.reference.inputs import Arena, draw
 from tests.kernels import ahead
 
 pytest.importorskip("triton", reason=ahead.NO_TRITON)
-from kernels.gpu import gates, persistent
+from kernels.gpu import persistent
 from kernels.gpu.persistent import WARPS
 from kernels.implementations import _gpus, triton_persistent
 
@@ -104,7 +104,7 @@ def test_compiled_ahead_it_keeps_u_on_the_chip(capability, case, tmp_path, monke
     taken = ahead.compiled(
         persistent.sequence,
         arguments,
-        gates.constants(case, how),
+        persistent.constants(case, how),
         capability,
         tmp_path,
         num_warps=persistent.WARPS,

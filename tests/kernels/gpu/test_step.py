@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
 import torch
 
-from kernels.case import CELLS, DTYPES, ELEMENT_BYTES, GATES, QUANTISED, Case
+from kernels.case import CELLS, DTYPES, QUANTISED, Case
 from kernels.reference import cells, check
 from kernels.reference.inputs import Arena, draw, set_bytes
-from tests.kernels import ahead
+from tests.kernels import ahead, machine_code
 
 pytest.importorskip("triton", reason=ahead.NO_TRITON)
 from kernels.gpu import many_sequences, step
@@ -20,21 +21,28 @@ GOOD = Case(
     "lstm", 1024, 1024, 1, dtype="bfloat16", activations="bfloat16", device="cuda", threads=0
 )
 H200_PROCESSORS = 132
-UNDER_WAY = round(4.8e12 / H200_PROCESSORS * 0.7e-6)
-"""Bytes for which a processor of an H200 must wait at any time, at 0.7 us from asking to arrival (Little's law)."""
+UNDER_WAY = round(4.8e12 / H200_PROCESSORS * 0.8e-6)
+"""Bytes for which a processor of an H200 must wait at any time, at 0.8 us from asking to arrival (Little's law)."""
 
 
-answers = ahead.interpreting("fused")
+answers = ahead.interpreting("fused whole_tiles")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cell", CELLS)
 def test_interpreted_it_agrees_with_the_reference_at_odd_shapes(answers, cell):
-    found = [one for one in answers if one["cell"] == cell]
+    found = [one for one in answers if one["cell"] == cell and not one["even"]]
     assert len({one["case"] for one in found}) >= (20 if ahead.EVERY else 8)
     assert {one["dtype"] for one in found} == set(DTYPES)
     wrong = [one for one in found if not one["error"] <= one["tolerance"]]
     assert not wrong
+
+
+@pytest.mark.slow
+def test_interpreted_it_agrees_with_the_reference_where_tiles_divide_the_sizes(answers):
+    found = [one for one in answers if one["even"]]
+    assert {(one["cell"], one["dtype"]) for one in found} == set(itertools.product(CELLS, DTYPES))
+    assert not [one for one in found if not one["error"] <= one["tolerance"]]
 
 
 def test_some_of_them_share_blocks_between_programs_and_some_do_not(answers):
@@ -56,49 +64,90 @@ CASES = (
 )
 
 
+def compiled(case, how, capability, tmp_path, monkeypatch):
+    """What the kernel takes on a GPU for a case that is cut so."""
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    beside = "float32" if case.dtype in QUANTISED else case.dtype
+    arguments = {
+        **dict.fromkeys(("W", "U"), case.dtype),
+        **dict.fromkeys(("b_w", "b_u", "scale_w", "scale_u"), beside),
+        **dict.fromkeys(("x", "h", "c", "h_new", "c_new"), case.activations),
+        "partial": "float32",
+        "arrived": "int32",
+        "B": case.batch,
+        "I": case.input,
+        "H": case.hidden,
+    }
+    constants, options = step.constants(case, how), step.options(how)
+    return ahead.compiled(step.step, arguments, constants, capability, tmp_path, **options)
+
+
+def of(cell, hidden, batch, dtype, activations):
+    words = {"dtype": dtype, "activations": activations, "device": "cuda", "threads": 0}
+    return Case(cell, hidden, hidden, batch, **words)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("case", "capability"), ahead.chosen(CASES, 1))
 def test_compiled_ahead_it_spills_nothing_and_leaves_room_for_a_second_program(
     capability, case, tmp_path, monkeypatch
 ):
     cell, batch, dtype, activations = case
-    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
-    case = Case(
-        cell, 1024, 1024, batch, dtype=dtype, activations=activations, device="cuda", threads=0
-    )
-    how = step.cut(case, H200_PROCESSORS)
-    beside = "float32" if dtype in QUANTISED else dtype
-    arguments = {
-        **dict.fromkeys(("W", "U"), dtype),
-        **dict.fromkeys(("b_w", "b_u", "scale_w", "scale_u"), beside),
-        **dict.fromkeys(("x", "h", "c", "h_new", "c_new"), activations),
-        "partial": "float32",
-        "arrived": "int32",
-        "B": batch,
-        "I": 1024,
-        "H": 1024,
-    }
-    taken = ahead.compiled(
-        step.step,
-        arguments,
-        step.constants(case, how),
-        capability,
-        tmp_path,
-        num_warps=how.warps,
-        num_stages=how.stages,
-        enable_fp_fusion=True,
-    )
+    if dtype == "float8" and capability < 89:
+        pytest.skip("Triton has no float8 for GPUs older than 8.9")
+    case = of(cell, 1024, batch, dtype, activations)
+    how = step.cut(case, H200_PROCESSORS, overlap=capability >= 90)
+    taken = compiled(case, how, capability, tmp_path, monkeypatch)
     assert taken.spilled == 0
-    assert taken.registers * 32 * how.warps <= 65536 // step.PROGRAMS_PER_SM
-    assert taken.shared <= (164 << 10) // step.PROGRAMS_PER_SM - 1024
-    assert "ld.global.v4" in taken.ptx or "cp.async" in taken.ptx or "bulk" in taken.ptx
+    assert taken.registers * 32 * how.warps <= 65536 // 2
+    assert taken.shared <= (164 << 10) // 2 - 1024
+    assert "cp.async" in taken.ptx or "bulk" in taken.ptx
     assert ("mma" in taken.ptx) == (batch > 1)
-    if batch == 1:
-        assert taken.shared <= 64  # weights are multiplied by the thread that loaded them
-        resident = 65536 // (-(-taken.registers // 8) * 8 * 32 * how.warps)
-        tile = GATES[cell] * how.units * how.k * ELEMENT_BYTES[dtype]
-        # half the time it multiplies; int8's sums leave fewer registers to its loads
-        assert dtype == "int8" or resident * tile / 2 >= UNDER_WAY
+
+
+LARGE = (
+    ("lstm", 4096, 1, "bfloat16", "bfloat16"),
+    ("lstm", 4096, 8, "bfloat16", "bfloat16"),
+    ("lstm", 4096, 1, "float8", "bfloat16"),
+    ("gru", 4096, 1, "bfloat16", "bfloat16"),
+    ("rnn", 4096, 1, "bfloat16", "bfloat16"),
+    ("lstm", 4096, 4, "bfloat16", "bfloat16"),
+    ("lstm", 4096, 16, "bfloat16", "bfloat16"),
+    ("lstm", 4096, 64, "bfloat16", "bfloat16"),
+    ("lstm", 4096, 1, "float16", "float16"),
+    ("lstm", 4096, 8, "float8", "bfloat16"),
+    ("lstm", 4096, 1, "int8", "float32"),
+    ("lstm", 4096, 8, "int8", "float32"),
+    ("lstm", 4096, 1, "float32", "float32"),
+    ("lstm", 4096, 8, "float32", "float32"),
+    ("lstm", 4096, 1, "bfloat16", "float32"),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", LARGE if ahead.EVERY else LARGE[:3])
+def test_a_large_step_has_enough_bytes_under_way_on_an_h200(words, tmp_path, monkeypatch):
+    case = of(*words)
+    how = step.cut(case, H200_PROCESSORS, overlap=True)
+    taken = compiled(case, how, 90, tmp_path, monkeypatch)
+    threads = 32 * how.warps
+    wanted = -(-how.blocks(case.hidden) * how.parts // H200_PROCESSORS)
+    there = machine_code.resident(taken.registers, threads, wanted, taken.shared)
+    loop = max(machine_code.loops(taken.sass), key=lambda one: one.in_flight)
+    print(f"{case.id}: {taken.registers} registers, {loop.in_flight * threads * there} bytes")  # noqa: T201
+    assert taken.spilled == 0
+    assert loop.in_flight * threads * there >= UNDER_WAY
+    # conversions at a quarter of the rate, which would take longer than the weights do; float32's terms are few
+    assert not {"I2F", *(("F2F",) if case.activations != "float32" else ())} & loop.names
+    names = [name.split(".")[0] for _, name, _ in machine_code.instructions(taken.sass)]
+    assert not {"LDG", "LDGSTS", "STG"} & set(names[: names.index("ACQBULK")])
+
+
+@pytest.mark.parametrize("batch", [1, 4, 8, 16, 64])
+def test_a_large_step_has_as_many_programs_as_an_h200_holds_at_once(batch):
+    how = step.cut(replace(GOOD, hidden=4096, input=4096, batch=batch), H200_PROCESSORS)
+    slots = {1: 4, 64: 1}.get(batch, 2) * H200_PROCESSORS
+    assert 0.95 * slots <= how.blocks(4096) * how.parts <= slots
 
 
 @pytest.mark.parametrize("processors", [1, 8, 132, 148])
@@ -111,7 +160,8 @@ def test_it_is_cut_into_enough_programs_and_none_without_work(processors, hidden
     tiles = 2 * -(-hidden // how.k)
     assert how.sequences >= batch
     assert 1 <= how.parts <= min(step.MOST_PARTS, tiles)
-    enough = blocks * how.parts >= step.PROGRAMS_PER_SM * processors
+    # rounded to the nearest, so down by a third at the most
+    enough = blocks * how.parts * how.warps >= 2 / 3 * step.WARPS_PER_SM * processors
     assert enough or how.parts == min(step.MOST_PARTS, tiles)
 
 
@@ -141,7 +191,8 @@ def test_an_old_gpu_is_a_reason(monkeypatch):
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize(("dtype", "activations"), list(many_sequences.TERMS))
 @pytest.mark.parametrize(
-    "sizes", [(1, 1, 1), (37, 61, 1), (129, 40, 3), (768, 512, 16), (1024, 1024, 64)]
+    "sizes",
+    [(1, 1, 1), (37, 61, 1), (129, 40, 3), (1024, 2048, 1), (768, 512, 16), (1024, 1024, 64)],
 )
 def test_on_a_card_it_agrees_with_the_reference(card, cell, dtype, activations, sizes):
     case = Case(cell, *sizes, dtype=dtype, activations=activations, device=card, threads=0)
