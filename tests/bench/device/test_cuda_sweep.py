@@ -116,6 +116,27 @@ def test_a_cache_of_two_partitions_is_one_level_and_memory_is_what_lies_far_behi
     assert curve.middles == {"L2": pytest.approx(12 << 20, rel=0.4), "DRAM": 4 << 30}
 
 
+H100 = {
+    4: 7.525, 6: 7.235, 8: 7.68, 12: 7.563, 16: 7.523, 24: 7.784, 32: 7.528, 48: 6.538, 64: 3.379, 96: 3.176,
+    128: 3.155, 192: 3.138, 256: 3.133, 384: 3.125, 512: 3.116, 768: 3.107, 1024: 3.104, 1536: 3.096, 2048: 3.096,
+    3072: 3.094, 4096: 3.096,
+}  # fmt: skip
+"""MiB and TB/s of the read curve of an H100 80GB HBM3 with 50 MiB of second-level cache, by an earlier probe."""
+
+
+def test_the_curve_of_an_h100_has_its_cache_and_its_memory():
+    measured = [
+        SimpleNamespace(kind="read", working_set_bytes=mib << 20, samples=(rate * 1e12,))
+        for mib, rate in H100.items()
+    ]
+    curve = cuda_sweep.read_off(measured, 50 << 20)
+    l2, memory = curve.levels
+    assert (l2.name, l2.up_to_bytes, memory.name) == ("L2", 48 << 20, "DRAM")
+    assert l2.bytes_per_s == pytest.approx(7.5e12, rel=0.03)
+    assert memory.bytes_per_s == pytest.approx(3.11e12, rel=0.005)
+    assert curve.span == 200 << 20
+
+
 def test_a_gpu_with_little_free_memory_has_the_levels_that_its_curve_shows():
     few = [one for one in shaped(5.5e12, 3e12, 26, 50) if one.working_set_bytes <= 48 << 20]
     assert [level.name for level in cuda_sweep.read_off(few, 50 << 20).levels] == ["DRAM"]
