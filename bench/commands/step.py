@@ -29,7 +29,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--part", default="cell", help=", ".join(PARTS))
     add("--phase", default="step", help=", ".join(PHASES) + ": forward alone, or backward too")
     add("--dtype", default="float32", help="of the weights: " + ", ".join(DTYPES))
-    add("--activations", help="float32, bfloat16 (default: as the weights; float32 for int8)")
+    add(
+        "--activations",
+        help=", ".join(dict.fromkeys(ACTIVATIONS.values()))
+        + " (default: as the weights; float32 for int8, bfloat16 for float8)",
+    )
     add("--residency", default="resident", help=", ".join(RESIDENCIES))
     add("--threads", type=int, help="threads (default: one per core)")
     add(

@@ -15,7 +15,8 @@ batch = [1, 2, 4]
 residency = ["resident", "streamed"]
 implementation = ["torch_cell"]
 # and, where the default will not do: device (every one that is asked for), input (as hidden), part ("cell"),
-# phase ("step"), dtype ("float32"), activations (as the dtype; float32 for int8), threads ("all"), steps (1)
+# phase ("step"), dtype ("float32"), activations (as the dtype; float32 for int8, bfloat16 for float8), threads ("all"),
+# steps (1)
 """
 
 import itertools

@@ -2,7 +2,8 @@
 
 Freezing makes the weights constants, which inductor packs for the product that wins its autotuning; so the step reads
 copies of its own, which lie elsewhere than the arena, and a set of weights is a compiled module. A streamed case thus
-compiles many (code once, constants anew), and more than MOST_SETS are refused.
+compiles many (code once, constants anew), and more than MOST_SETS are refused. float16 is frozen without autotuning:
+with it all modules of a shape compute with the weights of the first, seen with torch 2.13.
 
 On a GPU nothing is packed: the weights are arguments, as they lie in the arena, and one compiled step serves all sets.
 Nothing is autotuned there: max-autotune compiles and times some twenty tilings of each product in Triton, a second or
@@ -150,7 +151,8 @@ def _compiling(case: Case, *, freezing: bool) -> Iterator[None]:
     limits = {"accumulated_recompile_limit": sys.maxsize} | (
         {} if ISOLATES else {"recompile_limit": 1}
     )
-    options = {**OPTIONS, "max_autotune": case.device == "cpu", "freezing": freezing}
+    tuned = case.device == "cpu" and not (freezing and case.dtype == "float16")
+    options = {**OPTIONS, "max_autotune": tuned, "freezing": freezing}
     with inductor.patch(options), dynamo.patch(limits), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

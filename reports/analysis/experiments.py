@@ -83,7 +83,7 @@ def _pairs(rows: Sequence[Row]) -> Iterator[tuple[str, Row, Row]]:
             yield RESIDENCY, by_residency["resident"], by_residency["streamed"]
     for group in _groups(rows, "dtype", "activations"):
         for one, other in combinations(sorted(group, key=_weights, reverse=True), 2):
-            if one.case.dtype != other.case.dtype:
+            if one.case.dtype != other.case.dtype and _weights(one) > _weights(other):
                 yield BYTES, one, other
     for group in _groups(rows, "batch"):
         for one, other in pairwise(sorted(group, key=lambda row: row.case.batch)):

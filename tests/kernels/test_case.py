@@ -78,11 +78,24 @@ def test_a_part_is_not_trained_alone(part):
 
 @pytest.mark.parametrize(
     ("dtype", "activations"),
-    [("int8", "float32"), ("bfloat16", "float32"), ("float32", "bfloat16")],
+    [
+        ("int8", "float32"),
+        ("bfloat16", "float32"),
+        ("float32", "bfloat16"),
+        ("float16", "float32"),
+        ("float8", "bfloat16"),
+    ],
 )
 def test_weights_are_trained_in_the_dtype_of_their_activations(dtype, activations):
     with pytest.raises(InvalidCase, match=f"dtype '{dtype}' is not trained with {activations}"):
         replace(GOOD, phase="train", dtype=dtype, activations=activations)
+
+
+def test_a_name_says_activations_where_they_are_of_another_dtype():
+    half = replace(GOOD, dtype="float16", activations="float16")
+    assert half.id == "lstm-cell-i6-h8-b2-float16-resident-cpu-t1"
+    eighth = replace(GOOD, dtype="float8", activations="bfloat16")
+    assert eighth.id == "lstm-cell-i6-h8-b2-float8xbfloat16-resident-cpu-t1"
 
 
 def test_a_sequence_names_its_steps_behind_its_batch():

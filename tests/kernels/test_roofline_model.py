@@ -74,6 +74,28 @@ def test_products_may_be_computed_in_what_both_dtypes_widen_to(weights, activati
 def test_a_pair_without_an_entry_has_its_weights_roof_and_activations_may_be_left_out():
     assert model.arithmetic("float64", "float64") == ("float64",)
     assert model.arithmetic("int8") == ARITHMETIC["int8", "float32"]
+    assert model.arithmetic("float16") == ("float16", "float32")
+    assert model.arithmetic("float8") == ARITHMETIC["float8", "bfloat16"]
+
+
+def test_every_product_is_in_a_dtype_that_holds_weights_and_activations_exactly():
+    """Bits of the fraction and of the exponent; terms of a split and int8's limbs stand for what they add up to."""
+    holds = {
+        "float32": (23, 8),
+        "tf32x3": (23, 8),
+        "bfloat16x3": (23, 8),
+        "bfloat16x2": (15, 8),
+        "bfloat16": (7, 8),
+        "float16": (10, 5),
+        "float8": (3, 4),
+        "int8": (15, 8),
+    }
+    needs = holds | {"int8": (7, 0)}
+    for (weights, activations), products in ARITHMETIC.items():
+        limbs = weights == "int8"
+        for product in products:
+            for operand in (weights,) if limbs else (weights, activations):
+                assert all(a >= b for a, b in zip(holds[product], needs[operand], strict=True))
 
 
 def test_the_nearest_size_of_a_curve_is_nearest_in_ratio():

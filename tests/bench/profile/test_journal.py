@@ -12,6 +12,7 @@ import pytest
 from bench.profile import reader, records
 from bench.profile.errors import BadFile
 from bench.profile.journal import Journal, from_journal, write_profile
+from kernels.case import ARITHMETIC
 from tests.bench.profile.samples import AS_JSON, LEVEL, POINT, PROFILE, ROOF, WARNING
 
 HEADER = replace(PROFILE, complete=False)
@@ -54,6 +55,19 @@ def test_a_journal_tells_header_and_findings_in_order(write, tmp_path):
         points=(POINT, SECOND),
         warnings=(WARNING,),
     )
+
+
+@pytest.mark.parametrize(("dtype", "activations"), ARITHMETIC)
+def test_points_of_every_dtype_come_back_from_the_journal_and_from_the_profile(
+    write, tmp_path, dtype, activations
+):
+    case = replace(POINT.case, phase="step", dtype=dtype, activations=activations)
+    point = replace(POINT, case=case)
+    journal = write(ROOF, LEVEL, point)
+    journal.complete()
+    journal.close()
+    assert from_journal(tmp_path).points == (point,)
+    assert reader.load(write_profile(from_journal(tmp_path), tmp_path)).points == (point,)
 
 
 def test_every_finding_is_on_disk_before_the_next(write, tmp_path):

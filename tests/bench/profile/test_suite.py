@@ -239,9 +239,13 @@ def test_what_a_group_leaves_out_is_the_plain_case(load):
     assert (case.residency, case.threads, case.phase) == ("resident", 2, "step")
 
 
-def test_activations_follow_the_weights_dtype(load):
-    (point,) = load(toml({"dtype": '"bfloat16"'})).points
-    assert point.case.activations == "bfloat16"
+@pytest.mark.parametrize(
+    ("dtype", "activations"),
+    [("bfloat16", "bfloat16"), ("float16", "float16"), ("int8", "float32"), ("float8", "bfloat16")],
+)
+def test_activations_follow_the_weights_dtype(load, dtype, activations):
+    (point,) = load(toml({"dtype": f'"{dtype}"'})).points
+    assert (point.case.dtype, point.case.activations) == (dtype, activations)
 
 
 def test_a_point_in_two_groups_is_measured_once(load):
@@ -360,6 +364,8 @@ def test_a_folder_is_not_a_suite(tmp_path):
         ({"phase": '"training"'}, "phase 'training'"),
         ({"phase": '"train"', "part": '"linear"'}, "part 'linear' is not trained alone"),
         ({"phase": '"train"', "dtype": '"int8"'}, "dtype 'int8' is not trained"),
+        ({"phase": '"train"', "dtype": '"float8"'}, "dtype 'float8' is not trained"),
+        ({"activations": '"float8"'}, "activations 'float8' is unknown"),
     ],
 )
 def test_a_group_that_means_nothing_is_refused_in_one_line(load, group, named):

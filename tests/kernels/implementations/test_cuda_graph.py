@@ -67,6 +67,7 @@ def test_each_pair_is_recorded_apart_and_a_step_is_a_replay(monkeypatch):
         ({"device": "cpu"}, "not cpu"),
         ({"phase": "train"}, "not train"),
         ({"dtype": "int8"}, "not int8 x float32"),
+        ({"dtype": "float8"}, "not float8 x float32"),
         ({"steps": 2}, "not 2"),
     ],
 )
@@ -79,7 +80,7 @@ def test_what_it_cannot_compute_is_a_reason(words, reason):
 @pytest.mark.parametrize("name", ["torch_cell", "torch_gates", "cuda_graph"])
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("part", ["cell", "linear", "pointwise"])
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 def test_on_a_card_it_agrees_with_the_reference(card, name, cell, part, dtype):
     implementation = implementations.load(name)
     case = Case(cell, 96, 72, 3, part=part, dtype=dtype, activations=dtype, device=card, threads=0)

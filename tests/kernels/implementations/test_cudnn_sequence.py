@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from kernels.case import Case
+from kernels.case import CELLS, Case
 from kernels.implementations import cudnn_sequence, torch_sequence
+from kernels.reference import cells, check
 from kernels.reference.inputs import TORCH_DTYPES, Arena, draw, set_bytes
 
 CASE = Case(
@@ -32,10 +33,17 @@ def pytorch(monkeypatch):
 
 def test_what_pytorch_gives_to_cudnn_is_measured(pytorch):  # noqa: ARG001 - for what it patches
     assert cudnn_sequence.SUPPORTS.unavailable(CASE) is None
-    assert (
-        cudnn_sequence.SUPPORTS.unavailable(replace(CASE, dtype="float32", activations="float32"))
-        is None
-    )
+    for dtype in ("float32", "float16"):
+        other = replace(CASE, dtype=dtype, activations=dtype)
+        assert cudnn_sequence.SUPPORTS.unavailable(other) is None
+    eighth = replace(CASE, dtype="float8")
+    assert "not float8 x bfloat16" in cudnn_sequence.SUPPORTS.unavailable(eighth)
+
+
+def test_float16_is_an_older_cudnns_too(pytorch):
+    pytorch.version = 8000
+    other = replace(CASE, dtype="float16", activations="float16")
+    assert cudnn_sequence.SUPPORTS.unavailable(other) is None
 
 
 def test_bfloat16_that_pytorch_computes_by_its_own_steps_is_not_called_cudnns(pytorch):
@@ -47,7 +55,9 @@ def test_bfloat16_that_pytorch_computes_by_its_own_steps_is_not_called_cudnns(py
     assert "no sequences of bfloat16 by cuDNN" in cudnn_sequence.SUPPORTS.unavailable(CASE)
 
 
-@pytest.mark.parametrize(("dtype", "tf32"), [("float32", False), ("bfloat16", True)])
+@pytest.mark.parametrize(
+    ("dtype", "tf32"), [("float32", False), ("bfloat16", True), ("float16", True)]
+)
 def test_float32_is_not_rounded_to_tf32_and_the_setting_is_as_before(monkeypatch, dtype, tf32):
     case = replace(CASE, dtype=dtype, activations=dtype, device="cpu", threads=1)
     layout = cudnn_sequence.layout(case)
@@ -64,3 +74,23 @@ def test_float32_is_not_rounded_to_tf32_and_the_setting_is_as_before(monkeypatch
     cudnn_sequence.prepare(case, sets, draw(case, torch.Generator().manual_seed(0)))(0, 1)()
     assert allowed == [tf32]
     assert torch.backends.cudnn.allow_tf32 == before
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize("sizes", [(8, 8, 1, 3), (96, 72, 3, 5), (768, 768, 16, 25)])
+def test_on_a_card_every_step_agrees_with_the_reference(card, cell, dtype, sizes):
+    H, I, B, T = sizes  # noqa: E741 - the method's own letters
+    words = {"dtype": dtype, "activations": dtype, "device": card, "threads": 0}
+    case = Case(cell, H, I, B, **words, steps=T)
+    if reason := cudnn_sequence.SUPPORTS.unavailable(case):
+        pytest.skip(reason)
+    layout = cudnn_sequence.layout(case)
+    sets = Arena(2 * set_bytes(layout, dtype), card, 0).sets(layout, dtype, 2)
+    inputs = draw(case, torch.Generator(device=card).manual_seed(0))
+    with torch.inference_mode():
+        answer = cudnn_sequence.prepare(case, sets, inputs)(1, 2)()
+    weights = cudnn_sequence.canonical(case, sets[1])
+    right = cells.reference(case, inputs[2], weights)
+    assert check.error(case, answer, right) <= check.tolerance(case)

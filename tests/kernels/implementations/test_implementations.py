@@ -246,3 +246,19 @@ def test_an_implementation_that_breaks_on_import_is_unavailable(monkeypatch, err
     monkeypatch.setattr(implementations, "import_module", fails(error))
     with pytest.raises(Unavailable):
         implementations.load("torch_cell")
+
+
+def test_compiled_steps_of_float16_have_each_their_own_weights(arena):
+    """Autotuned, PyTorch 2.13's all have those of the first."""
+    implementation = implementations.load(COMPILED)
+    case = Case("rnn", 16, 8, 3, part="linear", dtype="float16", activations="float16")
+    if reason := implementation.unavailable(case):
+        pytest.skip(reason)
+    sets = arena.sets(implementation.layout(case), case.dtype, 2)
+    inputs = draw(case, torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        bind = implementation.prepare(case, sets, inputs)
+        for w in range(2):
+            answer = bind(w, 1)()
+            right = cells.reference(case, inputs[1], implementation.canonical(case, sets[w]))
+            assert check.error(case, answer, right) <= check.tolerance(case)

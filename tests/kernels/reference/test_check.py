@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from math import inf
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 import torch
 
 from kernels.case import ACTIVATIONS, ARITHMETIC, CELLS, DTYPES, GATE_SUMS, GATES, Case
+from kernels.implementations import _layouts
 from kernels.reference import cells, check
-from kernels.reference.inputs import Arena, draw
+from kernels.reference.inputs import TORCH_DTYPES, Arena, draw, set_bytes
 
 CASE = Case("lstm", hidden=40, input=24, batch=25)
 
@@ -185,3 +187,70 @@ def test_rounded_to_a_narrower_dtype_a_long_sum_does_not_pass_for_float32(narrow
     narrowed = cells.Weights(*(t.to(narrow) for t in weights))
     rounded = [t.to(narrow) for t in cells.reference(case, inputs, narrowed)]
     assert check.error(case, rounded, right) > 2 * check.tolerance(case)
+
+
+ALIKE = [("bfloat16", "bfloat16"), ("float16", "float16"), ("float8", "bfloat16")]
+"""Weights that are exact in the dtype of their activations."""
+LARGE = [(cell, *pair) for cell in CELLS for pair in ALIKE]
+
+
+@cache
+def large(cell, dtype, activations):
+    """A case of 1,024 units, its weights in float64, inputs, and the right answer."""
+    case = Case(cell, 1024, 1024, 4, dtype=dtype, activations=activations)
+    layout = _layouts.layout(case)
+    tensors = Arena(set_bytes(layout, dtype), "cpu", 0).sets(layout, dtype, 1)[0]
+    weights = cells.Weights(*cells.exactly(_layouts.canonical(case, tensors)))
+    inputs = draw(case, torch.Generator().manual_seed(0))[0]
+    return case, tensors, weights, inputs, cells.reference(case, inputs, weights)
+
+
+def rounding(case, weights, inputs, kind):
+    """The step by PyTorch's operations in this dtype, each of which rounds."""
+    weights = cells.Weights(*(t.to(kind) for t in weights))
+    x, h, c, *_ = (t.to(kind) for t in inputs)
+    return cells.pointwise(case.cell, cells.linear(case.cell, x, h, weights), h, c, weights)
+
+
+@pytest.mark.parametrize(("cell", "dtype", "activations"), LARGE)
+def test_a_step_that_rounds_at_every_operation_has_room_and_not_too_much(cell, dtype, activations):
+    case, _, weights, inputs, right = large(cell, dtype, activations)
+    answer = rounding(case, weights, inputs, TORCH_DTYPES[activations])
+    assert 1 / 10 < check.error(case, answer, right) / check.tolerance(case) < 1 / 2
+
+
+@pytest.mark.parametrize(("cell", "dtype", "activations"), LARGE)
+def test_a_gate_without_its_recurrent_product_or_a_row_off_is_wrong(cell, dtype, activations):
+    case, _, weights, inputs, right = large(cell, dtype, activations)
+    for gate in range(GATES[cell]):
+        rows = slice(gate * 1024, (gate + 1) * 1024)
+        without, off = weights.U.clone(), weights.W.clone()
+        without[rows] = 0
+        off[rows] = off[rows].roll(1, 0)
+        for planted in (weights._replace(U=without), weights._replace(W=off)):
+            error = check.error(case, cells.reference(case, inputs, planted), right)
+            assert error > 2 * check.tolerance(case), gate
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_step_of_bfloat16_does_not_pass_for_float16(cell):
+    case, _, weights, inputs, right = large(cell, "float16", "float16")
+    answer = rounding(case, weights, inputs, torch.bfloat16)
+    assert check.error(case, answer, right) > check.tolerance(case)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("dtype", "activations"), [("int8", "float32"), ("float8", "bfloat16")])
+def test_a_gate_that_takes_the_scales_of_the_other_matrix_or_none_is_wrong(
+    cell, dtype, activations
+):
+    case, tensors, _, inputs, right = large(cell, dtype, activations)
+    W, U, of_w, of_u, *biases = tensors
+    for gate in range(GATES[cell]):
+        rows = slice(gate * 1024, (gate + 1) * 1024)
+        swapped, none = of_u.clone(), of_u.clone()
+        swapped[rows], none[rows] = of_w[rows], 1
+        for planted in (swapped, none):
+            wrong = _layouts.canonical(case, (W, U, of_w, planted, *biases))
+            error = check.error(case, cells.reference(case, inputs, wrong), right)
+            assert error > 2 * check.tolerance(case), gate

@@ -187,6 +187,13 @@ def test_where_narrow_products_are_no_faster_bytes_exclude_compute_too():
     assert set(found.answer("bandwidth").excludes) == {"compute", "overhead"}
 
 
+def test_two_dtypes_of_as_many_bytes_are_no_experiment_with_bytes():
+    one = step(fraction=0.9, dtype="bfloat16")
+    other = replace(one, case=replace(one.case, dtype="float16", activations="float16"))
+    found = Analysis(profile((one, other))).experiments
+    assert not [outcome for outcome in found if outcome.experiment == "bytes"]
+
+
 def test_a_quarter_of_the_bytes_is_held_against_a_quarter_of_the_time():
     wide = step(fraction=0.9)
     bytes_read = wide.bytes["read"] // 4
