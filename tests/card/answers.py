@@ -70,8 +70,10 @@ def nvml():
 
 def torchs():
     """Versions and the first device's properties, but for its UUID."""
-    import torch
-
+    try:
+        import torch
+    except ImportError as error:
+        return {"error": str(error)}
     found = {"version": torch.__version__, "cuda": torch.version.cuda}
     if not torch.cuda.is_available():
         from bench.machine import gpus

@@ -20,38 +20,18 @@ HANG_SECONDS = 50
 def steps(folder, scratch):
     """The steps; results go into `folder`, the run's folder and what is built into `scratch`."""
     limit = ("--timeout", str(HANG_SECONDS), "--timeout-method", "thread")
-    gpu = (
-        PYTHON,
-        "-m",
-        "pytest",
-        "-q",
-        "-m",
-        "gpu",
-        *(limit if find_spec("pytest_timeout") else ()),
-    )
+    gpu = (PYTHON, "-m", "pytest", "-q", "-m", "gpu")
+    gpu += limit if find_spec("pytest_timeout") else ()
+    all_of_them = ("-n", "9", "--dist=worksteal", "tests/kernels", "tests/bench")
     measure = (PYTHON, "-m", "pytest", "--benchmark-only", "--device", "cuda")
     probe = str(scratch / "probe")
-    unpooled = (
-        ("PYTORCH_NO_CUDA_MEMORY_CACHING", "1"),
-    )  # each tensor a block of its own, with an end
+    # each tensor a block of its own, with an end
+    unpooled = (("PYTORCH_NO_CUDA_MEMORY_CACHING", "1"),)
     small = (*gpu, MEASURING, "-k", "small and lstm and (fused or persistent)")
     sanitizer = ("compute-sanitizer", "--error-exitcode", "9", "--tool")
     return (
         Step("answers", 20, (PYTHON, "-m", "tests.card.answers", str(folder))),
-        Step(
-            "right",
-            80,
-            (
-                *gpu,
-                "-n",
-                "9",
-                "--dist=worksteal",
-                "tests/kernels",
-                "tests/bench",
-                "-k",
-                f"not {TIMING}",
-            ),
-        ),
+        Step("right", 80, (*gpu, *all_of_them, "-k", f"not {TIMING}")),
         Step("small", 70, (*gpu, "-n", "3", MEASURING, "-k", "small"), beside=True),
         Step("build", 60, (PYTHON, "-m", "tests.card.probe", "build", probe), beside=True),
         Step(
@@ -69,6 +49,7 @@ def steps(folder, scratch):
         Step("probe", 30, (PYTHON, "-m", "tests.card.probe", "run", probe, str(folder)), least=15),
         Step("bytes", 100, (PYTHON, "-m", "tests.card.counted", str(folder)), least=30),
         Step("clock", 30, (PYTHON, "-m", "tests.card.clock"), least=15),
+        Step("timing", 20, (*gpu, "tests/bench/timing", "-k", TIMING)),
         Step("memcheck", 60, (*sanitizer, "memcheck", *small), environment=unpooled, least=30),
         Step(
             "racecheck",
