@@ -79,11 +79,23 @@ __device__ __forceinline__ u32 seen(const u32 *at) {
 __device__ __forceinline__ void report(u32 *fault) {
   asm volatile("st.relaxed.sys.global.u32 [%0],%1;" ::"l"(fault), "r"(1u) : "memory");
 }
+// shared memory, by its own addresses in bytes
+__device__ __forceinline__ u32 address(const void *at) { return (u32)__cvta_generic_to_shared(at); }
+__device__ __forceinline__ void put(u32 at, float v) {
+  asm volatile("st.shared.f32 [%0],%1;" ::"r"(at), "f"(v) : "memory");
+}
+__device__ __forceinline__ float get(u32 at) {
+  float v;
+  asm volatile("ld.shared.f32 %0,[%1];" : "=f"(v) : "r"(at) : "memory");
+  return v;
+}
 __device__ __forceinline__ void rest(u32 nanoseconds) { asm volatile("nanosleep.u32 %0;" ::"r"(nanoseconds)); }
 #endif
 
 __device__ __forceinline__ float sigmoid(float v) { return __fdividef(1.f, 1.f + __expf(-v)); }
 __device__ __forceinline__ float tanh_of(float v) { return 1.f - __fdividef(2.f, __expf(2.f * v) + 1.f); }
+// the same value, which the compiler keeps in a register: it would make it anew at every step
+__device__ __forceinline__ u32 held(u32 v) { return __shfl_sync(~0u, v, threadIdx.x & 31); }
 __device__ __forceinline__ uint4 four(const u16 *at) { return *(const uint4 *)at; }
 
 // U (GATES*H, H), b_w and b_u (GATES*H), from_x (T, B, GATES*H), h and c (B, H) in; out (T, B, H) and c_new (B, H).
@@ -123,21 +135,22 @@ sequence(const u16 *__restrict__ U, const u16 *__restrict__ b_w, const u16 *__re
   const int gate = CELL == 0 ? 0 : CELL == 1 ? kind : min(kind, 2);
   const bool of_w = CELL != 2 || kind != 2, of_u = CELL != 2 || kind != 3;
   float state[OWN], bias[OWN];
-  u16 wx[OWN];
-  int at_sum[OWN], at_x[OWN], at_h[OWN], at_word[OWN];
-  bool real[OWN];
+  u32 wx[OWN], at_sum[OWN], at_h[OWN], at_word[OWN], shows[OWN], writes[OWN];
+  const u16 *at_x[OWN];
 #pragma unroll
   for (int o = 0; o < OWN; o++) {
     const int pair = (o * WARPS + warp) * 8 + (lane & 7), s = pair / UNITS, unit = first + pair % UNITS;
-    real[o] = pair < UNITS * B && unit < H;
-    const int b = real[o] ? s : 0, n = real[o] ? unit : first, r = gate * H + n;
-    at_sum[o] = b * STRIDE + gate * UNITS + n - first;
-    at_x[o] = b * GATES * H + r;
-    at_h[o] = b * H + n;
-    at_word[o] = (n / 32 * B + b) * 16 + n % 32 / 2;
+    const bool real = pair < UNITS * B && unit < H;
+    const int b = real ? s : 0, n = real ? unit : first, r = gate * H + n;
+    at_sum[o] = held(address(sums) + 4 * (b * STRIDE + gate * UNITS + n - first));
+    at_x[o] = from_x + b * GATES * H + r;
+    at_h[o] = held(b * H + n);
+    at_word[o] = held((n / 32 * B + b) * 16 + n % 32 / 2);
+    shows[o] = held(real && !(lane & 1) && kind < COPIES);  // two units' values, to the others
+    writes[o] = held(real && !(lane & 1) && kind == 0);     // and to memory
     bias[o] = (of_w ? wide(b_w[r]) : 0.f) + (of_u ? wide(b_u[r]) : 0.f);
     state[o] = CELL == 0 ? 0.f : wide(CELL == 1 ? c[at_h[o]] : h[at_h[o]]);
-    wx[o] = from_x[at_x[o]];
+    wx[o] = *at_x[o];
   }
 
   // h: this lane holds 8 values of sequence `row` of each of its warp's pieces, and of sequence `row + 8`
@@ -153,41 +166,50 @@ sequence(const u16 *__restrict__ U, const u16 *__restrict__ b_w, const u16 *__re
   __syncthreads();
   const u32 count = *shared_count;
   u32 *const words = exchange + HEADER;
-  const u32 *const read = words + blockIdx.x % COPIES * 2 * SLOT + (warp * B + row) * 16 + quad * 4;
-  u32 *const write = words + kind % COPIES * 2 * SLOT;
+  const u32 *const look_at = words + blockIdx.x % COPIES * 2 * SLOT + (warp * B + row) * 16 + quad * 4;
+  u32 *const show_at = words + kind % COPIES * 2 * SLOT;
+  const u32 put_at = held(address(sums) + 4 * ((warp * B + quad * 2) * STRIDE + row));
   u32 looks = LOOKS;
+  // state `number` lies in slot number & 1 and has the bit where number & 2; a step reads one and makes the next
+  u32 slot = (count & 1 ? 0 : SLOT), tag = 0, mine = (count + 2) & 2 ? SIGN : 0, last = (count + 1) & 2 ? SIGN : 0;
+  u32 place = 0;  // of the warps' sums, in bytes
 
   for (int t = 0; t < T; t++) {
-    u16 next[OWN];
+    u32 next[OWN];
 #pragma unroll
-    for (int o = 0; o < OWN; o++) next[o] = t + 1 < T ? from_x[(size_t)(t + 1) * B * GATES * H + at_x[o]] : 0;
+    for (int o = 0; o < OWN; o++) {
+      at_x[o] += B * GATES * H;
+      next[o] = t + 1 < T ? *at_x[o] : 0;
+    }
     if (t) {
-      const u32 number = count + 1 + t, tag = number & 2 ? SIGN : 0;
-      const u32 *const slot = read + (number & 1) * SLOT;
+      const u32 *const from = look_at + slot;
       if (FIRST) rest(FIRST);
       if (B % 8 == 0 || COLUMNS > 1 || row < B) {
         u32 left = looks;
-        EACH(p, n) look(x[p][n], slot + (p * WARPS * B + n * 8) * 16);
+        EACH(p, n) look(x[p][n], from + (p * WARPS * B + n * 8) * 16);
         for (;;) {
           u32 wrong = 0;
           EACH(p, n) {
             const u32 not_yet = ((x[p][n].x ^ tag) | (x[p][n].y ^ tag) | (x[p][n].z ^ tag) | (x[p][n].w ^ tag)) & SIGN;
-            if (not_yet) look(x[p][n], slot + (p * WARPS * B + n * 8) * 16);
+            if (not_yet) look(x[p][n], from + (p * WARPS * B + n * 8) * 16);
             wrong |= not_yet;
           }
           if (!wrong) break;
           if (!--left) {  // what was to come does not: say so, and go on with what is no number
             report(faults);
             looks = 1;
-            EACH(p, n) x[p][n] = make_uint4(~0u, ~0u, ~0u, ~0u);
+            EACH(p, n) x[p][n] = make_uint4(~tag, ~tag, ~tag, ~tag);
             break;
           }
           if (PAUSE) rest(PAUSE);
         }
-        EACH(p, n) x[p][n].x ^= tag, x[p][n].y ^= tag, x[p][n].z ^= tag, x[p][n].w ^= tag;
       }
       __syncwarp();
     }
+#pragma unroll
+    for (int p = 0; p < MINE; p++)  // lanes that read nothing have 0 or 2 in every value, against a U of 0 or for no one
+#pragma unroll
+      for (int n = 0; n < COLUMNS; n++) x[p][n].x ^= tag, x[p][n].y ^= tag, x[p][n].z ^= tag, x[p][n].w ^= tag;
     float sum[CHAINS][TILES][COLUMNS][4] = {};
 #pragma unroll
     for (int p = 0; p < MINE; p++)
@@ -199,12 +221,11 @@ sequence(const u16 *__restrict__ U, const u16 *__restrict__ b_w, const u16 *__re
           for (int n = 0; n < COLUMNS; n++)
             product(sum[(2 * p + part) % CHAINS][m][n], a[m][2 * p + part],
                     part ? x[p][n].z : x[p][n].x, part ? x[p][n].w : x[p][n].y);
-    float *const now = sums + (t & 1) * WARPS * B * STRIDE;
 #pragma unroll
     for (int n = 0; n < COLUMNS; n++)
 #pragma unroll
       for (int odd = 0; odd < 2; odd++)
-        if (const int b = n * 8 + quad * 2 + odd; b < B)
+        if (n * 8 + quad * 2 + odd < B)
 #pragma unroll
           for (int m = 0; m < TILES; m++)
 #pragma unroll
@@ -212,7 +233,7 @@ sequence(const u16 *__restrict__ U, const u16 *__restrict__ b_w, const u16 *__re
               float v = sum[0][m][n][half * 2 + odd];
 #pragma unroll
               for (int chain = 1; chain < CHAINS; chain++) v += sum[chain][m][n][half * 2 + odd];
-              now[(warp * B + b) * STRIDE + m * 16 + half * 8 + row] = v;
+              put(put_at + place + 4 * ((n * 8 + odd) * STRIDE + m * 16 + half * 8), v);
             }
     __syncthreads();
 #pragma unroll
@@ -220,7 +241,7 @@ sequence(const u16 *__restrict__ U, const u16 *__restrict__ b_w, const u16 *__re
       if (TASKS % WARPS == 0 || o * WARPS + warp < TASKS) {
         float part[WARPS];
 #pragma unroll
-        for (int i = 0; i < WARPS; i++) part[i] = now[i * B * STRIDE + at_sum[o]];
+        for (int i = 0; i < WARPS; i++) part[i] = get(at_sum[o] + place + 4 * i * B * STRIDE);
 #pragma unroll
         for (int width = WARPS / 2; width; width /= 2)
 #pragma unroll
@@ -243,20 +264,23 @@ sequence(const u16 *__restrict__ U, const u16 *__restrict__ b_w, const u16 *__re
           value = state[o] = n + z * (state[o] - n);
         }
         const u32 both = narrow(value, __shfl_down_sync(~0u, value, 1));
-        const u32 number = count + 2 + t;  // of the state that this step makes
-        if (real[o] && !(lane & 1) && kind < COPIES && t + 1 < T)
-          show(write + (number & 1) * SLOT + at_word[o], (both & ~SIGN) | (number & 2 ? SIGN : 0));
-        if (real[o] && !(lane & 1) && kind == 0) {
-          *(u32 *)(out + (size_t)t * B * H + at_h[o]) = both;
+        if (shows[o] && t + 1 < T) show(show_at + (SLOT - slot) + at_word[o], (both & ~SIGN) | mine);
+        if (writes[o]) {
+          *(u32 *)(out + at_h[o]) = both;
           if (t + 1 < T && both & SIGN) report(faults + 1);
         }
         wx[o] = next[o];
       }
+    out += B * H;
+    slot = SLOT - slot, place = 4 * WARPS * B * STRIDE - place;
+    tag = mine, mine = last ^ SIGN, last = tag;
   }
   if (CELL == 1)
 #pragma unroll
-    for (int o = 0; o < OWN; o++)
-      if (real[o] && kind == 0) c_new[at_h[o]] = (u16)narrow(state[o], 0.f);
+    for (int o = 0; o < OWN; o++) {
+      const u32 both = narrow(state[o], __shfl_down_sync(~0u, state[o], 1));
+      if (writes[o]) *(u32 *)(c_new + at_h[o]) = both;
+    }
   // every block has read the count before it showed its second-last state, and this block has seen that of all
   if (blockIdx.x == 0 && threadIdx.x == 0 && T > 1) show(exchange, count + T - 1);
 }

@@ -25,7 +25,7 @@ using std::min;
 
 namespace emulator {
 struct Barrier { int wanted = 0, arrived = 0; unsigned phase = 0; };
-struct Warp { Barrier barrier; unsigned a[32][4], b[32][2]; float value[32]; };
+struct Warp { Barrier barrier; unsigned a[32][4], b[32][2], value[32]; };
 struct Block { Barrier barrier; std::vector<Warp> warps; std::vector<float> shared; };
 struct Fibre {
   ucontext_t context; std::unique_ptr<char[]> stack; Index thread, block; Block *of; Warp *warp; int lane;
@@ -96,17 +96,21 @@ inline void launch(int blocks, int threads, size_t shared_floats, unsigned seed,
 #define blockIdx (emulator::current->block)
 inline void __syncthreads() { emulator::wait(emulator::current->of->barrier); }
 inline void __syncwarp() { emulator::wait(emulator::current->warp->barrier); }
-inline float __shfl_sync(unsigned, float value, int from) {
+template <class T> T __shfl_sync(unsigned, T value, int from) {
   emulator::Warp &warp = *emulator::current->warp;
-  warp.value[emulator::current->lane] = value;
+  std::memcpy(&warp.value[emulator::current->lane], &value, 4);
   __syncwarp();
-  const float found = warp.value[from & 31];
+  T found;
+  std::memcpy(&found, &warp.value[from & 31], 4);
   __syncwarp();
   return found;
 }
 inline float __shfl_down_sync(unsigned, float value, int by) {
   return __shfl_sync(0, value, std::min(emulator::current->lane + by, 31));
 }
+inline unsigned address(const void *) { return 0; }  // of what is shared, the only thing whose address is asked
+inline void put(unsigned at, float v) { emulator::current->of->shared.at(at / 4) = v; }
+inline float get(unsigned at) { return emulator::current->of->shared.at(at / 4); }
 inline float __expf(float v) { return std::exp(v); }
 inline float __fdividef(float a, float b) { return a / b; }
 
