@@ -162,6 +162,15 @@ def test_streamed_weights_span_memory_and_not_a_set_more(one_set, span):
     assert rotation.weight_sets(CASE, one_set, span) == 1
 
 
+@pytest.mark.parametrize(
+    ("span", "sets"), [(1 << 20, 1), (16 << 20, 8), (24 << 20, 8), (25 << 20, 12)]
+)
+def test_a_gpu_meets_no_more_pairs_of_weights_and_inputs_than_it_has_sets(span, sets):
+    on_a_gpu = replace(STREAMED, device="cuda", threads=0)
+    assert rotation.weight_sets(on_a_gpu, 3 << 20, span) == sets
+    assert rotation.length(sets) == max(sets, INPUT_SETS)
+
+
 def test_streamed_weights_are_as_many_as_the_memory_for_them_holds():
     assert rotation.weight_sets(STREAMED, 3 << 20, 16 << 20, 16 << 20) == 5
     assert rotation.weight_sets(STREAMED, 3 << 20, 16 << 20, 1 << 30) == 6
