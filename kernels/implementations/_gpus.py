@@ -4,6 +4,8 @@ import torch
 
 CAPABILITY = (8, 0)
 """The oldest GPUs that multiply bfloat16 in tensor cores."""
+FLOAT8 = (8, 9)
+"""The oldest GPUs for which Triton has float8."""
 OVERLAPS = (9, 0)
 """The oldest GPUs on which a launch may begin before the last one ends."""
 
@@ -20,9 +22,11 @@ def overlaps(device: torch.device) -> bool:
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= OVERLAPS
 
 
-def too_old() -> str | None:
+def too_old(least: tuple[int, int] = CAPABILITY) -> str | None:
     """Why this machine's GPU cannot run them, or None, also where there is none."""
-    if torch.cuda.is_available() and torch.cuda.get_device_capability() < CAPABILITY:
-        found = ".".join(map(str, torch.cuda.get_device_capability()))
-        return f"a GPU of compute capability 8.0 or newer is needed, and this is {found}"
+    if torch.cuda.is_available() and torch.cuda.get_device_capability() < least:
+        found, wanted = (
+            ".".join(map(str, one)) for one in (torch.cuda.get_device_capability(), least)
+        )
+        return f"a GPU of compute capability {wanted} or newer is needed, and this is {found}"
     return None

@@ -14,7 +14,7 @@ from kernels.case import GATE_SUMS, Case
 from kernels.contract import Bind, InputSets, Sets, Step, Support, Tensors
 from kernels.gpu import step as fused
 from kernels.implementations import _layouts
-from kernels.implementations._gpus import overlaps, processors, too_old
+from kernels.implementations._gpus import CAPABILITY, FLOAT8, overlaps, processors, too_old
 
 label = "fused (Triton)"
 reads = {"W": "per_step", "U": "per_step"}
@@ -29,7 +29,7 @@ def version() -> str:
 def _too_large(case: Case) -> str | None:
     if case.batch > fused.MOST_SEQUENCES:
         return f"it keeps the sums of {fused.MOST_SEQUENCES} sequences at most, not {case.batch}"
-    return too_old()
+    return too_old(FLOAT8 if case.dtype == "float8" else CAPABILITY)
 
 
 SUPPORTS = Support(

@@ -185,6 +185,10 @@ def test_an_old_gpu_is_a_reason(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (7, 5))
     assert "8.0 or newer is needed, and this is 7.5" in triton_fused.SUPPORTS.unavailable(GOOD)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (8, 6))
+    assert triton_fused.SUPPORTS.unavailable(GOOD) is None
+    float8 = replace(GOOD, dtype="float8")
+    assert "8.9 or newer is needed, and this is 8.6" in triton_fused.SUPPORTS.unavailable(float8)
 
 
 @pytest.mark.gpu
