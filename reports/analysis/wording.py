@@ -195,6 +195,24 @@ def energy(profile: Profile) -> str:
     return " ".join(without + within)
 
 
+def streaming(profile: Profile) -> str:
+    """What streamed points of a GPU go through at least, beside its second-level cache; nothing without either."""
+    cache = next((gpu.get("l2_bytes") for gpu in profile.machine.get("gpus") or ()), None)
+    streamed = [
+        (point.working_set_bytes, point.weight_sets)
+        for point in profile.points
+        if (point.case.device, point.case.residency) == ("cuda", "streamed")
+        and point.working_set_bytes
+    ]
+    if not cache or not streamed:
+        return ""
+    least, sets = min(streamed, key=lambda one: one[0] or 0)
+    assert least is not None
+    each = "one set of weights" if sets == 1 else f"{sets} sets of weights"
+    times = f"{number(least / cache)} times its second-level cache"
+    return f"A GPU's streamed points go through {number(least / 1e6)} MB or more, {each}: {times}."
+
+
 def verdict(found: Verdict) -> str:
     """A verdict without its mark: `bandwidth (DRAM)`, `implementation (2.1× to gain)`."""
     if found.name.startswith(BANDWIDTH) and found.level:

@@ -133,8 +133,15 @@ def test_the_curve_of_an_h100_has_its_cache_and_its_memory():
     l2, memory = curve.levels
     assert (l2.name, l2.up_to_bytes, memory.name) == ("L2", 48 << 20, "DRAM")
     assert l2.bytes_per_s == pytest.approx(7.5e12, rel=0.03)
-    assert memory.bytes_per_s == pytest.approx(3.11e12, rel=0.005)
+    assert memory.bytes_per_s == pytest.approx(3.097e12, rel=0.002)
     assert curve.span == 200 << 20
+
+
+def test_memory_is_what_lies_four_times_the_cache_away_where_no_more_is_free():
+    some = [one for one in shaped(5.5e12, 3e12, 26, 50) if one.working_set_bytes <= 384 << 20]
+    l2, memory = cuda_sweep.read_off(some, 50 << 20).levels
+    assert (l2.name, memory.name) == ("L2", "DRAM")
+    assert memory.bytes_per_s == pytest.approx(3e12, rel=0.001)
 
 
 def test_a_gpu_with_little_free_memory_has_the_levels_that_its_curve_shows():

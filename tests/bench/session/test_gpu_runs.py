@@ -119,6 +119,9 @@ def test_a_profile_holds_both_devices_each_with_its_roofs_levels_and_points(
     text = (built.folder / "report.md").read_text()
     assert "cuda" in text
     assert "its share of idle power: on cuda 123 W" in text
+    least = min(point.working_set_bytes for point in theirs)
+    assert least >= 4 * fake_gpu.L2_BYTES
+    assert f"{least / fake_gpu.L2_BYTES:.3g} times its second-level cache" in text
 
 
 def test_a_part_that_writes_less_than_the_write_probe_can_is_measured_without_it(gpu, measure):
