@@ -64,7 +64,7 @@ METHOD = (
     "A step is one time step of a cell: two products per gate, of input and of state, and the pointwise rest.",
     "Bytes are compulsory: every operand once, no write-allocate, padding or re-reading. FLOPs are the linear ones.",
     "An implementation is checked against a float64 reference before it is timed; a wrong answer is never timed.",
-    "Streamed steps rotate through weights several times as large as the caches, or one set so large; resident ones stay.",
+    "Streamed steps rotate through weights several times as large as the caches; resident ones use a single set.",
     "Each round times a block of steps and a block of the read probe over the same memory, alternating.",
     "The roof fraction is max(bytes time, FLOP time) / step time, formed round by round; the median counts.",
     "Intervals hold the median with 95 % confidence by order statistics; no distribution is assumed.",
