@@ -307,7 +307,8 @@ def test_on_a_card_every_step_of_calls_in_a_row_agrees_with_the_reference(
     how = in_registers.cut(case, torch.cuda.get_device_properties(0).multi_processor_count)
     given = [drawn(case, seed, card) for seed in range(3)]
     memory = in_registers.kept(case, how, torch.device(card))
-    weights, from_x, h, c = (t if isinstance(t, cells.Weights) else t.clone() for t in given[0])
+    weights = cells.Weights(*(tensor.clone() for tensor in given[0][0]))
+    from_x, h, c = (tensor.clone() for tensor in given[0][1:])
     out, c_new = h.new_empty(case.steps, batch, hidden), torch.empty_like(h)
     call = in_registers.bound(case, how, weights, from_x, h, c, out, c_new, memory)
     answers = []
