@@ -28,6 +28,7 @@
   } while (0)
 
 enum Load { PLAIN, CG, NC, NC_256, FIRST };  // no hint, past L1, read only and kept out of L1, 256 bytes ahead, streamed
+const int ONCE = 0, SUMS = 4096;
 enum Kind { READ, WRITE, COPY, TRIAD };
 const char *LOADS[] = {"ld", "ld.cg", "ld.nc", "ld.nc.256B", "ld.evict_first"};
 const char *KINDS[] = {"read", "write", "copy", "triad"};
@@ -60,7 +61,7 @@ __device__ uint32_t triad(uint32_t b, uint32_t c) {
   return __float_as_uint(__fmaf_rn(0.5f, __uint_as_float(c), __uint_as_float(b)));
 }
 
-// The block's sum, left at its number.
+// The block's sum, added to those that are there.
 __device__ void leave(uint32_t *sums, uint32_t sum) {
   __shared__ uint32_t all;
   if (threadIdx.x == 0) all = 0;
@@ -68,14 +69,16 @@ __device__ void leave(uint32_t *sums, uint32_t sum) {
   sum = __reduce_add_sync(~0u, sum);
   if (threadIdx.x % 32 == 0) atomicAdd(&all, sum);
   __syncthreads();
-  if (threadIdx.x == 0) sums[blockIdx.x] = all;
+  if (threadIdx.x == 0) atomicAdd(sums + blockIdx.x % SUMS, all);
 }
 
-// All passes are one row of groups of THREADS * UNROLL times 16 bytes, of which each block takes every so many.
+// All passes are one row of groups of THREADS * UNROLL times 16 bytes, of which each block takes every so many; or one,
+// where BLOCKS is ONCE and there are as many blocks as groups of all passes.
 template <int KIND, int HOW, int UNROLL, int THREADS, int BLOCKS, bool AHEAD>
-__global__ void __launch_bounds__(THREADS, BLOCKS) walk(uint4 *words, uint32_t *sums, long groups, long passes) {
+__global__ void __launch_bounds__(THREADS, BLOCKS == ONCE ? 1 : BLOCKS) walk(uint4 *words, uint32_t *sums, long groups, long passes) {
   const long width = long(THREADS) * UNROLL, each = groups * width, blocks = gridDim.x;
-  long group = blockIdx.x, turns = (passes * groups - group + blocks - 1) / blocks;
+  long group = BLOCKS == ONCE ? blockIdx.x % uint32_t(groups) : blockIdx.x;
+  long turns = BLOCKS == ONCE ? 1 : (passes * groups - group + blocks - 1) / blocks;
   uint4 held[UNROLL], sum = {0, 0, 0, 0};
   if (KIND == READ && AHEAD) {
 #pragma unroll
@@ -209,7 +212,8 @@ std::vector<Variant> variants;
 
 template <int KIND, int HOW, int UNROLL, int THREADS, int BLOCKS, bool AHEAD = false> void plain() {
   char name[99];
-  snprintf(name, 99, "%s x%d%s, %d threads, %d blocks", LOADS[HOW], UNROLL, AHEAD ? " ahead" : "", THREADS, BLOCKS);
+  snprintf(name, 99, BLOCKS == ONCE ? "%s x%d%s, %d threads, a block each" : "%s x%d%s, %d threads, %d blocks", LOADS[HOW],
+           UNROLL, AHEAD ? " ahead" : "", THREADS, BLOCKS);
   variants.push_back({name, Kind(KIND), walk<KIND, HOW, UNROLL, THREADS, BLOCKS, AHEAD>, THREADS, BLOCKS,
                       THREADS * UNROLL * 16, 0});
 }
@@ -229,6 +233,7 @@ void list() {
   plain<READ, NC, 8, 128, 8, true>(), plain<READ, NC, 8, 256, 4, true>(), plain<READ, CG, 8, 128, 8, true>();
   plain<READ, NC_256, 8, 128, 8, true>(), plain<READ, NC, 8, 512, 2, true>(), plain<READ, NC, 16, 128, 4, true>();
   plain<READ, NC, 16, 256, 2, true>(), plain<READ, NC, 16, 512, 1, true>(), plain<READ, NC, 2, 256, 8, true>();
+  plain<READ, NC, 8, 256, ONCE>(), plain<READ, NC, 4, 512, ONCE>(), plain<READ, NC, 16, 256, ONCE>();
   engine<READ, 4096, 8, 128, 4>(), engine<READ, 8192, 4, 128, 4>(), engine<READ, 8192, 6, 128, 4>();
   engine<READ, 8192, 8, 256, 2>(), engine<READ, 16384, 4, 256, 2>(), engine<READ, 16384, 6, 256, 2>();
   engine<READ, 16384, 12, 512, 1>(), engine<READ, 32768, 6, 512, 1>();
@@ -238,6 +243,8 @@ void list() {
   plain<WRITE, PLAIN, 4, 128, 16>(), plain<WRITE, PLAIN, 4, 512, 4>(), plain<WRITE, PLAIN, 4, 1024, 2>();
   plain<WRITE, PLAIN, 8, 256, 4>(), plain<WRITE, PLAIN, 4, 256, 2>(), plain<WRITE, PLAIN, 4, 256, 1>();
   plain<WRITE, PLAIN, 16, 256, 2>(), plain<WRITE, FIRST, 1, 256, 8>(), plain<WRITE, CG, 1, 256, 8>();
+  plain<WRITE, PLAIN, 1, 128, ONCE>(), plain<WRITE, PLAIN, 1, 256, ONCE>(), plain<WRITE, PLAIN, 1, 1024, ONCE>();
+  plain<WRITE, PLAIN, 4, 128, ONCE>(), plain<WRITE, PLAIN, 4, 256, ONCE>(), plain<WRITE, PLAIN, 16, 256, ONCE>();
   engine<WRITE, 4096, 2, 128, 4>(), engine<WRITE, 8192, 2, 128, 4>(), engine<WRITE, 16384, 2, 128, 2>();
   engine<WRITE, 32768, 2, 128, 2>(), engine<WRITE, 32768, 4, 128, 1>();
 
@@ -246,6 +253,8 @@ void list() {
   plain<COPY, NC, 4, 128, 16>(), plain<COPY, NC, 4, 512, 4>(), plain<COPY, NC, 4, 1024, 2>();
   plain<COPY, NC, 8, 256, 4>(), plain<COPY, NC, 8, 128, 8>(), plain<COPY, NC, 16, 256, 2>();
   plain<COPY, FIRST, 8, 256, 4>(), plain<COPY, NC, 4, 256, 2>(), plain<COPY, NC_256, 4, 256, 8>();
+  plain<COPY, PLAIN, 1, 256, ONCE>(), plain<COPY, PLAIN, 1, 1024, ONCE>(), plain<COPY, PLAIN, 4, 128, ONCE>();
+  plain<COPY, NC, 4, 256, ONCE>(), plain<COPY, PLAIN, 8, 256, ONCE>();
   engine<COPY, 4096, 8, 32, 4>(), engine<COPY, 8192, 6, 32, 4>(), engine<COPY, 16384, 6, 32, 2>();
   engine<COPY, 16384, 12, 32, 1>(), engine<COPY, 32768, 6, 32, 1>();
 
@@ -254,6 +263,8 @@ void list() {
   plain<TRIAD, FIRST, 4, 256, 4>(), plain<TRIAD, PLAIN, 2, 128, 16>(), plain<TRIAD, PLAIN, 2, 512, 4>();
   plain<TRIAD, PLAIN, 2, 1024, 2>(), plain<TRIAD, PLAIN, 4, 512, 2>(), plain<TRIAD, PLAIN, 8, 256, 2>();
   plain<TRIAD, PLAIN, 4, 256, 2>(), plain<TRIAD, PLAIN, 1, 1024, 2>(), plain<TRIAD, NC, 2, 256, 8>();
+  plain<TRIAD, PLAIN, 1, 256, ONCE>(), plain<TRIAD, PLAIN, 1, 1024, ONCE>(), plain<TRIAD, PLAIN, 2, 128, ONCE>();
+  plain<TRIAD, PLAIN, 4, 256, ONCE>(), plain<TRIAD, PLAIN, 2, 512, ONCE>();
 }
 
 double now() {
@@ -275,14 +286,14 @@ int main(int count, char **given) {
   uint4 *words;
   uint32_t *sums;
   OK(cudaMalloc(&words, most));
-  OK(cudaMalloc(&sums, 4096 * sizeof *sums));
+  OK(cudaMalloc(&sums, SUMS * sizeof *sums));
   list();
   cudaEvent_t start, end;
   OK(cudaEventCreate(&start));
   OK(cudaEventCreate(&end));
-  auto total = [&](int blocks) {
-    std::vector<uint32_t> each(blocks);
-    OK(cudaMemcpy(each.data(), sums, blocks * sizeof(uint32_t), cudaMemcpyDeviceToHost));
+  auto total = [&] {
+    std::vector<uint32_t> each(SUMS);
+    OK(cudaMemcpy(each.data(), sums, SUMS * sizeof(uint32_t), cudaMemcpyDeviceToHost));
     uint32_t found = 0;
     for (uint32_t one : each) found += one;
     return found;
@@ -300,8 +311,10 @@ int main(int count, char **given) {
         const long groups = (size << 20) / STREAMS[kind] / one.group, moved = groups * one.group * STREAMS[kind];
         int fit = 0;
         OK(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&fit, one.kernel, one.threads, one.shared));
-        const long blocks = std::min(long(std::min(fit, one.blocks)) * card.multiProcessorCount, groups);
+        const long resident = std::min(long(std::min(fit, one.blocks)) * card.multiProcessorCount, groups);
         auto seconds = [&](long passes) {
+          const long blocks = one.blocks == ONCE ? passes * groups : resident;
+          OK(cudaMemsetAsync(sums, 0, SUMS * sizeof *sums));
           OK(cudaEventRecord(start));
           one.kernel<<<blocks, one.threads, one.shared>>>(words, sums, groups, passes);
           OK(cudaGetLastError());
@@ -319,9 +332,10 @@ int main(int count, char **given) {
         std::sort(rates.begin(), rates.end());
         bool right = true;
         if (kind == READ) {
-          const uint32_t found = total(blocks);
+          const uint32_t found = total();
+          OK(cudaMemset(sums, 0, SUMS * sizeof *sums));
           sum_of<<<1024, 256>>>(reinterpret_cast<uint32_t *>(words), moved / 4, sums);
-          right = found == uint32_t(passes) * total(1024);
+          right = found == uint32_t(passes) * total();
         }
         wrong += !right;
         printf("{\"kind\": \"%s\", \"megabytes\": %ld, \"variant\": \"%s\", \"resident\": %d, \"median\": %.4g, \"best\": "

@@ -138,12 +138,16 @@ def persistent(memory):
 
 def roofs(_memory):
     """Every memory probe over a block that is no whole number of groups: what it read, wrote or left alone."""
-    for kind, tile, passes in itertools.product(_triton.STREAMS, (64, 512), (1, 3)):
+    for kind, tile, passes, programs in itertools.product(
+        _triton.STREAMS, (64, 512), (1, 3), (2, _triton.EACH)
+    ):
+        if kind == "read" and programs == _triton.EACH:
+            continue
         block = torch.randint(-(2**31), 2**31, (10_007,), dtype=torch.int32)
         floats = block.view(torch.float32)
         floats.copy_(torch.rand(10_007))
         before = block.clone()
-        variant = _triton.Variant(2, tile, 2, 4)
+        variant = _triton.Variant(2, tile, programs, 4)
         run, sums = _triton.prepare(kind, variant, block, processors=3)
         run(passes)
         n = _triton.words_each(kind, variant, block.numel() * 4)
@@ -162,6 +166,7 @@ def roofs(_memory):
             "kernel": kind,
             "group": variant.group,
             "passes": passes,
+            "once": programs == _triton.EACH,
             "words": n,
             "streams": _triton.STREAMS[kind],
         }

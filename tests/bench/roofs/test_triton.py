@@ -12,10 +12,9 @@ from bench.roofs import _triton
 from bench.roofs._triton import Variant
 
 KINDS = tuple(_triton.STREAMS)
-ENDS = (_triton.VARIANTS[0], _triton.VARIANTS[-1])
 LEAST_IN_FLIGHT = 40 << 10
 """Bytes of a processor. An H200 has 4.8e12 byte/s over 132 of them and answers within 0.8 us under load: 29 KB."""
-CASES = [(kind, variant) for kind in KINDS for variant in ENDS]
+CASES = [(kind, _triton.VARIANTS[kind][end]) for kind in KINDS for end in (0, -1)]
 
 
 answers = ahead.interpreting("roofs")
@@ -25,9 +24,12 @@ answers = ahead.interpreting("roofs")
 @pytest.mark.parametrize("kind", KINDS)
 def test_interpreted_it_reads_and_writes_every_word_of_its_groups_and_no_other(answers, kind):
     found = [one for one in answers if one["kernel"] == kind]
-    assert {(one["group"], one["passes"]) for one in found} == {
-        (128, 1), (128, 3), (1024, 1), (1024, 3),
-    }  # fmt: skip
+    assert {(one["group"], one["passes"], one["once"]) for one in found} == {
+        (group, passes, once)
+        for group in (128, 1024)
+        for passes in (1, 3)
+        for once in ((False,) if kind == "read" else (False, True))
+    }
     assert all(one["right"] for one in found)
     assert all(
         10_007 - one["group"] * one["streams"] < one["words"] * one["streams"] for one in found
@@ -56,6 +58,13 @@ def test_every_kind_is_a_probe_that_a_gpus_sweep_runs_and_writing_comes_last():
     assert {read.KIND, *others} == set(KINDS)
 
 
+def test_a_read_has_no_program_for_every_group():
+    import torch
+
+    with pytest.raises(ValueError, match="no variant 1x512xeachx4"):
+        _triton.prepare("read", Variant(1, 512, _triton.EACH, 4), torch.zeros(1000), 1)
+
+
 def test_a_block_too_small_for_a_group_is_refused():
     import torch
 
@@ -69,7 +78,12 @@ def compiled(kind, variant, capability, tmp_path):
     return ahead.compiled(
         _triton.walk,
         arguments,
-        {"TILES": variant.tiles, "WORDS": variant.words, "KIND": kind},
+        {
+            "TILES": variant.tiles,
+            "WORDS": variant.words,
+            "KIND": kind,
+            "ONCE": variant.programs == _triton.EACH,
+        },
         capability,
         tmp_path,
         num_warps=variant.warps,
@@ -93,7 +107,7 @@ def test_compiled_ahead_it_moves_16_bytes_at_once_past_the_first_level(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", _triton.VARIANTS, ids=lambda variant: variant.name)
+@pytest.mark.parametrize("variant", _triton.READING, ids=lambda variant: variant.name)
 def test_compiled_ahead_the_read_probe_has_enough_in_flight(variant, tmp_path, monkeypatch):
     """And all its programs are on the processors at once: what waits for a place reads alone at the end."""
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
@@ -106,8 +120,11 @@ def test_compiled_ahead_the_read_probe_has_enough_in_flight(variant, tmp_path, m
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("variant", _triton.VARIANTS, ids=lambda variant: variant.name)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "variant"),
+    [(kind, one) for kind in KINDS for one in _triton.VARIANTS[kind]],
+    ids=lambda one: getattr(one, "name", one),
+)
 def test_on_a_card_it_sums_and_copies_right(card, kind, variant):
     import torch
 
