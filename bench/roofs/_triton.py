@@ -67,7 +67,7 @@ class Variant(NamedTuple):
         return self.tiles * self.words
 
 
-READING = (
+VARIANTS = (
     Variant(2, 1024, 8, 4),
     Variant(4, 512, 8, 4),
     Variant(2, 2048, 4, 8),
@@ -81,15 +81,15 @@ WRITING = (
     Variant(1, 1024, 12, 4),
     Variant(4, 2048, 4, 8),
 )
-VARIANTS = {"read": READING, "write": WRITING, "copy": WRITING, "triad": WRITING}
-"""By kind."""
+OF_KIND = {"read": VARIANTS, "write": WRITING, "copy": WRITING, "triad": WRITING}
+"""Variants by kind."""
 
 
 def probe(
     kind: str,
 ) -> tuple[str, str, tuple[Variant, ...], Callable[..., int], Callable[..., Any]]:
     """KIND, UNIT, VARIANTS, `bytes_per_pass` and `prepare` of a kind's module: those below but for the kind."""
-    return kind, "byte/s", VARIANTS[kind], partial(bytes_per_pass, kind), partial(prepare, kind)
+    return kind, "byte/s", OF_KIND[kind], partial(bytes_per_pass, kind), partial(prepare, kind)
 
 
 def words_each(kind: str, variant: Variant, size_bytes: int) -> int:

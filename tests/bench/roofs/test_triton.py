@@ -14,7 +14,7 @@ from bench.roofs._triton import Variant
 KINDS = tuple(_triton.STREAMS)
 LEAST_IN_FLIGHT = 40 << 10
 """Bytes of a processor. An H200 has 4.8e12 byte/s over 132 of them and answers within 0.8 us under load: 29 KB."""
-CASES = [(kind, _triton.VARIANTS[kind][end]) for kind in KINDS for end in (0, -1)]
+CASES = [(kind, _triton.OF_KIND[kind][end]) for kind in KINDS for end in (0, -1)]
 
 
 answers = ahead.interpreting("roofs")
@@ -107,7 +107,7 @@ def test_compiled_ahead_it_moves_16_bytes_at_once_past_the_first_level(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", _triton.READING, ids=lambda variant: variant.name)
+@pytest.mark.parametrize("variant", _triton.VARIANTS, ids=lambda variant: variant.name)
 def test_compiled_ahead_the_read_probe_has_enough_in_flight(variant, tmp_path, monkeypatch):
     """And all its programs are on the processors at once: what waits for a place reads alone at the end."""
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
@@ -122,7 +122,7 @@ def test_compiled_ahead_the_read_probe_has_enough_in_flight(variant, tmp_path, m
 @pytest.mark.gpu
 @pytest.mark.parametrize(
     ("kind", "variant"),
-    [(kind, one) for kind in KINDS for one in _triton.VARIANTS[kind]],
+    [(kind, one) for kind in KINDS for one in _triton.OF_KIND[kind]],
     ids=lambda one: getattr(one, "name", one),
 )
 def test_on_a_card_it_sums_and_copies_right(card, kind, variant):
