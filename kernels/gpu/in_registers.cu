@@ -19,11 +19,11 @@ typedef unsigned short u16;
 #ifndef CHAINS
 #define CHAINS 2                               // sums that a tile's products are added to in turn
 #endif
-#ifndef PAUSE
-#define PAUSE 0                                // nanoseconds between looks
-#endif
 #ifndef FIRST
-#define FIRST 0                                // nanoseconds before the first look
+#define FIRST 0                                // cycles before the first look
+#endif
+#ifndef GAP
+#define GAP 0                                  // cycles between two looks that are under way at once; 0 for one
 #endif
 #ifndef LOOKS
 #define LOOKS (1u << 22)                       // at a state before it is given up: a second or more
@@ -89,7 +89,11 @@ __device__ __forceinline__ float get(u32 at) {
   asm volatile("ld.shared.f32 %0,[%1];" : "=f"(v) : "r"(at) : "memory");
   return v;
 }
-__device__ __forceinline__ void rest(u32 nanoseconds) { asm volatile("nanosleep.u32 %0;" ::"r"(nanoseconds)); }
+__device__ __forceinline__ void rest(u32 cycles) {
+  u32 began, now;
+  asm volatile("mov.u32 %0, %%clock;" : "=r"(began));
+  do asm volatile("mov.u32 %0, %%clock;" : "=r"(now)); while (now - began < cycles);
+}
 #endif
 
 __device__ __forceinline__ float sigmoid(float v) { return __fdividef(1.f, 1.f + __expf(-v)); }
@@ -187,21 +191,35 @@ sequence(const u16 *__restrict__ U, const u16 *__restrict__ b_w, const u16 *__re
       if (B % 8 == 0 || COLUMNS > 1 || row < B) {
         u32 left = looks;
         EACH(p, n) look(x[p][n], from + (p * WARPS * B + n * 8) * 16);
+#define AGAIN(got, wrong)                                                                                        \
+  u32 wrong = 0;                                                                                                 \
+  EACH(p, n) {                                                                                                   \
+    const uint4 v = got[p][n];                                                                                   \
+    const u32 not_yet = ((v.x ^ tag) | (v.y ^ tag) | (v.z ^ tag) | (v.w ^ tag)) & SIGN;                          \
+    if (not_yet) look(got[p][n], from + (p * WARPS * B + n * 8) * 16);                                           \
+    wrong |= not_yet;                                                                                            \
+  }
+#if GAP
+        uint4 y[MINE][COLUMNS];
+        rest(GAP);
+        EACH(p, n) look(y[p][n], from + (p * WARPS * B + n * 8) * 16);
+#endif
         for (;;) {
-          u32 wrong = 0;
-          EACH(p, n) {
-            const u32 not_yet = ((x[p][n].x ^ tag) | (x[p][n].y ^ tag) | (x[p][n].z ^ tag) | (x[p][n].w ^ tag)) & SIGN;
-            if (not_yet) look(x[p][n], from + (p * WARPS * B + n * 8) * 16);
-            wrong |= not_yet;
-          }
+          AGAIN(x, wrong)
           if (!wrong) break;
+#if GAP
+          AGAIN(y, wrong_too)
+          if (!wrong_too) {
+            EACH(p, n) x[p][n] = y[p][n];
+            break;
+          }
+#endif
           if (!--left) {  // what was to come does not: say so, and go on with what is no number
             report(faults);
             looks = 1;
             EACH(p, n) x[p][n] = make_uint4(~tag, ~tag, ~tag, ~tag);
             break;
           }
-          if (PAUSE) rest(PAUSE);
         }
       }
       __syncwarp();
