@@ -71,9 +71,23 @@ def gru(r, z, n_x, n_h):
 
 
 @triton.jit
+def stored(values, rows, real):
+    """A value of each row, as it lies in memory: (rows, 1), zero where a row is none."""
+    return tl.load(values + rows, mask=real, other=0)[:, None]
+
+
+@triton.jit
 def of_rows(values, rows, real):
-    """One float32 for each row: (rows, 1), zero where a row is none."""
-    return tl.load(values + rows, mask=real, other=0).to(tl.float32)[:, None]
+    """The same in float32."""
+    return stored(values, rows, real).to(tl.float32)
+
+
+@triton.jit
+def of_tile(W, U, x, h, I, H, tile, tiles_w, K: tl.constexpr):
+    """The matrix of a tile of k, its activations and columns, and the tile's first column: W's tiles, then U's."""
+    second = tile >= tiles_w
+    start = (tile - tl.where(second, tiles_w, 0)) * K
+    return tl.where(second, U, W), tl.where(second, h, x), tl.where(second, H, I), start
 
 
 @triton.jit

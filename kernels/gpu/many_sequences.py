@@ -3,6 +3,8 @@
 import triton
 import triton.language as tl
 
+from kernels.gpu.gates import of_tile
+
 TERMS = {
     ("float32", "float32"): 1,
     ("bfloat16", "bfloat16"): 1,
@@ -38,25 +40,29 @@ def multiply(sums, w, x, TERMS: tl.constexpr):
 
 @triton.jit
 def product(
-    matrix, v, rows, real, sequences, first, last, B, N,
+    W, U, x, h, rows, of_w, of_u, sequences, first, last, B, I, H,
     K: tl.constexpr, SEQUENCES: tl.constexpr, TERMS: tl.constexpr, EVEN: tl.constexpr, WHOLE: tl.constexpr,
     STAGES: tl.constexpr,
 ):  # fmt: skip
-    """Rows of a matrix with N columns times activations (B, N), over tiles of k: (rows, sequences) in float32.
+    """Rows of W (columns I) times x (B, I) and of U times h (B, H), over tiles of k: (rows, sequences) in float32.
 
-    Only `real` rows are read, and the others' sums are 0, unless WHOLE: then all are read. EVEN where no tile juts out
-    of the columns.
+    W's tiles come first, U's after them in the same loop, so that loads go on between the two. Only the rows `of_w`
+    and `of_u` are read, and to the others nothing is added, unless WHOLE: then all are read. EVEN where no tile juts
+    out of the columns.
     """
+    tiles_w = tl.cdiv(I, K)
     s = tl.zeros((rows.shape[0], SEQUENCES), tl.float32)
     for tile in tl.range(first, last, num_stages=STAGES):
-        k = tile * K + tl.arange(0, K)
+        matrix, v, N, start = of_tile(W, U, x, h, I, H, tile, tiles_w, K)
+        real = of_w if WHOLE else tl.where(tile >= tiles_w, of_u, of_w)
+        k = start + tl.arange(0, K)
         at = matrix + rows[:, None] * N + k[None, :]
         of_x = v + sequences[None, :] * N + k[:, None]
         if EVEN:
-            x = tl.load(of_x, mask=(sequences < B)[None, :], other=0)
+            a = tl.load(of_x, mask=(sequences < B)[None, :], other=0)
             w = tl.load(at) if WHOLE else tl.load(at, mask=real[:, None], other=0.0)
         else:
-            x = tl.load(of_x, mask=(k < N)[:, None] & (sequences < B)[None, :], other=0)
+            a = tl.load(of_x, mask=(k < N)[:, None] & (sequences < B)[None, :], other=0)
             w = tl.load(at, mask=real[:, None] & (k < N)[None, :], other=0.0)
-        s = multiply(s, w, x, TERMS)
+        s = multiply(s, w, a, TERMS)
     return s

@@ -9,6 +9,8 @@ in a shape of their own the compiler gives these a layout of their own, and pass
 import triton
 import triton.language as tl
 
+from kernels.gpu.gates import of_tile
+
 LINE_BYTES = 512
 """16 of each of 32 threads."""
 INTERPRETED = triton.knobs.runtime.interpret
@@ -128,39 +130,44 @@ def in_pairs(address):
 
 @triton.jit
 def product(
-    matrix, v, units, first, last, N, H,
+    W, U, x, h, units, first, last, I, H,
     GATES: tl.constexpr, UNITS: tl.constexpr, K: tl.constexpr, EVEN: tl.constexpr, PAIRS: tl.constexpr,
     STAGES: tl.constexpr,
 ):  # fmt: skip
-    """Sums over tiles of K columns, of up to four gates, (units, 1) in float32 each.
+    """Sums over tiles of K columns of W times x, then of U times h, of up to four gates, (units, 1) in float32 each.
 
-    EVEN where no tile juts out of the matrix; all units must be ones that there are. PAIRS to load words of two
-    elements, which leaves half as many sums to registers; only where EVEN.
+    All tiles are one loop's, so that loads go on between W's and U's. EVEN where no tile juts out of the matrix; all
+    units must be ones that there are. PAIRS to load words of two elements, which leaves half as many sums to registers;
+    only where EVEN.
     """
     EACH: tl.constexpr = 2 if PAIRS else 1
-    OF_W: tl.constexpr = matrix.dtype.element_ty
-    OF_V: tl.constexpr = v.dtype.element_ty
+    OF_W: tl.constexpr = W.dtype.element_ty
+    OF_X: tl.constexpr = x.dtype.element_ty
+    tiles_w = tl.cdiv(I, K)
+    columns, each = I, H
     if PAIRS:
-        matrix, v, N = in_pairs(matrix), in_pairs(v), N // 2
+        W, U, x, h = in_pairs(W), in_pairs(U), in_pairs(x), in_pairs(h)
+        columns, each = I // 2, H // 2
     sums = nothing(UNITS, K // EACH, GATES)
     for tile in tl.range(first, last, num_stages=STAGES):
-        k = tile * (K // EACH) + tl.arange(0, K // EACH)
+        matrix, v, N, start = of_tile(W, U, x, h, columns, each, tile, tiles_w, K // EACH)
+        k = start + tl.arange(0, K // EACH)
         inside = k < N
-        x = tl.load(v + k) if EVEN else tl.load(v + k, mask=inside, other=0)
-        x = x[None, :]
+        a = tl.load(v + k) if EVEN else tl.load(v + k, mask=inside, other=0)
+        a = a[None, :]
         w = ()
         for gate in tl.static_range(GATES):
             at = matrix + (gate * H + units).to(tl.int64)[:, None] * N + k[None, :]
             w += (tl.load(at) if EVEN else tl.load(at, mask=inside[None, :], other=0.0),)
         if PAIRS:
-            x_lower, x_upper = of_pairs(x, OF_V)
+            a_lower, a_upper = of_pairs(a, OF_X)
             found = ()
             for gate in tl.static_range(GATES):
                 lower, upper = of_pairs(w[gate], OF_W)
-                found = found + (sums[gate] + lower * x_lower + upper * x_upper,)
+                found = found + (sums[gate] + lower * a_lower + upper * a_upper,)
             sums = found
         else:
-            sums = added(sums, w, x, GATES)
+            sums = added(sums, w, a, GATES)
     return four(sums, GATES)
 
 

@@ -12,9 +12,11 @@ PyTorch's convention, each row one contiguous run. One sequence is multiplied an
     float32 x float32     3 products of tf32 terms ("tf32x3")
 
 Weights come in tiles by copies to shared memory, two or three of which are on their way while one is multiplied, and
-all programs of a large step run at once. On a GPU that can, a step's programs begin while the last step's end
-(programmatic dependent launch): until that one has ended and its new state is there to be read, they only ask the
-second-level cache for their first weights, which is right whoever wrote these.
+all programs of a large step run at once. W's tiles and U's are one loop's, unless their sums must be kept apart: a
+second loop would begin with nothing on its way. Biases, scales and a block's own state are loaded before it, for what
+comes after the products. On a GPU that can, a step's programs begin while the last step's end (programmatic dependent
+launch), once all of these have their products: until that step has ended and its new state is there to be read, they
+only ask the second-level cache for their first weights, which is right whoever wrote these.
 
 Where there are too few blocks for the processors, several programs share the tiles of k of a block. Each leaves its
 sums in memory, and the last to arrive adds them in a fixed order and computes the gates: the result does not depend on
@@ -31,7 +33,7 @@ from kernels.case import ELEMENT_BYTES, GATE_SUMS, GATES, QUANTISED, Case
 from kernels.gpu import gates
 from kernels.gpu import many_sequences as many
 from kernels.gpu import one_sequence as one
-from kernels.gpu.gates import Cut, by_gate, gru, lstm, of_rows, sigmoid, tanh
+from kernels.gpu.gates import Cut, by_gate, gru, lstm, sigmoid, stored, tanh
 
 MOST_SEQUENCES = 64
 """Sequences whose sums a program keeps in registers."""
@@ -108,6 +110,7 @@ def constants(case: Case, how: Cut) -> dict[str, object]:
         "TERMS": many.TERMS[case.dtype, case.activations],
         "QUANTISED": QUANTISED.get(case.dtype, 0),
         "EVEN": even,
+        "SQUARE": case.input == case.hidden,
         "PAIRS": even and case.batch == 1 and (case.dtype, case.activations) in one.PAIRS,
         "STAGES": how.stages,
         "OVERLAP": how.overlap,
@@ -127,24 +130,23 @@ def options(how: Cut) -> dict[str, object]:
 
 @triton.jit
 def new_state(
-    sums, h, c, h_new, c_new, units, sequences, B, H,
+    sums, before, h_new, c_new, units, sequences, B, H,
     CELL: tl.constexpr, UNITS: tl.constexpr, SEQUENCES: tl.constexpr,
 ):  # fmt: skip
-    """The gates of a block from its sums with their biases, and the store of its new state."""
+    """The gates of a block from its sums with their biases and from its own c (LSTM) or h (GRU), and their store."""
     inside = (units < H)[:, None] & (sequences < B)[None, :]
     at = sequences[None, :] * H + units[:, None]
     if CELL == "rnn":
         out = tanh(sums)
     elif CELL == "lstm":
         i, f, g, o = by_gate(sums, UNITS, SEQUENCES)
-        before = tl.load(c + at, mask=inside, other=0).to(tl.float32)
-        state = lstm(i, f, g, before)
+        state = lstm(i, f, g, before.to(tl.float32))
         tl.store(c_new + at, state.to(c_new.dtype.element_ty), mask=inside)
         out = sigmoid(o) * tanh(state)
     else:
         r, z, n_x, n_h = by_gate(sums, UNITS, SEQUENCES)
         n, z = gru(r, z, n_x, n_h)
-        out = (1.0 - z) * n + z * tl.load(h + at, mask=inside, other=0).to(tl.float32)
+        out = (1.0 - z) * n + z * before.to(tl.float32)
     tl.store(h_new + at, out.to(h_new.dtype.element_ty), mask=inside)
 
 
@@ -160,13 +162,39 @@ def ask(matrix, rows, column, N, COLUMNS: tl.constexpr):
 
 
 @triton.jit
+def products(
+    W, U, x, h, rows, units, of_w, of_u, sequences, first, last, B, I, H,
+    CELL: tl.constexpr, SUMS: tl.constexpr, GATES: tl.constexpr, UNITS: tl.constexpr, K: tl.constexpr,
+    SEQUENCES: tl.constexpr, TERMS: tl.constexpr, EVEN: tl.constexpr, PAIRS: tl.constexpr, STAGES: tl.constexpr,
+    OF_U: tl.constexpr,
+):  # fmt: skip
+    """Sums of a block's rows over some tiles of W and U, (rows, sequences): those of U alone, OF_U."""
+    if SEQUENCES == 1:
+        within = tl.minimum(units, H - 1)
+        s0, s1, s2, s3 = one.product(
+            W, U, x, h, within, first, last, I, H, GATES, UNITS, K, EVEN, PAIRS, STAGES
+        )
+        if CELL == "gru" and OF_U:
+            s2, s3 = s3, s2
+        sums = one.rows(s0, s1, s2, s3, SUMS, UNITS)
+    else:
+        sums = many.product(
+            W, U, x, h, rows, of_w, of_u, sequences, first, last, B, I, H,
+            K, SEQUENCES, TERMS, EVEN, CELL != "gru", STAGES,
+        )  # fmt: skip
+    return sums
+
+
+@triton.jit
 def step(
     W, U, b_w, b_u, scale_w, scale_u, x, h, c, h_new, c_new, partial, arrived, B, I, H,
     CELL: tl.constexpr, SUMS: tl.constexpr, GATES: tl.constexpr, UNITS: tl.constexpr, K: tl.constexpr,
     SEQUENCES: tl.constexpr, PARTS: tl.constexpr, TERMS: tl.constexpr, QUANTISED: tl.constexpr,
-    EVEN: tl.constexpr, PAIRS: tl.constexpr, STAGES: tl.constexpr, OVERLAP: tl.constexpr,
+    EVEN: tl.constexpr, SQUARE: tl.constexpr, PAIRS: tl.constexpr, STAGES: tl.constexpr, OVERLAP: tl.constexpr,
 ):  # fmt: skip
     """One step. Grid: (blocks of units, PARTS). `partial`: float32 (blocks, PARTS, SUMS * UNITS, SEQUENCES)."""
+    if SQUARE:
+        I = H  # so that the compiler knows, and computes addresses of rows once
     block, part = tl.program_id(0), tl.program_id(1)
     sequences = tl.arange(0, SEQUENCES)
     row = tl.arange(0, SUMS * UNITS)
@@ -184,53 +212,54 @@ def step(
     tiles_w = tl.cdiv(I, K)
     tiles = tiles_w + tl.cdiv(H, K)
     first, last = part * tiles // PARTS, (part + 1) * tiles // PARTS
-    last_w = tl.minimum(last, tiles_w)
-    first_u = tl.maximum(first, tiles_w) - tiles_w
-    last_u = last - tiles_w
     units = block * UNITS + tl.arange(0, UNITS)
     if OVERLAP:
-        gdc_launch_dependents()
         ask(W, rows, first * K, I, K * STAGES)
         gdc_wait()
-    if SEQUENCES == 1:
-        within = tl.minimum(units, H - 1)
-        x0, x1, x2, x3 = one.product(
-            W, x, within, first, last_w, I, H, GATES, UNITS, K, EVEN, PAIRS, STAGES
-        )
-        h0, h1, h2, h3 = one.product(
-            U, h, within, first_u, last_u, H, H, GATES, UNITS, K, EVEN, PAIRS, STAGES
-        )
-        if CELL == "gru":
-            h2, h3 = h3, h2
-        from_x = one.rows(x0, x1, x2, x3, SUMS, UNITS)
-        from_h = one.rows(h0, h1, h2, h3, SUMS, UNITS)
-    else:
-        from_x = many.product(
-            W, x, rows, of_w, sequences, first, last_w, B, I,
-            K, SEQUENCES, TERMS, EVEN, CELL != "gru", STAGES,
-        )  # fmt: skip
-        from_h = many.product(
-            U, h, rows, of_u, sequences, first_u, last_u, B, H,
-            K, SEQUENCES, TERMS, EVEN, CELL != "gru", STAGES,
-        )  # fmt: skip
+    # what comes after the products is on its way during them
+    bias_w, bias_u = stored(b_w, rows, of_w), stored(b_u, rows, of_u)
     if QUANTISED:
-        from_x *= of_rows(scale_w, rows, of_w) * (1.0 / QUANTISED)
-        from_h *= of_rows(scale_u, rows, of_u) * (1.0 / QUANTISED)
-    sums = from_x + from_h
-    biases = of_rows(b_w, rows, of_w) + of_rows(b_u, rows, of_u)
+        scales_w, scales_u = stored(scale_w, rows, of_w), stored(scale_u, rows, of_u)
+    before = bias_w
+    if CELL != "rnn":
+        inside = (units < H)[:, None] & (sequences < B)[None, :]
+        before = c if CELL == "lstm" else h
+        before = tl.load(before + sequences[None, :] * H + units[:, None], mask=inside, other=0)
+
+    # W's sums and U's are apart where more than an addition is between them
+    APART: tl.constexpr = QUANTISED > 0 or (CELL == "gru" and SEQUENCES == 1)
+    middle = tl.minimum(last, tl.maximum(first, tiles_w)) if APART else last
+    sums = products(
+        W, U, x, h, rows, units, of_w, of_u, sequences, first, middle, B, I, H,
+        CELL, SUMS, GATES, UNITS, K, SEQUENCES, TERMS, EVEN, PAIRS, STAGES, False,
+    )  # fmt: skip
+    if APART:
+        from_h = products(
+            W, U, x, h, rows, units, of_w, of_u, sequences, middle, last, B, I, H,
+            CELL, SUMS, GATES, UNITS, K, SEQUENCES, TERMS, EVEN, PAIRS, STAGES, True,
+        )  # fmt: skip
+        if QUANTISED:
+            sums *= scales_w * (1.0 / QUANTISED)
+            from_h *= scales_u * (1.0 / QUANTISED)
+        sums += from_h
+    if OVERLAP:
+        gdc_launch_dependents()
+    biases = bias_w.to(tl.float32) + bias_u.to(tl.float32)
     if PARTS == 1:
-        new_state(sums + biases, h, c, h_new, c_new, units, sequences, B, H, CELL, UNITS, SEQUENCES)
+        new_state(
+            sums + biases, before, h_new, c_new, units, sequences, B, H, CELL, UNITS, SEQUENCES
+        )
     else:
         ONE: tl.constexpr = SUMS * UNITS * SEQUENCES
         inner = block * PARTS * ONE + row[:, None] * SEQUENCES + sequences[None, :]
         tl.store(partial + inner + part * ONE, sums)
         tl.debug_barrier()  # every thread has stored before one of them says so
-        before = tl.atomic_add(arrived + block, 1, sem="acq_rel")
-        if before == PARTS - 1:
+        earlier = tl.atomic_add(arrived + block, 1, sem="acq_rel")
+        if earlier == PARTS - 1:
             tl.debug_barrier()
             sums = biases + tl.load(partial + inner, cache_modifier=".cg")
             for other in tl.static_range(1, PARTS):
                 # past the first-level cache, which may be stale
                 sums += tl.load(partial + inner + other * ONE, cache_modifier=".cg")
-            new_state(sums, h, c, h_new, c_new, units, sequences, B, H, CELL, UNITS, SEQUENCES)
+            new_state(sums, before, h_new, c_new, units, sequences, B, H, CELL, UNITS, SEQUENCES)
             tl.store(arrived + block, 0)

@@ -141,6 +141,11 @@ def test_a_large_step_has_enough_bytes_under_way_on_an_h200(words, tmp_path, mon
     assert not {"I2F", *(("F2F",) if case.activations != "float32" else ())} & loop.names
     names = [name.split(".")[0] for _, name, _ in machine_code.instructions(taken.sass)]
     assert not {"LDG", "LDGSTS", "STG"} & set(names[: names.index("ACQBULK")])
+    # nothing of a program waits for memory again once its last weights have come
+    asked = len(names) - 1 - names[::-1].index("LDGSTS")
+    assert how.parts > 1 or "LDG" not in names[asked:]
+    apart = case.dtype in QUANTISED or (case.cell == "gru" and case.batch == 1)
+    assert len(machine_code.loops(taken.sass)) == (2 if apart else 1)
 
 
 @pytest.mark.parametrize("batch", [1, 4, 8, 16, 64])
