@@ -5,6 +5,8 @@ import triton.language as tl
 
 from kernels.gpu.gates import of_tile
 
+INTERPRETED = tl.constexpr(triton.knobs.runtime.interpret)
+
 TERMS = {
     ("float32", "float32"): 1,
     ("bfloat16", "bfloat16"): 1,
@@ -18,6 +20,63 @@ weights are, or become exactly; else of their own dtype."""
 
 
 @triton.jit
+def of_bytes(w):
+    """float8 or int8 in bfloat16, exactly, four at a time in instructions at the full rate; float8's NaN becomes 480.
+
+    float8's bits, 4 further right, are those of a bfloat16 that is 2**120 times smaller, subnormals too. The lower 7
+    bits of int8 end the mantissa of 128 + them, its sign's that of 128 or 256, which is subtracted.
+    """
+    if INTERPRETED:
+        w = w.to(tl.float32).to(tl.bfloat16)
+    elif w.dtype == tl.int8:
+        w = tl.inline_asm_elementwise(
+            """{
+                .reg .b32 lower, upper, signs, base, minus;
+                mov.b32 base, 0x43004300;
+                mov.b32 minus, 0xBF80BF80;
+                prmt.b32 lower, $2, base, 0x7170;
+                prmt.b32 upper, $2, base, 0x7372;
+                lop3.b32 signs, lower, 0x00800080, base, 0xEA;
+                lop3.b32 lower, lower, 0x007F007F, base, 0xEA;
+                fma.rn.bf16x2 $0, signs, minus, lower;
+                lop3.b32 signs, upper, 0x00800080, base, 0xEA;
+                lop3.b32 upper, upper, 0x007F007F, base, 0xEA;
+                fma.rn.bf16x2 $1, signs, minus, upper;
+            }""",
+            "=r,=r,r", [w], tl.bfloat16, is_pure=True, pack=4,
+        )  # fmt: skip
+    else:
+        w = tl.inline_asm_elementwise(
+            """{
+                .reg .b32 lower, upper, signs, scale, zero;
+                mov.b32 scale, 0x7B807B80;
+                mov.b32 zero, 0x80008000;
+                prmt.b32 lower, $2, 0, 0x1404;
+                prmt.b32 upper, $2, 0, 0x3424;
+                and.b32 signs, lower, zero;
+                shr.u32 lower, lower, 4;
+                lop3.b32 lower, lower, 0x07F007F0, signs, 0xEA;
+                fma.rn.bf16x2 $0, lower, scale, zero;
+                and.b32 signs, upper, zero;
+                shr.u32 upper, upper, 4;
+                lop3.b32 upper, upper, 0x07F007F0, signs, 0xEA;
+                fma.rn.bf16x2 $1, upper, scale, zero;
+            }""",
+            "=r,=r,r", [w], tl.bfloat16, is_pure=True, pack=4,
+        )  # fmt: skip
+    return w
+
+
+@triton.jit
+def rounded(x):
+    """To the nearest bfloat16 of numbers, by whole numbers: the conversion is at a sixteenth of the rate alone."""
+    if x.dtype == tl.float32:
+        bits = x.to(tl.int32, bitcast=True) + 0x8000
+        x = (bits >> 16).to(tl.int16).to(tl.bfloat16, bitcast=True)
+    return x
+
+
+@triton.jit
 def multiply(sums, w, x, TERMS: tl.constexpr):
     """A tile of weights (rows, k) times activations (k, sequences)."""
     if w.dtype == tl.float32:
@@ -25,15 +84,14 @@ def multiply(sums, w, x, TERMS: tl.constexpr):
     elif w.dtype == tl.float16:
         sums = tl.dot(w, x, sums)
     else:
-        if w.dtype == tl.float8e4nv:
-            w = w.to(tl.float16).to(tl.float32)  # straight to bfloat16 is at a quarter of the rate
-        w = w.to(tl.bfloat16)
-        term = x.to(tl.bfloat16)
+        if w.dtype.primitive_bitwidth == 8:
+            w = of_bytes(w)
+        term = rounded(x)
         sums = tl.dot(w, term, sums)
         rest = x
         for _ in tl.static_range(1, TERMS):
             rest = rest - term.to(tl.float32)
-            term = rest.to(tl.bfloat16)
+            term = rounded(rest)
             sums = tl.dot(w, term, sums)
     return sums
 
