@@ -251,7 +251,7 @@ def test_an_implementation_that_breaks_on_import_is_unavailable(monkeypatch, err
 def test_compiled_steps_of_float16_have_each_their_own_weights(arena):
     """Autotuned, PyTorch 2.13's all have those of the first."""
     implementation = implementations.load(COMPILED)
-    case = Case("rnn", 16, 8, 3, part="linear", dtype="float16", activations="float16")
+    case = Case("lstm", 24, 17, 3, part="linear", dtype="float16", activations="float16")
     if reason := implementation.unavailable(case):
         pytest.skip(reason)
     sets = arena.sets(implementation.layout(case), case.dtype, 2)
