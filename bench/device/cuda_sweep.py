@@ -62,14 +62,14 @@ def memory(
     probe: Any, words: Tensor, working_sets: Sequence[int], processors: int, throttle: Throttle
 ) -> Iterator[Roof]:
     """Bandwidth of a probe, every variant, at each working set; these ascend."""
-    passes: dict[str, int] = {}
+    before: dict[str, int] = {}
     for size, variant in itertools.product(working_sets, probe.VARIANTS):
         moved = probe.bytes_per_pass(variant, size)
         if moved:
             run, _ = probe.prepare(variant, words[: size // 4], processors)
-            # the set before was smaller, by half at the most: no need to begin with one pass again
-            count = calls(run, passes.get(variant.name, 1))
-            passes[variant.name] = max(1, count // 4)
+            # as many bytes as a sample of the set before had, or a quarter, for this one may be slower
+            count = calls(run, max(1, before.get(variant.name, 0) // (4 * moved)))
+            before[variant.name] = count * moved
             rates = [moved / seconds for seconds in samples(run, throttle, count)]
             yield record("cuda", probe, variant.name, rates, threads=0, working_set_bytes=size)
 

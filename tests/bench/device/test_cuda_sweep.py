@@ -53,6 +53,14 @@ def no_throttle():
     return ()
 
 
+def test_a_large_set_after_a_small_one_takes_as_long_as_samples_last(probes, cuda):
+    """Not as many passes as the small one had: 6,000 of 4 GiB were four seconds each on an H200."""
+    words = torch.empty(1 << 30, dtype=torch.int32, device="meta")
+    found = list(cuda_sweep.memory(probes, words, [12 << 20, 4 << 30], 132, no_throttle))
+    assert len(found) == 4
+    assert cuda.gpu < 4 * 10 * cuda_sweep.SAMPLE_SECONDS * cuda_sweep.REPEATS
+
+
 def test_the_read_curve_finds_both_levels_at_their_rates(probes):
     words = torch.empty(1 << 30, dtype=torch.int32, device="meta")
     sizes = cuda_sweep.sizes(4 << 30, L2_BYTES)
