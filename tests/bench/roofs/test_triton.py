@@ -83,6 +83,7 @@ def compiled(kind, variant, capability, tmp_path):
             "WORDS": variant.words,
             "KIND": kind,
             "ONCE": variant.programs == _triton.EACH,
+            "STAGES": variant.stages,
         },
         capability,
         tmp_path,
@@ -100,7 +101,9 @@ def test_compiled_ahead_it_moves_16_bytes_at_once_past_the_first_level(
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     taken = compiled(kind, variant, capability, tmp_path)
     assert taken.spilled == 0
-    if kind != "write":
+    if kind == "read":
+        assert "cp.async.cg.shared.global" in taken.ptx
+    elif kind != "write":
         assert "ld.global.cg.v4" in taken.ptx
     if kind != "read":
         assert "st.global.cg.v4" in taken.ptx
@@ -113,7 +116,7 @@ def test_compiled_ahead_the_read_probe_has_enough_in_flight(variant, tmp_path, m
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     taken = compiled("read", variant, 90, tmp_path)
     threads = 32 * variant.warps
-    there = machine_code.resident(taken.registers, threads, variant.programs)
+    there = machine_code.resident(taken.registers, threads, variant.programs, taken.shared)
     assert there == variant.programs
     each = max(loop.in_flight for loop in machine_code.loops(taken.sass))
     assert each * threads * there >= LEAST_IN_FLIGHT
