@@ -30,12 +30,17 @@ bit of the state it waits for: no fence, no counter, no barrier of all blocks, a
 W x of all steps comes ready. Per step: reads W x, and the last h from the second-level cache; writes h there, and h.
 Per call: reads U and the biases once.
 
+A look that comes too early is a request more in the way of the words that are awaited: they queue at the parts of the
+second-level cache that hold a state. So a step waits before its first look, for as long as `best_wait` found best; a
+warp's looks are few and wide; and a state of one sequence is shown in copies, each for some of the blocks.
+
 Checked on a CPU that emulates blocks, warps and late memory; the exchange by trying every order; compiled ahead of
-time, with machine code looked at. Not run on a card yet.
+time, with machine code looked at; and by the tests that need a card.
 """
 
 import ctypes
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -60,6 +65,9 @@ OTHER_REGISTERS = 25
 TASK_REGISTERS = 12
 """For each eight values of a warp: what it carries, and where they lie."""
 MOST_REGISTERS = 255
+LEAST_TIMED_STEPS = 32
+MOST_TIMED_STEPS = 256
+"""Of the calls that choose how long a step waits."""
 REGISTERS = 65536
 """Of a processor, where there is none to ask."""
 
@@ -89,7 +97,9 @@ class Cut(NamedTuple):
 
     def shared_bytes(self, case: Case) -> int:
         """Of a block: the warps' sums, twice, and the count."""
-        return 4 * (2 * self.warps * case.batch * (16 * self.tiles(case) + 4) + 1)
+        rows = 16 * self.tiles(case)
+        of_warp = 4 * rows if case.batch == 1 else case.batch * (rows + 4)
+        return 4 * (2 * self.warps * of_warp + 1)
 
     def exchange_words(self, case: Case) -> int:
         """The count and the two slots of every copy."""
@@ -143,14 +153,24 @@ def kept(case: Case, how: Cut, device: torch.device) -> Kept:
     return Kept(exchange, torch.zeros(2, dtype=torch.int32, pin_memory=True))
 
 
-def bound(
-    case: Case, how: Cut, weights: Weights, from_x: Tensor, h: Tensor, c: Tensor, out: Tensor, c_new: Tensor,
-    memory: Kept, **more: int,
-) -> Callable[[], None]:  # fmt: skip
-    """From W x without biases (T*B, G*H), h and c (B, H): the call, which writes every h' (c').
+class Arguments(NamedTuple):
+    """What a call reads and writes: W x without biases (T*B, G*H), h, c and the last c' (B, H), every h' (T, B, H)."""
 
-    `out` is (T, B, H), `c_new` (B, H). The call raises Unavailable where an earlier one found a fault. Binding
-    compiles, and raises it where that fails or where the GPU cannot run all blocks at once.
+    weights: Weights
+    from_x: Tensor
+    h: Tensor
+    c: Tensor
+    out: Tensor
+    c_new: Tensor
+
+
+def bound(
+    case: Case, how: Cut, given: Arguments, memory: Kept, wait: int = 0, **more: int
+) -> Callable[[], None]:
+    """The call. `wait` are the cycles that a step lets pass before it looks for the last state: see `best_wait`.
+
+    The call raises Unavailable where an earlier one found a fault. Binding compiles, and raises it where that fails or
+    where the GPU cannot run all blocks at once.
     """
     code = nvrtc.compiled(SOURCE, torch.cuda.get_device_capability(), defines(case, how, **more))
     threads, shared = 32 * how.warps, how.shared_bytes(case)
@@ -158,10 +178,11 @@ def bound(
         raise Unavailable(
             f"a block of {threads} threads and {shared} bytes of shared memory does not fit"
         )
-    tensors = (weights.U, weights.b_w, weights.b_u, from_x, h, c, out, c_new, *memory)
-    addresses = [tensor.data_ptr() for tensor in tensors]
+    _, *weights = given.weights
+    tensors = (*weights, *given[1:], *memory)
+    addresses, numbers = [tensor.data_ptr() for tensor in tensors], (case.steps, wait)
     launch = nvrtc.cooperative(
-        code, KERNEL, how.blocks(case.hidden), threads, shared, addresses, case.steps
+        code, KERNEL, how.blocks(case.hidden), threads, shared, addresses, numbers
     )
     waited, too_big = (
         ctypes.c_int.from_address(memory.faults.data_ptr() + 4 * number) for number in range(2)
@@ -177,3 +198,32 @@ def bound(
         launch(torch.cuda.current_stream().cuda_stream)
 
     return call
+
+
+def best_wait(case: Case, how: Cut, given: Arguments, memory: Kept) -> int:
+    """The cycles to wait with which calls of these arguments take least, by a few calls each; 0 for short sequences.
+
+    A look that comes too early finds nothing, delays the words that are on their way, and is followed by another.
+    """
+    if case.steps < LEAST_TIMED_STEPS:
+        return 0
+    some = replace(case, steps=min(case.steps, MOST_TIMED_STEPS))
+
+    def milliseconds(wait: int) -> float:
+        call = bound(some, how, given, memory, wait)
+        found: list[float] = []
+        for _ in range(3):
+            begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            call()  # while it runs, what is timed is launched
+            begin.record()
+            call()
+            call()
+            end.record()
+            end.synchronize()
+            found.append(begin.elapsed_time(end))
+        return min(found)
+
+    taken = {wait: milliseconds(wait) for wait in range(0, 1000, 100)}
+    about = min(taken, key=taken.__getitem__)
+    taken |= {wait: milliseconds(wait) for wait in (about - 50, about + 50) if wait > 0}
+    return min(taken, key=taken.__getitem__)

@@ -56,15 +56,15 @@ def compiled(name: str, capability: tuple[int, int], defines: tuple[tuple[str, i
 
 def cooperative(
     code: bytes, name: str, blocks: int, threads: int, shared_bytes: int,
-    pointers: Sequence[int], number: int,
+    pointers: Sequence[int], numbers: Sequence[int],
 ) -> Callable[[int], None]:  # fmt: skip
-    """The launch of a kernel whose arguments are addresses and then an int, as a call with the stream's number.
+    """The launch of a kernel whose arguments are addresses and then ints, as a call with the stream's number.
 
     All blocks run at once, or the launch fails: see `most_blocks`. Raises Unavailable where the driver refuses.
     """
     driver = _bindings("driver")
     function = _function(code, name, shared_bytes)
-    values = [*map(ctypes.c_void_p, pointers), ctypes.c_int(number)]
+    values = [*map(ctypes.c_void_p, pointers), *map(ctypes.c_int, numbers)]
     addresses = (ctypes.c_void_p * len(values))(*map(ctypes.addressof, values))
     start, given = driver.cuLaunchCooperativeKernel, ctypes.addressof(addresses)
 

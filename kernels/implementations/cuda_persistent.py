@@ -58,14 +58,21 @@ def prepare(case: Case, sets: Sets, inputs: InputSets) -> Bind:
     memory = in_registers.kept(case, how, first.device)
     answer = (out, c_new) if case.cell == "lstm" else (out,)
 
+    def arguments(w: int, i: int) -> in_registers.Arguments:
+        c = inputs[i].c if case.cell == "lstm" else inputs[i].h
+        return in_registers.Arguments(Weights(*sets[w]), from_x, inputs[i].h, c, out, c_new)
+
+    def multiply(w: int, i: int) -> None:
+        torch.mm(inputs[i].x.view(T * B, case.input), sets[w][0].T, out=from_x)
+
+    multiply(0, 0)
+    wait = in_registers.best_wait(case, how, arguments(0, 0), memory)
+
     def bind(w: int, i: int) -> Step:
-        weights, given = Weights(*sets[w]), inputs[i]
-        x, across = given.x.view(T * B, case.input), weights.W.T
-        c = given.c if case.cell == "lstm" else given.h
-        steps = in_registers.bound(case, how, weights, from_x, given.h, c, out, c_new, memory)
+        steps = in_registers.bound(case, how, arguments(w, i), memory, wait)
 
         def sequence() -> Tensors:
-            torch.mm(x, across, out=from_x)
+            multiply(w, i)
             steps()
             return answer
 

@@ -18,7 +18,9 @@
 #define __global__
 #define __forceinline__ inline
 #define __launch_bounds__(...)
+struct uint2 { unsigned x, y; };
 struct uint4 { unsigned x, y, z, w; };
+struct float4 { float x, y, z, w; };
 struct Index { unsigned x; };
 inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }
 using std::min;
@@ -41,7 +43,6 @@ inline std::vector<Word> underway;
 inline std::map<unsigned *, uint64_t> last_due;
 inline std::function<void()> body;
 inline int delay;
-inline long looked;
 
 inline void yield() { swapcontext(&current->context, &home); }
 inline void wait(Barrier &barrier) {
@@ -110,6 +111,10 @@ inline float __shfl_down_sync(unsigned, float value, int by) {
 }
 inline unsigned address(const void *) { return 0; }  // of what is shared, the only thing whose address is asked
 inline void put(unsigned at, float v) { emulator::current->of->shared.at(at / 4) = v; }
+inline float4 get_four(unsigned at) {
+  const auto &shared = emulator::current->of->shared;
+  return {shared.at(at / 4), shared.at(at / 4 + 1), shared.at(at / 4 + 2), shared.at(at / 4 + 3)};
+}
 inline float get(unsigned at) { return emulator::current->of->shared.at(at / 4); }
 inline float __expf(float v) { return std::exp(v); }
 inline float __fdividef(float a, float b) { return a / b; }
@@ -142,17 +147,19 @@ inline void product(float (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned
   __syncwarp();
 }
 inline unsigned seen(const unsigned *at) { return *(const volatile unsigned *)at; }
-inline void look(uint4 &v, const unsigned *at) {
+// each word at a time of its own
+template <class V> void look(V &v, const unsigned *at) {
   using namespace emulator;
-  looked++;
-  unsigned found[4];
-  int order[4] = {0, 1, 2, 3};
-  std::shuffle(order, order + 4, chance);
+  constexpr int words = sizeof(V) / 4;
+  unsigned found[words];
+  int order[words];
+  for (int i = 0; i < words; i++) order[i] = i;
+  std::shuffle(order, order + words, chance);
   for (int i : order) {
     if (delay && chance() % 8 == 0) yield();
     found[i] = seen(at + i);
   }
-  v = {found[0], found[1], found[2], found[3]};
+  std::memcpy(&v, found, sizeof v);
   yield();
 }
 inline void show(unsigned *at, unsigned word) {

@@ -13,10 +13,10 @@ from kernels.gpu import in_registers
 HERE = Path(__file__).parent
 SOURCE = Path(in_registers.__file__).with_name(in_registers.SOURCE)
 ENTRY = """
-extern "C" void run(int blocks, int shared_floats, unsigned seed, int delay, void **p, int T) {
+extern "C" void run(int blocks, int shared_floats, unsigned seed, int delay, void **p, int T, unsigned wait) {
   emulator::launch(blocks, WARPS * 32, shared_floats, seed, delay, [=] {
     sequence((u16 *)p[0], (u16 *)p[1], (u16 *)p[2], (u16 *)p[3], (u16 *)p[4], (u16 *)p[5], (u16 *)p[6], (u16 *)p[7],
-             (u32 *)p[8], (u32 *)p[9], T);
+             (u32 *)p[8], (u32 *)p[9], T, wait);
   });
 }
 """
@@ -74,5 +74,7 @@ class Emulated:
         assert all(tensor.is_contiguous() for tensor in tensors)
         addresses = (ctypes.c_void_p * len(tensors))(*(tensor.data_ptr() for tensor in tensors))
         floats = how.shared_bytes(case) // 4
-        self.library.run(how.blocks(case.hidden), floats, seed, delay, addresses, case.steps)
+        self.library.run(
+            how.blocks(case.hidden), floats, seed, delay, addresses, case.steps, seed % 3
+        )
         return out, c_new
