@@ -1,10 +1,16 @@
-"""A stand-in for nvidia-ml-py: a library that answers for one H200, but where told otherwise."""
+"""A stand-in for nvidia-ml-py: a library that answers as it did for one H200, but where told otherwise.
+
+The answers are those of a card, kept by `tests/card/answers.py`.
+"""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 
 UUID = "0123-4567"
+ANSWERS = Path(__file__).parent / "bench" / "fixtures" / "cards" / "h200-answers.json"
 
 
 class NVMLError(Exception):
@@ -13,22 +19,13 @@ class NVMLError(Exception):
 
 def library(**answers):
     """A library that answers for one H200, but where told otherwise; an exception as an answer is raised."""
+    real = json.loads(ANSWERS.read_text(encoding="utf-8"))
     defaults = {
         "nvmlInit": None,
-        "nvmlDeviceGetCount": 1,
-        "nvmlDeviceGetName": "NVIDIA H200",
-        "nvmlSystemGetDriverVersion": b"570.1",
-        "nvmlDeviceGetMemoryInfo": SimpleNamespace(total=150 << 30),
-        "nvmlDeviceGetMemoryBusWidth": 6144,
-        "nvmlDeviceGetMaxClockInfo": 3201,
-        "nvmlDeviceGetMigMode": (0, 0),
-        "nvmlDeviceGetEccMode": (1, 1),
-        "nvmlDeviceGetEnforcedPowerLimit": 700_000,
-        "nvmlDeviceGetCurrentClocksEventReasons": 0,
-        "nvmlDeviceGetCurrentClocksThrottleReasons": 0,
-        "nvmlDeviceGetTemperature": 41,
-        "nvmlDeviceGetPowerUsage": 123_456,
-        "nvmlDeviceGetTotalEnergyConsumption": 5_000,
+        "nvmlDeviceGetMemoryInfo": SimpleNamespace(
+            total=real["torch"]["properties"]["total_memory"]
+        ),
+        **real["nvml"],
     }
 
     def function(value):
@@ -55,5 +52,6 @@ def library(**answers):
         return "handle"
 
     found.nvmlDeviceGetHandleByUUID = by_uuid
-    found.nvmlDeviceGetClockInfo = lambda _handle, kind: {1: 1980, 2: 3201}[kind]
+    clock = real["torch"]["properties"]["clock_rate"] // 1000
+    found.nvmlDeviceGetClockInfo = lambda _handle, kind: {1: clock, 2: 3201}[kind]
     return found

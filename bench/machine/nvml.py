@@ -1,7 +1,8 @@
 """What NVML tells of a GPU, by nvidia-ml-py: what it is, and its state while something is measured. Read only.
 
 A GPU is found by its UUID, for NVML's numbers are not CUDA's: CUDA_VISIBLE_DEVICES renumbers CUDA's alone. The UUID is
-in no record. What a driver does not tell is None. Tested with a stand-in for the library; not run on a card yet.
+in no record. What a driver does not tell is None. Tested with a stand-in that answers as
+an H200 did.
 """
 
 import os
@@ -23,8 +24,8 @@ SLOWED = {
 no fault of the moment."""
 
 TRANSFERS_PER_CLOCK = 2
-"""NVML's memory clock is half the transfers per second, for HBM as for GDDR: an H200's 3,201 MHz and 6,144 bits make
-4.92e12 byte/s."""
+"""NVML's memory clock is half the transfers per second, for HBM as for GDDR: an H200's 3,201 MHz and 6,016 bits make
+4.81e12 byte/s."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,27 @@ def test_a_count_is_the_difference_of_five_steps_and_one_over_four(monkeypatch):
     assert str(3 * weights)[:4] in found.tool
 
 
+CARDS = Path(__file__).parents[1] / "fixtures" / "cards"
+"""What ncu 2025.3 told of the fused step of an LSTM of 4096 on an H200, batch 1, three sets in rotation."""
+
+
+def test_what_a_card_told_is_the_cost_models_bytes_within_three_percent(monkeypatch):
+    case = Case(
+        "lstm", 4096, 4096, 1, residency="streamed", device="cuda", threads=0,
+        dtype="bfloat16", activations="bfloat16",
+    )  # fmt: skip
+
+    def run(command, *_limits, **_named):
+        name = {"1": "h200-ncu-1-step.csv", "5": "h200-ncu-5-steps.csv"}[command[-1]]
+        return done((CARDS / name).read_text(encoding="utf-8"))
+
+    monkeypatch.setattr(ncu.programs, "run", run)
+    (found,) = ncu.count([Job(case, "triton_fused", 3, 60 << 20)])
+    moved = cost.count(case)
+    assert found.read == pytest.approx(moved.bytes_read, rel=0.03)
+    assert found.read > moved.bytes_read
+
+
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
