@@ -17,6 +17,14 @@ def processors(device: torch.device) -> int:
     return torch.cuda.get_device_properties(device).multi_processor_count
 
 
+def shared_memory(device: torch.device) -> int:
+    """Bytes of shared memory that a program of a GPU can have; an H100's where Triton's interpreter stands in."""
+    if device.type != "cuda":
+        return 227 << 10
+    told = torch.cuda.get_device_properties(device)
+    return int(getattr(told, "shared_memory_per_block_optin", told.shared_memory_per_block))
+
+
 def overlaps(device: torch.device) -> bool:
     """Whether a launch may begin while the one before it ends (programmatic dependent launch)."""
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= OVERLAPS

@@ -4,7 +4,7 @@ Where the blocks of units are too few for the processors, programs share a block
 Weights lie in PyTorch's convention; int8 has a scale per row of W and of U, with float32 biases.
 
 Reads W, U, both biases (int8: and scales), x, h (c); writes h' (c') to memory that is used again; a few sums per unit
-go through the second-level cache where a block is shared. Not run on a card yet.
+go through the second-level cache where a block is shared. What ran on an H200 is in `kernels/gpu/step.py`.
 """
 
 import torch
@@ -14,7 +14,14 @@ from kernels.case import GATE_SUMS, Case
 from kernels.contract import Bind, InputSets, Sets, Step, Support, Tensors
 from kernels.gpu import step as fused
 from kernels.implementations import _layouts
-from kernels.implementations._gpus import CAPABILITY, FLOAT8, overlaps, processors, too_old
+from kernels.implementations._gpus import (
+    CAPABILITY,
+    FLOAT8,
+    overlaps,
+    processors,
+    shared_memory,
+    too_old,
+)
 
 label = "fused (Triton)"
 reads = {"W": "per_step", "U": "per_step"}
@@ -48,7 +55,9 @@ SUPPORTS = Support(
 def prepare(case: Case, sets: Sets, inputs: InputSets) -> Bind:
     """Memory for new state, for sums of shared blocks and for the counters of arrivals; bind the rest to the call."""
     device = inputs[0].h.device
-    how = fused.cut(case, processors(device), overlap=overlaps(device))
+    how = fused.cut(
+        case, processors(device), shared=shared_memory(device), overlap=overlaps(device)
+    )
     blocks = how.blocks(case.hidden)
     new = tuple(torch.empty_like(inputs[0].h) for _ in range(2 if case.cell == "lstm" else 1))
     one = how.parts * GATE_SUMS[case.cell] * how.units * how.sequences

@@ -67,7 +67,7 @@ def fused(memory):
 
 def whole_tiles(memory):
     """Every cell and dtype at sizes that tiles divide, where tiles are smaller than a GPU's."""
-    one_sequence.LINE_BYTES = step.ROW_BYTES = 64
+    one_sequence.LINE_BYTES, step.COLUMNS = 64, 32
     for number, ((dtype, activations), (cell, B)) in enumerate(
         itertools.product(many_sequences.TERMS, (("rnn", 1), ("lstm", 1), ("gru", 1), ("gru", 5)))
     ):
