@@ -143,4 +143,5 @@ def calls_for(block: Callable[[int], object], seconds: float, first: int = 1) ->
             return max(1, count // 2)
         if found.seconds * count >= seconds:
             return count
-        count, cycles = 2 * count, found.cycles
+        # not as long as the one before, in which something may have been compiled
+        count, cycles = 2 * count, cycles_for(2 * found.enqueue_seconds)

@@ -151,6 +151,21 @@ def test_an_unthrottled_sample_is_taken_once():
     assert cuda_clock.unthrottled(numbered(), lambda: ()) == Sample(0.0)
 
 
+def test_a_first_call_that_compiles_makes_no_later_wait_long(gpu):
+    """Each doubling waited a quarter of a second behind the first: an H200's roofs took 56 seconds, 44 of them so."""
+    cuda, compiled = gpu(1e-6), []
+
+    def block(count):
+        if not compiled:
+            cuda.cpu += 0.5
+            compiled.append(True)
+        cuda.work(1e-6 * count)
+
+    assert cuda_clock.calls_for(block, 0.010) == 16384
+    long = [cycles for cycles in cuda.sleeps if cycles > cuda_clock.WAIT_CYCLES]
+    assert len(long) == 1
+
+
 @pytest.mark.gpu
 def test_on_a_card_it_agrees_with_tritons_own_timing(card):
     testing = pytest.importorskip("triton.testing")

@@ -266,6 +266,17 @@ def test_an_old_gpu_is_a_reason(monkeypatch):
     [(1, 1, 1), (37, 61, 1), (129, 40, 3), (1024, 2048, 1), (768, 512, 16), (1024, 1024, 64)],
 )
 def test_on_a_card_it_agrees_with_the_reference(card, cell, dtype, activations, sizes):
+    agrees(card, cell, dtype, activations, sizes)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(("dtype", "activations"), list(many_sequences.TERMS))
+def test_on_a_card_sums_of_many_products_agree_too(card, dtype, activations):
+    """A sum of 8,192, in which what a tensor core cuts off adds up."""
+    agrees(card, "lstm", dtype, activations, (4096, 4096, 8))
+
+
+def agrees(card, cell, dtype, activations, sizes):
     case = Case(cell, *sizes, dtype=dtype, activations=activations, device=card, threads=0)
     layout = triton_fused.layout(case)
     sets = Arena(2 * set_bytes(layout, dtype), card, 0).sets(layout, dtype, 2)
