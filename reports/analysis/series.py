@@ -26,6 +26,8 @@ STILL = 1.1
 """The roofs beside two points may differ by this factor for a share to be formed of their times."""
 HIDDEN = {"cpu": 1024, "cuda": 4096}
 """Units of the step that matters most, by device: on a GPU the bytes of fewer take no longer than a launch."""
+DTYPE = {"cpu": "float32", "cuda": "bfloat16"}
+"""The dtype of its weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,7 @@ def ridge_batch(row: Row, roofs: Roofs) -> int | None:
 def foremost(every: Sequence[Series]) -> list[Series]:
     """The series of one case, by every implementation that fetches as much.
 
-    Whole single steps of inference first, then LSTM, streamed, of HIDDEN units.
+    Whole single steps of inference first, then LSTM, streamed, of HIDDEN units and DTYPE.
     """
 
     def rank(one: Series) -> tuple[object, ...]:
@@ -198,7 +200,7 @@ def foremost(every: Sequence[Series]) -> list[Series]:
             case.input == case.hidden,
             case.input,
         )
-        rest = (case.dtype == "float32", case.threads, case.device, case.cell)
+        rest = (case.dtype == DTYPE[case.device], case.threads, case.device, case.cell)
         return (*whole, *kind, *sizes, *rest)
 
     if not every:

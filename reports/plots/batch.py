@@ -24,8 +24,8 @@ ALLOWED_SIZE = 2.2
 def draw(charts: Charts) -> Any:
     """A panel per cell and residency; None without such points, else the axes.
 
-    Shown are whole steps of one phase in float32 (or the dtype there is most of) on the device that has most points, at
-    its most threads.
+    Shown are whole steps of one phase, in the device's own dtype (or what there is most of), on the device that has
+    most points, at its most threads.
     """
     lines = chart_data.shown(charts, PICTURE)
     if not lines:
@@ -34,11 +34,12 @@ def draw(charts: Charts) -> Any:
     ranges = {cell: _range(own) for cell, own in rows.items()}
     batches = sorted({one.row.case.batch for line in lines for one in line.points})
     many = sum(len(line.points) for line in lines) > figures.MANY
-    names = "batch, sequences per step", "time of a step at the drawn roof"
+    names = "batch, sequences per step", "time at the drawn roof"
     with figures.style():
         heights = [INCHES_PER_DECADE * log10(high / low) for low, high in ranges.values()]
+        there = {(line.case.cell, line.case.residency) for line in lines}
         figure, axes, places = figures.panels(
-            list(rows), columns, figures.inches(heights), lines[0].case.phase, names
+            list(rows), columns, figures.inches(heights), lines[0].case.phase, names, there
         )
         for (cell, residency), ax in places.items():
             figures.plain_log(ax, "x", base=2)

@@ -198,7 +198,7 @@ def shown(charts: Charts, picture: str) -> list[Line]:
     """The whole steps of a still picture: those with a place there, of one phase and device, at its most threads.
 
     Inference where there is any, else training; the device that most are of. Times against batch are also of one dtype,
-    float32 or that of most, and of steps that fetch alike.
+    the device's own (`series.DTYPE`) or that of most, and of steps that fetch alike.
     """
     alike = picture == "time_against_batch"
     steps = [line for line in charts.lines if line.case.part == "cell"]
@@ -212,8 +212,8 @@ def shown(charts: Charts, picture: str) -> list[Line]:
     ]
     kept = _of_most([line for line in kept if line.points], lambda line: line.case.device)
     if alike:
-        float32 = [line for line in kept if line.case.dtype == "float32"]
-        kept = float32 or _of_most(kept, lambda line: line.case.dtype)
+        own = [line for line in kept if line.case.dtype == series.DTYPE[line.case.device]]
+        kept = own or _of_most(kept, lambda line: line.case.dtype)
     most = max((line.case.threads for line in kept), default=0)
     return [line for line in kept if line.case.threads == most]
 

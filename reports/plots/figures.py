@@ -6,7 +6,7 @@ interval as error bar.
 
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import product
 from math import nan
@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
-from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from reports.plots.style import GRID, INK, MUTED, PAPER, Look, Mark, name_of, trimmed
 
@@ -27,6 +27,8 @@ WIDTH = 7.2
 MANY = 2000
 """With more marks than this in a figure, they are one image within SVG and PDF: every one is drawn, no file grows."""
 MOST_ENTRIES = 32
+FEW = 3
+"""Ticks that an axis has at the least."""
 MOST_OCTAVES = 11
 """Ticks of an axis in powers of 2 before every other one goes: more would touch where two panels share the width."""
 DPI, IMAGE_DPI = 200, 120
@@ -146,10 +148,12 @@ def panels(
     heights: Sequence[float],
     phase: str,
     axes_names: tuple[str, str],
+    drawn: Collection[tuple[str, str]] | None = None,
 ) -> tuple[Figure, Any, dict[tuple[str, str], Axes]]:
     """A figure, its axes, and those by cell and residency: a row of `heights` inches per cell, a column per residency.
 
-    Each is titled; `axes_names` are what runs along the foot and the left.
+    Each is titled; `axes_names` are what runs along the foot and the left. Places that are not in `drawn`, if that is
+    given, stay empty.
     """
     import matplotlib.pyplot as plt
 
@@ -164,23 +168,38 @@ def panels(
         layout="constrained",
     )
     places = dict(zip(product(cells, columns), axes.flat, strict=True))
+    for place in [place for place in places if drawn is not None and place not in drawn]:
+        places.pop(place).set_visible(False)
     for (cell, residency), ax in places.items():
         memory = ", from memory" if residency == "streamed" else ""
         name = cell if " " in cell else cell.upper()
         name = name if phase == "step" else f"{name} training"
         ax.set_title(f"{name}, weights {residency}{memory}")
-    for ax in axes[-1]:
-        ax.set_xlabel(axes_names[0])
-    for ax in axes[:, 0]:
-        ax.set_ylabel(axes_names[1])
+    for residency in columns:
+        foot = [ax for (_, column), ax in places.items() if column == residency][-1]
+        foot.set_xlabel(axes_names[0])
+        foot.tick_params(labelbottom=True)
+    for cell in cells:
+        left = next(ax for (row, _), ax in places.items() if row == cell)
+        left.set_ylabel(axes_names[1])
+        left.tick_params(labelleft=True)
     return figure, axes, places
 
 
 def inches(heights: Iterable[float]) -> list[float]:
-    """Heights of panels, neither flat nor taller than a page has room for; one alone has room for its axis' name."""
-    asked = list(heights)
-    least = 1.2 if len(asked) > 1 else 2.0
-    return [min(3.4, max(least, height)) for height in asked]
+    """Heights of panels, with room for an axis' name and none taller than a page has room for."""
+    return [min(3.4, max(1.5, height)) for height in heights]
+
+
+class Ticks(LogLocator):
+    """Those of a logarithmic axis; of one so short that it would have fewer than FEW, evenly spaced ones."""
+
+    def tick_values(self, vmin: float, vmax: float) -> Any:
+        """Places from one end to the other, and perhaps beyond."""
+        found = super().tick_values(vmin, vmax)
+        if sum(vmin <= one <= vmax for one in found) >= FEW:
+            return found
+        return MaxNLocator(FEW + 2, steps=[1, 2, 5, 10]).tick_values(vmin, vmax)
 
 
 def plain_log(
@@ -191,7 +210,7 @@ def plain_log(
     chosen = ax.xaxis if axis == "x" else ax.yaxis
     steps = (1.0, 2.0, 5.0) if base == 10 and not decades else (1.0,)
     most = 30 if base == 10 else MOST_OCTAVES  # of powers of 10 and what lies between them, or of 2
-    chosen.set_major_locator(LogLocator(base=base, subs=steps, numticks=most))
+    chosen.set_major_locator(Ticks(base=base, subs=steps, numticks=most))
     chosen.set_minor_locator(NullLocator())
     plain = FuncFormatter(lambda value, _: trimmed(value))
     chosen.set_major_formatter(EngFormatter("s") if seconds else plain)

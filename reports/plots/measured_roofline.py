@@ -52,8 +52,9 @@ def _figure(charts: Charts, lines: Sequence[Line]) -> Any:
     ends = {cell: _ends(setup, own, wide) for cell, own in rows.items()}
     decade = PANEL_WIDTH[len(columns)] / log10(wide.right / wide.left)
     heights = figures.inches(decade * log10(end.top / end.bottom) for end in ends.values())
+    drawn = {(line.case.cell, line.case.residency) for line in lines}
     figure, axes, places = figures.panels(
-        list(rows), columns, heights, lines[0].case.phase, figures.INTENSITY
+        list(rows), columns, heights, lines[0].case.phase, figures.INTENSITY, drawn
     )
     many = sum(len(line.points) for line in lines) > figures.MANY
     for (cell, residency), ax in places.items():

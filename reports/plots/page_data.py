@@ -9,6 +9,7 @@ from statistics import mode
 from typing import Any
 
 from kernels.case import Case
+from reports.analysis import series
 from reports.analysis.wording import dtypes
 from reports.plots.chart_data import Charts, Line, Placed, Setup, beside
 from reports.plots.hover import hover, words
@@ -133,15 +134,17 @@ def _facets(charts: Charts) -> list[dict[str, Any]]:
 def _start(cases: Sequence[Case]) -> dict[str, str | int]:
     """What is chosen when the page opens, among kinds of which there are several: whole single steps of the LSTM.
 
-    Of more than MOST_AT_FIRST, those streamed in float32 of the size that most have: thousands hide one another.
+    Of more than MOST_AT_FIRST, those streamed, in the dtype of the device that most are of, of the size that most have:
+    thousands hide one another.
     """
     wanted: dict[str, str | int] = {"phase": "step", "part": "cell", "cell": "lstm", "steps": 1}
     found = {name: {getattr(case, name) for case in cases} for name in wanted}
     start = {name: wanted[name] for name, kinds in found.items() if {wanted[name]} < kinds}
     shown = [case for case in cases if all(getattr(case, k) == v for k, v in start.items())]
+    device = mode([case.device for case in shown]) if shown else "cpu"
     for facet, field, value in (
         ("weights", "residency", "streamed"),
-        ("dtype", "dtype", "float32"),
+        ("dtype", "dtype", series.DTYPE[device]),
         ("H", "hidden", mode([case.hidden for case in shown]) if shown else 0),
     ):
         kept = [case for case in shown if getattr(case, field) == value]

@@ -9,6 +9,7 @@ from math import exp, isnan, log
 import pytest
 
 from bench.profile.stats import median
+from kernels.case import ARITHMETIC
 from reports import locate, published
 from reports.analysis.analysis import Analysis
 from reports.compare import match, measured
@@ -112,7 +113,7 @@ def test_a_point_of_the_roofline_stands_at_its_fraction_of_the_line_of_its_level
         x = row.counted_intensity or row.intensity
         slopes, flats = lines(ax)
         slope = level_of(made, row.point)
-        if row.case.threads == made.environment["threads"]:
+        if row.case.threads in (0, made.environment["threads"]):  # a GPU's own, or all
             assert any(slope == pytest.approx(one, rel=CLOSE) for one in slopes)
         else:
             slope = median(row.point.roof_bytes_per_s) / 1e9
@@ -126,9 +127,7 @@ def test_a_point_of_the_roofline_stands_at_its_fraction_of_the_line_of_its_level
 
 def peak_of(made, row):
     """The best product that a case's dtypes widen to, GFLOP/s; infinite where none was measured."""
-    kinds = {"bfloat16 float32": {"float32"}, "bfloat16 bfloat16": {"bfloat16", "float32"}}
-    kinds |= {"float32 float32": {"float32"}, "int8 float32": {"int8", "float32"}}
-    mine = kinds[f"{row.case.dtype} {row.case.activations}"]
+    mine = ARITHMETIC[row.case.dtype, row.case.activations]
     rates = [
         max(roof.samples) / 1e9
         for roof in made.roofs
@@ -186,11 +185,13 @@ def test_a_time_against_batch_is_what_the_drawn_roofs_allow_over_the_fraction(ma
     drawn = charts(made)
     axes, rows = batch.draw(drawn), whole_steps(drawn)
     cells = list(dict.fromkeys(row.case.cell for row in rows))
-    float32 = [row for row in rows if row.case.dtype == "float32"]
-    assert float32
-    cells = [cell for cell in cells if cell in {row.case.cell for row in float32}]
-    kinds = {row.case.residency for row in float32}
-    for row in float32:
+    own = {"cpu": "float32", "cuda": "bfloat16"}
+    alike = [row for row in rows if row.case.dtype == own[row.case.device]]
+    alike = [row for row in alike if row.point.fetched == ("W", "U")]
+    assert alike
+    cells = [cell for cell in cells if cell in {row.case.cell for row in alike}]
+    kinds = {row.case.residency for row in alike}
+    for row in alike:
         column = 0 if row.case.residency in kinds - {"resident"} else -1
         ax = axes[cells.index(row.case.cell), column]
         allowed = [y for x, y in marks(ax, muted=True) if x == row.case.batch]
