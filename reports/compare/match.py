@@ -10,13 +10,13 @@ readings bound it: the measured step's whole time, and the share of it that its 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import geometric_mean
 
 from bench.profile.stats import Estimate
 from reports.compare import ratios
-from reports.compare.system import ALL, Entry, System, Work, told_apart
+from reports.compare.system import Entry, System, Work, entire, told_apart
 from reports.locate import BadInput
 
 LEAST, MOST = 2, 20
@@ -124,24 +124,32 @@ def alike(one: System, other: System) -> bool:
 
 
 def matched(first: System, other: System) -> list[tuple[Entry, Entry]]:
-    """The points of both that are about the same: case and implementation; of unlike sources, the work they share."""
+    """The points of both that are about the same: case and implementation; of unlike sources, the work they share.
+
+    A CPU's points at all threads meet a GPU's where neither machine has points of the other's kind.
+    """
     mixed = first.measured != other.measured
 
-    def key(entry: Entry) -> object:
+    def key(entry: Entry, against: System) -> object:
+        work = entry.work
         if mixed:
-            return _shared(entry.work)
-        return (entry.work, entry.implementation) if first.measured else entry.work
+            return _shared(work)
+        if entire(work.threads) and work.threads not in against.roofs:
+            work = replace(work, device="", threads="")
+        return (work, entry.implementation) if first.measured else work
 
     by_key: dict[object, list[Entry]] = {}
     for entry in other.entries:
-        by_key.setdefault(key(entry), []).append(entry)
+        by_key.setdefault(key(entry, first), []).append(entry)
     by_key.pop(None, None)
-    return [(entry, second) for entry in first.entries for second in by_key.get(key(entry), ())]
+    return [
+        (entry, second) for entry in first.entries for second in by_key.get(key(entry, other), ())
+    ]
 
 
 def _shared(work: Work) -> tuple[object, ...] | None:
     """What a measured and a published step have to agree in; None for work that no published one can be."""
-    if work.part not in WHOLE or work.residency != "resident" or work.threads != ALL:
+    if work.part not in WHOLE or work.residency != "resident" or not entire(work.threads):
         return None
     return (work.cell, forward(work.phase), work.hidden, work.batch, work.dtype, work.activations)
 

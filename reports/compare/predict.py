@@ -20,6 +20,7 @@ from kernels import roofline_model
 from reports.analysis.roofs import interpolated
 from reports.compare import match
 from reports.compare.system import (
+    ALL,
     PRODUCTS,
     STREAMED,
     TRAIN,
@@ -99,10 +100,21 @@ def predict(source: System, target: System) -> Predictions:
     made = (_prediction(*one, source, target) for one in asked)
     rows = [one for one in made if one is not None]
     if not rows:
-        raise BadInput(
-            f"{source.name} on {target.name}: no step whose fraction and roofs are both known"
-        )
+        raise BadInput(f"{source.name} on {target.name}: {_why_none(asked, source, target)}")
     return Predictions(source, target, tuple(_widened(rows)), len(asked) - len(rows))
+
+
+def _why_none(
+    asked: Sequence[tuple[Entry, Entry, Entry | None]], source: System, target: System
+) -> str:
+    """Why not one of these steps could be predicted, in words."""
+    if not asked and source.entries:
+        return "no case in common, and a published machine's work is not a measured one's"
+    absent = {work.work.threads for _, work, _ in asked} - set(target.roofs)
+    if absent and all(work.work.threads in absent for _, work, _ in asked):
+        told = sorted("all threads of a CPU" if role == ALL else role for role in absent)
+        return f"{target.name} has no roofs of {', '.join(told)}"
+    return "no step whose fraction and roofs are both known"
 
 
 def _prediction(

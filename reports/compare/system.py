@@ -25,7 +25,8 @@ class Work:
     """What one step computes. Two points of one kind are about the same thing where these are equal.
 
     `phase` is a measured case's, or `forward` for the forward pass of a published training run. `part` is `recurrent`
-    where the products of the input were left out; `input` is None there. `threads` is `all` or a number.
+    where the products of the input were left out; `input` is None there. `threads` is `all`, a number, or the device
+    where that is no CPU.
     """
 
     cell: str
@@ -149,8 +150,14 @@ class System:
         return self.levels[-1][1] if self.levels else None
 
     def peak(self, dtype: str, activations: str) -> float | None:
-        """The arithmetic roof of weights and activations of these dtypes at all threads, FLOP/s."""
-        return self.roofs[ALL].peaks.get((dtype, activations)) if ALL in self.roofs else None
+        """The arithmetic roof of weights and activations of these dtypes at all threads or of its GPU, FLOP/s."""
+        whole = ALL if ALL in self.roofs else next((r for r in self.roofs if entire(r)), None)
+        return self.roofs[whole].peaks.get((dtype, activations)) if whole else None
+
+
+def entire(role: str) -> bool:
+    """Whether what runs there has all threads of a machine, or its device that is no CPU."""
+    return not role.isdecimal()
 
 
 def told_apart(systems: Sequence[System]) -> list[System]:

@@ -315,3 +315,38 @@ def test_profiles_of_two_methods_are_compared_with_what_changed_and_gated_never(
     good = runs(old, 1.0)
     with pytest.raises(BadInput, match="methods 1 and 2"):
         gate.gate([*good[:3], replace(good[3], method=2)], 5)
+
+
+def on_a_gpu(made):
+    """The same profile as a GPU's."""
+    points = [
+        replace(point, case=replace(point.case, device="cuda", threads=0)) for point in made.points
+    ]
+    roofs = [
+        replace(roof, device="cuda", threads=0)
+        for roof in made.roofs
+        if roof.threads == made.environment["threads"]
+    ]
+    machine = {**made.machine, "id": "gpu", "label": "gpu"}
+    return replace(made, points=tuple(points), roofs=tuple(roofs), machine=machine)
+
+
+def test_a_published_step_is_held_against_a_gpus_as_against_a_cpus(made):
+    p100 = published.find("NVIDIA P100")
+    here, there = (measured.system(Analysis(one), "mine") for one in (made, on_a_gpu(made)))
+    assert there.peak("float32", "float32") == here.peak("float32", "float32")
+    found, alike = match.compare([here, p100]), match.compare([there, p100])
+    assert len(alike.rows) == len(found.rows)
+
+
+def test_a_gpus_steps_meet_a_cpus_of_the_same_work_where_neither_has_both(made):
+    cpu, gpu = made, on_a_gpu(made)
+    both = replace(cpu, points=cpu.points + gpu.points, roofs=cpu.roofs + gpu.roofs)
+    one, other, two = (measured.system(Analysis(each), "mine") for each in (cpu, gpu, both))
+    found = match.matched(one, other)
+    assert {a.work.threads for a, _ in found} == {"all"}
+    assert {b.work.threads for _, b in found} == {"cuda"}
+    assert all(replace(a.work, threads="cuda", device="cuda") == b.work for a, b in found)
+    assert {(a.work.threads, b.work.threads) for a, b in match.matched(one, two)} <= {
+        (role, role) for role in one.roofs
+    }

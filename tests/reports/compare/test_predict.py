@@ -13,6 +13,7 @@ from reports import published
 from reports.analysis import roofs
 from reports.analysis.analysis import Analysis
 from reports.compare import measured, predict
+from reports.locate import BadInput
 from tests.reports import synthetic
 from tests.reports.synthetic import MIB, READ, profile, roof
 
@@ -145,6 +146,16 @@ def test_a_published_machine_is_predicted_in_its_own_work():
         assert row.work.work.part == "recurrent"
         needed = max((row.work.read + row.work.written) / 732e9, row.work.flops / 9.3e12)
         assert row.predicted.median == pytest.approx(needed / row.entry.fraction.median)
+
+
+def test_a_gpus_steps_on_a_machine_without_one_are_refused_by_what_is_missing():
+    made = synthetic.suite()
+    cpu = measured.system(Analysis(made), "cpu")
+    gpu = replace(cpu, name="gpu", roofs={"cuda": cpu.roofs["all"]}, entries=cpu.entries[:1])
+    work = replace(gpu.entries[0].work, threads="cuda", device="cuda")
+    gpu = replace(gpu, entries=(replace(gpu.entries[0], work=work, seconds=(1.0,)),))
+    with pytest.raises(BadInput, match="cpu has no roofs of cuda"):
+        predict.predict(gpu, cpu)
 
 
 def machine(made, name="other"):
