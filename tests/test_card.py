@@ -17,6 +17,7 @@ import pytest
 
 from bench.machine import nvml
 from tests import card as package
+from tests.card import __main__ as card
 from tests.card import answers, clock, counted, plan, probe, steps
 from tests.card.steps import Step
 from tests.fake_nvml import UUID
@@ -153,6 +154,32 @@ def test_bad_usage_is_one_line(given):
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("usage: ")
+
+
+def test_without_a_gpu_nothing_but_the_answers_is_asked_for(tmp_path, monkeypatch, capsys):
+    text = f"import json, pathlib; pathlib.Path({str(tmp_path / 'answers.json')!r}).write_text("
+    text += "json.dumps({'torch': {'error': 'this PyTorch is built without CUDA'}}))"
+    later = tmp_path / "later"
+    planned = (
+        Step("answers", 20, program(text)),
+        Step("later", 20, program(f"import pathlib; pathlib.Path({str(later)!r}).touch()")),
+    )
+    monkeypatch.setattr(plan, "steps", lambda *_: planned)
+    assert card.main(["60", str(tmp_path)]) == 2
+    assert not later.exists()
+    assert capsys.readouterr().err == "no card to check: this PyTorch is built without CUDA\n"
+
+
+def test_with_a_gpu_all_of_the_plan_is_run(tmp_path, monkeypatch):
+    text = f"import pathlib; pathlib.Path({str(tmp_path / 'answers.json')!r}).write_text('{{}}')"
+    later = tmp_path / "later"
+    planned = (
+        Step("answers", 20, program(text)),
+        Step("later", 20, program(f"import pathlib; pathlib.Path({str(later)!r}).touch()")),
+    )
+    monkeypatch.setattr(plan, "steps", lambda *_: planned)
+    assert card.main(["60", str(tmp_path)]) == 0
+    assert later.exists()
 
 
 def test_without_a_gpu_or_its_tools_each_says_why_and_fails(tmp_path, monkeypatch, capsys):

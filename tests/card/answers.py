@@ -115,6 +115,12 @@ def versions():
     return found
 
 
+def no_card(folder):
+    """Why PyTorch can use no GPU here, as the answers in that folder say; None where it can, or they do not tell."""
+    path = Path(folder) / "answers.json"
+    return json.loads(path.read_text()).get("torch", {}).get("error") if path.exists() else None
+
+
 def main(folder):
     """Write the answers, and print the shortest of them."""
     found = {

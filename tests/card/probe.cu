@@ -212,8 +212,11 @@ std::vector<Variant> variants;
 
 template <int KIND, int HOW, int UNROLL, int THREADS, int BLOCKS, bool AHEAD = false> void plain() {
   char name[99];
-  snprintf(name, 99, BLOCKS == ONCE ? "%s x%d%s, %d threads, a block each" : "%s x%d%s, %d threads, %d blocks", LOADS[HOW],
-           UNROLL, AHEAD ? " ahead" : "", THREADS, BLOCKS);
+  int end = snprintf(name, 99, "%s x%d%s, %d threads, ", LOADS[HOW], UNROLL, AHEAD ? " ahead" : "", THREADS);
+  if (BLOCKS == ONCE)
+    snprintf(name + end, 99 - end, "a block each");
+  else
+    snprintf(name + end, 99 - end, "%d blocks", BLOCKS);
   variants.push_back({name, Kind(KIND), walk<KIND, HOW, UNROLL, THREADS, BLOCKS, AHEAD>, THREADS, BLOCKS,
                       THREADS * UNROLL * 16, 0});
 }
