@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from bench.profile.errors import printable
 from bench.profile.records import Point, Profile
-from bench.profile.stats import Estimate
+from bench.profile.stats import Estimate, median
 from kernels.case import ACTIVATIONS, Case
 from kernels.roofline_model import BANDWIDTH, CODE
 from reports.analysis.verdict import CONFIRMED, LATENCY, MARK, Verdict
@@ -192,7 +192,27 @@ def energy(profile: Profile) -> str:
     ]
     without = [f"Energy of a step was not measured {'; '.join(why)}."] if why else []
     within = [f"Energy of a step holds its share of idle power: {'; '.join(idle)}."] if idle else []
-    return " ".join(without + within)
+    return " ".join(without + within + _beyond_power(profile))
+
+
+def _beyond_power(profile: Profile) -> list[str]:
+    """That the energy of a GPU's points is more than its limit of power gives in their time, and why; where it is."""
+    limit = next((gpu.get("power_limit_w") for gpu in profile.machine.get("gpus") or ()), None)
+    drawn = [
+        point.joules / median(point.seconds)
+        for point in profile.points
+        if point.case.device == "cuda" and point.joules and point.seconds
+    ]
+    most = max(drawn, default=0.0)
+    if not limit or most <= limit:
+        return []
+    count = sum(watts > limit for watts in drawn)
+    text = (
+        f"At {count} of {len(drawn)} points it is more than the GPU's limit of {limit:.0f} W gives in the time of the "
+        f"step, by up to {percent(most / limit - 1)}: it is counted over a long row of steps, which takes longer, for "
+        "a GPU at its limit slows down, than the short samples that are timed."
+    )
+    return [text]
 
 
 def streaming(profile: Profile) -> str:

@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 import pytest
 
 from bench.profile.records import Point, RunWarning
+from bench.profile.stats import median
 from reports.analysis import wording
 from reports.analysis.analysis import Analysis
 from reports.page import html, markdown, report
@@ -260,3 +261,17 @@ def test_a_profile_that_lacks_everything_still_makes_a_page():
     for made in (bare, replace(bare, points=(synthetic.point(),))):
         assert "<main>" in html.render(document(made), {})
         assert markdown.render(document(made)).startswith("# rnn-roofline on this machine")
+
+
+@pytest.mark.parametrize(
+    ("watts", "limit", "told"), [(700, 690.0, True), (700, 710.0, False), (700, None, False)]
+)
+def test_energy_that_the_gpus_limit_does_not_give_in_a_steps_time_is_told(watts, limit, told):
+    """The counter went over a longer time than the step's: a figure of 920 W on a card of 700 W is no power."""
+    one = synthetic.point(device="cuda", threads=0)
+    one = replace(one, joules=watts * median(one.seconds))
+    made = synthetic.profile([one, replace(one, implementation="other", joules=None)])
+    made = replace(
+        made, machine={**made.machine, "gpus": [{"name": "card", "power_limit_w": limit}]}
+    )
+    assert ("At 1 of 1 points" in wording.energy(made)) == told
