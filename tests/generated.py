@@ -2,7 +2,8 @@
 
 constants  of METHODOLOGY: every constant that it or FAULTS names, with the value that the code has, by room
 headline   of README: the sentence of the run it shows
-excerpt    of README: the command that stands in it, and what that prints
+excerpt, gpu_steps, gpu_sequences
+           of README: the command that stands in each, and what that prints
 rooms      of CONTRIBUTING: every room, by the first sentence of its docstring
 
 tests/test_docs.py holds the documents to these.
@@ -27,6 +28,7 @@ NAME = re.compile(r"`((?:\w+\.)?[A-Z][A-Z_]+)`")
 """A constant as prose names it; with its module's name where two modules define one."""
 
 GENERATED = re.compile(r"<!-- (\w+) -->.*?<!-- \1 -->", re.DOTALL)
+EXCERPTS = ("excerpt", "gpu_steps", "gpu_sequences")
 ROOMS = ("kernels", "bench", "reports/analysis", "reports/compare")
 """Where figures are decided."""
 
@@ -39,13 +41,15 @@ def documents() -> dict[Path, str]:
     methodology = METHODOLOGY.read_text(encoding="utf-8")
     readme = README.read_text(encoding="utf-8")
     readme = filled(readme, "headline", headline(readme))
+    for marker in EXCERPTS:
+        readme = filled(readme, marker, excerpt(readme, marker))
     return {
         METHODOLOGY: filled(
             methodology,
             "constants",
             constants_table(methodology + FAULTS.read_text(encoding="utf-8")),
         ),
-        README: filled(readme, "excerpt", excerpt(readme)),
+        README: readme,
         CONTRIBUTING: filled(CONTRIBUTING.read_text(encoding="utf-8"), "rooms", rooms_table()),
     }
 
@@ -70,9 +74,9 @@ def headline(readme: str) -> list[str]:
     return textwrap.wrap(printed, 118, initial_indent="> ", subsequent_indent="> ")
 
 
-def excerpt(readme: str) -> list[str]:
-    """The command that stands between the markers, and what it prints; a code block."""
-    (block,) = re.findall(r"<!-- excerpt -->\n(.*?)<!-- excerpt -->", readme, re.DOTALL)
+def excerpt(readme: str, marker: str) -> list[str]:
+    """The command that stands between two of these markers, and what it prints; a code block."""
+    (block,) = re.findall(rf"<!-- {marker} -->\n(.*?)<!-- {marker} -->", readme, re.DOTALL)
     command = [line for line in block.splitlines() if line.startswith("    $ ")]
     typed = "\n".join(line.removeprefix("    $ ") for line in command)
     printed = subprocess.run(

@@ -1,4 +1,4 @@
-"""What must be shown on a card, an H100 or an H200, and its figures: `python -m pytest -m gpu -s`. Not run yet.
+"""What must be shown on a card, an H100 or an H200, and its figures: `python -m pytest -m gpu -s`.
 
 CARD_RUN names a folder of a run to be held to it, as of suite card, complete or cut short; without it the points are
 measured. Bars are shares of the card's own roofs and of its datasheet; on another card figures are printed and held to

@@ -1,6 +1,6 @@
 """A GPU as a device (see `bench.device.device`): the one that CUDA names first.
 
-Tested with stand-ins for torch.cuda and NVML; not run on a card yet.
+Tested with stand-ins for torch.cuda and NVML; ran on an H200, which was never lost while it measured.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -1,6 +1,6 @@
 """CUDA graphs: calls recorded once and replayed as one launch, so that launches are not what is measured.
 
-Tested with a stand-in for torch.cuda; not run on a card yet.
+Tested with a stand-in for torch.cuda; ran on an H200.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,7 +1,7 @@
 """CUDA C++ of our own: compiled for one case by NVRTC and launched, both through `cuda.bindings`.
 
 PyTorch's CUDA builds bring that package, and the extra `gpu` names it; where it is absent, `absent` says so. Sources
-lie beside this file. Not run on a card yet.
+lie beside this file. Ran on an H200, by NVRTC 13.0.
 """
 
 import ctypes

@@ -3,7 +3,7 @@
 At small sizes a GPU's step by PyTorch is its launches; replayed, the kernels follow one another without the CPU. Each
 pair of weights and inputs is recorded apart, as a step in a real program would be.
 
-Reads and writes as `torch_cell`; the answer lies in the graph's own memory. Not run on a card yet.
+Reads and writes as `torch_cell`; the answer lies in the graph's own memory. Ran on an H200.
 """
 
 from dataclasses import replace

@@ -7,7 +7,7 @@ words that tell by themselves whether they have come, without a barrier.
 Compiled by NVRTC through `cuda.bindings`, which PyTorch's CUDA builds bring.
 
 Reads W, U, both biases once a call, all x, the first h (c), and from the second-level cache the last h at every step;
-writes the products with W, every h, and the last c, to memory that is used again. Not run on a card yet.
+writes the products with W, every h, and the last c, to memory that is used again. Ran on an H200.
 """
 
 import torch

@@ -4,7 +4,7 @@ The products of all inputs with W come first, as one large product by PyTorch's 
 each program with its rows of U in registers from first to last, and a barrier of all programs after each step.
 
 Reads W, U, both biases once a call, all x, the first h (c), and from the second-level cache the last h at every step;
-writes the products with W, every h, and the last c, to memory that is used again. Not run on a card yet.
+writes the products with W, every h, and the last c, to memory that is used again. Ran on an H200.
 """
 
 import torch

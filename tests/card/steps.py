@@ -19,7 +19,7 @@ LEAST_SECONDS = 8.0
 """Less than so much left is too little for any step."""
 TAIL_LINES = 14
 MOST_LOG_BYTES = 3 << 20
-"""Of one step: seven make no more than the 16 MiB that a file may have where such a machine is lent."""
+"""Of one step: seven make no more than the 16 MiB that a file may have where such a machine is at hand."""
 MOST_ARCHIVE_BYTES = 15 << 20
 NOT_BEGUN = -1000
 
