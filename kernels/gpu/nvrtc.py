@@ -17,9 +17,11 @@ from kernels.case import Unavailable
 
 def absent() -> str | None:
     """Why nothing can be compiled here, or None."""
-    if find_spec("cuda") is None or find_spec("cuda.bindings") is None:
-        return "cuda.bindings is not installed: pip install cuda-bindings"
-    return None
+    try:
+        found = find_spec("cuda") and find_spec("cuda.bindings")
+    except (ImportError, ValueError):  # something else is called cuda
+        found = None
+    return None if found else "cuda.bindings is not installed: pip install cuda-bindings"
 
 
 def version() -> str:

@@ -298,7 +298,8 @@ def _told(outcome: Outcome) -> Iterator[str]:
     else:
         what = f"{other.dtype} for {one.dtype} weights: elasticity of time to bytes"
     interval = f"{decimal(value.low)} to {decimal(value.high)}"
-    yield f"B {one.batch}, {what} {decimal(value.median)} ({interval}), predicted {predicted}"
+    silent = ", which decides nothing" if _for_lack_of_bandwidth(outcome) is None else ""
+    yield f"B {one.batch}, {what} {decimal(value.median)} ({interval}), predicted {predicted}{silent}"
 
 
 def _named(one: Series) -> str:

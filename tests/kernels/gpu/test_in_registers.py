@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -216,6 +217,13 @@ def test_what_is_absent_or_too_old_is_a_reason(monkeypatch):
     assert "U does not fit in registers" in large
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (7, 0))
     assert "8.0 or newer is needed" in cuda_persistent.SUPPORTS.unavailable(good)
+
+
+def test_another_module_called_cuda_is_no_compiler(tmp_path, monkeypatch):
+    (tmp_path / "cuda.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "cuda", raising=False)
+    assert "cuda.bindings is not installed" in nvrtc.absent()
 
 
 @pytest.mark.parametrize(

@@ -184,6 +184,14 @@ def test_fewer_bytes_that_do_not_help_speak_against_lack_of_bandwidth():
     assert "bfloat16 for float32 weights: elasticity of time to bytes 0.00" in against.figures[0]
 
 
+@pytest.mark.parametrize(("slower", "silent"), [(1.0, False), (1.38, True), (2.0, False)])
+def test_a_figure_that_decides_nothing_says_so(slower, silent):
+    narrow = timed(step(fraction=0.9, dtype="bfloat16"), slower)
+    claim = told(3, step(fraction=0.9), narrow)
+    assert (claim.text == UNTESTED) == silent
+    assert claim.figures[0].endswith("which decides nothing") == silent
+
+
 def test_without_other_threads_weights_or_batches_it_cannot_be_told():
     claim = told(3, step(fraction=0.9))
     assert claim.text == UNTESTED
