@@ -28,7 +28,15 @@ def steps(folder, scratch):
     # each tensor a block of its own, with an end
     unpooled = (("PYTORCH_NO_CUDA_MEMORY_CACHING", "1"),)
     small = (*gpu, MEASURING, "-k", "small and lstm and (fused or persistent)")
-    sanitizer = ("compute-sanitizer", "--error-exitcode", "9", "--tool")
+    # cuda.bindings asks the driver for functions that it lacks: no error of memory
+    sanitizer = (
+        "compute-sanitizer",
+        "--report-api-errors",
+        "no",
+        "--error-exitcode",
+        "9",
+        "--tool",
+    )
     return (
         Step("answers", 20, (PYTHON, "-m", "tests.card.answers", str(folder))),
         Step("right", 80, (*gpu, *all_of_them, "-k", f"not {TIMING}")),
