@@ -17,13 +17,14 @@ def run(_given: argparse.Namespace) -> int:
     from bench.profile import suite
     from bench.session.folder import RUNS
     from kernels import implementations
-    from kernels.case import Unavailable
+    from kernels.case import ALL, Unavailable
 
     for name in suite.names():
-        device = "cuda" if name == suite.DEFAULT_CUDA else "cpu"
-        plan = suite.load(name, device, threads.available(), 0)
+        plan = suite.load(name, ALL, threads.available(), 0)
+        on_cpu = sum(point.case.device == "cpu" for point in plan.points)
+        count = f"{on_cpu} points" if on_cpu else f"{len(plan.points)} points of a GPU"
         default = " (default)" if name == suite.DEFAULT else ""
-        print(f"suite {name}{default}: {len(plan.points)} points. {plan.why}")
+        print(f"suite {name}{default}: {count}. {plan.why}")
     for name in implementations.names():
         try:
             module = implementations.load(name)

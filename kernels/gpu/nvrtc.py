@@ -29,7 +29,10 @@ def version() -> str:
     if absent():
         return "no NVRTC"
     nvrtc = _bindings("nvrtc")
-    return "NVRTC {}.{}".format(*_done(nvrtc, nvrtc.nvrtcVersion()))
+    try:
+        return "NVRTC {}.{}".format(*_done(nvrtc, nvrtc.nvrtcVersion()))
+    except RuntimeError:  # the package is there, and the library that it loads is not
+        return "no NVRTC"
 
 
 @cache

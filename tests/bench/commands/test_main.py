@@ -1,10 +1,14 @@
-"""What `python -m bench` and `python -m reports` say where a package is missing, each in a process of its own."""
+"""What `python -m bench` and `python -m reports` say where a package is missing; and that what there is, is listed."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from bench.__main__ import main
+from bench.profile import suite
 
 ROOT = Path(__file__).parents[3]
 
@@ -33,3 +37,13 @@ def test_a_package_that_is_missing_is_told_in_one_line(tmp_path, package, comman
     (line,) = ran.stderr.splitlines()
     assert f": {package} cannot be imported (" in line
     assert line.endswith(": make venv installs what is needed")
+
+
+def test_every_suite_is_listed_on_a_machine_without_a_gpu(capsys):
+    assert main(["list"]) == 0
+    said = capsys.readouterr().out
+    for name in suite.names():
+        assert re.search(rf"^suite {name}\b.*: [1-9]\d* points", said, re.MULTILINE)
+    assert len(suite.load("card", "cuda", 2, 0).points) == int(
+        re.search(r"suite card: (\d+)", said)[1]
+    )

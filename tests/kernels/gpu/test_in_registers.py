@@ -219,6 +219,15 @@ def test_what_is_absent_or_too_old_is_a_reason(monkeypatch):
     assert "8.0 or newer is needed" in cuda_persistent.SUPPORTS.unavailable(good)
 
 
+def test_bindings_without_their_library_have_no_version(monkeypatch):
+    def missing():
+        raise RuntimeError("Failed to dlopen libnvrtc.so.13")
+
+    monkeypatch.setattr(nvrtc, "absent", lambda: None)
+    monkeypatch.setattr(nvrtc, "_bindings", lambda _part: SimpleNamespace(nvrtcVersion=missing))
+    assert nvrtc.version() == "no NVRTC"
+
+
 def test_another_module_called_cuda_is_no_compiler(tmp_path, monkeypatch):
     (tmp_path / "cuda.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
