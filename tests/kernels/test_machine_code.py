@@ -29,18 +29,36 @@ AHEAD = """
         /*0050*/                   IADD3 R12, R12, 0x10, RZ ;
         /*0060*/                @P1 BRA 0x10 ;
 """
+COPIED = """
+        /*0010*/                   LDGSTS.E.BYPASS.128 [R5], desc[UR16][R12.64] ;
+        /*0020*/                   LDGSTS.E.BYPASS.128 [R5+0x800], desc[UR16][R12.64+0x800] ;
+        /*0030*/                   LDGDEPBAR ;
+        /*0040*/                   DEPBAR.LE SB0, 0x2 ;
+        /*0050*/                   LDS.128 R8, [R6] ;
+        /*0060*/                @P1 BRA 0x10 ;
+"""
+
+
+def counted(sass):
+    """Instructions, loads and bytes in flight of each loop."""
+    return [(one.instructions, one.loads, one.in_flight) for one in machine_code.loops(sass)]
+
+
+def test_copies_are_in_flight_as_many_groups_as_a_thread_goes_on_with():
+    assert counted(COPIED) == [(6, 2, 64)]
+    assert counted(COPIED.replace("SB0, 0x2", "SB0, 0x0")) == [(6, 2, 0)]
 
 
 def test_loads_before_the_first_that_is_read_are_in_flight_together():
-    assert machine_code.loops(HELD) == [(6, 3, 36)]
+    assert counted(HELD) == [(6, 3, 36)]
 
 
 def test_a_load_that_is_read_before_the_next_flies_alone():
-    assert machine_code.loops(ONE_BY_ONE) == [(5, 2, 16)]
+    assert counted(ONE_BY_ONE) == [(5, 2, 16)]
 
 
 def test_what_is_loaded_ahead_for_the_next_turn_is_in_flight_across_it():
-    assert machine_code.loops(AHEAD) == [(6, 2, 24)]
+    assert counted(AHEAD) == [(6, 2, 24)]
 
 
 def test_a_loop_without_loads_is_none():
