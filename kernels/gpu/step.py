@@ -46,6 +46,8 @@ PROGRAMS_PER_SM = 2
 WARPS = 4
 STAGES = 4
 """Tiles of a program in shared memory: two or three of them are on their way while one is multiplied."""
+LEAST_TILES = STAGES
+"""Of a program that shares its block's columns with others."""
 SUMS_OF_GATE = 1024
 """That a program of one sequence keeps of each gate: 8 in each thread."""
 MIN_UNITS = 2
@@ -110,7 +112,7 @@ def _parts(case: Case, units: int, k: int, processors: int, programs: int) -> in
     """To the nearest: a second program for each block, which costs an exchange of sums, does not pay for 3 %."""
     tiles = -(-case.input // k) + -(-case.hidden // k)
     blocks = -(-case.hidden // units)
-    return max(1, min(MOST_PARTS, tiles, round(programs * processors / blocks)))
+    return max(1, min(MOST_PARTS, tiles // LEAST_TILES, round(programs * processors / blocks)))
 
 
 def constants(case: Case, how: Cut) -> dict[str, object]:

@@ -55,6 +55,7 @@ def mend():
 def fused(memory):
     """Every cell at twenty shapes, dtypes and numbers of programs in turn; new memory holds NaN, and so do answers."""
     pairs_of_dtypes = list(many_sequences.TERMS)
+    step.LEAST_TILES = 1
     for turn, cell in enumerate(CELLS):
         chance = random.Random(cell)
         for number in range(SHAPES_EACH):

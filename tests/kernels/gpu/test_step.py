@@ -225,11 +225,11 @@ def test_it_is_cut_into_enough_programs_and_none_without_work(processors, hidden
     blocks = how.blocks(hidden)
     tiles = 2 * -(-hidden // how.k)
     assert how.sequences >= batch
-    assert 1 <= how.parts <= min(step.MOST_PARTS, tiles)
+    assert 1 <= how.parts <= max(1, min(step.MOST_PARTS, tiles // step.LEAST_TILES))
     # rounded to the nearest, so down by a third at the most
     programs = 1 if how.warps == 8 else 2
     enough = blocks * how.parts >= 2 / 3 * programs * processors
-    assert enough or how.parts == min(step.MOST_PARTS, tiles)
+    assert enough or how.parts == max(1, min(step.MOST_PARTS, tiles // step.LEAST_TILES))
 
 
 @pytest.mark.parametrize(
