@@ -149,7 +149,8 @@ def test_threads_that_do_not_come_are_counted():
     every = numba.config.NUMBA_NUM_THREADS
     before = numba.get_num_threads()
     numba.set_num_threads(every)
-    assert call.workers(every) == every
+    # on a busy machine one of them may have done all before another wakes
+    assert max(call.workers(every) for _ in range(20)) == every
     numba.set_num_threads(before)
     assert codes(machine_warnings.of_threads(2, 1)) == ["fewer threads"]
     assert not list(machine_warnings.of_threads(2, 2))
