@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from time import sleep
 from types import SimpleNamespace
 
 import numba
@@ -149,8 +150,8 @@ def test_threads_that_do_not_come_are_counted():
     every = numba.config.NUMBA_NUM_THREADS
     before = numba.get_num_threads()
     numba.set_num_threads(every)
-    # on a busy machine one of them may have done all before another wakes
-    assert max(call.workers(every) for _ in range(20)) == every
+    # where another test keeps the cores busy, one of them has done all before another wakes: so asked for 20 seconds
+    assert any(call.workers(every) == every or sleep(0.2) for _ in range(100))
     numba.set_num_threads(before)
     assert codes(machine_warnings.of_threads(2, 1)) == ["fewer threads"]
     assert not list(machine_warnings.of_threads(2, 2))
