@@ -156,28 +156,30 @@ def test_bad_usage_is_one_line(given):
     assert done.stderr.startswith("usage: ")
 
 
-def test_without_a_gpu_nothing_but_the_answers_is_asked_for(tmp_path, monkeypatch, capsys):
-    text = f"import json, pathlib; pathlib.Path({str(tmp_path / 'answers.json')!r}).write_text("
-    text += "json.dumps({'torch': {'error': 'this PyTorch is built without CUDA'}}))"
-    later = tmp_path / "later"
-    planned = (
-        Step("answers", 20, program(text)),
-        Step("later", 20, program(f"import pathlib; pathlib.Path({str(later)!r}).touch()")),
-    )
-    monkeypatch.setattr(plan, "steps", lambda *_: planned)
+@pytest.fixture
+def planned(tmp_path, monkeypatch):
+    """A plan of two steps: the answers that are given, and another, which leaves the file that is returned."""
+
+    def planned(answers):
+        written, later = tmp_path / "answers.json", tmp_path / "later"
+        text = f"import pathlib; pathlib.Path({str(written)!r}).write_text({json.dumps(answers)!r})"
+        after = f"import pathlib; pathlib.Path({str(later)!r}).touch()"
+        both = (Step("answers", 20, program(text)), Step("later", 20, program(after)))
+        monkeypatch.setattr(plan, "steps", lambda *_: both)
+        return later
+
+    return planned
+
+
+def test_without_a_gpu_nothing_but_the_answers_is_asked_for(tmp_path, planned, capsys):
+    later = planned({"torch": {"error": "this PyTorch is built without CUDA"}})
     assert card.main(["60", str(tmp_path)]) == 2
     assert not later.exists()
     assert capsys.readouterr().err == "no card to check: this PyTorch is built without CUDA\n"
 
 
-def test_with_a_gpu_all_of_the_plan_is_run(tmp_path, monkeypatch):
-    text = f"import pathlib; pathlib.Path({str(tmp_path / 'answers.json')!r}).write_text('{{}}')"
-    later = tmp_path / "later"
-    planned = (
-        Step("answers", 20, program(text)),
-        Step("later", 20, program(f"import pathlib; pathlib.Path({str(later)!r}).touch()")),
-    )
-    monkeypatch.setattr(plan, "steps", lambda *_: planned)
+def test_with_a_gpu_all_of_the_plan_is_run(tmp_path, planned):
+    later = planned({})
     assert card.main(["60", str(tmp_path)]) == 0
     assert later.exists()
 

@@ -1,8 +1,7 @@
 """What NVML tells of a GPU, by nvidia-ml-py: what it is, and its state while something is measured. Read only.
 
 A GPU is found by its UUID, for NVML's numbers are not CUDA's: CUDA_VISIBLE_DEVICES renumbers CUDA's alone. The UUID is
-in no record. What a driver does not tell is None. Tested with a stand-in that answers as
-an H200 did.
+in no record. What a driver does not tell is None. Tested with a stand-in that answers as an H200 did.
 """
 
 import os

@@ -154,9 +154,8 @@ class Checker:
             )
             places = places.to(elements.device)
             large = LARGE.get(tensor.dtype, 1)
-            if (
-                tensor.itemsize == 1
-            ):  # float8 is neither compared nor, everywhere, indexed; its sign is an int8's
+            if tensor.itemsize == 1:
+                # float8 is neither compared nor, everywhere, indexed; its sign is an int8's
                 elements = elements.view(torch.int8)
             values = elements[places]
             changed = torch.where(values < 0, large, -large).to(tensor.dtype)

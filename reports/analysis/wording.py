@@ -3,7 +3,8 @@
 Numbers have three significant digits, no exponents, one unit per column.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from bench.profile.errors import printable
 from bench.profile.records import Point, Profile
@@ -109,12 +110,17 @@ def decimal(value: float) -> str:
 
 def machine(profile: Profile) -> str:
     """The machine's name as it calls itself: its label, else its processor; a GPU's, measured alone."""
-    gpus = [one.get("name") for one in profile.machine.get("gpus") or ()][:1]
-    measured = gpus if {point.case.device for point in profile.points} == {"cuda"} else []
-    for name in (*measured, profile.machine.get("label"), profile.cpu.get("model")):
+    alone = {point.case.device for point in profile.points} == {"cuda"}
+    measured = _gpu(profile).get("name") if alone else None
+    for name in (measured, profile.machine.get("label"), profile.cpu.get("model")):
         if name and name.strip():
             return printable(" ".join(name.split()))
     return "this machine"
+
+
+def _gpu(profile: Profile) -> Mapping[str, Any]:
+    """The GPU that is measured, the first; empty where there is none."""
+    return next(iter(profile.machine.get("gpus") or ()), {})
 
 
 def numbers(profile: Profile) -> str:
@@ -197,7 +203,7 @@ def energy(profile: Profile) -> str:
 
 def _beyond_power(profile: Profile) -> list[str]:
     """That the energy of a GPU's points is more than its limit of power gives in their time, and why; where it is."""
-    limit = next((gpu.get("power_limit_w") for gpu in profile.machine.get("gpus") or ()), None)
+    limit = _gpu(profile).get("power_limit_w")
     drawn = [
         point.joules / median(point.seconds)
         for point in profile.points
@@ -217,7 +223,7 @@ def _beyond_power(profile: Profile) -> list[str]:
 
 def streaming(profile: Profile) -> str:
     """What streamed points of a GPU go through at least, beside its second-level cache; nothing without either."""
-    cache = next((gpu.get("l2_bytes") for gpu in profile.machine.get("gpus") or ()), None)
+    cache = _gpu(profile).get("l2_bytes")
     streamed = [
         (point.working_set_bytes, point.weight_sets)
         for point in profile.points

@@ -20,7 +20,7 @@ from kernels.implementations import cuda_persistent
 from kernels.reference import cells, check
 from kernels.reference.inputs import TORCH_DTYPES, draw
 from tests.kernels import ahead
-from tests.kernels.gpu import exchange
+from tests.kernels.gpu import NO_SEQUENCE_ON_CHIP, exchange
 from tests.kernels.gpu.emulated import Emulated
 
 H200_PROCESSORS = 132
@@ -190,14 +190,7 @@ def test_a_value_below_two_leaves_the_bit_alone_in_either_dtype():
         assert torch.equal(bits.view(dtype).double().abs() < 2, (bits & 0x4000) == 0)
 
 
-@pytest.mark.parametrize(
-    ("words", "reason"),
-    [
-        ({"device": "cpu", "threads": 1}, "not cpu"),
-        ({"phase": "train", "steps": 1}, "not train"),
-        ({"activations": "float32"}, "not bfloat16 x float32"),
-    ],
-)
+@pytest.mark.parametrize(("words", "reason"), NO_SEQUENCE_ON_CHIP)
 def test_what_the_implementation_cannot_compute_is_a_reason(words, reason):
     good = case_of("lstm", 256, 1)
     assert reason in cuda_persistent.SUPPORTS.unavailable(replace(good, **words))

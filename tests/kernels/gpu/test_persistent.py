@@ -12,6 +12,7 @@ from kernels.case import CELLS, GATE_SUMS, GATES, Case
 from kernels.reference import cells, check
 from kernels.reference.inputs import Arena, draw
 from tests.kernels import ahead
+from tests.kernels.gpu import NO_SEQUENCE_ON_CHIP
 
 pytest.importorskip("triton", reason=ahead.NO_TRITON)
 from kernels.gpu import persistent
@@ -45,14 +46,7 @@ def test_the_counter_of_arrivals_is_left_as_it_was(answers):
     assert {one["counter"] for one in answers if one["kernel"] == "sequence"} == {0}
 
 
-@pytest.mark.parametrize(
-    ("words", "reason"),
-    [
-        ({"device": "cpu", "threads": 1}, "not cpu"),
-        ({"phase": "train", "steps": 1}, "not train"),
-        ({"activations": "float32"}, "not bfloat16 x float32"),
-    ],
-)
+@pytest.mark.parametrize(("words", "reason"), NO_SEQUENCE_ON_CHIP)
 def test_what_the_implementation_cannot_compute_is_a_reason(words, reason):
     good = replace(case_of("lstm", 256, 1, "bfloat16"), steps=8)
     assert triton_persistent.SUPPORTS.unavailable(good) is None
