@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import log
 
+from bench.profile.experiments import BYTES, THREADS
 from bench.profile.stats import Estimate, estimate
 from kernels.case import GATES
 from kernels.roofline_model import BANDWIDTH, CALL, CODE, COMPUTE
 from reports.analysis.elasticity import CONTRADICTS, SUPPORTS
-from reports.analysis.experiments import BYTES, THREADS, Outcome
+from reports.analysis.experiments import Outcome
 from reports.analysis.points import Row, times_apart
 from reports.analysis.roofs import Roofs
 from reports.analysis.series import Series, Share, foremost

@@ -11,19 +11,17 @@ peers      the same case by a quicker implementation, which shows that the machi
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields
-from itertools import combinations, pairwise
+from dataclasses import dataclass, field
 from math import log
 from operator import attrgetter
 
+from bench.profile.experiments import BATCH, BYTES, RESIDENCY, THREADS, pairs
 from bench.profile.stats import Estimate
-from kernels.case import Case
 from kernels.roofline_model import BANDWIDTH, CODE, COMPUTE, EXPLAINED
 from reports.analysis import elasticity, points
 from reports.analysis.elasticity import APART, CONTRADICTS, SPEEDUPS, SUPPORTS, Answer, Held
 from reports.analysis.points import Row
 
-RESIDENCY, BYTES, BATCH, THREADS = "residency", "bytes", "batch", "threads"
 PEERS = "peer comparison"
 NAMES = (RESIDENCY, BYTES, BATCH, THREADS, PEERS)
 
@@ -70,41 +68,11 @@ def between(sound: Sequence[Row]) -> tuple[Outcome, ...]:
     of_one_stage = [row for row in sound if row.point.projection is None]
     made = [
         _asked(name, one, other, held[one.key], held[other.key])
-        for name, one, other in _pairs(of_one_stage)
+        for name, one, other in pairs(
+            of_one_stage, attrgetter("case"), attrgetter("point.implementation")
+        )
     ]
     return (*made, *(_compared(slow, quick) for slow, quick in _peers(sound)))
-
-
-def _pairs(rows: Sequence[Row]) -> Iterator[tuple[str, Row, Row]]:
-    """Points of one implementation that differ in one thing."""
-    for group in _groups(rows, "residency"):
-        by_residency = {one.case.residency: one for one in group}
-        if len(by_residency) == 2:
-            yield RESIDENCY, by_residency["resident"], by_residency["streamed"]
-    for group in _groups(rows, "dtype", "activations"):
-        for one, other in combinations(sorted(group, key=_weights, reverse=True), 2):
-            if one.case.dtype != other.case.dtype and _weights(one) > _weights(other):
-                yield BYTES, one, other
-    for group in _groups(rows, "batch"):
-        for one, other in pairwise(sorted(group, key=lambda row: row.case.batch)):
-            yield BATCH, one, other
-    for group in _groups(rows, "threads"):
-        by_threads = {one.case.threads: one for one in group}
-        if 1 in by_threads and max(by_threads) > 1:
-            yield THREADS, by_threads[1], by_threads[max(by_threads)]
-
-
-def _groups(rows: Sequence[Row], *differ: str) -> list[list[Row]]:
-    """Points of one implementation whose cases are alike but for these fields."""
-    same = attrgetter(*(each.name for each in fields(Case) if each.name not in differ))
-    found: dict[tuple[object, str], list[Row]] = {}
-    for row in rows:
-        found.setdefault((same(row.case), row.point.implementation), []).append(row)
-    return list(found.values())
-
-
-def _weights(row: Row) -> int:
-    return row.point.bytes["weights"] if row.point.bytes else 0
 
 
 def _asked(experiment: str, first: Row, second: Row, one: Held, other: Held) -> Outcome:

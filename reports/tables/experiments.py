@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 
+from bench.profile.experiments import BATCH, BYTES, RESIDENCY
 from kernels.roofline_model import BANDWIDTH, CALL, COMPUTE
 from reports.analysis import wording
 from reports.analysis.analysis import Analysis
 from reports.analysis.elasticity import CONTRADICTS, SUPPORTS
-from reports.analysis.experiments import BATCH, BYTES, PEERS, RESIDENCY, Outcome
+from reports.analysis.experiments import PEERS, Outcome
 from reports.analysis.verdict import BOUNDS
 from reports.analysis.wording import TIMES, decimal, gain
 from reports.tables.columns import Column, Table, middle, scaled, table

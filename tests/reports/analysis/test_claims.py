@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from bench.profile.experiments import BYTES, THREADS
 from kernels import case as contract
 from kernels.roofline_model import BANDWIDTH, CALL, COMPUTE
 from reports.analysis import claims
 from reports.analysis.analysis import Analysis
 from reports.analysis.claims import REFUTED, SUPPORTED, UNTESTED
 from reports.analysis.elasticity import SUPPORTS, Answer
-from reports.analysis.experiments import BYTES, THREADS, Outcome
+from reports.analysis.experiments import Outcome
 from tests.reports import synthetic
 from tests.reports.analysis.test_experiments import step, timed
 from tests.reports.synthetic import profile
