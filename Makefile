@@ -34,7 +34,7 @@ report: $(STAMP) | .cache/tmp ## measure this machine with the quick suite; prin
 	@$(BIN)/python -m pytest --benchmark-only $(ARGS)
 
 # Installs nothing: a machine with a GPU brings its own PyTorch and Triton, and may have no network.
-NEEDED := filelock jinja2 msgspec numpy psutil pytest pytest_benchmark rich torch
+NEEDED := filelock jinja2 msgspec numpy psutil pytest pytest_benchmark rich scipy torch
 report-gpu: export PYTHONPATH := $(PYTHONPATH)
 report-gpu: | .cache/tmp ## measure this machine's GPU by the packages that PYTHON has; installs nothing
 	@$(PYTHON) -c 'import sys; from importlib.util import find_spec; \
@@ -53,7 +53,7 @@ card: | .cache/tmp ## check and measure a GPU that is at hand for SECONDS=270; e
 # What a machine with a GPU has, in a folder of its own: several GB. CARD_VENV may name one that is there.
 CARD_VENV ?= $(CACHE)/card-venv
 CARD_PACKAGES := torch==2.11.0 triton==3.6.0 cuda-bindings numpy numba pandas matplotlib jinja2 psutil filelock \
-  msgspec nvidia-ml-py rich pytest pytest-benchmark pytest-xdist pytest-timeout hypothesis
+  msgspec nvidia-ml-py rich scipy pytest pytest-benchmark pytest-xdist pytest-timeout hypothesis
 rehearse-gpu: | .cache/tmp ## what can be tested for a GPU without one, with the software of one that is rented
 	@[ -x $(CARD_VENV)/bin/python ] || { $(PYTHON) -m venv $(CARD_VENV) && \
 	  $(CARD_VENV)/bin/python -m pip install --quiet $(CARD_PACKAGES); }

@@ -2,6 +2,7 @@
 
 constants  of METHODOLOGY: every constant that it or FAULTS names, with the value that the code has, by room
 headline   of README: the sentence of the run it shows
+promises   of PROMISES: every promise of the method beside its simulated figure
 excerpt, gpu_steps, gpu_sequences
            of README: the command that stands in each, and what that prints
 rooms      of CONTRIBUTING: every room, by the first sentence of its docstring
@@ -19,9 +20,12 @@ import textwrap
 from functools import cache
 from pathlib import Path
 
+from tests.statistics import promises
+
 ROOT = Path(__file__).parents[1]
 METHODOLOGY = ROOT / "bench" / "METHODOLOGY.md"
 FAULTS = ROOT / "bench" / "FAULTS.md"
+PROMISES = ROOT / "bench" / "PROMISES.md"
 README = ROOT / "README.md"
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 NAME = re.compile(r"`((?:\w+\.)?[A-Z][A-Z_]+)`")
@@ -49,6 +53,7 @@ def documents() -> dict[Path, str]:
             "constants",
             constants_table(methodology + FAULTS.read_text(encoding="utf-8")),
         ),
+        PROMISES: filled(PROMISES.read_text(encoding="utf-8"), "promises", promises.table()),
         README: readme,
         CONTRIBUTING: filled(CONTRIBUTING.read_text(encoding="utf-8"), "rooms", rooms_table()),
     }

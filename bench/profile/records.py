@@ -13,13 +13,13 @@ from bench.profile.warnings import Severity, severity
 from kernels.case import Case
 
 SCHEMA = "rnn-roofline/2"
-METHOD = 2
+METHOD = 3
 LONGEST_TEXT = 1 << 20
 """Characters."""
 MOST_RECORDS = 100_000
 """Of each kind in one profile."""
-PAIRED = ("roof_bytes_per_s", "roof_write_bytes_per_s", "roof_flop_per_s")
-"""Samples of roofs beside a point's: each list as long as `seconds`, or empty where that roof was not sampled."""
+PAIRED = ("roof_bytes_per_s", "roof_write_bytes_per_s", "roof_flop_per_s", "floor_beside")
+"""Samples of limits beside a point's: each list as long as `seconds`, or empty where that limit was not sampled."""
 SENTINEL = "sentinel"
 
 Text = Annotated[str, Meta(max_length=LONGEST_TEXT)]
@@ -125,6 +125,7 @@ class Point:
     roof_write_bytes_per_s: Samples = ()
     roof_flop_per_s: Samples = ()
     floor_seconds: Figure | None = None
+    floor_beside: Samples = ()
     launch_seconds: float | None = None
     joules: float | None = None
     flops: dict[Text, Count] | None = None

@@ -109,11 +109,21 @@ def test_what_schema_1_called_doubts_are_warnings_of_their_codes_severity():
     assert "severity" in refused(changed("warnings.0.severity", "fatal"))
 
 
+def of_its_day(read, written):
+    """What was read, without the fields that were added since the file was written; these hold nothing."""
+    if isinstance(written, list) and isinstance(read, list):
+        return [of_its_day(one, other) for one, other in zip(read, written, strict=True)]
+    if not isinstance(written, dict) or not isinstance(read, dict):
+        return read
+    assert not any(value for name, value in read.items() if name not in written)
+    return {name: of_its_day(read[name], written[name]) for name in written}
+
+
 def test_a_file_of_schema_2_is_read_by_every_later_version():
     """It has every field of its day: one added later is missing from it, and a new file is put beside it."""
     written = json.loads((FIXTURES / "profile-2.json").read_text())
     profile = reader.load(FIXTURES / "profile-2.json")
-    assert json.loads(json.dumps(asdict(profile))) == written
+    assert of_its_day(json.loads(json.dumps(asdict(profile))), written) == written
     point = profile.points[0]
     assert sum(visit.rounds for visit in point.visits) == len(point.seconds)
     assert point.products == {"count": 8, "flops": 98304}
