@@ -103,6 +103,26 @@ def by_visit(values: Sequence[float], visits: Sequence[Rounds] | None) -> list[S
     return [one for one in (*found, values[start:]) if one]
 
 
+def between(values: Sequence[float], visits: Sequence[Rounds] | None) -> Spread:
+    """How far the medians of a row's visits lie apart: the variance of their logarithms; of one visit nothing."""
+    logs = [log(median(one)) for one in by_visit(values, visits)]
+    freedom = len(logs) - 1
+    return Spread(statistics.variance(logs) if freedom > 0 else 0.0, max(0, freedom))
+
+
+def over(
+    values: Sequence[float], visits: Sequence[Rounds] | None, prior: Spread | None
+) -> Estimate:
+    """Of a row of positive values, one a round: over its visits where these are told, else as samples that are alike.
+
+    `prior` is of other rows of the same figure. Raises ValueError on none.
+    """
+    medians = [median(one) for one in by_visit(values, visits)]
+    if not visits or (len(medians) == 1 and prior is None):
+        return estimate(values)
+    return of_visits(medians, prior)
+
+
 def of_visits(
     medians: Sequence[float], prior: Spread | None = None, confidence: float = CONFIDENCE
 ) -> Estimate:

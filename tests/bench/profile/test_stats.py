@@ -198,3 +198,14 @@ def test_the_interval_of_a_ratio_holds_it_as_often_as_those_of_its_two_sides_hol
         found = stats.ratio(above, below)
         held += found.low <= 1 <= found.high
     assert held / 20_000 == pytest.approx(0.95, abs=0.006)
+
+
+def test_a_row_is_taken_over_its_visits_where_these_are_told():
+    values, visits = [1.0, 2.0, 3.0, 4.0, 8.0], [Rounds(3), Rounds(2)]
+    assert stats.between(values, visits) == pytest.approx((np.log(3) ** 2 / 2, 1))
+    assert stats.between(values, None) == (0.0, 0)
+    assert stats.over(values, None, None) == stats.estimate(values)
+    prior = stats.Spread(0.01, 9.0)
+    assert stats.over(values, visits, prior) == stats.of_visits([2.0, 6.0], prior)
+    assert stats.over(values, [Rounds(5)], None) == stats.estimate(values)
+    assert stats.over(values, [Rounds(5)], prior) == stats.of_visits([3.0], prior)
