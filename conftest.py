@@ -25,7 +25,7 @@ from kernels.case import Unavailable
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from bench.profile.records import Profile
+    from bench.profile.records import Point, Profile, Roof
     from bench.profile.suite import Planned
     from bench.session.run import Run
     from reports.page.build import Built
@@ -130,6 +130,8 @@ class Session:
         self._told = 0.0
         self._built: Built | None = None
         self._lost = ""
+        self._failed: set[str] = set()
+        self._visited = False
         try:
             threads.settle()  # before anything imports torch or numba
             threads.libraries(config.getoption("device"))
@@ -139,15 +141,45 @@ class Session:
         except (OneLine, Unavailable) as error:
             raise pytest.UsageError(str(error)) from error
 
-    def begin(self) -> Run:
-        """The run, its roofs measured. Ends the session where it cannot begin."""
+    def begin(self) -> Session:
+        """Measure the roofs. Ends the session where it cannot begin."""
         suite = self._start.suite.name
         self._tell(f"measuring the roofs of this machine for suite {suite} ...", now=True)
         try:
             self._run = self._start.run()
         except (OneLine, Unavailable) as error:
             pytest.exit(f"rnn-roofline: {error}", returncode=BAD_USAGE)
-        return self._run
+        return self
+
+    def roofs(self) -> list[Roof]:
+        """Those of the run."""
+        assert self._run is not None
+        return self._run.roofs()
+
+    def measure(self, planned: Planned) -> Point | None:
+        """A point's record: at the first call all that were selected are visited, in passes.
+
+        None where the session stopped at a failure before the first visit to it.
+        """
+        assert self._run is not None
+        if not self._visited:
+            self._visited = True
+            self._run.measure_all(self._selected.values(), self._visit)
+        return self._run.known(planned)
+
+    def _visit(self, point: Point) -> bool:
+        """A line of progress after each visit; and whether as many points failed as pytest was told to stop at."""
+        from bench.session import progress
+
+        assert self._run is not None
+        if point.status == "failed":
+            self._failed.add(point.key)
+        done, count = self._run.whole(self._selected.values()), len(self._selected)
+        left = progress.told(self._run.seconds_left(self._selected.values()))
+        told = f"{done} of {count} points, about {left} of measuring left"
+        self._tell(told, now=done == count)
+        most = self.config.getoption("maxfail")
+        return bool(most) and len(self._failed) >= most
 
     def _tell(self, text: str, *, now: bool = False) -> None:
         terminal = self.config.pluginmanager.get_plugin("terminalreporter")
@@ -209,17 +241,6 @@ class Session:
         except OneLine as error:
             self._lost = str(error)
             pytest.exit(f"rnn-roofline: {error}", returncode=BAD_USAGE)
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """A line of progress after each point."""
-        if report.when == "call" and report.nodeid in self._selected and self._run is not None:
-            from bench.session import progress
-
-            count, number = len(self._selected), list(self._selected).index(report.nodeid) + 1
-            left = progress.told(self._run.seconds_left(self._selected.values()))
-            told = f"{number} of {count} points, about {left} of measuring left"
-            self._tell(told, now=number == count)
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
         """No dot for a good point: the line of progress says more."""
@@ -307,8 +328,8 @@ def _parameter(item: pytest.Item, name: str) -> Any:
 
 
 @pytest.fixture(scope="session")
-def roofline(request: pytest.FixtureRequest) -> Run:
-    """The run, whose roofs are measured when a test first asks for it; only with --benchmark-only."""
+def roofline(request: pytest.FixtureRequest) -> Session:
+    """The session, whose roofs are measured when a test first asks for it; only with --benchmark-only."""
     session: Session | None = request.config.pluginmanager.get_plugin("rnn-roofline")
     assert session is not None
     return session.begin()

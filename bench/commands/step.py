@@ -85,6 +85,7 @@ def run(given: argparse.Namespace) -> int:
     with interrupts.listening():
         measured = start.of_points(planned, given.out).run()
         try:
+            measured.measure_all(planned)
             for one in planned:
                 point = measured.measure(one)
                 good = point.status == "ok"

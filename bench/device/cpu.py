@@ -22,6 +22,11 @@ THOROUGH_SECONDS = 1.0
 MEMORY_SHARE = 4
 """The arena takes at most one part in so many of the memory that is free when a run begins."""
 
+CROWDED_BYTES, CROWDED_PASSES, CROWDED_TURNS = 16 << 10, 400, 3
+"""A share, how often it is read in a row, and how many times in turns."""
+CROWDED = 1.6
+"""Threads that share a core take twice as long as one has it alone."""
+
 UNTOLD_CACHE_BYTES = 32 << 20
 """The last cache level where the system tells none."""
 
@@ -109,6 +114,22 @@ class Cpu:
 
     def launch_seconds(self, _block: Callable[[int], object]) -> None:
         """A call comes back when its work is done."""
+
+    def crowded(self, threads: int) -> bool:
+        """Whether a share each takes all threads so much longer than one thread a share: a scheduler doubled them up.
+
+        By the best of some reads of each, a tenth of a millisecond long.
+        """
+        if threads < 2:
+            return False
+        each: dict[int, float] = {}
+        variant = load("cpu", "read").VARIANTS[0]
+        for count in (1, threads) * CROWDED_TURNS:
+            walk = Walk(CROWDED_BYTES * count, 1, count)
+            run, _ = self.probe("read", variant, self._room[1], walk)
+            seconds = self.clock.seconds_each(run, CROWDED_PASSES)
+            each[count] = min(seconds, each.get(count, seconds))
+        return each[threads] >= CROWDED * each[1]
 
     def wait(self) -> None:
         """A call is done when it returns."""

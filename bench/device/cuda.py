@@ -25,20 +25,31 @@ NO_THREADS = (0,)
 
 
 class Watch:
-    """Watches a GPU from when it is made."""
+    """Watches a GPU during the visits to a point."""
 
     def __init__(self, gpu: nvml.Gpu | None, clock: cuda_clock.Clock) -> None:
         """Begin."""
         self._gpu, self._clock = gpu, clock
-        clock.causes.clear()
+        self._causes: set[str] = set()
+        self._state: nvml.State | None = None
+        self.resume()
+
+    def resume(self) -> None:
+        """Another visit begins."""
+        self._clock.causes.clear()
+
+    def pause(self) -> None:
+        """A visit ends."""
+        self._causes |= self._clock.causes
+        self._state = self._gpu.state() if self._gpu else None
 
     def seen(self) -> dict[str, Any]:
-        """What NVML tells now, and what throttled samples that were kept."""
-        state = self._gpu.state() if self._gpu else None
+        """What NVML told at the end of the last visit, and what throttled samples that were kept."""
+        state = self._state
         return {
             "clock_hz": state and state.clock_hz,
             "temperature_c": state and state.temperature_c,
-            "throttle": sorted(self._clock.causes),
+            "throttle": sorted(self._causes),
             "power_w": state and state.power_w,
             "load": None,
         }
@@ -124,6 +135,10 @@ class Cuda:
     def launch_seconds(self, block: Callable[[int], object]) -> float:
         """What a call costs the CPU, which goes on while it is computed."""
         return self.clock.launch_seconds(block)
+
+    def crowded(self, _threads: int) -> bool:
+        """A GPU's do not."""
+        return False
 
     def wait(self) -> None:
         """Until the queue is empty."""

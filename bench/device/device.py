@@ -63,10 +63,16 @@ Finding = Roof | RunWarning | Curve
 
 
 class Telemetry(Protocol):
-    """Watches a device from when it is made."""
+    """Watches a device during the visits to a point, the first of which begins as it is made."""
+
+    def resume(self) -> None:
+        """Another visit begins."""
+
+    def pause(self) -> None:
+        """A visit ends."""
 
     def seen(self) -> dict[str, Any]:
-        """What was seen since, as a point's `state` has it."""
+        """What was seen in them, as a point's `state` has it."""
 
 
 class Device(Protocol):
@@ -133,6 +139,9 @@ class Device(Protocol):
 
     def launch_seconds(self, block: Callable[[int], object]) -> float | None:
         """Seconds that a call keeps the processor which makes it; None where it comes back when its work is done."""
+
+    def crowded(self, threads: int) -> bool:
+        """Whether some of so many threads share a core at this moment."""
 
     def wait(self) -> None:
         """Until all that was enqueued is done."""

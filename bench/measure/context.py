@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.device.device import Device, Walk
+from bench.profile import stats
 from bench.profile.records import Roof
 from bench.timing import rounds
 from kernels import roofline_model
@@ -16,7 +17,10 @@ from kernels.reference.inputs import Arena
 class Cache:
     """What earlier points of a context found or allocated, and later ones use again."""
 
-    floors: dict[tuple[str, Case], float | None] = field(default_factory=dict)
+    floors: dict[tuple[str, Case], rounds.Contender | None] = field(default_factory=dict)
+    """Calls without work, by implementation and kind of call; None where one cannot be had."""
+    spreads: dict[str, stats.Spread] = field(default_factory=dict)
+    """How far the visits of each point lay apart so far, by its key."""
     variants: dict[Walk, Any] = field(default_factory=dict)
     """The read probe's fastest variant over each memory that it walked so far."""
     write_variants: dict[Walk, Any] = field(default_factory=dict)

@@ -22,6 +22,8 @@ PROBE_SECONDS = 0.002
 """Least length of a sample that only tells which variant is fastest, or about how long a pass takes."""
 
 FLOOR_SIZE = 8
+FLOOR_SECONDS = 0.003
+"""Least length of a sample of the floor, where it is not sampled in every round."""
 
 
 @dataclass(frozen=True)
@@ -138,29 +140,29 @@ def arithmetic_probe(context: Context, case: Case, flops: float, t_bytes: float)
     return Probe(contender, matmul.flops(variant, dtype, case.threads))
 
 
-def floor_seconds(
+def floor(
     context: Context, case: Case, name: str, implementation: Implementation
-) -> float | None:
-    """Seconds per step of the same call with next to no work, H = I = 8, B = 1: best of 5, once per kind of call.
+) -> rounds.Contender | None:
+    """The same call with next to no work, H = I = 8, B = 1; built once per kind of call.
 
-    None where the implementation cannot compute that: a library may have no kernel for so small a step, and the point
-    itself is measured by then.
+    None where the implementation cannot compute that: a library may have no kernel for so small a step.
     """
     small = replace(case, hidden=FLOOR_SIZE, input=FLOOR_SIZE, batch=1, residency="resident")
     floors, kind = context.cache.floors, (name, small)
     if kind not in floors:
-        floors[kind] = _floor_seconds(context, small, implementation)
+        floors[kind] = _floor(context, small, implementation)
     return floors[kind]
 
 
-def _floor_seconds(context: Context, small: Case, implementation: Implementation) -> float | None:
+def _floor(
+    context: Context, small: Case, implementation: Implementation
+) -> rounds.Contender | None:
     try:
         if implementation.unavailable(small):
             return None
         sets = context.arena.sets(implementation.layout(small), small.dtype, 1)
         inputs = draw(small, torch.Generator(device=small.device).manual_seed(context.seed))
         steps = rotation.prepare(context, implementation, small, sets, inputs)
-        contender = rounds.Contender(rotation.in_turn([call for _, _, call in steps]))
-        return context.best(contender, 5, 0.003, context.settle_seconds) / small.steps
+        return rounds.Contender(rotation.in_turn([call for _, _, call in steps]))
     except Exception:  # noqa: BLE001 - of whatever a library lacks for it; a device that is lost, the point tells
         return None

@@ -96,10 +96,14 @@ class RunWarning:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Rounds of a point that followed one another: the first `rounds` after those of the visits before, begun `at`."""
+    """Rounds of a point that followed one another: the first `rounds` after those of the visits before, begun `at`.
+
+    `retaken` is how often they were taken again because threads shared a core.
+    """
 
     at: Text
     rounds: Count
+    retaken: Count = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,7 @@ class Point:
     state: Free | None = None
     products: dict[Text, Count] | None = None
     visits: tuple[Visit, ...] | None = None
+    checked_again: bool | None = None
 
     def __post_init__(self) -> None:
         """Samples pair by index. Raises ValueError."""

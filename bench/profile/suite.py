@@ -113,6 +113,8 @@ class Suite:
     points: tuple[Planned, ...] = field(repr=False)
     text: str | None = field(default=None, repr=False)
     """The file it is planned by; None where there is none."""
+    written: bool = False
+    """Whether the points run in the order in which the file has them, every time."""
 
 
 def names() -> list[str]:
@@ -161,7 +163,8 @@ def load(name: str, device: str, all_threads: int, seed: int, instead: Sequence[
     if not planned:
         raise BadFile(f"{path}: all its groups are for other devices than {device}")
     points = _order(list(planned.values()), seed if plan.order == "seeded" else None)
-    return Suite(path.stem, plan.why, asdict(plan.settings), points, text)
+    written = plan.order == "written"
+    return Suite(path.stem, plan.why, asdict(plan.settings), points, text, written)
 
 
 def _axes(group: Group, device: str, where: str) -> dict[str, tuple[Any, ...]]:

@@ -1,4 +1,4 @@
-"""One run: from a suite to a profile. Roofs first, then points in the suite's order, each in the journal as it ends."""
+"""One run: from a suite to a profile. Roofs first, then visits to its points, each in the journal as it ends."""
 
 import itertools
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
-from time import monotonic
 
 from bench.device import threads
 from bench.device.device import Curve, Device, Finding
 from bench.machine import describe, environment, gpus
 from bench.measure import point as points
+from bench.measure import room
 from bench.measure.context import Context
 from bench.profile.errors import BadFile
 from bench.profile.journal import from_journal, write_profile
@@ -25,6 +25,7 @@ from bench.session import (
     point_warnings,
     progress,
     trial_process,
+    visits,
 )
 from bench.session.folder import (
     SUITE_FILE,
@@ -35,7 +36,8 @@ from bench.session.folder import (
     point_latest,
     same,
 )
-from bench.session.survey import Survey, is_over, survey
+from bench.session.survey import Survey, survey, was_finished
+from bench.session.visitor import Visitor, is_over
 from bench.telemetry import energy, state
 from bench.timing import clock, interrupts
 from kernels import implementations
@@ -93,12 +95,12 @@ class Run:
                     (folder / SUITE_FILE).write_text(plan.text, encoding="utf-8")
             self._crashes = crash_record.CrashRecord(folder)
             self._journal = open_journal(folder, self.header, earlier)
-        self._spent: list[progress.Spent] = []
+        self._visitor, self._wanted = Visitor(), dict[str, int]()
         self._surveys: dict[str, Survey | str] = {}
         self._levels: dict[str, tuple[Level, ...]] = {}
         self._refused: dict[str, str] = {}
         self._roofs: list[Roof] = []
-        self._order = itertools.count()
+        self._order = {point.key: number for number, point in enumerate(self._done.values())}
 
     def _opened(self, name: str) -> tuple[Device, str]:
         """The device of that name, and in words whether its energy is counted. Here what is loaded is what it needs."""
@@ -127,7 +129,7 @@ class Run:
         clock.quieten()
         for name, device in self._devices.items():
             earlier = [roof for roof in self._earlier if roof.device == name]
-            self._roofs += earlier if is_over(earlier) else []
+            self._roofs += earlier if was_finished(earlier) else []
             found = self._surveyed(device, earlier)
             if isinstance(found, Survey):
                 self._levels[name] = found.curve.levels
@@ -162,30 +164,54 @@ class Run:
         """The roofs found so far, of one device or of all."""
         return [roof for roof in self._roofs if device in (None, roof.device)]
 
+    def measure_all(
+        self, planned: Iterable[Planned], told: Callable[[Point], bool] = lambda _point: False
+    ) -> None:
+        """Visit these points in passes until each has its record, whole, in the journal. Raises BadOutput.
+
+        `told` is given a point's record after each visit, and says whether to stop.
+        """
+        every = list(planned)
+        self._wanted |= visits.wanted(every)
+        seed = None if self.plan.written else self.seed
+        for number in itertools.count():
+            left = [one for one in every if not is_over(self._done.get(one.key))]
+            for one in visits.order(left, number, seed):
+                known, wanted = self._done.get(one.key), self._wanted[one.key]
+                taken = len(known.visits or ()) if known else 0
+                if visits.due(taken, wanted, number) and told(self._visit(one, wanted)):
+                    return
+            if not left:
+                return
+
     def measure(self, planned: Planned) -> Point:
-        """The next point, measured and in the journal; or, when resuming, as it was measured. Raises BadOutput."""
-        order = next(self._order)
-        if planned.key in self._done:
-            return self._done[planned.key]
-        start, prepared = monotonic(), self._preparing_seconds(planned)
-        found = self._found(planned, order)
+        """A point's record, whole: its visits are made now, where they are not yet. Raises BadOutput."""
+        if not is_over(self._done.get(planned.key)):
+            self.measure_all([planned])
+        return self._done[planned.key]
+
+    def whole(self, planned: Iterable[Planned]) -> int:
+        """How many of the points have all that there is to measure of them."""
+        return sum(is_over(self._done.get(one.key)) for one in planned)
+
+    def known(self, planned: Planned) -> Point | None:
+        """A point's record so far."""
+        return self._done.get(planned.key)
+
+    def _visit(self, planned: Planned, wanted: int) -> Point:
+        order = self._order.setdefault(planned.key, len(self._order))
+        found = self._found(planned, order, wanted)
         with self._writing():
             self._journal.append(found)
             self._done[found.key] = found
-        prepared = self._preparing_seconds(planned) - prepared
-        self._spent.append(progress.Spent(planned, monotonic() - start, prepared))
         return found
 
-    def _preparing_seconds(self, planned: Planned) -> float:
-        with suppress(Unavailable):
-            return self.context(planned.case.device).cache.preparing_seconds
-        return 0.0
-
-    def _found(self, planned: Planned, order: int) -> Point:
+    def _found(self, planned: Planned, order: int, wanted: int) -> Point:
         def without(status: Status, reason: str) -> Point:
             return Point(planned.case, planned.implementation, status, reason=reason, order=order)
 
-        if reason := self._crashes.reason(planned.key) or self._refused.get(planned.key):
+        key, earlier = planned.key, self._done.get(planned.key)
+        if reason := self._crashes.reason(key) or self._refused.get(key):
             return without("failed", reason)
         try:
             implementation = implementations.load(planned.implementation)
@@ -196,34 +222,37 @@ class Run:
             return without("failed", f"{points.LOST}: {cause}")
         context.device.use(planned.case.threads)
         try:
-            with self._crashes.during(planned.key):
-                found = points.point(
-                    context, planned.case, planned.implementation, implementation, order
+            with self._crashes.during(key):
+                found = self._visitor.visit(
+                    context, planned, implementation, order, earlier, wanted
                 )
             if (found.reason or "").startswith(points.LOST):
-                self._crashes.keep(planned.key)
+                self._crashes.keep(key)
             return found
         except OSError as error:  # of the note, for a point raises nothing
             raise self._unwritten(error) from error
 
     def _is_risky(self, planned: Planned) -> bool:
         key = planned.key
-        if key in self._done or self._crashes.reason(key):
+        if is_over(self._done.get(key)) or self._crashes.reason(key):
             return False
         return bool(self._crashes.deaths(key) or implementations.file_of(planned.implementation))
 
     def seconds_left(self, planned: Iterable[Planned]) -> float:
-        """An estimate for those of the points not measured yet, and for the roofs measured once more at the end."""
-        left = [one for one in planned if one.key not in self._done and _can_be_had(one)]
+        """An estimate for what is not measured yet of the points, and for the roofs measured once more at the end."""
+        left = [one for one in planned if not is_over(self._done.get(one.key)) and _can_be_had(one)]
+        new = [one for one in left if not self._visitor.knows(one)]
         each, curve = 2 * self.plan.settings["budget_seconds"], self.plan.settings["curve_seconds"]
         known = (device.resweep_seconds for device in self._devices.values())
         again = sum(curve if seconds is None else seconds for seconds in known)
-        return progress.seconds_left(self._spent, left, each, _compiled_as) + again
+        visited = self._visitor.seconds_left(left, self._wanted)
+        spent = self._visitor.spent(self._wanted)
+        return visited + progress.seconds_left(spent, new, each, _compiled_as) + again
 
     def finish(self, planned: Iterable[Planned]) -> Profile:
         """Look at the sentinel again, note the warnings, write profile.json, point `latest` to it; the profile."""
         lost = [point for point in self._done.values() if _was_lost(point)]
-        complete = all(p.key in self._done for p in planned) and not lost
+        complete = all(is_over(self._done.get(p.key)) for p in planned) and not lost
         try:
             found = self._looked_at(complete=complete) if self._surveys else []
             with self._writing():
@@ -245,6 +274,7 @@ class Run:
         for device in self._devices.values():
             device.close()
         self._surveys = {}
+        self._visitor.let_go()
         self._machine.release()
 
     def _looked_at(self, *, complete: bool) -> list[RunWarning]:
@@ -303,7 +333,7 @@ class Run:
 
 def _was_lost(point: Point) -> bool:
     """Whether it could not be tried, its device lost or its memory taken by others: a resumed run tries it."""
-    untried = (points.LOST, points.NO_ROOM)
+    untried = (points.LOST, room.NO_ROOM)
     return point.status == "failed" and (point.reason or "").startswith(untried)
 
 

@@ -46,7 +46,7 @@ def survey(
             for cache in machine["cpu"]["caches"]
         ),
     )
-    roofs = list(earlier) if is_over(earlier) else []
+    roofs = list(earlier) if was_finished(earlier) else []
     if not roofs:
         for finding in device.sweep(asked):
             keep(finding)
@@ -73,7 +73,7 @@ def survey(
     return Survey(asked, curve, context, device.sentinel(arena, curve.span))
 
 
-def is_over(roofs: Iterable[Roof]) -> bool:
+def was_finished(roofs: Iterable[Roof]) -> bool:
     """Whether an earlier process came to the end of the survey of which it left these roofs.
 
     The empty calls are its last part, one for each number of threads that the others have.

@@ -105,7 +105,7 @@ def main(seconds: float) -> None:
 
 
 def _try(case: Case, name: str) -> None:
-    from bench.measure import point, rotation
+    from bench.measure import room, rotation
     from bench.telemetry import memory
     from kernels.reference.inputs import Arena, draw, set_bytes
 
@@ -116,7 +116,7 @@ def _try(case: Case, name: str) -> None:
         return
     layout = implementation.layout(case)
     size = WEIGHT_SETS * set_bytes(layout, case.dtype)
-    if point.memory_needed(case, size) > memory.available() // 2:
+    if room.memory_needed(case, size) > memory.available() // 2:
         return
     sets = Arena(size, case.device, 0).sets(layout, case.dtype, WEIGHT_SETS)
     inputs = draw(case, torch.Generator(device=case.device).manual_seed(0))

@@ -7,6 +7,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator
+from statistics import median
 from typing import Any, NamedTuple
 
 import psutil
@@ -99,18 +100,33 @@ def throttled() -> dict[str, int]:
 
 
 class Load:
-    """How many cores other processes and the hypervisor took since it was made or last asked."""
+    """How many cores other processes and the hypervisor took while it counted, which it does from when it is made."""
 
     def __init__(self) -> None:
         """Start counting."""
+        self._counted = (0.0, 0.0, 0.0)
+        self.resume()
+
+    def resume(self) -> None:
+        """Count from here on."""
         self._before = _seconds()
 
+    def pause(self) -> None:
+        """Count up to here."""
+        now = _seconds()
+        if self._before is None or now is None:
+            return
+        each = zip(self._counted, self._before, now, strict=True)
+        wall, busy, own = (counted + after - before for counted, before, after in each)
+        self._counted, self._before = (wall, busy, own), None
+
     def cores_taken_by_others(self) -> float | None:
-        """Cores' worth of time, stolen time included; None where the system does not tell or too little has passed."""
-        before, self._before = self._before, _seconds()
-        if before is None or self._before is None:
-            return None
-        wall, busy, own = (b - a for a, b in zip(before, self._before, strict=True))
+        """Cores' worth of time, stolen time included; None where the system does not tell or too little has passed.
+
+        It counts no further.
+        """
+        self.pause()
+        wall, busy, own = self._counted
         return max(0.0, (busy - own) / wall) if wall > LEAST_SECONDS else None
 
 
@@ -123,21 +139,34 @@ def _seconds() -> tuple[float, float, float] | None:
 
 
 class Telemetry:
-    """What happens to the machine from when this is made: what others take, how the clock runs, what is throttled."""
+    """What happens to the machine while a point is visited: what others take, how the clock runs, what is throttled."""
 
     def __init__(self) -> None:
         """Begin."""
         self._load, self._throttled = Load(), throttled()
+        self._clocks: list[float] = []
+        self._causes: set[str] = set()
 
-    def seen(self) -> dict[str, Any]:
-        """What was seen since, as a point's `state` has it; what cannot be read is None."""
+    def resume(self) -> None:
+        """Watch again, as another visit begins."""
+        self._load.resume()
+        self._throttled = throttled()
+
+    def pause(self) -> None:
+        """Look away, as a visit ends."""
         from bench.telemetry import core_frequency  # numba, which a run on a GPU alone does without
 
-        now = throttled()
+        self._load.pause()
+        now, before = throttled(), self._throttled
+        self._causes |= {cause for cause, count in now.items() if count > before[cause]}
+        self._clocks.append(core_frequency.clock_hz())
+
+    def seen(self) -> dict[str, Any]:
+        """What was seen in all visits, as a point's `state` has it; what cannot be read is None."""
         return {
-            "clock_hz": core_frequency.clock_hz(),
+            "clock_hz": median(self._clocks) if self._clocks else None,
             "temperature_c": None,
-            "throttle": [cause for cause, count in now.items() if count > self._throttled[cause]],
+            "throttle": sorted(self._causes),
             "power_w": None,
             "load": self._load.cores_taken_by_others(),
         }

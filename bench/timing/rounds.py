@@ -5,7 +5,6 @@ in alternating order; each block is preceded by untimed calls over its own data,
 contender leaves there and the other side's thread pool has stopped spinning.
 """
 
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -24,8 +23,9 @@ SETTLE_SECONDS = 0.002
 SETTLE_SECONDS_TWO_POOLS = 0.020
 """The same where each has its own: GNU OpenMP's workers spin for 300,000 pauses, up to 15 ms, before they sleep."""
 
-LEAST_ROUNDS = 10
-MOST_ROUNDS = 400
+LOOKS = (12, 24, 48, 96, 192, 384)
+"""After so many rounds, and at no other moment, it is looked whether they are precise: who looks after every round
+stops at a moment at which they happen to agree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,36 +44,65 @@ class Samples:
     calls: tuple[int, ...]
 
 
+def calibrated(
+    contenders: Sequence[Contender], settle_seconds: float, clock: Clock = cpu_clock
+) -> tuple[int, ...]:
+    """How many calls of each contender make a block that is long enough to be timed."""
+    with undisturbed():
+        found = []
+        for contender in contenders:
+            _settle(contender, contender.pass_calls, settle_seconds)
+            found.append(clock.calls_for(contender.run, SPARE * clock.SAMPLE_SECONDS))
+        return tuple(found)
+
+
+def alternate(
+    contenders: Sequence[Contender],
+    calls: Sequence[int],
+    count: int,
+    settle_seconds: float,
+    between: Callable[[], None] = lambda: None,
+    clock: Clock = cpu_clock,
+) -> Samples:
+    """`count` rounds of blocks of so many calls, in an order that turns round by round.
+
+    `between` runs before every round, outside the clock.
+    """
+    rows: list[list[float]] = [[] for _ in contenders]
+    order = list(range(len(contenders)))
+    with undisturbed():
+        for _ in range(count):
+            between()
+            for index in order:
+                _settle(contenders[index], calls[index], settle_seconds)
+                rows[index].append(clock.seconds_each(contenders[index].run, calls[index]))
+            order.reverse()
+    return Samples(tuple(map(tuple, rows)), tuple(calls))
+
+
 def rounds(
     contenders: Sequence[Contender],
     figure: Callable[[Sequence[Sequence[float]]], Sequence[float]],
     precision: float,
     budget_seconds: float,
     settle_seconds: float,
-    between: Callable[[], None] = lambda: None,
     clock: Clock = cpu_clock,
 ) -> Samples:
-    """Alternate blocks of all contenders until the interval of the median of `figure` is within +- `precision`.
+    """Rounds until the interval of the median of `figure` is within +- `precision`, or `budget_seconds` have passed.
 
-    `figure` makes one number per round of the rows of seconds. At least LEAST_ROUNDS are run, and no new one is begun
-    once `budget_seconds` have passed. `between` runs before every round, outside the clock.
+    `figure` makes one number per round of the rows of seconds. It is looked at after LOOKS rounds, and no more are made
+    than the last of them.
     """
-    with undisturbed():
-        calls = [_calibrate(contender, settle_seconds, clock) for contender in contenders]
-        rows: list[list[float]] = [[] for _ in contenders]
-        order = list(range(len(contenders)))
-        start = perf_counter()
-        for number in itertools.count(1):
-            between()
-            for index in order:
-                _settle(contenders[index], calls[index], settle_seconds)
-                rows[index].append(clock.seconds_each(contenders[index].run, calls[index]))
-            order.reverse()
-            if number >= LEAST_ROUNDS:
-                precise = stats.estimate(figure(rows)).half_width <= precision
-                if precise or perf_counter() - start >= budget_seconds or number == MOST_ROUNDS:
-                    break
-    return Samples(tuple(map(tuple, rows)), tuple(calls))
+    calls = calibrated(contenders, settle_seconds, clock)
+    rows: tuple[tuple[float, ...], ...] = tuple(() for _ in contenders)
+    start = perf_counter()
+    for look in LOOKS:
+        more = alternate(contenders, calls, look - len(rows[0]), settle_seconds, clock=clock)
+        rows = tuple(row + new for row, new in zip(rows, more.seconds, strict=True))
+        precise = stats.estimate(figure(rows)).half_width <= precision
+        if precise or perf_counter() - start >= budget_seconds:
+            break
+    return Samples(rows, calls)
 
 
 def best(
@@ -126,11 +155,6 @@ def single_calls(
         "min": min(seconds),
         **{name: stats.quantile(seconds, q) for name, q in percentiles.items()},
     }
-
-
-def _calibrate(contender: Contender, settle_seconds: float, clock: Clock) -> int:
-    _settle(contender, contender.pass_calls, settle_seconds)
-    return clock.calls_for(contender.run, SPARE * clock.SAMPLE_SECONDS)
 
 
 def _settle(contender: Contender, calls: int, settle_seconds: float) -> None:

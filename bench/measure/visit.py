@@ -1,0 +1,136 @@
+"""A visit to a point: a few rounds of its step beside the probes of its roofs and, where it matters, its floor.
+
+A machine stays in one state for longer than a point's rounds take. So these are cut into visits, spread over the run,
+and how far the medians of visits lie apart says how well the figure is known (`bench.profile.stats`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from bench.device.device import Walk
+from bench.measure import probes
+from bench.measure.context import Context
+from bench.measure.probes import Probe, ReadProbe
+from bench.profile import roof_times, stats
+from bench.profile.records import PAIRED, Point, Visit
+from bench.timing import rounds
+from bench.timing.rounds import Contender
+from kernels import roofline_model
+
+ROUNDS = 4
+"""Of a visit."""
+MOST_RETAKEN = 2
+"""So often a visit is taken again because threads shared a core."""
+FLOOR_MATTERS = 0.05
+"""From this share of the time on the floor is sampled in every round; below it, once a visit."""
+
+
+FIELDS = (*PAIRED, "seconds", "visits", "steps_per_sample", "floor_seconds", "roof_walk", "state")
+"""Of a point's record, those that its visits fill."""
+NONE: dict[str, Any] = dict.fromkeys((*PAIRED, "seconds", "visits"), ())
+"""The samples of no visit."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What a point is timed beside, and how many calls a block of each has: chosen at its first visit, then kept."""
+
+    step: Contender
+    reading: ReadProbe
+    writing: Probe | None
+    product: Probe | None
+    floor: Contender | None
+    floor_paired: bool
+    calls: tuple[int, ...]
+
+    @property
+    def contenders(self) -> list[Contender]:
+        """In the order of `calls`, of the step and what is paired with it."""
+        probed = (self.reading, self.writing, self.product)
+        paired = [self.step, *(probe.contender for probe in probed if probe)]
+        return [*paired, self.floor] if self.floor and self.floor_paired else paired
+
+
+def beside(
+    context: Context, point: Point, step: Contender, walk: Walk, floor: Contender | None
+) -> Beside:
+    """Choose what a step is timed beside, as its record so far has it; `floor` is its call without work."""
+    assert point.bytes is not None
+    assert point.flops is not None
+    case = point.case
+    reading = probes.read_probe(context, walk)
+    t_read = point.bytes["read"] / reading.amount * reading.seconds_per_pass
+    writing = probes.write_probe(context, point.bytes, case.threads)
+    product = None
+    for t_bytes, flops in roofline_model.stages(
+        t_read, 0.0, point.flops["linear"], point.projected
+    ):
+        product = product or probes.arithmetic_probe(context, case, flops, t_bytes)
+    floor_paired = False
+    if floor:
+        seconds = context.best(floor, 2, probes.PROBE_SECONDS)
+        floor_paired = seconds >= FLOOR_MATTERS * context.best(step, 1, 0.0)
+    if point.seconds:  # a run that goes on pairs what it paired before
+        writing = writing if point.roof_write_bytes_per_s else None
+        product = product if point.roof_flop_per_s else None
+        floor_paired = bool(point.floor_beside)
+    chosen = Beside(step, reading, writing, product, floor, floor_paired, ())
+    calls = rounds.calibrated(chosen.contenders, context.settle_seconds, context.device.clock)
+    return replace(chosen, calls=calls)
+
+
+def taken(
+    context: Context, point: Point, chosen: Beside, between: Callable[[], None]
+) -> tuple[Point, float]:
+    """The point's record with the samples of one more visit; and seconds of its floor, as this visit found it.
+
+    Taken again where threads shared a core meanwhile. `between` runs before every round, outside the clock.
+    """
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    device, threads = context.device, point.case.threads
+    retaken = 0
+    while True:
+        found = rounds.alternate(
+            chosen.contenders, chosen.calls, ROUNDS, context.settle_seconds, between, device.clock
+        )
+        if retaken == MOST_RETAKEN or not device.crowded(threads):
+            break
+        retaken += 1
+    seconds, *rows = found.seconds
+    left, steps = iter(rows), point.case.steps
+    rates = [
+        tuple(probe.amount / each for each in next(left)) if probe else ()
+        for probe in (chosen.reading, chosen.writing, chosen.product)
+    ]
+    floors = [each / steps for each in next(left)] if chosen.floor_paired else []
+    visit = Visit(at, len(seconds), retaken)
+    once = 0.0
+    if chosen.floor and not floors:
+        once = context.best(chosen.floor, 1, probes.FLOOR_SECONDS, context.settle_seconds) / steps
+    return (
+        replace(
+            point,
+            seconds=(*point.seconds, *(each / steps for each in seconds)),
+            steps_per_sample=chosen.calls[0] * steps,
+            roof_bytes_per_s=(*point.roof_bytes_per_s, *rates[0]),
+            roof_write_bytes_per_s=(*point.roof_write_bytes_per_s, *rates[1]),
+            roof_flop_per_s=(*point.roof_flop_per_s, *rates[2]),
+            floor_beside=(*point.floor_beside, *floors),
+            visits=(*(point.visits or ()), visit),
+        ),
+        once,
+    )
+
+
+def fraction(context: Context, point: Point) -> stats.Estimate:
+    """The roof fraction over the visits so far, its spread moderated by that of the points before it."""
+    assert point.bytes is not None
+    written = context.write_seconds(point.bytes["written"], point.case.threads)
+    values = roof_times.roof_fractions(point, written)
+    spreads = context.cache.spreads
+    others = [spread for key, spread in spreads.items() if key != point.key]
+    prior = stats.prior([one.variance for one in others], [one.freedom for one in others])
+    spreads[point.key] = stats.between(values, point.visits)
+    return stats.over(values, point.visits, prior)
