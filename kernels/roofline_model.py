@@ -32,6 +32,8 @@ WRITTEN_SHARE = 0.1
 """Of the bytes that a step moves: from there on its write roof is sampled beside it, too."""
 
 BANDWIDTH, COMPUTE, CALL, CODE = "bandwidth", "compute", "overhead", "implementation"
+LIMIT = "limit"
+"""Whichever of bandwidth and compute takes longer."""
 BOTH = " + overhead"
 
 Stages = tuple[tuple[float, float], tuple[float, float]]

@@ -5,14 +5,12 @@ What a pair says is `reports.analysis.experiments`'s.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields, replace
-from functools import lru_cache
+from dataclasses import fields
 from itertools import combinations, pairwise
 from operator import attrgetter
 from typing import TypeVar
 
-from kernels.case import Case
-from kernels.cost import count
+from kernels.case import ELEMENT_BYTES, Case
 
 RESIDENCY, BYTES, BATCH, THREADS = "residency", "bytes", "batch", "threads"
 """Weights resident against streamed, wider against narrower ones, neighbouring batches, one thread against the most."""
@@ -25,7 +23,7 @@ def pairs(
 ) -> Iterator[tuple[str, P, P]]:
     """Every experiment between two of these points: its name and the points, in the order of the names above.
 
-    `case` and `implementation` tell those of a point. First stands the resident point, that of more bytes, of the
+    `case` and `implementation` tell those of a point. First stands the resident point, that of wider weights, of the
     smaller batch, of one thread.
     """
     for group in _groups(points, case, implementation, "residency"):
@@ -33,10 +31,9 @@ def pairs(
         if len(by_residency) == 2:
             yield RESIDENCY, by_residency["resident"], by_residency["streamed"]
     for group in _groups(points, case, implementation, "dtype", "activations"):
-        heaviest = sorted(group, key=lambda one: _weight_bytes(case(one)), reverse=True)
-        for one, other in combinations(heaviest, 2):
-            differ = case(one).dtype != case(other).dtype
-            if differ and _weight_bytes(case(one)) > _weight_bytes(case(other)):
+        widest = sorted(group, key=lambda one: ELEMENT_BYTES[case(one).dtype], reverse=True)
+        for one, other in combinations(widest, 2):
+            if ELEMENT_BYTES[case(one).dtype] > ELEMENT_BYTES[case(other).dtype]:
                 yield BYTES, one, other
     for group in _groups(points, case, implementation, "batch"):
         for one, other in pairwise(sorted(group, key=lambda one: case(one).batch)):
@@ -56,9 +53,3 @@ def _groups(
     for one in points:
         found.setdefault((same(case(one)), implementation(one)), []).append(one)
     return list(found.values())
-
-
-@lru_cache(1 << 14)
-def _weight_bytes(case: Case) -> int:
-    """Of one step: those of a sequence's are as many times more for every dtype."""
-    return count(replace(case, steps=1)).weight_bytes

@@ -8,7 +8,7 @@ from reports.analysis import claims, confirm, experiments, points, series, verdi
 from reports.analysis.claims import Claim
 from reports.analysis.experiments import Outcome
 from reports.analysis.headline import headline
-from reports.analysis.points import Row
+from reports.analysis.points import Row, Sampled
 from reports.analysis.roofs import Roofs, Under
 from reports.analysis.series import Series, Share
 from reports.analysis.verdict import Verdict
@@ -37,13 +37,18 @@ class Analysis:
     @cached_property
     def rows(self) -> tuple[Row, ...]:
         """Every good point held against its roofs, in the order of `ordered`."""
-        good = (point for point in self.ordered if point.status == "ok" and point.seconds)
-        return tuple(map(self._row, good))
+        good = [point for point in self.ordered if point.status == "ok" and point.seconds]
+        sampled = list(map(self._sampled, good))
+        priors = points.priors(sampled)
+        return tuple(
+            points.held(one, self.roofs.level_of(one.point), priors[one.point.case.device])
+            for one in sampled
+        )
 
-    def _row(self, point: Point) -> Row:
+    def _sampled(self, point: Point) -> Sampled:
         case, written = point.case, point.bytes["written"] if point.bytes else 0
         write_roof = self.roofs.write_roof(case.device, case.threads, written)
-        return points.held(point, self.roofs.level_of(point), write_roof, self.roofs.peak(case))
+        return points.sampled(point, write_roof, self.roofs.peak(case))
 
     @cached_property
     def readings(self) -> tuple[tuple[Row, Verdict], ...]:
@@ -54,18 +59,31 @@ class Analysis:
         if row.fraction is None:
             return Verdict("unknown", reason=row.lacking)
         shares = (row.fraction, row.explained, row.overhead, row.balance)
-        return verdict.reading(*shares, row.level, persistent=row.point.persistent)
+        persistent, visited = row.point.persistent, row.sampled.visited
+        return verdict.reading(*shares, row.level, persistent=persistent, visited=visited)
+
+    @cached_property
+    def disturbed(self) -> frozenset[str]:
+        """Keys of points beside which another process ran: they confirm nothing."""
+        load = (one for one in self.profile.warnings if one.code == "load")
+        return frozenset(key for one in load for key in one.about.split(warnings.BETWEEN))
 
     @cached_property
     def experiments(self) -> tuple[Outcome, ...]:
-        """Every experiment between two points; those without a verdict, and impossible ones, take part in none."""
+        """Every experiment between points; of those unknown, impossible or disturbed none takes part."""
         aside = ("unknown", "impossible")
-        return experiments.between([row for row, found in self.readings if found.name not in aside])
+        return experiments.between(
+            [
+                row
+                for row, found in self.readings
+                if found.name not in aside and row.key not in self.disturbed
+            ]
+        )
 
     @cached_property
     def held(self) -> dict[str, tuple[Row, Verdict]]:
         """Row and verdict, confirmed where experiments confirm it, of every good point by its key."""
-        verdicts = confirm.verdicts(self.readings, self.experiments)
+        verdicts = confirm.verdicts(self.readings, self.experiments, self.disturbed)
         return {row.key: (row, verdicts[row.key]) for row in self.rows}
 
     @cached_property

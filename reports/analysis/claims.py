@@ -1,18 +1,18 @@
 """What "Limitations of RNN, LSTM and GRU" states about hardware, tested on the machine of a profile. Pure.
 
 Six claims, each evaluated per device from the profile's own points, whatever machine they are of. A claim is supported
-only by evidence that could have gone the other way. Where the profile lacks the points, or its intervals or unconfirmed
-verdicts leave it open, a claim is not testable here, and says why. What the paper says about gradients, memory span and
-accuracy is outside this suite.
+only by evidence that could have gone the other way. Where intervals or unconfirmed verdicts leave it open a claim is
+undecided, and where the profile lacks the points not testable; it says why. What the paper says about gradients, memory
+span and accuracy is outside this suite.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import takewhile
 from math import log
 
 from bench.profile.experiments import BYTES, THREADS
-from bench.profile.stats import Estimate, estimate
+from bench.profile.stats import Estimate
 from kernels.case import GATES
 from kernels.roofline_model import BANDWIDTH, CALL, CODE, COMPUTE
 from reports.analysis.elasticity import CONTRADICTS, SUPPORTS
@@ -23,7 +23,8 @@ from reports.analysis.series import Series, Share, foremost
 from reports.analysis.verdict import Verdict
 from reports.analysis.wording import TIMES, decimal, gain, giga, marked, percent, setting, share
 
-SUPPORTED, REFUTED, UNTESTED = "supported", "not supported here", "not testable here"
+SUPPORTED, REFUTED = "supported", "not supported here"
+UNDECIDED, UNTESTED = "undecided here", "not testable here"
 
 NEARLY_ALL = 0.9
 """From this share on, the linear layers hold nearly all of a step."""
@@ -57,10 +58,11 @@ Found = tuple[dict[int, bool | None], list[str]]
 class Claim:
     """A statement of the paper, and what one device of the profile says of it.
 
-    verdict     supported, not supported here, or not testable here
+    verdict     supported, not supported here, undecided here, or not testable here
     experiment  which comparison decided, or would have
     figures     what the verdict rests on, or what is missing
     until       the last batch of an unbroken run from the first that supports it; None where all that were measured do
+    open_until  the last batch before the first that does not support it, where some between are undecided
     """
 
     number: int
@@ -69,6 +71,7 @@ class Claim:
     experiment: str
     figures: tuple[str, ...]
     until: int | None = None
+    open_until: int | None = None
 
     @property
     def statement(self) -> str:
@@ -77,8 +80,11 @@ class Claim:
 
     @property
     def text(self) -> str:
-        """The verdict in words: `supported up to batch 4`."""
-        return self.verdict if self.until is None else f"{self.verdict} up to batch {self.until}"
+        """The verdict in words: `supported up to batch 4, undecided up to 16`."""
+        if self.until is None:
+            return self.verdict
+        rest = f", undecided up to {self.open_until}" if self.open_until else ""
+        return f"{self.verdict} up to batch {self.until}{rest}"
 
 
 def on(
@@ -113,11 +119,14 @@ def _claim(
 ) -> Claim:
     """What holds at the smallest batch, and up to which one without a gap; None where all that were measured do."""
     batches = sorted(states)
-    holds = states[batches[0]] if batches else None
-    ends = [before for before, batch in pairwise(batches) if not states[batch]]
-    word = {True: SUPPORTED, False: REFUTED, None: UNTESTED}[holds]
-    until = ends[0] if holds and ends else None
-    return Claim(number, device, word, EXPERIMENTS[number - 1], tuple(figures), until)
+    word = {True: SUPPORTED, False: REFUTED, None: UNDECIDED}
+    verdict = word[states[batches[0]]] if batches else UNTESTED
+    surely = list(takewhile(lambda batch: states[batch], batches))
+    perhaps = list(takewhile(lambda batch: states[batch] is not False, batches))
+    until = surely[-1] if surely and surely != batches else None
+    further = perhaps[-1] if until and perhaps != surely else None
+    about = EXPERIMENTS[number - 1]
+    return Claim(number, device, verdict, about, tuple(figures), until, further)
 
 
 def _layers(rows: Sequence[Row], shares: Iterable[Share]) -> Found:
@@ -194,31 +203,50 @@ def _more_compute(group: Sequence[Series], outcomes: Iterable[Outcome]) -> Found
         if outcome.experiment in (THREADS, BYTES) and here:
             evidence[here[0]].append(_for_lack_of_bandwidth(outcome))
             figures += _told(outcome)
-    free, ridge = best.free_batch, best.ridge_batch
-    if free is not None and len(best.planned) > 1:
-        for batch, found in evidence.items():
-            found.append(free > 1 if batch == 1 else batch <= free)
+    if best.free_text:
+        ridge = best.ridge_batch
         predicted = f"; by the roofs arithmetic takes over at {ridge}" if ridge else ""
         figures.append(f"free batch {best.free_text}{predicted}")
     if not figures:
         figures.append("no other threads, weights or batches were measured beside it")
-    states = {batch: weighed(found) for batch, found in evidence.items()}
-    return states, [f"{_named(best)}: {figures[0]}", *figures[1:]]
+    named = [f"{_named(best)}: {figures[0]}", *figures[1:]]
+    said = {batch: weighed(found) for batch, found in evidence.items()}
+    if not any(evidence.values()):
+        return (dict.fromkeys(said) if best.free_text else {}), named
+    if all(found is None for found in said.values()):
+        return said, named  # a free batch alone decides nothing
+    return {batch: _with_free(one, _rides_free(best, batch)) for batch, one in said.items()}, named
+
+
+def _rides_free(one: Series, batch: int) -> bool | None:
+    """Whether a batch rides free, of the first whether another one does; None where that is unclear."""
+    if one.free is None or len(one.planned) == 1:
+        return None
+    least, most = one.free
+    if batch == one.planned[0]:
+        return True if least > batch else False if most == batch else None
+    return True if batch <= least else False if batch > most else None
+
+
+def _with_free(said: bool | None, free: bool | None) -> bool | None:
+    """What experiments say at a batch, and whether it rides free: open where the two disagree."""
+    if said is None or free is None:
+        return free if said is None else said
+    return said if said == free else None
 
 
 def _inefficient(group: Sequence[Series], roofs: Roofs) -> Found:
     """Claim 4, by the best share of the arithmetic roof that any implementation reaches at each batch."""
     reached: dict[int, Estimate] = {}
-    for row in (row for one in group for row in one.rows if row.flop_times):
-        pairs = zip(row.flop_times, row.point.seconds, strict=True)
-        part = estimate([least / taken for least, taken in pairs])
-        reached[row.case.batch] = max(part, reached.get(row.case.batch, part))
+    for row in (row for one in group for row in one.rows):
+        if part := row.multiplying:
+            reached[row.case.batch] = max(part, reached.get(row.case.batch, part))
     if not reached:
         return {}, ["no arithmetic roof was measured for it"]
     case = group[0].case
     peak = roofs.peak(case)
     of_what = f", of {giga(peak)} GFLOP/s" if peak else ""
-    parts = ", ".join(f"B {batch} {percent(at.median)}" for batch, at in sorted(reached.items()))
+    parts = ", ".join(f"B {batch} {share(at)}" for batch, at in sorted(reached.items()))
     most = {batch: at_least(at, INEFFICIENT) for batch, at in reached.items()}
     below = {batch: None if one is None else not one for batch, one in most.items()}
     return below, [f"{setting(case)}: the best implementation reaches{of_what}: {parts}"]

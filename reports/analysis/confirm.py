@@ -1,35 +1,55 @@
 """Which verdicts are confirmed: readings of single points held against the experiments between them. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from kernels.roofline_model import BANDWIDTH, BOTH, CALL, CODE, COMPUTE
 from reports.analysis.elasticity import CONTRADICTS, SUPPORTS
-from reports.analysis.experiments import NAMES, Outcome
+from reports.analysis.experiments import MOVE_A_ROOF, NAMES, Outcome
 from reports.analysis.points import Row
-from reports.analysis.verdict import LATENCY, Verdict
+from reports.analysis.verdict import BETWEEN_RUNS, LATENCY, Verdict
 from reports.analysis.wording import TIMES, gain
 
 AGREEING = 2
-"""So many different experiments must support a bound of the machine or of the call."""
+"""So many different experiments must support a bound of the machine or of the call.
+
+One of those that support bandwidth must have moved a roof: half the bytes take a core half the time, and another
+sequence takes neither longer. Products and calls need none: whether memory holds a step up that takes as long as its
+products, the experiments that exclude bandwidth tell.
+"""
 
 
 def verdicts(
-    readings: Sequence[tuple[Row, Verdict]], outcomes: Sequence[Outcome]
+    readings: Sequence[tuple[Row, Verdict]],
+    outcomes: Sequence[Outcome],
+    disturbed: Collection[str] = (),
 ) -> dict[str, Verdict]:
-    """The verdict of every good point by its key, confirmed where these experiments confirm it."""
+    """The verdict of every good point by its key, confirmed where these experiments confirm it.
+
+    Nothing confirms a point that was visited once, or that is `disturbed`: another process ran beside it.
+    """
     about: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         for key in outcome.about:
             about.setdefault(key, []).append(outcome)
-    return {row.key: confirmed(found, about.get(row.key, ())) for row, found in readings}
+    return {
+        row.key: replace(found, reason="another process ran beside it")
+        if row.key in disturbed and found.bound
+        else confirmed(found, about.get(row.key, ()), visited=row.sampled.visited)
+        for row, found in readings
+    }
 
 
-def confirmed(found: Verdict, outcomes: Sequence[Outcome]) -> Verdict:
-    """A verdict with what these experiments about its point make of it, in `confirmed` and `reason`."""
+def confirmed(found: Verdict, outcomes: Sequence[Outcome], *, visited: bool = True) -> Verdict:
+    """A verdict with what these experiments about its point make of it, in `confirmed` and `reason`.
+
+    A point that was not `visited` again is confirmed by none.
+    """
     if found.name in ("unknown", "impossible"):
         return found
     sure, reason = _settled(found, outcomes)
+    if sure and not visited:
+        sure, reason = False, BETWEEN_RUNS
     return replace(found, confirmed=sure, reason=reason)
 
 
@@ -52,7 +72,8 @@ def _settled(found: Verdict, outcomes: Sequence[Outcome]) -> tuple[bool, str]:
     if found.name.endswith(BOTH):  # a small floor was measured as such
         rivals += (CALL,)
     left = [rival for rival in rivals if rival not in {bound, *excluded}]
-    if len(supporting) >= AGREEING and not left:
+    still = bound == BANDWIDTH and not set(MOVE_A_ROOF) & set(supporting)
+    if len(supporting) >= AGREEING and not left and not still:
         moves = ": its time moves as no limit does" if bound == CODE else ""
         return True, f"{_listed(supporting)} agree{moves}"
     if bound == CODE:
@@ -63,6 +84,8 @@ def _settled(found: Verdict, outcomes: Sequence[Outcome]) -> tuple[bool, str]:
         return False, said
     if left:
         return False, f"{_listed(supporting)} cannot exclude {_listed(left, 'or')}"
+    if len(supporting) >= AGREEING:
+        return False, f"{_listed(supporting)} agree, but no roof moved"
     return False, f"{_listed(supporting)} alone supports it"
 
 

@@ -1,4 +1,4 @@
-"""What two points say of the bounds that could rule them, by how their times moved. Pure: samples in, answers out.
+"""What two points say of the bounds that could rule them, by how their times moved. Pure: figures in, answers out.
 
 A bound predicts by how much the time moves from one point to the other: bandwidth as t_bytes does, compute as t_flops,
 overhead as the call's floor. Two bounds are told apart only where their predictions lie far enough apart, and one is
@@ -10,14 +10,16 @@ points, a time that goes from the one limit to the other supports both.
 What was measured is compared with a prediction round by round, each time over the limit sampled beside it: t_bytes from
 the paired read roof, t_flops from the paired arithmetic roof. So a machine that changes its speed between two points
 moves both sides. Bandwidth and compute are held against the time beyond the call's floor, overhead against the whole.
+The ratio of two points has the interval of both (`stats.ratio`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import log
+from math import fsum, log, sqrt
 
-from bench.profile.stats import Estimate, estimate, median
-from kernels.roofline_model import BANDWIDTH, CALL, CODE, COMPUTE, EXPLAINED, OVERHEAD
+from bench.profile import stats
+from bench.profile.stats import Estimate
+from kernels.roofline_model import BANDWIDTH, CALL, CODE, COMPUTE, EXPLAINED, LIMIT, OVERHEAD
 
 APART = 1.5
 """Two bounds whose predicted times differ by a smaller factor are not told apart."""
@@ -27,8 +29,15 @@ TOLERANCE = log(1 / EXPLAINED)
 """How far a measured log ratio may lie from its prediction: as much as a bound may leave unexplained of the time."""
 
 SUPPORTS, CONTRADICTS, SILENT = "supports", "contradicts", "silent"
-LIMIT = "limit"
-"""The larger of t_bytes and t_flops, where a point is held against whichever it is."""
+
+DRIFTED = 1.1
+"""By how much the roof beside one point must have moved between its visits to say what the step follows."""
+LEAST_VISITS = 4
+"""From so few on a slope over visits has an interval."""
+STOOD = 0.5
+"""So much of the roof's movement, as logarithms, the core's own speed may show for the roof to be what moved."""
+HALFWAY = 0.5
+"""Between the slopes of a step that waits for bytes, 1, and of one that does not, 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +50,16 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A point's samples against its bounds.
+    """A point's time against its bounds.
 
-    limits  by bound what it predicts, median seconds
-    ratios  the time over it, round by round
+    limits  by bound what it predicts, seconds
+    ratios  the time over it, the floor taken off where the bound is not the call
     larger  the larger of the machine's two limits
     rules   what could bound the point: that limit, and the call where the floor takes half of the time
     """
 
-    limits: dict[str, float]
-    ratios: dict[str, Estimate]
+    limits: Mapping[str, float]
+    ratios: Mapping[str, Estimate]
     larger: str
     rules: frozenset[str]
 
@@ -67,27 +76,10 @@ class Elasticities:
     answers: dict[str, Answer]
 
 
-def held(
-    seconds: Sequence[float], floor: float, t_bytes: Sequence[float], t_flops: Sequence[float]
-) -> Held:
-    """The samples of a point with its limits, round by round; of a limit that is not known, none."""
-    beyond = [taken - floor for taken in seconds]
-    spent = {
-        BANDWIDTH: (beyond, t_bytes),
-        COMPUTE: (beyond, t_flops),
-        CALL: (seconds, [floor] * len(seconds)),
-        LIMIT: (beyond, list(map(max, t_bytes, t_flops))),
-    }
-    known = {
-        bound: pair for bound, pair in spent.items() if pair[1] and min(*pair[0], *pair[1]) > 0
-    }
-    limits = {bound: median(limit) for bound, (_, limit) in known.items()}
-    ratios = {
-        bound: estimate([above / below for above, below in zip(*pair, strict=True)])
-        for bound, pair in known.items()
-    }
+def held(limits: Mapping[str, float], ratios: Mapping[str, Estimate], seconds: float) -> Held:
+    """A point that takes so long, with what bounds predict and its time over that; of a bound unknown, none."""
     larger = max((BANDWIDTH, COMPUTE), key=lambda bound: limits.get(bound, 0.0))
-    called = limits.get(CALL, 0.0) >= OVERHEAD * median(seconds)
+    called = limits.get(CALL, 0.0) >= OVERHEAD * seconds
     return Held(limits, ratios, larger, frozenset({larger, CALL} if called else {larger}))
 
 
@@ -143,12 +135,51 @@ def _crossed(
 
 def _moved(one: Held, other: Held, bound: str) -> Estimate:
     """The log ratio of the times: the bound's, and what is left of it when each time is held against the bound."""
-    way, before, after = shift(one, other, bound), one.ratios[bound], other.ratios[bound]
+    way = shift(one, other, bound)
     return Estimate(
-        way + log(after.median / before.median),
-        way + log(after.low / before.high),
-        way + log(after.high / before.low),
+        *(way + log(end) for end in stats.ratio(other.ratios[bound], one.ratios[bound]))
     )
+
+
+def drift(
+    t_bytes: Sequence[float], ratios: Sequence[float], core: Sequence[Sequence[float]]
+) -> Elasticities | None:
+    """What the visits of one point say among themselves; None where the roof beside it stood still, or visits are few.
+
+    Visit by visit what the bytes take, the time over that (the floor taken off), and what of the core's own speed was
+    sampled beside it: the products, the floor. Where t_bytes moves a step that waits for bytes moves by as much, others
+    do not: the slope of log time on log t_bytes, by least squares. What slows the whole machine down moves step and
+    roof alike, whatever bounds the step; so a slope supports bandwidth only where something of the core was sampled and
+    moved by less than STOOD of the roof.
+    """
+    moved = max(t_bytes) / min(t_bytes) if len(t_bytes) >= LEAST_VISITS else 1.0
+    if moved <= DRIFTED or len(ratios) != len(t_bytes) or min(ratios) <= 0:
+        return None
+    slope = _slope(list(map(log, t_bytes)), list(map(log, ratios)))
+    slope = Estimate(*(1 + end for end in slope))  # of the time itself
+    answers = {}
+    stood = [log(max(one) / min(one)) <= STOOD * log(moved) for one in core]
+    if slope.high < HALFWAY:
+        answers[BANDWIDTH] = Answer(CONTRADICTS)
+    elif slope.low > HALFWAY and slope.high < 1 + HALFWAY and stood and all(stood):
+        answers[BANDWIDTH] = Answer(SUPPORTS, (COMPUTE, CALL))
+    predicted = {BANDWIDTH: 1.0, COMPUTE: 0.0, CALL: 0.0}
+    return Elasticities(predicted, {BANDWIDTH: slope}, answers)
+
+
+def _slope(across: list[float], up: list[float]) -> Estimate:
+    """Of a line by least squares, with Student's interval (Draper and Smith, Applied Regression Analysis, 1.4)."""
+    middle_across, middle_up = fsum(across) / len(across), fsum(up) / len(up)
+    squares = fsum((x - middle_across) ** 2 for x in across)
+    slope = (
+        fsum((x - middle_across) * (y - middle_up) for x, y in zip(across, up, strict=True))
+        / squares
+    )
+    left = [y - middle_up - slope * (x - middle_across) for x, y in zip(across, up, strict=True)]
+    freedom = len(across) - 2
+    error = sqrt(fsum(one * one for one in left) / freedom / squares)
+    reach = stats.student((1 + stats.CONFIDENCE) / 2, freedom) * error
+    return Estimate(slope, slope - reach, slope + reach)
 
 
 def _answer(

@@ -7,7 +7,11 @@ bytes      float32 against bfloat16 or int8 weights of one implementation, whate
 batch      neighbouring batches: t_flops grows with the batch, t_bytes hardly, the floor not; so it never tells
            bandwidth from overhead
 threads    one thread against all: each bound by the speed-up of its own roof
+drift      one point's visits among themselves, where the roof beside it moved: t_bytes moves with it, the rest stays
 peers      the same case by a quicker implementation, which shows that the machine allows it
+
+A point with many visits is shared by several experiments. Those that move a roof look at its odd visits, bytes and
+batch at its even ones, so that one disturbed visit cannot speak twice.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,6 +19,7 @@ from dataclasses import dataclass, field
 from math import log
 from operator import attrgetter
 
+from bench.profile import stats
 from bench.profile.experiments import BATCH, BYTES, RESIDENCY, THREADS, pairs
 from bench.profile.stats import Estimate
 from kernels.roofline_model import BANDWIDTH, CODE, COMPUTE, EXPLAINED
@@ -22,15 +27,21 @@ from reports.analysis import elasticity, points
 from reports.analysis.elasticity import APART, CONTRADICTS, SPEEDUPS, SUPPORTS, Answer, Held
 from reports.analysis.points import Row
 
-PEERS = "peer comparison"
-NAMES = (RESIDENCY, BYTES, BATCH, THREADS, PEERS)
+DRIFT, PEERS = "roof drift", "peer comparison"
+NAMES = (RESIDENCY, BYTES, BATCH, THREADS, DRIFT, PEERS)
+MOVE_A_ROOF = (RESIDENCY, THREADS, DRIFT)
+"""Those between whose points a roof moves. In the others bytes or FLOPs alone do, which a core feels as memory does."""
+SHARED_VISITS = 6
+"""Visits from which on a point is judged on different ones by different experiments."""
+ODD, EVEN = slice(0, None, 2), slice(1, None, 2)
+"""The first, third and fifth visit; the second, fourth and sixth."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One experiment between two points.
+    """One experiment between two points, or between the visits of one.
 
-    rows        the two points, in the order in which the elasticity is formed
+    rows        the two points, in the order in which the elasticity is formed; of roof drift one point twice
     about       keys of those that the answers are about: both, of a peer comparison the slower one alone
     driver      what the elasticity is formed against: `t_bytes`, `B`, `threads`; None for a peer comparison
     elasticity  d log t / d log driver; None for a peer comparison, or where the driver hardly moves
@@ -58,24 +69,18 @@ def between(sound: Sequence[Row]) -> tuple[Outcome, ...]:
 
     Sequences of two stages, which move as neither bound alone predicts, take part in peer comparisons only.
     """
-    held = {
-        row.key: elasticity.held(
-            row.point.seconds, row.point.floor_seconds or 0.0, row.byte_times, row.flop_times
-        )
-        for row in sound
-        if row.point.projection is None
-    }
     of_one_stage = [row for row in sound if row.point.projection is None]
     made = [
-        _asked(name, one, other, held[one.key], held[other.key])
-        for name, one, other in pairs(
-            of_one_stage, attrgetter("case"), attrgetter("point.implementation")
-        )
+        _asked(*one)
+        for one in pairs(of_one_stage, attrgetter("case"), attrgetter("point.implementation"))
     ]
-    return (*made, *(_compared(slow, quick) for slow, quick in _peers(sound)))
+    drifts = (_drifted(row) for row in of_one_stage)
+    peers = (_compared(slow, quick) for slow, quick in _peers(sound))
+    return (*made, *(one for one in drifts if one), *peers)
 
 
-def _asked(experiment: str, first: Row, second: Row, one: Held, other: Held) -> Outcome:
+def _asked(experiment: str, first: Row, second: Row) -> Outcome:
+    one, other = (_held(row, _visits(experiment, row)) for row in (first, second))
     least = SPEEDUPS if experiment == THREADS else APART
     found = elasticity.compared(one, other, least, narrow=experiment == BYTES)
     cases = first.case, second.case
@@ -98,6 +103,39 @@ def _asked(experiment: str, first: Row, second: Row, one: Held, other: Held) -> 
     )
 
 
+def _visits(experiment: str, row: Row) -> slice:
+    """Which visits of a point an experiment looks at."""
+    if len(row.point.visits or ()) < SHARED_VISITS:
+        return points.ALL
+    return ODD if experiment in MOVE_A_ROOF else EVEN
+
+
+def _held(row: Row, visits: slice) -> Held:
+    """A point against its bounds, by some of its visits."""
+    limits: dict[str, float] = {}
+    ratios: dict[str, Estimate] = {}
+    for bound, figure in points.ALLOWED.items():
+        ratio = row.estimate(points.beyond(bound), visits)
+        if ratio and row.least(figure, visits) > 0 and row.least(points.beyond(bound), visits) > 0:
+            limits[bound] = row.middle(figure, visits)
+            ratios[bound] = ratio
+    return elasticity.held(limits, ratios, row.middle("seconds", visits))
+
+
+def _drifted(row: Row) -> Outcome | None:
+    if not row.sampled.visited:
+        return None
+    beside = (("t_flops", row.point.roof_flop_per_s), ("floor", row.point.floor_beside))
+    core = [row.part(figure) for figure, sampled in beside if sampled]
+    found = elasticity.drift(row.part("t_bytes"), row.part(points.beyond(BANDWIDTH)), core)
+    if found is None:
+        return None
+    slope = found.measured[BANDWIDTH]
+    return Outcome(
+        DRIFT, (row, row), (row.key,), "t_bytes", slope, found.predicted, answers=found.answers
+    )
+
+
 def _over(value: Estimate, by: float) -> Estimate:
     low, high = sorted((value.low / by, value.high / by))
     return Estimate(value.median / by, low, high)
@@ -116,7 +154,7 @@ def _peers(rows: Sequence[Row]) -> Iterator[tuple[Row, Row]]:
 
 def _compared(slow: Row, quick: Row) -> Outcome:
     """By time x paired roof and by bare time, the smaller of the two: a roof that moved between them is no gain."""
-    by_clock = points.quotient(slow.seconds, quick.seconds)
+    by_clock = stats.ratio(slow.seconds, quick.seconds)
     quicker = min(by_clock, points.times_apart(slow, quick), key=lambda ratio: ratio.low)
     shown = quicker.low >= 1 / EXPLAINED
     answers = {CODE: Answer(SUPPORTS), BANDWIDTH: Answer(CONTRADICTS), COMPUTE: Answer(CONTRADICTS)}

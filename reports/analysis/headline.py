@@ -16,6 +16,7 @@ from reports.analysis import wording
 from reports.analysis.points import Row
 from reports.analysis.roofs import NOT_REACHED
 from reports.analysis.series import Series, foremost
+from reports.analysis.verdict import BETWEEN_RUNS
 from reports.analysis.wording import gain, percent, share
 
 REFERENCE = "torch_cell"
@@ -76,25 +77,34 @@ def _step(case: Case) -> str:
 
 
 def _reached(step: str, best: Series, own: Series | None) -> str:
+    """How near the best comes to its roof; of a step that does not follow it the time, and the share as a range."""
     row, found = best.rows[0], best.verdicts[0]
     assert row.fraction is not None
-    reached, interval = percent(row.fraction.median), f"({wording.percent_range(row.fraction)})"
     at = f"at batch {row.case.batch}"
     beside = "" if best.implementation == REFERENCE else _beside(own, row.case.batch)
+    interval = wording.percent_range(row.fraction)
     if found.name == roofline_model.CODE:
         return (
-            f"no implementation measured touches the roof for {step}: the best, {_who(best)}, reaches "
-            f"{reached} of it {interval} {at}, and the machine would allow "
-            f"{gain(found.faster or 1)} times its speed{beside}."
+            f"no implementation measured touches the roof for {step}: the best, {_who(best)}, takes {_time(row)} "
+            f"{at}, {interval} of the roof, and the machine would allow {gain(found.faster or 1)} times its "
+            f"speed{beside}."
         )
-    how = f"{reached} of the measured roof {interval} {at}"
+    how = f"{percent(row.fraction.median)} of the measured roof ({interval}) {at}"
     return f"{step} reaches {how} with {_who(best)}, the best measured{beside}."
 
 
+def _time(row: Row) -> str:
+    unit, factor = wording.time_unit([row.seconds.median])
+    return f"{wording.number(row.seconds.median * factor)} {unit} ({wording.span(row.seconds, factor)})"
+
+
 def _beside(own: Series | None, batch: int) -> str:
-    row = next((row for row in own.rows if row.case.batch == batch), None) if own else None
-    if row is None or row.fraction is None:
+    pairs = zip(own.rows, own.verdicts, strict=True) if own else ()
+    row, found = next((pair for pair in pairs if pair[0].case.batch == batch), (None, None))
+    if row is None or found is None or row.fraction is None:
         return f"; {OWN} has no figure"
+    if found.name == roofline_model.CODE:
+        return f"; {OWN} takes {_time(row)}, {wording.percent_range(row.fraction)} of it"
     return f"; {OWN} reaches {share(row.fraction)}"
 
 
@@ -103,7 +113,8 @@ def _bound(best: Series) -> str:
     found, at = best.verdicts[0], f"at batch {best.rows[0].case.batch}"
     # memory where the level is not known, or was not reached by the curve
     level = "memory" if found.level in (None, LARGEST_SET) else found.level
-    because = f"(unconfirmed: {found.reason})"
+    once = found.reason == BETWEEN_RUNS
+    because = f"({found.reason})" if once else f"(unconfirmed: {found.reason})"
     if found.name == roofline_model.CODE:
         return ""
     if found.name == "mixed":

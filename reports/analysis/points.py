@@ -1,18 +1,49 @@
-"""Each good point held against the roofs of its profile. Pure: a point and its roofs in, a row out.
+"""Each good point held against the roofs of its profile. Pure: points and their roofs in, rows out.
 
-Roofs are the best of their samples, points are medians with intervals. A fraction is formed round by round, each sample
-of a step against the roof sample taken beside it, and the median of those fractions counts: the machine's speed
-drifts, and both sides drift together. What a profile lacks is None here, never 0. Points never influence roofs.
+Every figure is formed round by round, each sample of a step against the roof sample taken beside it, for the machine's
+speed drifts and both sides drift together. Of each visit its median counts, and a figure is the visits' geometric mean
+with Student's interval. How far visits lie apart is told by all points of the profile and device together, for each
+figure apart: the spread of a time is several times that of a time over its roof. A point that was visited once has the
+median of its rounds, and an interval that holds within that visit only. What a profile lacks is None here, never 0.
+Points never influence roofs.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import exp, fsum, log
 
-from bench.profile import roof_times
+from bench.profile import roof_times, stats
 from bench.profile.records import Point
-from bench.profile.stats import Estimate, estimate, median
+from bench.profile.stats import Estimate, Spread, median
 from kernels import roofline_model
 from kernels.case import CELLS, PARTS, Case
+from kernels.roofline_model import BANDWIDTH, CALL, COMPUTE, LIMIT
+
+ALLOWED = {BANDWIDTH: "t_bytes", COMPUTE: "t_flops", CALL: "floor", LIMIT: "limit"}
+"""By bound the figure that says how long it takes."""
+ALL = slice(None)
+"""Every visit of a point."""
+
+Values = tuple[float, ...]
+Priors = Mapping[str, Spread | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """The figures of one point before they are summed up.
+
+    byte_times  bytes read / paired read roof + bytes written / write roof, round by round
+    flop_times  linear FLOPs / arithmetic roof, the paired one where there is one, round by round
+    visited     whether there was more than one visit
+    values      by figure: the medians of its visits, in order; the rounds themselves where there was one
+    """
+
+    point: Point
+    write_roof: float | None
+    byte_times: Values
+    flop_times: Values
+    visited: bool
+    values: Mapping[str, Values]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,24 +51,24 @@ class Row:
     """One good point against its roofs. Times in seconds per step; bytes and FLOPs are the modelled, compulsory ones.
 
     key            what identifies its point within the profile
-    bytes_per_s    bytes read and written / median time
-    flop_per_s     linear FLOPs / median time; None for a part without products
+    bytes_per_s    bytes read and written / time
+    flop_per_s     linear FLOPs / time; None for a part without products
     intensity      linear FLOPs / bytes, FLOP/byte
     level          where the working set lies, by the plateaus of the read curve; None where that is unclear
     write_roof     byte/s as sampled beside the point, the median, else as the sweep found it
-    byte_times     bytes read / paired read roof + bytes written / write roof, round by round
-    flop_times     linear FLOPs / arithmetic roof, the paired one where there is one, round by round
-    t_bytes        of the byte_times
-    t_flops        of the flop_times
-    limit          the larger of the two, round by round; of a hoisted sequence, those of its two stages added up
+    t_bytes        what the bytes take at their roofs
+    t_flops        what the products take at theirs
+    limit          the larger of the two; of a hoisted sequence, those of its two stages added up
     fraction       limit / time: the roof fraction
+    multiplying    t_flops / time: the share of the arithmetic roof
     explained      (floor + limit) / time
     overhead       floor / time
     balance        t_flops / t_bytes, of the longer stage: 1 at the ridge
     normalised     time x paired read roof, bytes: what points of one machine are compared by
+    sampled        what they were formed of
+    priors         by figure, how far visits of this device lie apart
     """
 
-    point: Point
     key: str
     seconds: Estimate
     bytes_per_s: float | None
@@ -45,21 +76,37 @@ class Row:
     intensity: float | None
     level: str | None
     write_roof: float | None
-    byte_times: tuple[float, ...]
-    flop_times: tuple[float, ...]
     t_bytes: Estimate | None
     t_flops: Estimate | None
     limit: Estimate | None
     fraction: Estimate | None
+    multiplying: Estimate | None
     explained: Estimate | None
     overhead: Estimate | None
     balance: Estimate | None
     normalised: Estimate | None
+    sampled: Sampled
+    priors: Priors = field(repr=False)
+
+    @property
+    def point(self) -> Point:
+        """The point itself."""
+        return self.sampled.point
 
     @property
     def case(self) -> Case:
         """The case of the point."""
-        return self.point.case
+        return self.sampled.point.case
+
+    @property
+    def byte_times(self) -> Values:
+        """As sampled."""
+        return self.sampled.byte_times
+
+    @property
+    def flop_times(self) -> Values:
+        """As sampled."""
+        return self.sampled.flop_times
 
     @property
     def moved(self) -> int:
@@ -87,6 +134,23 @@ class Row:
             return "no write roof was measured at its thread count"
         return "no arithmetic roof was measured for its dtype and thread count"
 
+    def part(self, figure: str, visits: slice = ALL) -> Values:
+        """A figure's values in some of the visits; all of one visit's rounds; empty where it is not known."""
+        found = self.sampled.values.get(figure, ())
+        return found[visits] if self.sampled.visited else found
+
+    def middle(self, figure: str, visits: slice = ALL) -> float:
+        """What stands for a known figure in some of the visits."""
+        return middle(self.part(figure, visits), self.sampled.visited)
+
+    def least(self, figure: str, visits: slice = ALL) -> float:
+        """The least of a known figure in some of the visits."""
+        return min(self.part(figure, visits))
+
+    def estimate(self, figure: str, visits: slice = ALL) -> Estimate | None:
+        """A figure by some of the visits."""
+        return _summed(self.part(figure, visits), self.sampled.visited, self.priors.get(figure))
+
 
 def order(point: Point) -> tuple[object, ...]:
     """How points are listed everywhere: by cell, part, phase, residency, hidden, dtype, batch, implementation."""
@@ -96,67 +160,165 @@ def order(point: Point) -> tuple[object, ...]:
     return (*kind, *sizes, case.steps, case.batch, point.implementation)
 
 
-def held(
-    point: Point, level: str | None, write_roof: float | None, arithmetic_roof: float | None
-) -> Row:
-    """A good point against its roofs; those of the sweep count where none was sampled beside it.
+def beyond(bound: str) -> str:
+    """The figure that holds a point's time against a bound: over what it allows, the floor taken off but for itself."""
+    return f"beyond {bound}"
 
-    `level` is where its working set lies. Raises ValueError for a point without samples.
+
+def middle(values: Sequence[float], visited: bool) -> float:
+    """What stands for a figure's values: the geometric mean of visits' medians, the median of one visit's rounds."""
+    if not visited or min(values) <= 0:
+        return median(values)
+    return exp(fsum(map(log, values)) / len(values))
+
+
+def sampled(point: Point, write_roof: float | None, arithmetic_roof: float | None) -> Sampled:
+    """A good point's figures, visit by visit; roofs of the sweep count where none was sampled beside it.
+
+    Raises ValueError for a point without samples.
     """
-    seconds = estimate(point.seconds)
     linear = point.flops["linear"] if point.flops else 0
     written = point.bytes["written"] if point.bytes else 0
-    moved = point.bytes["read"] + written if point.bytes else 0
     writing = written / write_roof if write_roof else None
     multiplying = linear / arithmetic_roof if arithmetic_roof else None
     moving = roof_times.byte_times(point, writing)
     byte_times = tuple(read + wrote for read, wrote in moving)
     flop_times = tuple(roof_times.product_times(point, multiplying))
-    staged = [
-        roofline_model.stages(*moved, products, point.projected)
-        for moved, products in zip(moving, flop_times, strict=False)
-    ]
-    limits = [roofline_model.least(stages) for stages in staged]
-    timed = list(zip(limits, point.seconds, strict=False))
-    paired = zip(point.seconds, point.roof_bytes_per_s, strict=False)
-    floor, sampled = point.floor_seconds, point.roof_write_bytes_per_s
-    explained, overhead = None, None
-    if floor is not None:
-        explained = _estimate([roofline_model.explained(one, floor, taken) for one, taken in timed])
-        overhead = estimate([floor / taken for taken in point.seconds])
+    taken = point.seconds
+    count = len(stats.by_visit(taken, point.visits))
+
+    def summed(values: Sequence[float]) -> Values:
+        if count < 2:
+            return tuple(values)
+        return tuple(map(median, stats.by_visit(values, point.visits)))
+
+    rounds: dict[str, Sequence[float]] = {"seconds": taken}
+    if point.roof_bytes_per_s:
+        rounds["normalised"] = [t * r for t, r in zip(taken, point.roof_bytes_per_s, strict=True)]
+    floors: Sequence[float] = point.floor_beside
+    if not floors and point.floor_seconds is not None:
+        floors = (point.floor_seconds,) * len(taken)
+    left: Sequence[float] = taken
+    if floors:
+        left = [t - floor for t, floor in zip(taken, floors, strict=True)]
+        rounds |= {
+            "floor": floors,
+            "overhead": _over(floors, taken),
+            beyond(CALL): _over(taken, floors),
+        }
+    if byte_times:
+        rounds |= {"t_bytes": byte_times, beyond(BANDWIDTH): _over(left, byte_times)}
+    if flop_times:
+        rounds |= {"t_flops": flop_times, "multiplying": _over(flop_times, taken)}
+        if linear:
+            rounds[beyond(COMPUTE)] = _over(left, flop_times)
+    if byte_times and flop_times:
+        staged = [
+            roofline_model.stages(*moved, products, point.projected)
+            for moved, products in zip(moving, flop_times, strict=True)
+        ]
+        limits = _limits(staged, taken, lambda shares: middle(summed(shares), count > 1))
+        rounds |= {
+            "limit": limits,
+            "fraction": _over(limits, taken),
+            "balance": [roofline_model.balance(one) for one in staged],
+            beyond(LIMIT): _over(left, limits),
+        }
+        if floors:
+            rounds["explained"] = [
+                roofline_model.explained(*one) for one in zip(limits, floors, taken, strict=True)
+            ]
+    values = {name: summed(each) for name, each in rounds.items()}
+    return Sampled(point, write_roof, byte_times, flop_times, count > 1, values)
+
+
+def _over(above: Sequence[float], below: Sequence[float]) -> list[float]:
+    return [one / other for one, other in zip(above, below, strict=True)]
+
+
+def _limits(
+    staged: Sequence[roofline_model.Stages],
+    taken: Sequence[float],
+    middling: Callable[[Sequence[float]], float],
+) -> list[float]:
+    """The limit round by round: of each stage the bytes throughout, or the products throughout.
+
+    That which is the larger share of the time counts. The larger of the two in every single round would be too much by
+    what noise adds to either, by 2.3 % at the ridge where rounds scatter by 4 %.
+    """
+    limits = [0.0] * len(taken)
+    for stage in (0, 1):
+        sides = [[one[stage][side] for one in staged] for side in (0, 1)]
+        if any(map(any, sides)):
+            longer = max(sides, key=lambda side: middling(_over(side, taken)))
+            limits = [limit + one for limit, one in zip(limits, longer, strict=True)]
+    return limits
+
+
+def priors(every: Iterable[Sampled]) -> dict[str, Priors]:
+    """By device and figure, how far visits lie apart, by all points that were visited more than once."""
+    known: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for one in every:
+        by_figure = known.setdefault(one.point.case.device, {})
+        for figure, values in one.values.items() if one.visited else ():
+            if min(values) > 0:
+                logs = list(map(log, values))
+                mean, freedom = fsum(logs) / len(logs), len(logs) - 1
+                variance = fsum((one - mean) ** 2 for one in logs) / freedom
+                by_figure.setdefault(figure, []).append((variance, freedom))
+    return {
+        device: {
+            figure: stats.prior(*zip(*spreads, strict=True))
+            for figure, spreads in by_figure.items()
+        }
+        for device, by_figure in known.items()
+    }
+
+
+def held(one: Sampled, level: str | None, priors: Priors) -> Row:
+    """A point as a row, by the priors of its device. `level` is where its working set lies."""
+    point = one.point
+    linear = point.flops["linear"] if point.flops else 0
+    moved = point.bytes["read"] + point.bytes["written"] if point.bytes else 0
+    known = {
+        name: _summed(one.values.get(name, ()), one.visited, priors.get(name)) for name in FIGURES
+    }
+    seconds = known.pop("seconds")
+    assert seconds is not None
+    writing = point.roof_write_bytes_per_s
     return Row(
-        point=point,
         key=point.key,
         seconds=seconds,
         bytes_per_s=moved / seconds.median if moved else None,
         flop_per_s=linear / seconds.median if linear else None,
         intensity=linear / moved if linear and moved else None,
         level=level,
-        write_roof=median(sampled) if sampled else write_roof,
-        byte_times=byte_times,
-        flop_times=flop_times,
-        t_bytes=_estimate(byte_times),
-        t_flops=_estimate(flop_times),
-        limit=_estimate(limits),
-        fraction=_estimate([roofline_model.fraction(*one) for one in timed]),
-        explained=explained,
-        overhead=overhead,
-        balance=_estimate([roofline_model.balance(one) for one in staged]),
-        normalised=_estimate([taken * roof for taken, roof in paired]),
+        write_roof=median(writing) if writing else one.write_roof,
+        sampled=one,
+        priors=priors,
+        **known,
     )
+
+
+FIGURES = (
+    *("seconds", "t_bytes", "t_flops", "limit", "fraction", "multiplying"),
+    *("explained", "overhead", "balance", "normalised"),
+)
+"""Those that a row has."""
+
+
+def _summed(values: Values, visited: bool, prior: Spread | None) -> Estimate | None:
+    """An estimate of these values. A roof that was not sampled beside the point does not move from visit to visit."""
+    if not values:
+        return None
+    alike = len(values) < 2 or min(values) <= 0 or min(values) == max(values)
+    if alike or not visited:
+        return stats.estimate(values)
+    return stats.of_visits(values, prior)
 
 
 def times_apart(slow: Row, quick: Row) -> Estimate:
     """How many times as long one step takes as another, by time x paired roof; by bare time where a roof is missing."""
     if slow.normalised and quick.normalised:
-        return quotient(slow.normalised, quick.normalised)
-    return quotient(slow.seconds, quick.seconds)
-
-
-def quotient(above: Estimate, below: Estimate) -> Estimate:
-    """A ratio of two medians, and the interval that holds it whenever both intervals hold theirs."""
-    return Estimate(above.median / below.median, above.low / below.high, above.high / below.low)
-
-
-def _estimate(values: Sequence[float]) -> Estimate | None:
-    return estimate(values) if values else None
+        return stats.ratio(slow.normalised, quick.normalised)
+    return stats.ratio(slow.seconds, quick.seconds)

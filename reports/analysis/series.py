@@ -9,17 +9,18 @@ from functools import lru_cache
 from itertools import takewhile
 from math import ceil
 
+from bench.profile import stats
 from bench.profile.records import Point
 from bench.profile.stats import Estimate, median
 from kernels.case import Case
 from kernels.roofline_model import BANDWIDTH
-from reports.analysis import points
 from reports.analysis.points import Row
 from reports.analysis.roofs import Roofs
 from reports.analysis.verdict import Verdict
 
 FREE = 1.25
 """A batch is free while its step costs at most this many times the step of one sequence."""
+OR_MORE = " or more"
 LONG = 3
 """A series has its free batch marked from this many points on."""
 STILL = 1.1
@@ -35,7 +36,8 @@ class Series:
     """The good points of one case and implementation over the batch sizes that were planned for it.
 
     case             with batch 1, standing for all of them
-    free_batch       the largest batch of an unbroken run from 1 whose step costs <= 1.25 times the step of one
+    free             between which two of the plan the free batch lies: the largest of an unbroken run from 1 whose step
+                     costs <= 1.25 times the step of one; the same twice where intervals leave nothing open
     ridge_batch      the smallest batch for which the roofs predict t_flops >= t_bytes; None where they never do
     bandwidth_until  the last batch of an unbroken run of confirmed `bandwidth` verdicts from 1
     """
@@ -45,7 +47,7 @@ class Series:
     planned: tuple[int, ...]
     rows: tuple[Row, ...]
     verdicts: tuple[Verdict, ...]
-    free_batch: int | None
+    free: tuple[int, int] | None
     ridge_batch: int | None
     bandwidth_until: int | None
 
@@ -56,10 +58,18 @@ class Series:
 
     @property
     def free_text(self) -> str | None:
-        """The free batch; `64 or more` where the largest of the plan is free; None where there is one only."""
-        if self.free_batch is None or len(self.planned) == 1:
+        """The free batch: `4`, `4 to 16`, `64 or more` where the plan ends with it, `unclear` where it may be any.
+
+        None where there is one only.
+        """
+        if self.free is None or len(self.planned) == 1:
             return None
-        return f"{self.free_batch}{' or more' if self.free_batch == self.planned[-1] else ''}"
+        least, most = self.free
+        if self.free == (self.planned[0], self.planned[-1]):
+            return "unclear"
+        if least == most:
+            return f"{least}{OR_MORE if least == self.planned[-1] else ''}"
+        return f"{least} to {most}{OR_MORE if most == self.planned[-1] else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +118,6 @@ def _series(
     unbroken = takewhile(by_batch.__contains__, planned if planned[0] == 1 else ())
     ran = [by_batch[batch] for batch in unbroken]
     # how many hold before the first that does not
-    free = sum(takewhile(bool, (_is_free(row, rows[0]) for row, _ in ran)))
     bound = sum(takewhile(bool, (one.confirmed and one.name == BANDWIDTH for _, one in ran)))
     return Series(
         case=case,
@@ -116,22 +125,37 @@ def _series(
         planned=tuple(planned),
         rows=rows,
         verdicts=verdicts,
-        free_batch=planned[free - 1] if free else None,
+        free=_free([row for row, _ in ran]),
         ridge_batch=ridge_batch(rows[0], roofs),
         bandwidth_until=planned[bound - 1] if bound else None,
     )
 
 
-def _is_free(row: Row, first: Row) -> bool:
-    """By time x roof, as points of one run are compared, and by bare time too.
+def _free(rows: Sequence[Row]) -> tuple[int, int] | None:
+    """The last batch before the first that is not surely free, and the last before the first that surely is not."""
+    if not rows or not rows[0].normalised:
+        return None
+    found = [True, *(_is_free(row, rows[0]) for row in rows[1:])]
+    surely = sum(1 for _ in takewhile(lambda free: free, found))
+    perhaps = sum(1 for _ in takewhile(lambda free: free is not False, found))
+    return rows[surely - 1].case.batch, rows[perhaps - 1].case.batch
 
-    Where the two disagree the roof moved between the points and the step did not follow it, and neither says what a
-    sequence costs.
+
+def _is_free(row: Row, first: Row) -> bool | None:
+    """By time x roof, as points of one run are compared, and by bare time too, each with its whole interval.
+
+    None where an interval holds FREE. Where the two disagree the roof moved between the points and the step did not
+    follow it, and neither says what a sequence costs.
     """
     if not first.normalised or not row.normalised:
-        return False
-    bare = row.seconds.median <= FREE * first.seconds.median
-    return bare and row.normalised.median <= FREE * first.normalised.median
+        return None
+    costs = (
+        stats.ratio(row.seconds, first.seconds),
+        stats.ratio(row.normalised, first.normalised),
+    )
+    if all(cost.high <= FREE for cost in costs):
+        return True
+    return False if all(cost.low > FREE for cost in costs) else None
 
 
 def shares(rows: Iterable[Row]) -> tuple[Share, ...]:
@@ -150,7 +174,7 @@ def shares(rows: Iterable[Row]) -> tuple[Share, ...]:
         beside = median(linear.point.roof_bytes_per_s), median(whole.point.roof_bytes_per_s)
         if max(beside) > STILL * min(beside):
             continue  # the machine was not the same for the two
-        time = points.quotient(linear.normalised, whole.normalised)
+        time = stats.ratio(linear.normalised, whole.normalised)
         flops = whole.point.flops or {"linear": 0, "pointwise": 0}
         products = flops["linear"] / max(1, flops["linear"] + flops["pointwise"])
         found.append(Share(whole.case, implementation, time, linear.moved / whole.moved, products))

@@ -11,7 +11,9 @@ from kernels import roofline_model
 from kernels.roofline_model import BANDWIDTH, BOTH, CALL, CODE, COMPUTE
 
 AGAIN = 0.05
-"""Paired figures of the same step move by so much from run to run within an hour, whatever their intervals say."""
+"""Paired figures of a step that was visited once move by so much from run to run, whatever their intervals say."""
+BETWEEN_RUNS = "not confirmed between runs"
+"""What is said of points that were visited once: an interval of one visit does not hold in the next."""
 
 MARK, CONFIRMED = "\N{DAGGER}", "\N{CHECK MARK}"
 """One of them stands behind every verdict that names a bound: not confirmed, or confirmed."""
@@ -29,7 +31,7 @@ class Verdict:
     name       overhead, bandwidth, compute, bandwidth + overhead, compute + overhead, implementation, latency,
                mixed, impossible, or unknown
     level      the memory level whose bandwidth it is, where known
-    faster     how many times faster the machine allows (time / limit), where a limit is known
+    faster     how many times faster the machine allows: time / (limit + floor), where a limit is known
     between    the verdicts a mixed one lies between
     reason     why it is unknown, what confirms it, or why nothing does
     confirmed  whether independent experiments agree
@@ -62,27 +64,24 @@ def reading(
     level: str | None,
     *,
     persistent: bool,
+    visited: bool,
 ) -> Verdict:
     """The verdict of a point with a roof fraction, by its figures (`points.Row`).
 
-    Mixed where an interval, as wide as another run may find it, straddles a threshold. `persistent`: its weights stay
-    on chip, and no step waits for them. Nor is a step of it a call: what a tiny sequence takes for each of its steps is
-    the chain of steps too.
+    Mixed where an interval straddles a threshold. Of a point that was not `visited` again the interval is made as wide
+    as another run may find it. `persistent`: its weights stay on chip, and no step waits for them. Nor is a step of it
+    a call: what a tiny sequence takes for each of its steps is the chain of steps too.
     """
-    faster = 1 / fraction.median
-    if fraction.low > roofline_model.IMPOSSIBLE:
+    again = 1.0 if visited else 1 + AGAIN
+    faster = 1 / (explained or fraction).median
+    if fraction.low / again > roofline_model.IMPOSSIBLE:
         return Verdict("impossible", level, faster, reason="it is faster than its roof allows")
     if overhead is None or explained is None or balance is None:
         reason = "the cost of an empty call was not measured"
         return Verdict("unknown", level, faster, reason=reason)
-    found = {
-        LATENCY if (name := roofline_model.bound(*ends)) in (CODE, CALL) and persistent else name
-        for ends in product(_ends(overhead), _ends(explained), _ends(balance))
-    }
+    ends = [(one.low / again, one.high * again) for one in (overhead, explained, balance)]
+    names = {roofline_model.bound(*corner) for corner in product(*ends)}
+    found = {LATENCY if name in (CODE, CALL) and persistent else name for name in names}
     if len(found) > 1:
         return Verdict("mixed", level, faster, tuple(name for name in ORDER if name in found))
     return Verdict(found.pop(), level, faster)
-
-
-def _ends(value: Estimate) -> tuple[float, float]:
-    return value.low / (1 + AGAIN), value.high * (1 + AGAIN)

@@ -22,7 +22,11 @@ CHANGES = {
         "the read curve goes on until it is flat, where it ended at a few times the reported cache",
         "so what method 1 calls memory may be a cache, and weights that it streamed may have come from there",
         "write, copy and triad roofs have more variants, and the write roof is sampled beside points that write much",
-    )
+    ),
+    3: (
+        "points are visited several times over the run, and intervals hold between visits",
+        "so intervals of older methods are too narrow, and none of their verdicts is confirmed between runs",
+    ),
 }
 """By method, what it does otherwise than the one before."""
 K = TypeVar("K")

@@ -21,8 +21,8 @@ HOISTED = "\N{DOUBLE DAGGER}"
 """Stands behind an implementation whose steps need not fetch all weights."""
 LEGEND = (
     f"{CONFIRMED} confirmed: at least two independent experiments agree that the time moves as this bound "
-    "predicts, together they exclude the others, and none contradicts; or, of an implementation, another one does "
-    f"the same step faster. {MARK} unconfirmed."
+    "predicts, together they exclude the others, and none contradicts, and for bandwidth a roof moved in one of them; "
+    f"or, of an implementation, another one does the same step faster. {MARK} unconfirmed."
 )
 """What the marks behind a verdict mean."""
 
@@ -64,6 +64,13 @@ def percent_range(value: Estimate | None) -> str:
 def share(value: Estimate) -> str:
     """A fraction with its interval: 87 % (85–89 %)."""
     return f"{percent(value.median)} ({percent_range(value)})"
+
+
+def reached(fraction: Estimate | None, found: Verdict) -> str:
+    """A share of the roof: 87 %; of a step that does not follow its roof a range, 36–41 %, for the roof moves it."""
+    if fraction is None:
+        return ABSENT
+    return percent_range(fraction) if found.name == CODE else percent(fraction.median)
 
 
 def span(value: Estimate | None, factor: float = 1.0) -> str:

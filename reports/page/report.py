@@ -66,8 +66,8 @@ METHOD = (
     "An implementation is checked against a float64 reference before it is timed; a wrong answer is never timed.",
     "Streamed steps rotate through weights several times as large as the caches; resident ones use a single set.",
     "Each round times a block of steps and a block of the read probe over the same memory, alternating.",
-    "The roof fraction is max(bytes time, FLOP time) / step time, formed round by round; the median counts.",
-    "Intervals hold the median with 95 % confidence by order statistics; no distribution is assumed.",
+    "The roof fraction is the larger of bytes time and FLOP time over step time, formed round by round.",
+    "A point is visited several times over the run; 95 % intervals are Student’s, over the visits’ medians.",
     "Roofs are the best of their samples, points are medians; points never influence roofs.",
     "Points are compared by time x paired roof, never by raw time: the speed of a machine drifts.",
     "Nothing is capped, excluded or fitted; every planned case appears, with its reason where it has no figure.",
@@ -81,8 +81,8 @@ READING = {
     Move fewer bytes a sequence: bfloat16 or int8 weights, or a batch up to the free batch.""",
     "compute": """Compute: multiplying, with the floor, explains at least 75 % of the time. Take a dtype with a higher
     arithmetic roof, or more cores; a larger batch gains nothing more.""",
-    "implementation": """Implementation: no limit of the machine explains the time; the factor says how much faster the
-    machine allows. Take the implementation that is named as faster, or mend the code.""",
+    "implementation": """Implementation: no limit of the machine explains the time; the factor is time over limit and
+    floor together. Take the implementation that is named as faster, or mend the code.""",
     "latency": """Latency: one step waits for the next, with the weights on chip. Run more sequences side by side.""",
     "mixed": """Mixed: the interval straddles a threshold. Measure longer, on a quieter machine.""",
     "impossible": """Impossible: less time than the roof allows, so the roof or the bytes are wrong. Run python -m bench
@@ -92,20 +92,22 @@ READING = {
 """What each verdict says, and what to do about it."""
 
 FREE = """The free batch is the largest whose step costs at most 1.25 times the step of one sequence, among those
-measured; the predicted ridge is the smallest batch for which the roofs let arithmetic take longer than bytes;
+measured; a range where intervals leave it open, unclear where it may be any. The predicted ridge is the
+smallest batch for which the roofs let arithmetic take longer than bytes;
 the last column is the last batch of an unbroken run from 1 whose bandwidth verdicts are confirmed."""
 
 EXPERIMENTS = """An experiment compares two points that differ in one thing. The elasticity is d log t / d log of
 what was changed: of t_bytes for residency and bytes, of B, or of the threads. Beside it stands what each bound
 predicts, as the roofs stood at both points. It says something only where predictions lie far enough apart, and
-where the whole interval lies beside one of them. A peer comparison is the same step by a quicker implementation."""
+where the whole interval lies beside one of them. Roof drift compares the visits of one point. A peer comparison is
+the same step by a quicker implementation."""
 
 THREADS = """What more threads add, best of all samples: one thread against all decides between bandwidth and compute
 only where the two speed-ups differ by 1.3 times or more."""
 
 CLAIMS = """What "Limitations of RNN, LSTM and GRU" states about hardware, tested on this machine. Supported needs
-evidence that could have gone the other way. Up to a batch: from the smallest on, without a gap. Not testable: points
-are missing, or their intervals or unconfirmed verdicts leave it open; the figures say which. Claims 2, 3, 5 and 6
+evidence that could have gone the other way. Up to a batch: from the smallest on, without a gap. Undecided: intervals or
+unconfirmed verdicts leave it open. Not testable: points are missing. Claims 2, 3, 5 and 6
 take the implementation that is bandwidth-bound up to the largest batch, else the one nearest to its roof."""
 
 SEQUENCES = """The time of a whole call, and DeepBench’s FLOPs over it: those of the recurrent matrix alone, 8BH² a step

@@ -159,7 +159,7 @@ def charts(analysis: Analysis) -> Charts:
             place = row.case, row.point.fetched
             allowed[place] = min(under.seconds, allowed.get(place, under.seconds))
     free = {
-        (one.case, one.implementation): one.free_batch
+        (one.case, one.implementation): one.free[0] if one.free else None
         for one in analysis.series
         if len(one.rows) >= series.LONG
     }

@@ -7,9 +7,9 @@ from kernels.roofline_model import BANDWIDTH, CALL, COMPUTE
 from reports.analysis import wording
 from reports.analysis.analysis import Analysis
 from reports.analysis.elasticity import CONTRADICTS, SUPPORTS
-from reports.analysis.experiments import PEERS, Outcome
+from reports.analysis.experiments import DRIFT, PEERS, Outcome
 from reports.analysis.verdict import BOUNDS
-from reports.analysis.wording import TIMES, decimal, gain
+from reports.analysis.wording import TIMES, decimal, gain, giga
 from reports.tables.columns import Column, Table, middle, scaled, table
 
 ARROW = "\N{RIGHTWARDS ARROW}"
@@ -23,6 +23,9 @@ def _between(outcome: Outcome) -> str:
         ends = (wording.dtypes(one), wording.dtypes(other))
     elif outcome.experiment == BATCH:
         ends = (f"B {one.batch}", str(other.batch))
+    elif outcome.experiment == DRIFT:
+        roofs = outcome.rows[0].point.roof_bytes_per_s
+        ends = (f"{giga(max(roofs))} GB/s", f"{giga(min(roofs))} beside it")
     elif outcome.experiment == PEERS:
         first, second = (row.point.implementation for row in outcome.rows)
         ends = (first, second)

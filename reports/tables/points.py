@@ -13,7 +13,7 @@ from reports.analysis.points import Row
 from reports.analysis.verdict import Verdict
 from reports.analysis.warnings import BETWEEN
 from reports.analysis.wording import number, percent, percent_range, time_unit
-from reports.tables.columns import Column, Table, middle, scaled, table
+from reports.tables.columns import Cell, Column, Table, scaled, table
 
 T = TypeVar("T")
 
@@ -72,7 +72,7 @@ def points(analysis: Analysis) -> Table:
         Column("GB/s", _of(lambda row: row.bytes_per_s), scaled(1e-9)),
         Column("GFLOP/s", _of(lambda row: row.flop_per_s), scaled(1e-9)),
         Column("FLOP/byte", _of(lambda row: row.intensity), number),
-        Column("% of roof", _of(lambda row: middle(row.fraction)), percent),
+        Column("% of roof", _reached),
         Column("95 % interval", _of(lambda row: row.fraction), percent_range),
     ]
     if any(point.joules is not None for point in analysis.ordered):
@@ -97,7 +97,7 @@ def closing(analysis: Analysis) -> Table:
         Column("\N{PLUS-MINUS SIGN}", _of(lambda row: row.seconds.half_width), percent),
         Column("GB/s", _of(lambda row: row.bytes_per_s), scaled(1e-9)),
         Column("GFLOP/s", _of(lambda row: row.flop_per_s), scaled(1e-9)),
-        Column("% of roof", _of(lambda row: middle(row.fraction)), percent),
+        Column("% of roof", _reached),
         Column("verdict", lambda one: one.says),
     ]
     return table(columns, planned(analysis))
@@ -106,6 +106,12 @@ def closing(analysis: Analysis) -> Table:
 def _of(figure: Callable[[Row], T | None]) -> Callable[[Planned], T | None]:
     """A figure of points that are good; None of others."""
     return lambda one: figure(one.row) if one.row else None
+
+
+def _reached(one: Planned) -> Cell | None:
+    if one.row is None or one.row.fraction is None or one.verdict is None:
+        return None
+    return Cell(wording.reached(one.row.fraction, one.verdict), one.row.fraction.median)
 
 
 def _part(case: Case) -> str:

@@ -40,7 +40,9 @@ BY_SERIES: tuple[Column[Series], ...] = (
     Column("case", lambda one: wording.setting(one.case)),
     Column("implementation", lambda one: wording.contender(one.rows[0].point)),
     Column("verdicts by batch", _along),
-    Column("free batch", lambda one: Cell(one.free_text or ABSENT, one.free_batch)),
+    Column(
+        "free batch", lambda one: Cell(one.free_text or ABSENT, one.free[0] if one.free else None)
+    ),
     Column("ridge predicted", lambda one: one.ridge_batch),
     Column("confirmed bandwidth until", lambda one: one.bandwidth_until),
 )
@@ -53,6 +55,11 @@ LINEAR_SHARES: tuple[Column[Share], ...] = (
     Column("of the bytes", lambda one: one.bytes, percent),
     Column("of the FLOPs", lambda one: one.flops, percent),
 )
+
+
+def _fraction(one: tuple[Row, Verdict]) -> Cell:
+    row, found = one
+    return Cell(wording.reached(row.fraction, found), middle(row.fraction))
 
 
 def by_series(analysis: Analysis) -> Table:
@@ -77,7 +84,7 @@ def evidence(analysis: Analysis) -> Table:
         Column("t_bytes", lambda one: middle(one[0].t_bytes), time),
         Column("t_flops", lambda one: middle(one[0].t_flops), time),
         Column("t_floor", lambda one: one[0].point.floor_seconds, time),
-        Column("fraction", lambda one: middle(one[0].fraction), percent),
+        Column("fraction", _fraction),
         Column("explained", lambda one: middle(one[0].explained), percent),
         Column("verdict", lambda one: wording.marked(one[1])),
         Column("because", lambda one: one[1].reason),

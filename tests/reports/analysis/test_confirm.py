@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from bench.profile.records import RunWarning, Visit
 from reports.analysis import verdict, wording
 from reports.analysis.analysis import Analysis
 from tests.reports import synthetic
@@ -42,7 +43,12 @@ def test_experiments_that_leave_a_rival_do_not_confirm():
     with_batch = of(
         step(fraction=0.9), step(fraction=0.9, dtype="bfloat16"), step(fraction=0.9, batch=2)
     )
-    assert (with_batch.confirmed, with_batch.reason) == (True, "bytes and batch agree")
+    reason = "bytes and batch agree, but no roof moved"
+    assert (with_batch.confirmed, with_batch.reason) == (False, reason)
+    with_resident = of(
+        step(fraction=0.9), step(fraction=0.9, dtype="bfloat16"), resident(fraction=0.9)
+    )
+    assert (with_resident.confirmed, with_resident.reason) == (True, "residency and bytes agree")
 
 
 def test_two_experiments_that_leave_the_same_rival_do_not_confirm_either():
@@ -114,6 +120,32 @@ def test_or_by_two_experiments_in_which_its_time_moves_as_no_limit_does():
     assert both.reason == "residency and batch agree: its time moves as no limit does"
     alone = of(slow, hot)
     assert (alone.confirmed, "no quicker implementation" in alone.reason) == (False, True)
+
+
+def once(point):
+    """The same rounds, as those of one visit."""
+    return replace(point, visits=(Visit("2025-01-02T03:04:05Z", len(point.seconds)),))
+
+
+def test_what_was_visited_once_is_not_confirmed_between_runs():
+    points = step(fraction=0.9), resident(fraction=0.9), step(fraction=0.9, batch=2)
+    for visited_once in (once(points[0]), replace(points[0], visits=None)):
+        found = of(visited_once, *points[1:])
+        assert (found.confirmed, found.reason) == (False, verdict.BETWEEN_RUNS)
+    slow = once(step(fraction=0.3))
+    assert of(slow, step(implementation="other", fraction=0.9)).reason == verdict.BETWEEN_RUNS
+
+
+def test_a_point_beside_which_another_process_ran_confirms_nothing_and_is_not_confirmed():
+    points = step(fraction=0.9), resident(fraction=0.9), step(fraction=0.9, batch=2)
+    for disturbed in points:
+        about = f"other, {disturbed.key}"
+        busy = RunWarning("load", about, "another process ran", "stop it")
+        held = Analysis(profile(points, warnings=(busy,))).held
+        assert not held[points[0].key][1].confirmed
+        assert held[disturbed.key][1].reason == "another process ran beside it"
+    whole_run = RunWarning("load", "run", "others were busy", "stop them")
+    assert Analysis(profile(points, warnings=(whole_run,))).held[points[0].key][1].confirmed
 
 
 def test_a_verdict_between_two_bounds_is_never_confirmed():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import log
+from math import log, sqrt
 
 import pytest
 
 from bench.profile import stats
+from bench.profile.records import Visit
 from reports.analysis.analysis import Analysis
 from reports.analysis.elasticity import CONTRADICTS, SILENT, SUPPORTS
 from tests.reports import synthetic
@@ -43,7 +44,7 @@ def at_speed(point, speed):
 
 def step(**look):
     """A streamed LSTM step of 512 units: its weights fit the last cache, which reads three times as fast as memory."""
-    return synthetic.point(**{"hidden": 512} | look)
+    return synthetic.point(**{"hidden": 512, "visits": 3} | look)
 
 
 def resident(**look):
@@ -61,14 +62,19 @@ def test_a_step_that_follows_the_two_roofs_is_bound_by_bandwidth():
 
 
 def test_the_interval_joins_those_of_both_points():
-    """Eleven rounds go evenly from 0.98 to 1.02 of a step's share of its roof."""
-    ends = {"fraction": 0.9, "spread": 0.02, "floor": 1e-9}
-    found = one("residency", step(**ends), resident(**ends))
-    by = log(155 / 52)
+    """Of one visit, eleven rounds that go evenly from 0.98 to 1.02 of a step's share of its roof; of three, medians
+
+    0.6 % apart, with Student's t of two degrees of freedom. As the root of two squares, either.
+    """
     ends = stats.estimate([1 + 0.02 * (2 * number / 10 - 1) for number in range(11)])
-    widest = log(ends.high / ends.low) / by
-    assert found.elasticity.high - found.elasticity.median == pytest.approx(widest, rel=0.03)
-    assert found.elasticity.median - found.elasticity.low == pytest.approx(widest, rel=0.03)
+    of_rounds = log(ends.high / ends.low) / 2
+    of_visits = 4.303 * 0.006 / sqrt(3)
+    for visits, wide in ((None, of_rounds), (3, of_visits)):
+        look = {"fraction": 0.9, "spread": 0.02, "floor": 1e-9, "visits": visits}
+        found = one("residency", step(**look), resident(**look))
+        reach = sqrt(2) * wide / log(155 / 52)
+        assert found.elasticity.high - found.elasticity.median == pytest.approx(reach, rel=0.03)
+        assert found.elasticity.median - found.elasticity.low == pytest.approx(reach, rel=0.03)
 
 
 def test_a_step_that_takes_as_long_from_memory_as_from_the_cache_is_not():
@@ -287,6 +293,73 @@ def test_a_floor_is_taken_off_before_time_is_held_against_bytes():
         for point in (step(fraction=1.0, spread=0), resident(fraction=1.0, spread=0))
     ]
     assert words(one("residency", *points)) == {"bandwidth": SUPPORTS}
+
+
+def drifting(roofs, follows, floors=()):
+    """A step in as many visits of one round: read roofs in GB/s, and how much of their movement the step follows."""
+    point = step(fraction=0.9, visits=None)
+    last = roofs[-1]
+    seconds = [
+        point.seconds[5] * (last / roof) ** follows * (1 + (-1) ** visit / 100)
+        for visit, roof in enumerate(roofs)
+    ]
+    return replace(
+        point,
+        seconds=tuple(seconds),
+        roof_bytes_per_s=tuple(roof * 1e9 for roof in roofs),
+        floor_beside=floors,
+        visits=tuple(Visit(synthetic.AT, 1) for _ in roofs),
+    )
+
+
+FELL = (60, 59, 57, 55, 52, 50)
+STOOD = (1e-6,) * 6
+
+
+@pytest.mark.parametrize(
+    ("follows", "floors", "said"),
+    [
+        (1.0, STOOD, {"bandwidth": SUPPORTS}),
+        (0.0, STOOD, {"bandwidth": CONTRADICTS}),
+        (0.5, STOOD, {}),
+        (1.0, (), {}),  # nothing tells whether the whole machine slowed down
+        (0.0, (), {"bandwidth": CONTRADICTS}),
+        (1.0, tuple(6e-5 / roof for roof in FELL), {}),  # the call slowed down as much as the roof
+    ],
+)
+def test_a_roof_that_moved_between_visits_tells_whether_the_step_follows_it(follows, floors, said):
+    found = one("roof drift", drifting(FELL, follows, floors))
+    assert words(found) == said
+    assert found.elasticity.median == pytest.approx(follows, abs=0.1)
+
+
+def test_a_roof_that_stood_still_and_few_visits_tell_nothing():
+    still, few = (
+        drifting((55, 54, 53, 52, 51, 50.5), 1.0, STOOD),
+        drifting(FELL[::2], 1.0, STOOD[:3]),
+    )
+    assert Analysis(profile([still])).experiments == ()
+    assert Analysis(profile([few])).experiments == ()
+
+
+def test_a_disturbed_visit_of_a_shared_point_speaks_to_one_kind_of_experiment_alone():
+    """Its second, fourth and sixth visit are slow: batch looks at those, residency at the others."""
+    shared = step(fraction=0.9, visits=None)
+    middle = shared.seconds[5]
+    slow = [middle * (1.7 if visit % 2 else 1) for visit in range(6)]
+    shared = replace(
+        shared,
+        seconds=tuple(slow),
+        roof_bytes_per_s=shared.roof_bytes_per_s[:6],
+        visits=tuple(Visit(synthetic.AT, 1) for _ in slow),
+    )
+    points = shared, resident(fraction=0.9), step(fraction=0.9, batch=2)
+    # the variance of three visits that are alike is no more than rounding
+    assert words(one("residency", *points)) == {"bandwidth": SUPPORTS}
+    assert words(one("batch", *points)) == {"bandwidth": CONTRADICTS, "implementation": SUPPORTS}
+    cut = {name: getattr(shared, name)[:5] for name in ("seconds", "roof_bytes_per_s", "visits")}
+    five = replace(shared, **cut)
+    assert words(one("residency", five, *points[1:])) == {}
 
 
 def test_a_quicker_implementation_shows_that_the_machine_allows_it():

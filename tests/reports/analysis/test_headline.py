@@ -41,7 +41,7 @@ def test_a_bound_is_never_named_without_saying_that_it_is_unconfirmed():
 
 def confirmed(**look):
     """A series from memory and from the cache: residency and batch confirm what bounds it."""
-    kinds = {"fraction": 0.9, "hidden": 512} | look
+    kinds = {"fraction": 0.9, "hidden": 512, "visits": 3} | look
     return [
         synthetic.point(residency=residency, batch=batch, **kinds)
         for residency in ("streamed", "resident")
@@ -108,9 +108,9 @@ def test_training_does_not_take_the_headline(monkeypatch):
 def test_where_nothing_touches_the_roof_it_says_so_and_by_how_much():
     text = Analysis(profile([*series(0.4), *series(0.5, "torch_gates")])).headline
     assert "no implementation measured touches the roof" in text
-    assert "torch_gates, reaches 50 % of it" in text
+    assert "torch_gates, takes 1.29 ms (1.28\N{EN DASH}1.30) at batch 1, 50 % of the roof" in text
     assert "the machine would allow 2.0 times its speed" in text
-    assert "PyTorch\u2019s own cell reaches 40 %" in text
+    assert "PyTorch\u2019s own cell takes 1.62 ms (1.61\N{EN DASH}1.63), 40 % of it" in text
     assert "bandwidth" not in text
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.profile.records import Level
+from bench.profile.records import Level, Visit
 from reports.analysis.analysis import Analysis
 from reports.analysis.roofs import Roofs
 from tests.reports import synthetic
@@ -247,6 +247,68 @@ def test_a_part_without_products_is_limited_by_bytes_alone():
     assert row.t_flops.median == 0
     assert row.limit == row.t_bytes
     assert row.intensity is None
+
+
+def visited(seconds, *counts, roofs=None, **fields):
+    """A planted point whose rounds were taken in visits of so many."""
+    roofs = roofs or [500e9] * len(seconds)
+    visits = tuple(Visit(synthetic.AT, count) for count in counts)
+    return planted(seconds, roofs, visits=visits, **fields)
+
+
+def test_of_visits_the_medians_count_and_students_interval_over_them():
+    # medians 100, 110 and 121 ns: logarithms ln(1.1) apart, and t of two degrees of freedom is 4.303
+    seconds = [99e-9, 100e-9, 190e-9, 110e-9, 121e-9, 121e-9]
+    row = only(visited(seconds, 3, 1, 2))
+    reach = 1.1 ** (4.3027 / 3**0.5)
+    assert row.seconds == pytest.approx((110e-9, 110e-9 / reach, 110e-9 * reach), rel=1e-4)
+    # a roof that stands still gives the fraction the same spread: 1000 / 500e9 + 100 / 40e9 is 4.5 ns; and
+    # arithmetic's of the sweep has none
+    assert row.fraction.median == pytest.approx(22.2222 / 110, rel=1e-4)
+    assert row.fraction.high / row.fraction.median == pytest.approx(reach, rel=1e-4)
+    assert row.t_flops.low == row.t_flops.median == row.t_flops.high
+
+
+def test_how_far_visits_lie_apart_is_told_by_all_points_of_a_device_together():
+    """Variances that are all alike scatter less than chance: what they have in common is as good as known."""
+    points = [
+        replace(visited([100e-9, 110e-9, 121e-9], 1, 1, 1), case=synthetic.point(batch=b).case)
+        for b in (1, 2, 4)
+    ]
+    on_a_gpu = replace(points[0], case=replace(points[0].case, device="cuda", threads=0))
+    rows = Analysis(profile([*points, on_a_gpu])).rows
+    reach = 1.1 ** (1.95996 / 3**0.5)
+    known = [row.seconds.high / row.seconds.median for row in rows]
+    assert known[:3] == pytest.approx([reach] * 3, rel=0.35)
+    assert known[3] == pytest.approx(1.1 ** (4.3027 / 3**0.5), rel=1e-4)
+
+
+def test_one_visit_has_the_interval_of_its_rounds():
+    seconds = [99e-9, 100e-9, 101e-9, 120e-9, 130e-9]
+    rounds = only(planted(seconds, [500e9] * 5)).seconds
+    assert only(visited(seconds, 5)).seconds == rounds
+    assert only(visited(seconds, 0, 5)).seconds == rounds
+
+
+def test_the_fraction_is_the_larger_of_two_median_fractions():
+    """Bytes take 23, 20 and 26 ns, products 22.2 ns throughout: the median of the larger ones would be 23."""
+    roofs = [1000 / (t * 1e-9 - 2.5e-9) for t in (23.0, 20.0, 26.0)]
+    row = only(planted([100e-9] * 3, roofs))
+    assert row.fraction.median == pytest.approx(0.23)
+    slower = only(
+        planted([100e-9] * 3, roofs, roof_flop_per_s=(4000 / 24.9e-9, 4000 / 24e-9, 4000 / 21e-9))
+    )
+    assert slower.fraction.median == pytest.approx(0.24)  # of 24.9, 24 and 26
+    assert slower.limit.median == pytest.approx(24e-9)
+
+
+def test_a_floor_beside_the_step_counts_round_by_round():
+    floors = (10e-9, 20e-9, 40e-9)
+    row = only(
+        planted([40e-9, 50e-9, 200e-9], [500e9] * 3, floor_seconds=20e-9, floor_beside=floors)
+    )
+    assert row.overhead.median == pytest.approx(0.25)  # of 0.25, 0.4 and 0.2
+    assert row.explained.median == pytest.approx(32.2222 / 40, rel=1e-4)  # of that, 0.84 and 0.31
 
 
 def test_points_never_move_a_roof():

@@ -30,33 +30,55 @@ def one(*points):
 
 
 def test_sequences_ride_free_while_a_step_costs_a_quarter_more_at_most():
-    assert (
-        one(
-            costing(1, 1e-3), costing(2, 1.1e-3), costing(4, 1.25e-3), costing(8, 1.3e-3)
-        ).free_batch
-        == 4
-    )
+    points = costing(1, 1e-3), costing(2, 1.1e-3), costing(4, 1.25e-3), costing(8, 1.3e-3)
+    assert one(*points).free == (4, 4)
 
 
 def test_the_free_run_is_unbroken():
-    assert one(costing(1, 1e-3), costing(2, 2e-3), costing(4, 1e-3)).free_batch == 1
+    assert one(costing(1, 1e-3), costing(2, 2e-3), costing(4, 1e-3)).free == (1, 1)
 
 
 def test_what_rides_free_is_said_only_where_bare_times_agree():
     # The machine ran at half its speed during the second point: twice the time, but not twice the cost.
-    assert one(costing(1, 1e-3), costing(2, 1.1e-3, speed=0.5), costing(4, 3e-3)).free_batch == 1
-    assert one(costing(1, 1e-3), costing(2, 1.1e-3), costing(4, 3e-3)).free_batch == 2
+    found = one(costing(1, 1e-3), costing(2, 1.1e-3, speed=0.5), costing(4, 3e-3))
+    assert (found.free, found.free_text) == ((1, 2), "1 to 2")
+    assert one(costing(1, 1e-3), costing(2, 1.1e-3), costing(4, 3e-3)).free == (2, 2)
     # And twice as fast during the second: the bare time rides free, the cost does not.
-    assert one(costing(1, 1e-3), costing(2, 2.2e-3, speed=2.0), costing(4, 3e-3)).free_batch == 1
+    assert one(costing(1, 1e-3), costing(2, 2.2e-3, speed=2.0), costing(4, 3e-3)).free == (1, 2)
+
+
+def swinging(batch, cost, by):
+    """Such a point whose rounds go from -by to +by: evenly, and so do the interval's ends."""
+    point = costing(batch, cost)
+    swing = [1 + by * (2 * i / 10 - 1) for i in range(11)]
+    return replace(point, seconds=tuple(s * w for s, w in zip(point.seconds, swing, strict=True)))
+
+
+@pytest.mark.parametrize(
+    ("cost", "by", "free"),
+    [(1.24, 0.001, (2, 2)), (1.24, 0.05, (1, 2)), (1.26, 0.05, (1, 2)), (1.26, 0.001, (1, 1))],
+)
+def test_what_an_interval_leaves_open_is_a_range(cost, by, free):
+    points = costing(1, 1e-3), swinging(2, cost * 1e-3, by), costing(4, 2e-3)
+    assert one(*points).free == free
+
+
+def test_beyond_an_open_batch_the_run_may_go_on():
+    points = [costing(1, 1e-3), swinging(2, 1.24e-3, 0.05), costing(4, 1.1e-3), costing(8, 2e-3)]
+    assert (one(*points).free, one(*points).free_text) == ((1, 4), "1 to 4")
+    assert one(*points[:3]).free_text == "unclear"
+    assert one(costing(1, 1e-3), costing(2, 1e-3), swinging(4, 1.24e-3, 0.05)).free_text == (
+        "2 to 4 or more"
+    )
 
 
 def test_a_case_without_figure_ends_the_run():
     failed = Point(synthetic.point(batch=2).case, "torch_cell", "failed", reason="wrong")
-    assert one(costing(1, 1e-3), failed, costing(4, 1e-3)).free_batch == 1
+    assert one(costing(1, 1e-3), failed, costing(4, 1e-3)).free == (1, 1)
 
 
 def test_without_a_single_sequence_nothing_is_said_to_ride_free():
-    assert one(costing(2, 1e-3), costing(4, 1e-3)).free_batch is None
+    assert one(costing(2, 1e-3), costing(4, 1e-3)).free is None
 
 
 def test_a_plan_that_ends_before_the_free_run_says_so():
@@ -88,7 +110,8 @@ def test_there_is_no_ridge_where_sequences_bring_more_bytes_than_work():
 
 def held(batch, residency="streamed", fraction=0.9):
     """A step of 512 units at this share of its roof."""
-    return synthetic.point(hidden=512, batch=batch, residency=residency, fraction=fraction)
+    look = {"residency": residency, "fraction": fraction, "visits": 3}
+    return synthetic.point(hidden=512, batch=batch, **look)
 
 
 def until(*points):

@@ -53,7 +53,9 @@ def test_a_large_batch_near_its_roof_is_bound_by_arithmetic():
 def test_half_the_roof_is_the_implementations_fault_by_a_factor_of_two():
     found = of(synthetic.point(fraction=0.5))
     assert found.name == "implementation"
-    assert found.faster == pytest.approx(2.0)
+    point = synthetic.point(fraction=0.5)
+    # what roofs and call together leave over; half of the time is the limit
+    assert found.faster == pytest.approx(1 / (0.5 + 1e-6 / point.seconds[5]))
     assert "2.0\N{MULTIPLICATION SIGN}" in wording.verdict(found)
     third = of(synthetic.point(fraction=0.3))
     assert wording.verdict(third) == "implementation (3.3\N{MULTIPLICATION SIGN} to gain)"

@@ -16,9 +16,9 @@ def test_the_closing_table_shows_figures_verdicts_and_reasons(capsys):
     terminal.closing(Analysis(profile([synthetic.point(fraction=0.5, spread=0.02), failed])))
     text = capsys.readouterr().out
     assert "lstm 1024 streamed float32" in text
-    assert "50 %" in text
-    # the interval of 11 rounds from 0.98 to 1.02 ends at the second and the tenth
-    assert "1.6 %" in text
+    assert "49\N{EN DASH}51 %" in text
+    # of 11 rounds from 0.98 to 1.02 the interval ends a little beyond the third and the ninth
+    assert "1.2 %" in text
     assert "2.0\N{MULTIPLICATION SIGN} to gain) \N{DAGGER}" in text
     assert "failed: [bold]wrong[/nope]" in text
     assert "unconfirmed" in text
