@@ -95,7 +95,7 @@ class Opened:
         self._telemetry.pause()
         self._beside: visit.Beside | None = None
         self._floors = [earlier.floor_seconds] if earlier and earlier.floor_seconds else []
-        self._impossible_before = False
+        self._impossible_before, self._taken = False, 0
         self.spent_seconds = 0.0
         activations = sum(tensor.nbytes for one in self._inputs for tensor in one)
         self.kept_bytes = 2 * activations + packed * used
@@ -155,7 +155,7 @@ class Opened:
         context.arena.sets(
             self._layout, case.dtype, self._count
         )  # float16's have bits of their own
-        had = context.device.memory_taken()
+        had = context.device.memory_taken() - self._taken
 
         def between() -> None:
             redraw(self._inputs, self._generator)
@@ -170,6 +170,7 @@ class Opened:
             self._beside = visit.beside(context, self.record, self._step, self._walk, floor)
         found, floor_seconds = visit.taken(context, self.record, self._beside, between)
         self._telemetry.pause()
+        self._taken = context.device.memory_taken() - had
         self._checker.rules("while it was timed")
         self._floors += [floor_seconds] if floor_seconds else []
         floors = found.floor_beside or self._floors
@@ -227,11 +228,12 @@ def opened(
     )
     _digest(context)
 
-    def build() -> Opened:
-        counted = _counted(base, implementation.reads)
-        return Opened(context, counted, implementation, checker, earlier)
-
-    return _guarded(context, base, build)
+    counted = _guarded(context, base, lambda: _counted(base, implementation.reads))
+    if counted.reason:
+        return counted
+    return _guarded(
+        context, counted, lambda: Opened(context, counted, implementation, checker, earlier)
+    )
 
 
 def point(
@@ -280,7 +282,7 @@ def _guarded(context: Context, base: Point, work: Callable[[], T]) -> T | Point:
         found = without(f"{type(error).__name__}: {first_line(error)}"[:500])
     if cause := context.device.lost():
         return without(f"{LOST} while it was measured: {cause}")
-    if isinstance(found, Point) and (found.status != "ok" or found.checked_again):
+    if isinstance(found, Point) and (found.reason or found.checked_again):
         held, weights = _digest(context)
         if context.arena.digest(held) != weights:
             context.arena.refill()

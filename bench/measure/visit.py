@@ -68,17 +68,18 @@ def beside(
         t_read, 0.0, point.flops["linear"], point.projected
     ):
         product = product or probes.arithmetic_probe(context, case, flops, t_bytes)
-    floor_paired = False
-    if floor:
-        seconds = context.best(floor, 2, probes.PROBE_SECONDS)
-        floor_paired = seconds >= FLOOR_MATTERS * context.best(step, 1, 0.0)
+    floor_paired = floor is not None
     if point.seconds:  # a run that goes on pairs what it paired before
         writing = writing if point.roof_write_bytes_per_s else None
         product = product if point.roof_flop_per_s else None
         floor_paired = bool(point.floor_beside)
     chosen = Beside(step, reading, writing, product, floor, floor_paired, ())
     calls = rounds.calibrated(chosen.contenders, context.settle_seconds, context.device.clock)
-    return replace(chosen, calls=calls)
+    if floor_paired and not point.seconds:
+        # blocks are alike in length, so their numbers of calls tell how long a call is; of one call, at least so long
+        floor_paired = calls[-1] * FLOOR_MATTERS <= calls[0]
+        calls = calls if floor_paired else calls[:-1]
+    return replace(chosen, floor_paired=floor_paired, calls=calls)
 
 
 def taken(

@@ -16,7 +16,7 @@ import psutil
 import pytest
 import torch
 
-from bench.measure import point
+from bench.measure import point, room
 from bench.profile.suite import Planned
 from bench.session import crash_record, trial_process
 from bench.telemetry import memory
@@ -127,7 +127,7 @@ def test_one_that_keeps_taking_memory_is_stopped_before_the_system_stops_everyth
     monkeypatch.setattr(point, "LEAST_FREE", 32 << 20)
     kept, there = [], memory.taken() + (96 << 20)
     monkeypatch.setattr(memory, "available", lambda: there - memory.taken())
-    monkeypatch.setattr(point, "memory_needed", lambda *_: 0)
+    monkeypatch.setattr(room, "memory_needed", lambda *_: 0)
     leaking = faulty.instead_of_a_call(lambda: kept.append(b"x" * (1 << 20)))
     context = replace(context, budget_seconds=10.0, precision=0.0)
     found = point.point(context, CASE, "torch_cell", leaking, order=0)

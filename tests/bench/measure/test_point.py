@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from math import lcm
+from math import inf, lcm
 
 import pytest
 
 from bench.device import threads
 from bench.device.device import Walk
-from bench.measure import point, probes, rotation
+from bench.measure import point, probes, room, rotation, visit
 from bench.measure.checker import CALLS_IN_A_ROW
 from bench.profile import roof_times
 from bench.roofs import matmul
 from bench.session import point_warnings, run
 from bench.telemetry import memory
+from bench.timing import rounds
 from kernels import cost, implementations
 from kernels.case import RESIDENCIES, Case, Unavailable
 from kernels.reference import check
@@ -42,7 +43,8 @@ def spy(log):
             step = bind(w, i)
 
             def call():
-                log.append((w, i))
+                if case.hidden != probes.FLOOR_SIZE:
+                    log.append((w, i))
                 return step()
 
             return call
@@ -100,11 +102,11 @@ def test_the_probe_beside_training_reads_each_set_twice_in_a_row(context, monkey
 
 def test_a_floor_of_training_is_another_one(context):
     step, train = (
-        probes.floor_seconds(context, replace(CASE, phase=phase), "torch_cell", torch_cell)
+        probes.floor(context, replace(CASE, phase=phase), "torch_cell", torch_cell)
         for phase in ("step", "train")
     )
     assert len(context.cache.floors) == 2
-    assert step != train
+    assert step is not train
 
 
 def forgets(what):
@@ -130,7 +132,7 @@ def forgets(what):
     ids=["no gradients", "twice W's", "none of a bias", "float16"],
 )
 def test_wrong_gradients_are_a_failed_point_and_never_timed(context, monkeypatch, what):
-    monkeypatch.setattr(point.rounds, "rounds", None)
+    monkeypatch.setattr(rounds, "alternate", None)
     case = replace(CASE, phase="train")
     found = point.point(context, case, "forgets", forgets(what), order=0)
     assert found.status == "failed"
@@ -190,7 +192,7 @@ def test_a_point_whose_memory_others_took_is_failed_and_tried_again_on_resuming(
     monkeypatch.setattr(memory, "available", lambda: 1 << 10)
     found = point.point(context, CASE, "torch_cell", torch_cell, order=0)
     assert found.status == "failed"
-    assert found.reason.startswith(point.NO_ROOM)
+    assert found.reason.startswith(room.NO_ROOM)
     assert run._was_lost(found)
 
 
@@ -269,7 +271,7 @@ def test_the_memory_a_point_needs_covers_weights_reference_and_activations(part)
     case = Case("gru", hidden=100, input=50, batch=10, part=part)
     counted = cost.count(case)
     least = 12345 + 2 * counted.weight_bytes + INPUT_SETS * counted.activation_bytes
-    assert point.memory_needed(case, 12345) >= least
+    assert room.memory_needed(case, 12345) >= least
 
 
 def test_the_memory_to_train_covers_gradients_of_the_reference_and_of_the_answer():
@@ -277,7 +279,7 @@ def test_the_memory_to_train_covers_gradients_of_the_reference_and_of_the_answer
     counted = cost.count(case)
     exact = 2 * counted.gradient_bytes
     least = 12345 + 3 * exact + counted.gradient_bytes + INPUT_SETS * counted.activation_bytes
-    assert point.memory_needed(case, 12345) >= least
+    assert room.memory_needed(case, 12345) >= least
 
 
 def test_a_case_that_the_implementation_refuses_is_skipped_with_its_reason(context):
@@ -297,18 +299,40 @@ def test_weights_too_small_to_stream_are_skipped(context, monkeypatch):
 
 
 def rounds_of(monkeypatch, *each):
-    """Every measurement gives the next of these (step seconds, probe seconds); what was measured is noted."""
+    """Every measurement, of three visits, gives the next of these (step seconds, probe seconds).
+
+    What was measured beside the step is noted, once a measurement. Floors take no time.
+    """
     given, seen = iter(each), []
+    visits = 0
 
-    def rounds(contenders, figure, *_arguments, **_named):
-        seen.append(list(contenders))
-        step, probe = next(given)
-        rows = ((step,) * 10, *((probe,) * 10 for _ in contenders[1:]))
-        figure(rows)
-        return point.rounds.Samples(rows, (1,) * len(rows))
+    def alternate(contenders, calls, count, *_arguments, **_named):
+        nonlocal visits
+        if visits % point.VISITS == 0:
+            seen.append(list(contenders))
+            seen.append(next(given))
+        visits += 1
+        step, probe = seen[-1]
+        rows = ((step,) * count, *((probe,) * count for _ in contenders[1:]))
+        return rounds.Samples(rows, calls)
 
-    monkeypatch.setattr(point.rounds, "rounds", rounds)
-    return seen
+    monkeypatch.setattr(rounds, "calibrated", lambda contenders, *_: (1,) * len(contenders))
+    monkeypatch.setattr(rounds, "alternate", alternate)
+    monkeypatch.setattr(visit, "FLOOR_MATTERS", inf)
+    return Seen(seen)
+
+
+class Seen:
+    """Contenders of each measurement."""
+
+    def __init__(self, seen):
+        self._seen = seen
+
+    def __len__(self):
+        return len(self._seen) // 2
+
+    def __getitem__(self, index):
+        return self._seen[2 * index]
 
 
 def test_an_impossible_point_is_measured_once_more_with_a_probe_chosen_anew(context, monkeypatch):
@@ -343,7 +367,7 @@ def test_the_arithmetic_probe_is_paired_where_products_take_more_than_half_as_lo
     seen = rounds_of(monkeypatch, (1.0, 1e-3))
     found = point.point(context, CASE, "torch_cell", torch_cell, order=0)
     assert len(seen[0]) == 3
-    assert found.roof_flop_per_s == (matmul.flops(variant, "float32", 1) / 1e-3,) * 10
+    assert found.roof_flop_per_s == (matmul.flops(variant, "float32", 1) / 1e-3,) * 12
     context = replace(context, arithmetic={("float32", 1): (1e18, variant)})
     seen = rounds_of(monkeypatch, (1.0, 1e-3))
     found = point.point(context, CASE, "torch_cell", torch_cell, order=0)
@@ -377,17 +401,11 @@ def test_a_training_step_at_its_arithmetic_limit_is_held_against_all_three_probe
 ):
     variant = matmul.Shape(8, 8, 8)
     context = replace(context, arithmetic={("float32", 1): (1e6, variant)})
-    scored = []
-    real = point.fractions
-    monkeypatch.setattr(
-        point, "fractions", lambda *a, **k: scored.append(real(*a, **k)) or scored[-1]
-    )
     seen = rounds_of(monkeypatch, (1e3, 1e-3))
     train = replace(CASE, phase="train")
     found = point.point(context, train, "torch_cell", torch_cell, order=0)
     assert len(seen[0]) == 4
-    assert found.roof_flop_per_s == (variant.flops / 1e-3,) * 10
-    assert scored[-1] == pytest.approx(roof_times.roof_fractions(found, 0.0))
+    assert found.roof_flop_per_s == (variant.flops / 1e-3,) * 12
 
 
 @pytest.mark.parametrize(("dtype", "paired"), [("bfloat16", "float32"), ("float32", "float32")])

@@ -20,4 +20,4 @@ from bench.session import survey
 )
 def test_a_survey_is_over_when_empty_calls_of_every_number_of_threads_are_in(roofs, over):
     made = [SimpleNamespace(kind=kind, threads=threads) for kind, threads in roofs]
-    assert survey.is_over(made) == over
+    assert survey.was_finished(made) == over

@@ -100,11 +100,17 @@ def test_processors_slowed_down_are_told_beside_the_point_and_of_the_run(system)
     system(stat, "nr_periods 9\nnr_throttled 4\nthrottled_usec 1000\n")
     before, watching = state.throttled(), state.Telemetry()
     assert before == {"heat": 3, "quota": 4}
+    watching.pause()
     assert watching.seen()["throttle"] == []
     assert not list(machine_warnings.of_throttling(before, state.throttled()))
+    system(count, "4\n")  # beside another point
+    watching.resume()
     system(count, "5\n")
+    watching.pause()
     assert watching.seen()["throttle"] == ["heat"]
+    watching.resume()
     system(stat, "nr_periods 10\nnr_throttled 5\nthrottled_usec 2000\n")
+    watching.pause()
     slowed = point(state=watching.seen())
     assert slowed.state["throttle"] == ["heat", "quota"]
     of_run = list(machine_warnings.of_throttling(before, state.throttled()))

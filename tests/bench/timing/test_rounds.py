@@ -64,8 +64,13 @@ def always(rows):
     return [1.0 for _ in rows[0]]
 
 
-def run(contenders, figure=always, precision=0.01, budget=0.0, settle=0.002, **more):
-    return rounds.rounds(contenders, figure, precision, budget, settle, **more)
+def run(contenders, figure=always, precision=0.01, budget=0.0, settle=0.002):
+    return rounds.rounds(contenders, figure, precision, budget, settle)
+
+
+def alternate(contenders, count=4, settle=0.002, **more):
+    calls = rounds.calibrated(contenders, settle)
+    return rounds.alternate(contenders, calls, count, settle, **more)
 
 
 def test_a_block_is_timed_per_call(time):
@@ -87,16 +92,16 @@ def test_calibrating_never_makes_many_more_calls_than_the_sample(time):
 
 def test_every_round_times_each_contender_once_in_alternating_order(time):
     a, b, c = (time.contender(name, 0.010) for name in "abc")
-    run([a, b, c])
-    blocks = [name for name, _ in time.timed()][-30:]  # the blocks before them are the calibration
+    alternate([a, b, c])
+    blocks = [name for name, _ in time.timed()][-12:]  # the blocks before them are the calibration
     turns = [blocks[i : i + 3] for i in range(0, len(blocks), 3)]
-    assert turns == [list("abc"), list("cba")] * 5
+    assert turns == [list("abc"), list("cba")] * 2
 
 
 def test_each_contender_has_blocks_of_its_own_length(time):
-    samples = run([time.contender("a", 0.001), time.contender("b", 1.0)])
+    samples = alternate([time.contender("a", 0.001), time.contender("b", 1.0)])
     assert samples.calls == (13, 1)  # 12.5 ms, and at least one
-    assert time.timed()[-20:] == [("a", 13), ("b", 1), ("b", 1), ("a", 13)] * 5
+    assert time.timed()[-8:] == [("a", 13), ("b", 1), ("b", 1), ("a", 13)] * 2
 
 
 def test_samples_pair_by_index_whatever_their_order(time):
@@ -109,32 +114,32 @@ def test_samples_pair_by_index_whatever_their_order(time):
 
     a = time.contender("a", lambda: 0.010 * max(1, number))
     b = time.contender("b", lambda: 0.030 * max(1, number))
-    samples = run([a, b], between=between)
+    samples = alternate([a, b], 10, between=between)
     assert samples.seconds[0] == pytest.approx([0.010 * n for n in range(1, 11)])
     assert samples.seconds[1] == pytest.approx([0.030 * n for n in range(1, 11)])
 
 
 def test_what_comes_between_rounds_comes_before_every_one_outside_the_clock(time):
-    run([time.contender("a", 0.010)], between=lambda: time.events.append(("round", 0)))
+    alternate([time.contender("a", 0.010)], between=lambda: time.events.append(("round", 0)))
     calls = list(time.calls())
-    assert calls.count(("round", 0, False)) == rounds.LEAST_ROUNDS
+    assert calls.count(("round", 0, False)) == 4
     assert ("round", 0, True) not in calls
     after = calls[calls.index(("round", 0, False)) :]
     order = [name for name, _, timed in after if timed or name == "round"]
-    assert order == ["round", "a"] * rounds.LEAST_ROUNDS
+    assert order == ["round", "a"] * 4
 
 
-def test_ten_rounds_are_run_however_precise_or_late(time):
-    assert rounds.LEAST_ROUNDS == 10
-    assert len(run([time.contender("a", 1.0)], budget=0.0).seconds[0]) == 10
-    assert len(run([time.contender("a", 1e-6)], budget=1e9).seconds[0]) == 10
+def test_as_many_rounds_as_the_first_look_are_run_however_precise_or_late(time):
+    assert rounds.LOOKS[0] == 12
+    assert len(run([time.contender("a", 1.0)], budget=0.0).seconds[0]) == 12
+    assert len(run([time.contender("a", 1e-6)], budget=1e9).seconds[0]) == 12
 
 
-def test_no_round_is_begun_once_the_budget_is_spent(time):
+def test_no_more_are_run_once_the_budget_is_spent_at_a_look(time):
     """Two contenders of one second, each settled by one call: four seconds a round."""
     contenders = [time.contender("a", 1.0), time.contender("b", 1.0)]
     samples = run(contenders, never, budget=50.0)
-    assert len(samples.seconds[0]) == 13
+    assert len(samples.seconds[0]) == 24
 
 
 def test_it_goes_on_until_the_interval_of_the_figure_is_precise(time):
@@ -144,12 +149,12 @@ def test_it_goes_on_until_the_interval_of_the_figure_is_precise(time):
         return [1.0 + 0.2 * (n % 2) if n < 20 else 1.1 for n, _ in enumerate(rows[0])]
 
     found = run([time.contender("a", 0.010)], settling, precision=0.05, budget=1e9)
-    assert 20 < len(found.seconds[0]) < 60
+    assert len(found.seconds[0]) == 48
 
 
-def test_it_ends_after_400_rounds(time):
+def test_it_ends_with_the_last_look(time):
     samples = run([time.contender("a", 0.010)], never, budget=1e9)
-    assert len(samples.seconds[0]) == rounds.MOST_ROUNDS == 400
+    assert len(samples.seconds[0]) == rounds.LOOKS[-1]
 
 
 def test_the_figure_is_given_a_row_of_seconds_per_contender(time):
@@ -158,7 +163,7 @@ def test_the_figure_is_given_a_row_of_seconds_per_contender(time):
         [time.contender("a", 0.02), time.contender("b", 0.04)],
         lambda rows: seen.append([list(r) for r in rows]) or [1.0],
     )
-    assert seen[0] == [pytest.approx([0.02] * 10), pytest.approx([0.04] * 10)]
+    assert seen == [[pytest.approx([0.02] * 12), pytest.approx([0.04] * 12)]]
 
 
 @pytest.mark.parametrize(("pass_calls", "settle"), [(1, 0.002), (7, 0.0), (3, 0.5)])
@@ -167,7 +172,7 @@ def test_before_every_block_its_own_contender_runs_untimed_over_all_its_data_for
 ):
     cost = 0.001
     contenders = [time.contender("a", cost, pass_calls), time.contender("b", cost)]
-    run(contenders, settle=settle, between=lambda: time.events.append(("round", 0)))
+    alternate(contenders, settle=settle, between=lambda: time.events.append(("round", 0)))
     calls = list(time.calls())
     untimed, blocks = [], 0
     for name, count, timed in calls[calls.index(("round", 0, False)) :]:
@@ -180,7 +185,7 @@ def test_before_every_block_its_own_contender_runs_untimed_over_all_its_data_for
         assert len(own) * cost >= settle - 1e-9
         untimed = []
         blocks += 1
-    assert blocks == 2 * rounds.LEAST_ROUNDS
+    assert blocks == 2 * 4
 
 
 def test_the_collector_of_garbage_rests_while_measuring_and_only_then(time):
