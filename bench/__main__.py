@@ -1,4 +1,4 @@
-"""`python -m bench`: list, machine, roofs, doctor, step, verify. What each does is in `bench/commands/`."""
+"""`python -m bench`: list, machine, roofs, doctor, step, repeat, verify. What each does is in `bench/commands/`."""
 
 import argparse
 import sys
@@ -10,11 +10,12 @@ from bench.timing.interrupts import INTERRUPTED
 from kernels.case import InvalidCase, Unavailable
 
 GOOD, BAD_USAGE = 0, 2
-VERBS = ("list", "machine", "doctor", "roofs", "verify", "step")
+VERBS = ("list", "machine", "doctor", "roofs", "verify", "step", "repeat")
 EXAMPLES = """examples:
   python -m bench list                              suites, implementations, and what they would measure
   python -m bench doctor                            what will spoil a measurement here, and what to do about it
   python -m bench step lstm 1500 --batch 8          one case of your own, at once
+  python -m bench repeat 5                          five runs of the quick suite, and what moves between them
   python -m bench verify                            is the instrument right? known answers, probes in C, counted bytes
 """
 
@@ -23,10 +24,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb. Returns the exit code; every foreseen error is one line on standard error."""
     try:
         given = _parser().parse_args(arguments)
-        from bench.device import threads
+        if given.measures_here:
+            from bench.device import threads
 
-        threads.settle()
-        threads.libraries()
+            threads.settle()
+            threads.libraries()
         code: int = given.run(given)
     except ModuleNotFoundError as error:
         print(f"bench: {absent(error)}", file=sys.stderr)
@@ -61,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         verb.add_options(one)
-        one.set_defaults(run=verb.run)
+        one.set_defaults(run=verb.run, measures_here=getattr(verb, "MEASURES_HERE", True))
     return parser
 
 

@@ -94,6 +94,16 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     one = verb(
+        _repeatability,
+        "runs of one suite on one machine: what moves between them, and whether they say the same",
+        "reports/runs/20250102-030405-repeat --out moves",
+    )
+    one.add_argument(
+        "profile", nargs="+", metavar="PROFILE", help=f"{PROFILE}; or a folder that holds runs"
+    )
+    folder(one, "write repeatability.csv")
+
+    one = verb(
         _predict,
         "what one profile's steps would take on another's roofs, with the error where both are known",
         '"NVIDIA TitanXp" --on "NVIDIA P100"',
@@ -213,6 +223,36 @@ def _compare(given: argparse.Namespace) -> int:
     show("Gate", tables.gate_table(judged))
     say(tables.judgement(judged))
     return 1 if judged.failed else 0
+
+
+def _repeatability(given: argparse.Namespace) -> int:
+    """Print what moves between runs, and write it as CSV where `out` is given."""
+    from reports import locate
+    from reports.analysis.analysis import Analysis
+    from reports.compare.agreement import agreement
+    from reports.compare.repeatability import repeated
+    from reports.page import atomic_write
+    from reports.page.terminal import say, show
+    from reports.tables import repeatability as tables
+
+    runs = [run for argument in given.profile for run in locate.runs(argument)]
+    found = repeated([Analysis(locate.load(run)[0]) for run in runs], runs)
+    agreed = agreement(found)
+    count, most = len(found.points), tables.MOST_POINTS
+    points = f"Points, the {most} that move most of {count}" if count > most else "Points"
+    show("Runs", tables.run_table(found, agreed))
+    show(points, tables.point_table(found, most))
+    show("Free batches that differ", tables.free_table(agreed))
+    show("Claims", tables.claim_table(agreed))
+    show("Verdicts confirmed in one run, and others in another", tables.differing_table(agreed))
+    say(*tables.advice(found))
+    show("What holds", tables.summary_table(agreed))
+    if given.out is not None:
+        with atomic_write.draft(given.out, last="repeatability.csv") as folder:
+            text = tables.points_csv(found)
+            (folder / "repeatability.csv").write_text(text, encoding="utf-8", newline="")
+        say(str(given.out / "repeatability.csv"))
+    return 0
 
 
 def _predict(given: argparse.Namespace) -> int:

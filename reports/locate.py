@@ -1,5 +1,6 @@
 """What a PROFILE argument stands for: a file, a run folder, a gallery name, or `latest`."""
 
+import sys
 from pathlib import Path
 
 from bench.profile import reader
@@ -10,6 +11,8 @@ from bench.profile.records import Profile
 HOME = Path(__file__).resolve().parent
 CHECKOUT = HOME.parent
 LATEST = "latest"
+RECORDS = ("profile.json", "journal.jsonl")
+"""Files of which a run's folder has one at least."""
 
 
 class BadInput(OneLine):
@@ -45,6 +48,21 @@ def load(argument: str, home: Path = HOME) -> tuple[Profile, Path]:
     return profile, path.parent
 
 
+def runs(argument: str) -> list[str]:
+    """The runs that an argument stands for: itself, or the runs' folders that a folder holds, and nothing but those.
+
+    So `bench repeat` writes a side: DIR/1, DIR/2 and on, each with a profile.json or a journal.jsonl.
+    """
+    folder = Path(argument)
+    try:
+        if not folder.is_dir() or _holds(folder):
+            return [argument]
+        inside = sorted((one for one in folder.iterdir() if one.is_dir()), key=_in_order)
+        return [str(one) for one in inside] if inside and all(map(_holds, inside)) else [argument]
+    except OSError:  # what it is, `find` says
+        return [argument]
+
+
 def gallery(home: Path = HOME) -> list[str]:
     """The names under which the gallery keeps profiles, in order."""
     return sorted(path.parent.name for path in (home / "gallery").glob("*/profile.json"))
@@ -57,8 +75,17 @@ def shown(path: Path) -> str:
     return whole.relative_to(CHECKOUT).as_posix() if inside else f".../{whole.name}"
 
 
+def _holds(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in RECORDS)
+
+
+def _in_order(folder: Path) -> tuple[int, str]:
+    """1, 2, 10 as numbers, and other names after them."""
+    return (int(folder.name), "") if folder.name.isdecimal() else (sys.maxsize, folder.name)
+
+
 def _in_folder(folder: Path) -> Path:
-    for name in ("profile.json", "journal.jsonl"):
+    for name in RECORDS:
         if (folder / name).is_file():
             return folder / name
     raise BadInput(f"{folder}: holds no profile.json and no journal.jsonl: name a run's folder")

@@ -25,7 +25,7 @@ def predictions(found: Predictions) -> Table:
         Column(f"predicted, {unit}", lambda row: row.predicted.median, scaled(factor)),
         Column("interval", lambda row: row.predicted, partial(span, factor=factor)),
         Column(f"measured, {unit}", lambda row: row.measured, scaled(factor)),
-        Column("error", lambda row: row.error, _signed),
+        Column("error", lambda row: row.error, signed),
         Column("remark", lambda row: "the call bounds it" if row.call_bound else ""),
     )
     return table(columns, found.rows)
@@ -69,6 +69,6 @@ def predictions_csv(found: Predictions) -> str:
     return csv_text(lines)
 
 
-def _signed(value: float) -> str:
+def signed(value: float) -> str:
     """A relative error: +12 %, −3.1 %."""
     return ("+" if value >= 0 else "\N{MINUS SIGN}") + percent(abs(value))

@@ -118,6 +118,29 @@ def test_predict_prints_its_error_and_writes_a_csv(tmp_path, capsys):
     assert (out / "predict.csv").read_text().startswith("source,target,cell,")
 
 
+def test_repeatability_reads_the_runs_of_a_folder_and_writes_a_csv(folders, tmp_path, capsys):
+    side = tmp_path / "side"
+    for number, folder in enumerate(folders, 9):
+        shutil.copytree(folder, side / str(number))
+    out = tmp_path / "out"
+    code, text, err = run(capsys, "repeatability", str(side), "--out", str(out))
+    assert (code, err) == (0, "")
+    for words in ("Runs", "What holds", "+5.0 %", f"{side}/12"):
+        assert words in text
+    assert len((out / "repeatability.csv").read_text().splitlines()) == 125
+    again, text_again, _ = run(capsys, "repeatability", *folders)
+    assert again == 0
+    assert text_again.count("+5.0 %") == text.count("+5.0 %")
+
+
+@pytest.mark.parametrize("arguments", [["0"], ["0", "0"], ["0", "gone"]])
+def test_repeatability_refuses_in_one_line(folders, tmp_path, capsys, arguments):
+    names = {"0": folders[0], "gone": str(tmp_path / "gone")}
+    code, text, err = run(capsys, "repeatability", *(names[one] for one in arguments))
+    assert (code, text) == (2, "")
+    assert err.count("\n") == 1
+
+
 @pytest.fixture
 def home(tmp_path):
     """A gallery of two machines."""

@@ -198,13 +198,14 @@ def test_bad_usage_is_code_two_and_help_shows_an_example(capsys):
         ["build", "--help"],
         ["check", "--help"],
         ["compare", "--help"],
+        ["repeatability", "--help"],
         ["predict", "--help"],
         ["gallery", "--help"],
     ):
         with pytest.raises(SystemExit) as caught:
             __main__.main(arguments)
         assert caught.value.code == 0
-    assert capsys.readouterr().out.count("example: python -m reports") == 6
+    assert capsys.readouterr().out.count("example: python -m reports") == 7
 
 
 def test_help_loads_no_library():

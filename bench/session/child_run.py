@@ -1,0 +1,121 @@
+"""A run of a suite in a process of its own, followed from this one: how far it is, how it ends, and what ends it."""
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import NamedTuple
+
+from bench.timing.interrupts import SIGNALS
+
+LOOK_SECONDS = 2.0
+"""Between looks at how far a run is."""
+PROGRESS = re.compile(r"\d+ of \d+ points, .*|measuring the roofs .*")
+"""What is told of it while it measures."""
+MARK = "rnn-roofline: "
+"""What a run has to say of itself begins so."""
+OPENING = re.compile(MARK + r"(suite .*, \d+ threads, into |CPU only: )")
+"""What it sets out with, whatever becomes of it."""
+
+
+class Ended(NamedTuple):
+    """The exit code of a run, negative for the signal that killed it, and the last line that says why."""
+
+    code: int
+    why: str
+
+
+@dataclass
+class Child:
+    """The run that measures now; whether a signal has asked this process to end."""
+
+    process: subprocess.Popen[bytes] | None = None
+    asked: bool = False
+
+
+def measured(
+    command: Sequence[str],
+    checkout: Path,
+    variables: Mapping[str, str],
+    log_path: Path,
+    child: Child,
+    tell: Callable[[str], None],
+) -> Ended:
+    """Run `command` in a checkout, with these variables set beside the environment's, to its end.
+
+    What it says is added to a log; its lines of progress are told. Within `signals_go_to(child)` alone. Raises OSError
+    where it cannot be started.
+    """
+    with log_path.open("ab") as log:
+        log.write(f"$ {shlex.join(command)}\n".encode())
+        log.flush()
+        begins = log.tell()
+        # a session of its own: Ctrl-C reaches this process alone, and the run once, from here
+        child.process = process = subprocess.Popen(
+            command,
+            cwd=checkout,
+            env={**os.environ, **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    if child.asked:  # before there was a process to hear it
+        process.terminate()
+    read, code = begins, None
+    while code is None:
+        with suppress(subprocess.TimeoutExpired):
+            code = process.wait(LOOK_SECONDS)
+        said = _from(log_path, read)
+        whole = said[: said.rfind(b"\n") + 1]
+        read += len(whole)
+        for line in _lines(whole):
+            if PROGRESS.fullmatch(line):
+                tell(line)
+    child.process = None
+    return Ended(code, _why(_lines(_from(log_path, begins))))
+
+
+@contextmanager
+def signals_go_to(child: Child) -> Iterator[Child]:
+    """A signal that asks this process to end goes to the run: a first one ends it in order, a second one at once.
+
+    One that was ignored before (as under nohup) stays ignored.
+    """
+
+    def hear(number: int, _frame: FrameType | None) -> None:
+        child.asked = True
+        if child.process is not None:
+            child.process.send_signal(number)
+
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    for number in heard:
+        signal.signal(number, hear)
+    try:
+        yield child
+    finally:
+        for number in heard:
+            signal.signal(number, before[number])
+
+
+def _from(path: Path, place: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(place)
+        return file.read()
+
+
+def _lines(said: bytes) -> list[str]:
+    return [line.strip() for line in said.decode(errors="replace").splitlines() if line.strip()]
+
+
+def _why(lines: Sequence[str]) -> str:
+    """The last line that the run says of itself, after what it sets out with; else the last of all."""
+    own = [line for line in lines if line.startswith(MARK) and not OPENING.match(line)]
+    return (own or list(lines) or ["it said nothing"])[-1].removeprefix(MARK)
