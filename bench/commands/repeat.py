@@ -228,7 +228,8 @@ def _measured(folder: Path, plan: Plan) -> int:
 
     Raises BadPlan where the first run that a side tries cannot begin: no other of it would.
     """
-    from bench.session import child_run, progress
+    from bench.commands import _child_run as child_run
+    from bench.session import progress
     from bench.timing import interrupts
 
     turns = list(plan.turns())

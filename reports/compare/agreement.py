@@ -156,10 +156,10 @@ def _free_batches(analyses: Sequence[Analysis]) -> tuple[FreeBatch, ...]:
 
 def free_range(series: Series) -> Range | None:
     """Between which batches the free batch of a series lies; None where the run does not say."""
-    if series.free_batch is None or len(series.planned) == 1:
+    if series.free is None or len(series.planned) == 1:
         return None
-    last = series.free_batch == series.planned[-1]
-    return Range(series.free_batch, None if last else series.free_batch)
+    least, most = series.free
+    return Range(least, None if most == series.planned[-1] else most)
 
 
 def overlap(ranges: Sequence[Range | None]) -> bool:

@@ -125,12 +125,11 @@ def test_repeatability_reads_the_runs_of_a_folder_and_writes_a_csv(folders, tmp_
     out = tmp_path / "out"
     code, text, err = run(capsys, "repeatability", str(side), "--out", str(out))
     assert (code, err) == (0, "")
-    for words in ("Runs", "What holds", "+5.0 %", f"{side}/12"):
-        assert words in text
-    assert len((out / "repeatability.csv").read_text().splitlines()) == 125
-    again, text_again, _ = run(capsys, "repeatability", *folders)
-    assert again == 0
-    assert text_again.count("+5.0 %") == text.count("+5.0 %")
+    assert "What holds" in text
+    lines = (out / "repeatability.csv").read_text().splitlines()
+    assert len(lines) == 1 + sum(point.status == "ok" for point in synthetic.suite().points)
+    assert run(capsys, "repeatability", *folders, "--out", str(out))[0] == 0
+    assert (out / "repeatability.csv").read_text().splitlines() == lines
 
 
 @pytest.mark.parametrize("arguments", [["0"], ["0", "0"], ["0", "gone"]])

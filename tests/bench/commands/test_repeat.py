@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import main
+from bench.commands import _child_run as child_run
 from bench.commands import repeat
+from bench.commands._child_run import Ended
 from bench.profile.journal import Journal, write_profile
-from bench.session import child_run, lock
-from bench.session.child_run import Ended
+from bench.session import lock
 from bench.timing.interrupts import INTERRUPTED
 from tests.reports import synthetic
 

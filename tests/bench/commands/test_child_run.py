@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.session import child_run
-from bench.session.child_run import Child
+from bench.commands import _child_run as child_run
+from bench.commands._child_run import Child
 
 ROOT = Path(__file__).parents[3]
 
@@ -104,7 +104,7 @@ def test_ctrl_c_at_a_terminal_ends_the_run_through_this_process_alone(tmp_path):
     program = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from pathlib import Path\n"
-        "from bench.session import child_run\n"
+        "from bench.commands import _child_run as child_run\n"
         "child_run.LOOK_SECONDS = 0.05\n"
         "with child_run.signals_go_to(child_run.Child()) as child:\n"
         f"    run = [sys.executable, '-u', '-c', {IN_ORDER!r}]\n"
