@@ -26,7 +26,7 @@ FEWEST = 5
 """Points that every run has, from which on their median is told as the drift of a run."""
 MOVES = 0.03
 """Standard deviation between runs, of a logarithm, from which on a figure moves."""
-APART = 0.09
+FAR = 0.09
 """Logarithm by which one run has to lie apart from all others, which agree, to be the odd one."""
 ODD_RUNS = 4
 """Runs from which on one may be the odd one."""
@@ -39,7 +39,7 @@ FIGURES: dict[str, Callable[[Row], Estimate | None]] = {
 }
 """What of a point is compared between runs."""
 
-SHARE, DRIFT, FOLLOWS, ODD, WITHIN, BETWEEN = (
+BY_SHARE, WITH_RUN, WITH_ROOF, IN_ONE, WITHIN, BETWEEN = (
     "by share alone",
     "with the run",
     "with the roof",
@@ -49,11 +49,11 @@ SHARE, DRIFT, FOLLOWS, ODD, WITHIN, BETWEEN = (
 )
 ADVICE = {
     BETWEEN: "each run has a speed of its own, which no longer run finds: measure more runs, and judge by runs",
-    ODD: "one run differs and the others agree: read the warnings of that run, and measure it again",
+    IN_ONE: "one run differs and the others agree: read the warnings of that run, and measure it again",
     WITHIN: "intervals are wide and hold it: a larger budget_seconds, or a quieter machine, narrows them",
-    DRIFT: "whole runs are faster or slower: hold sides against each other that took turns, A B B A, as repeat does",
-    FOLLOWS: "the memory's speed moves and the step with it: compare it by % of roof, or by time x roof",
-    SHARE: "the time holds while the roof beside it moves: judge it by time, and give its share as a range",
+    WITH_RUN: "whole runs are faster or slower: hold sides against each other that took turns, A B B A, as repeat does",
+    WITH_ROOF: "the memory's speed moves and the step with it: compare it by % of roof, or by time x roof",
+    BY_SHARE: "the time holds while the roof beside it moves: judge it by time, and give its share as a range",
 }
 """How a point moves, what worries most first, and what to do about it."""
 
@@ -188,7 +188,7 @@ def _repeated(
         apart,
         disjoint,
         moves,
-        odd if moves == ODD else None,
+        odd if moves == IN_ONE else None,
     )
 
 
@@ -201,13 +201,13 @@ def _moves(
         return value is not None and value < MOVES
 
     if spread[TIME] is None or still(spread[TIME]):
-        return None if spread[FRACTION] is None or still(spread[FRACTION]) else SHARE
+        return None if spread[FRACTION] is None or still(spread[FRACTION]) else BY_SHARE
     if still(apart):
-        return DRIFT
+        return WITH_RUN
     if still(spread[BY_ROOF]):
-        return FOLLOWS
+        return WITH_ROOF
     if odd is not None:
-        return ODD
+        return IN_ONE
     return BETWEEN if disjoint.of_kind else WITHIN
 
 
@@ -239,7 +239,7 @@ def disjoint_pairs(found: Sequence[Estimate | None]) -> Pairs:
 
 
 def odd_run(logs: Sequence[float | None]) -> int | None:
-    """The run that lies APART from all others, where those agree within MOVES; None where there is none."""
+    """The run that lies FAR from all others, where those agree within MOVES; None where there is none."""
     known = {run: value for run, value in enumerate(logs) if value is not None}
     if len(known) < ODD_RUNS:
         return None
@@ -247,4 +247,4 @@ def odd_run(logs: Sequence[float | None]) -> int | None:
     odd = max(known, key=lambda run: abs(known[run] - middle))
     others = [value for run, value in known.items() if run != odd]
     far = min(abs(known[odd] - value) for value in others)
-    return odd if far > APART and stdev(others) < MOVES else None
+    return odd if far > FAR and stdev(others) < MOVES else None

@@ -25,7 +25,7 @@ from reports.compare.repeatability import (
     ADVICE,
     BY_ROOF,
     FRACTION,
-    ODD,
+    IN_ONE,
     TIME,
     Pairs,
     Repeatability,
@@ -280,6 +280,6 @@ def _pairs(found: Pairs) -> Cell:
 
 
 def _moves(point: Repeated) -> str:
-    if point.moves == ODD and point.odd is not None:
+    if point.moves == IN_ONE and point.odd is not None:
         return f"in run {point.odd + 1}"
     return point.moves or "no"

@@ -10,7 +10,7 @@ from reports.analysis.analysis import Analysis
 from reports.analysis.claims import REFUTED, SUPPORTED, UNTESTED, Claim
 from reports.analysis.verdict import Verdict
 from reports.compare import agreement
-from reports.compare.agreement import Range
+from reports.compare.agreement import Range, RunFigures
 from reports.compare.repeatability import TIME, repeated
 from reports.tables import repeatability as tables
 from tests.reports.compare.test_repeatability import runs
@@ -83,6 +83,19 @@ def test_free_batches_agree_where_every_two_ranges_have_a_batch_in_common(ranges
     assert agreement.overlap(ranges[::-1]) is together
 
 
+def test_a_free_batch_has_no_end_where_no_larger_one_was_measured(three):
+    (series,) = three[0].series
+    assert series.planned[-1] == 32
+    for free, expected in (
+        ((4, 32), Range(4, None)),
+        ((4, 16), Range(4, 16)),
+        ((8, 8), Range(8, 8)),
+        (None, None),
+    ):
+        assert agreement.free_range(replace(series, free=free)) == expected
+    assert agreement.free_range(replace(series, planned=(1,), free=(1, 1))) is None
+
+
 def test_free_batches_of_a_series_are_held_against_each_other_run_by_run():
     """In the second run the batches beyond 1 take twice as long."""
     one, other = runs(drift=(0.0, 0.001))
@@ -108,6 +121,7 @@ def claim(verdict, until=None):
         ((claim(SUPPORTED), claim(SUPPORTED), claim(SUPPORTED, 4)), False, 1),
         ((claim(SUPPORTED), claim(UNTESTED), claim(SUPPORTED)), False, 0),
         ((claim(SUPPORTED), claim(UNTESTED), claim(REFUTED)), True, 0),
+        ((claim(UNTESTED), claim(REFUTED), claim(REFUTED)), False, 0),
         ((claim(SUPPORTED, 1), claim(REFUTED), claim(REFUTED)), True, 1),
     ],
 )
@@ -130,6 +144,11 @@ def test_what_a_run_decides_is_counted_by_its_own_points(three):
         widths = sorted(row.seconds.half_width for row in analysis.rows)
         assert run.half_width == pytest.approx((widths[2] + widths[3]) / 2)
     assert told.runs[0].confirmed == told.runs[2].confirmed + 1
+
+
+def test_points_are_confirmed_as_a_share_of_those_that_are_not_mixed():
+    assert RunFigures(10, 5, 2, 0, None).confirmed_share == pytest.approx(0.4)
+    assert RunFigures(5, 5, 0, 0, None).confirmed_share is None
 
 
 def test_disjoint_intervals_are_a_share_of_points_and_the_worst_pair_is_told():

@@ -14,12 +14,12 @@ from reports.compare import repeatability
 from reports.compare.repeatability import (
     BETWEEN,
     BY_ROOF,
-    DRIFT,
-    FOLLOWS,
+    BY_SHARE,
     FRACTION,
-    ODD,
-    SHARE,
+    IN_ONE,
     TIME,
+    WITH_ROOF,
+    WITH_RUN,
     WITHIN,
 )
 from reports.locate import BadInput
@@ -83,7 +83,7 @@ def test_the_drift_of_a_run_is_what_its_median_point_does_and_is_told_apart():
     still = next(one for one in told.points if one.case.batch == 8)
     assert still.spread[TIME] == pytest.approx(sqrt(sum(x * x for x in drift) / 4))
     assert still.apart == pytest.approx(0.0, abs=1e-8)
-    assert still.moves == DRIFT
+    assert still.moves == WITH_RUN
 
 
 def test_of_few_points_no_drift_is_told():
@@ -98,17 +98,17 @@ def test_of_few_points_no_drift_is_told():
         ({}, None),
         ({"of": (0.1, -0.1, 0.05, 0.0, -0.05)}, BETWEEN),
         ({"of": (0.1, -0.1, 0.05, 0.0, -0.05), "spread": 0.3}, WITHIN),
-        ({"of": (0.0, 0.0, 0.3, 0.0, 0.0)}, ODD),
-        ({"of": (0.1, -0.1, 0.05, 0.0, -0.05), "roof": (-0.1, 0.1, -0.05, 0.0, 0.05)}, FOLLOWS),
-        ({"roof": (0.1, -0.1, 0.05, 0.0, -0.05)}, SHARE),
-        ({"drift": (0.1, -0.1, 0.05, 0.0, -0.05)}, DRIFT),
+        ({"of": (0.0, 0.0, 0.3, 0.0, 0.0)}, IN_ONE),
+        ({"of": (0.1, -0.1, 0.05, 0.0, -0.05), "roof": (-0.1, 0.1, -0.05, 0.0, 0.05)}, WITH_ROOF),
+        ({"roof": (0.1, -0.1, 0.05, 0.0, -0.05)}, BY_SHARE),
+        ({"drift": (0.1, -0.1, 0.05, 0.0, -0.05)}, WITH_RUN),
     ],
 )
 def test_how_a_point_moves_is_named_and_has_its_advice(how, moves):
     profiles = runs(**how)
     one = first(profiles)
     assert one.moves == moves
-    assert one.odd == (2 if moves == ODD else None)
+    assert one.odd == (2 if moves == IN_ONE else None)
     told = tables.advice(found(profiles))
     assert any(repeatability.ADVICE[moves] in line for line in told) if moves else len(told) == 1
 
