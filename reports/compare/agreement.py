@@ -44,12 +44,17 @@ class Range(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FreeBatch:
-    """The free batch of a series by run: None where the run has none; `together` where all ranges overlap."""
+    """The free batch of a series by run: None where the run has none.
+
+    together  whether all ranges overlap
+    unclear   whether in a run it may be any batch of the plan
+    """
 
     case: Case
     implementation: str
     texts: tuple[str | None, ...]
     together: bool
+    unclear: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +155,8 @@ def _free_batches(analyses: Sequence[Analysis]) -> tuple[FreeBatch, ...]:
         ranges = [free_range(one) if one else None for one in by_run]
         if sum(one is not None for one in ranges) >= LEAST:
             texts = tuple(one.free_text if one else None for one in by_run)
-            made.append(FreeBatch(case, implementation, texts, overlap(ranges)))
+            unclear = any(one.free == _any(one) for one in by_run if one)
+            made.append(FreeBatch(case, implementation, texts, overlap(ranges), unclear))
     return tuple(made)
 
 
@@ -160,6 +166,10 @@ def free_range(series: Series) -> Range | None:
         return None
     least, most = series.free
     return Range(least, None if most == series.planned[-1] else most)
+
+
+def _any(series: Series) -> tuple[int, int]:
+    return series.planned[0], series.planned[-1]
 
 
 def overlap(ranges: Sequence[Range | None]) -> bool:

@@ -63,6 +63,7 @@ def summary(found: Agreement) -> list[Asked]:
     """Every figure of it."""
     both = found.confirmed
     apart = [one for one in found.free if not one.together]
+    unclear = sum(one.unclear for one in found.free)
     flips = [one for one in found.claims if one.flips]
     shares = [one.confirmed_share for one in found.runs if one.confirmed_share is not None]
     widths = [one.half_width for one in found.runs if one.half_width is not None]
@@ -77,7 +78,7 @@ def summary(found: Agreement) -> list[Asked]:
         *(_disjoint(found, name) for name in found.disjoint),
         Asked(
             "free batches of a series",
-            f"{len(found.free) - len(apart)} of {len(found.free)} overlap",
+            f"{len(found.free) - len(apart)} of {len(found.free)} overlap; {unclear} unclear in a run",
             "all overlap",
             not apart if found.free else None,
         ),

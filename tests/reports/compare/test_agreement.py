@@ -96,6 +96,19 @@ def test_a_free_batch_has_no_end_where_no_larger_one_was_measured(three):
     assert agreement.free_range(replace(series, planned=(1,), free=(1, 1))) is None
 
 
+def test_a_free_batch_that_may_be_any_is_told_and_agrees_with_all(three):
+    first, *others = three
+    (series,) = first.series
+    first.__dict__["series"] = (replace(series, free=(1, 32)),)
+    for other, batch in zip(others, (4, 8), strict=True):
+        other.__dict__["series"] = (replace(series, free=(batch, 8)),)
+    (told,) = agreed(three).free
+    assert (told.together, told.unclear) == (True, True)
+    first.__dict__["series"] = (replace(series, free=(1, 4)),)
+    (told,) = agreed(three).free
+    assert (told.together, told.unclear) == (False, False)
+
+
 def test_free_batches_of_a_series_are_held_against_each_other_run_by_run():
     """In the second run the batches beyond 1 take twice as long."""
     one, other = runs(drift=(0.0, 0.001))
