@@ -68,6 +68,22 @@ def measured(
         )
     if child.asked:  # before there was a process to hear it
         process.terminate()
+    try:
+        code = _followed(process, log_path, begins, tell)
+    except BaseException:  # nobody listens any more
+        if not child.asked:
+            process.terminate()
+        process.wait()
+        raise
+    finally:
+        child.process = None
+    return Ended(code, _why(_lines(_from(log_path, begins))))
+
+
+def _followed(
+    process: subprocess.Popen[bytes], log_path: Path, begins: int, tell: Callable[[str], None]
+) -> int:
+    """Tell its progress until it ends; its exit code."""
     read, code = begins, None
     while code is None:
         with suppress(subprocess.TimeoutExpired):
@@ -78,8 +94,7 @@ def measured(
         for line in _lines(whole):
             if PROGRESS.fullmatch(line):
                 tell(line)
-    child.process = None
-    return Ended(code, _why(_lines(_from(log_path, begins))))
+    return code
 
 
 @contextmanager

@@ -252,6 +252,8 @@ def _measured(folder: Path, plan: Plan) -> int:
             if child.asked:
                 return interrupts.INTERRUPTED
             took, told = monotonic() - before, _told(folder / where)
+            with suppress(OSError):
+                (folder / where).rmdir()  # claimed, and nothing was measured
             if ended.code == BAD_USAGE and told is None and side.name not in tried:
                 _forget_nothing(folder, turns)
                 raise BadPlan(f"{name}: {ended.why}")
@@ -309,11 +311,11 @@ def _reported(folder: Path, plan: Plan) -> int:
     """What moves between the runs of each side, by a process of `reports`; and which gate to ask. 1 where it fails."""
     failed = False
     for side in plan.sides:
-        there = folder / side.name
-        done = [where for one, where in plan.turns() if one == side and _told(folder / where)]
+        there = [folder / where for one, where in plan.turns() if one == side]
+        done = [str(one) for one in there if _told(one)]
         if len(done) < LEAST:
             continue
-        command = [sys.executable, "-m", "reports", "repeatability", str(there)]
+        command = [sys.executable, "-m", "reports", "repeatability", *done]
         failed |= bool(subprocess.run(command, cwd=ROOT, check=False).returncode)
     if len(plan.sides) > 1:
         places = [str(folder / side.name) for side in plan.sides]

@@ -68,6 +68,19 @@ def test_it_runs_in_its_checkout_with_its_variables(tmp_path, monkeypatch):
     assert f"{tmp_path} kept after" in log
 
 
+def test_a_run_that_nobody_listens_to_any_more_is_ended(tmp_path):
+    def gone(_line):
+        raise BrokenPipeError
+
+    program = "import os, time\nprint('1 of 2 points, by', os.getpid())\ntime.sleep(60)\n"
+    command = [sys.executable, "-u", "-c", program]
+    with child_run.signals_go_to(Child()) as child, pytest.raises(BrokenPipeError):
+        child_run.measured(command, tmp_path, {}, tmp_path / "log.txt", child, gone)
+    process = int((tmp_path / "log.txt").read_text().split("points, by ")[-1])
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+
+
 WAITS = "import signal, sys, time\nprint('1 of 2 points, ready')\n"
 IN_ORDER = WAITS + "try: time.sleep(60)\nexcept KeyboardInterrupt: sys.exit(130)\n"
 
