@@ -236,11 +236,14 @@ def _repeatability(given: argparse.Namespace) -> int:
     from reports.tables import repeatability as tables
 
     runs = [run for argument in given.profile for run in locate.runs(argument)]
-    found = repeated([Analysis(locate.load(run)[0]) for run in runs], runs)
+    folders = {Path(run).parent for run in runs}
+    one = len(folders) == 1 and folders != {Path()}
+    names = [Path(run).name for run in runs] if one else runs
+    found = repeated([Analysis(locate.load(run)[0]) for run in runs], names)
     agreed = agreement(found)
     count, most = len(found.points), tables.MOST_POINTS
     points = f"Points, the {most} that move most of {count}" if count > most else "Points"
-    show("Runs", tables.run_table(found, agreed))
+    show(f"Runs in {folders.pop()}" if one else "Runs", tables.run_table(found, agreed))
     show(points, tables.point_table(found, most))
     show("Free batches that differ", tables.free_table(agreed))
     show("Claims", tables.claim_table(agreed))

@@ -129,7 +129,7 @@ def run_table(found: Repeatability, agreed: Agreement) -> Table:
     columns: tuple[Column[int], ...] = (
         Column("run", lambda run: run + 1),
         Column("profile", lambda run: found.names[run]),
-        Column("measured", lambda run: found.analyses[run].profile.created),
+        Column("measured", lambda run: found.analyses[run].profile.created[:16].replace("T", " ")),
         *(Column(f"drift, {name}", drift, signed) for name, drift in drifts.items()),
         Column("points", lambda run: agreed.runs[run].good),
         Column("mixed", lambda run: agreed.runs[run].mixed),
