@@ -23,8 +23,8 @@ from bench.profile.errors import BadFile, OneLine
 
 HELP = "several runs of a suite and what moves between them; of two checkouts or environments, in turns"
 EXAMPLES = """before is this checkout, or that of --against; after is this checkout, with --python and --env where those
-are given. Runs go before, after, after, before, before, ... so that a machine that drifts favours neither. A gate takes three runs a side or
-more.
+are given. Runs go before, after, after, before, before, ... so that a machine that drifts favours neither. Three runs a
+side are the least that a gate takes.
 
 examples:
   python -m bench repeat 5                                  five runs of the quick suite, and what moves between them
