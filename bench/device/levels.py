@@ -6,40 +6,32 @@ log(bandwidth) over the sizes is cut into plateaus, runs of one value, and slope
 
     squared error of a plateau's sizes + PLATEAU_COST per plateau + SLOPE_COST per size on a slope
 
-(optimal partitioning; Jackson et al. 2005).
-
-Memory is where the curve is flat: two doublings together lose less than FLAT (`flat_from`). A plateau that still falls
-slowly behind it is a cache's, whatever the system reports: caches that keep a part of what is too large for them fade
-over many doublings. Pure functions; standard library only.
+(optimal partitioning; Jackson et al. 2005). Between the first plateau and the last a run that falls by more than EDGE
+from size to size is the edge of a level, and so is one that lies nearer to the fade of the level before it into the
+next one (`bench.device.memory_rate`) than to its own mean. Where memory begins, rounds tell. Pure functions.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from math import exp, log, sqrt
 
 from bench.profile.level_names import MEMORY, of_plateaus
 from bench.profile.records import Level, Roof
-from bench.profile.stats import median
 
 STEP = 1.12
 """Neighbouring levels differ at least by this factor in bandwidth."""
 
 PLATEAU_COST = log(1.2) ** 2
 SLOPE_COST = log(1.15) ** 2
-LEAST_SIZES = 3
-LEAST_SIZES_OF_MEMORY = 2
+EDGE = 1.05
+"""A plateau falls by less than this factor from one size to the next."""
+LEAST_SIZES = 2
+LEAST_WIDTH = 2
+"""Of a plateau between two others: its largest size over its smallest."""
 INFINITE = float("inf")
-
-FLAT = 0.04
-"""Two doublings that lose less than this share are memory. A cache's end costs more: one twice as fast as memory, which
-keeps its share of a set four times too large for it, still gives 14 % on it."""
 
 STREAM_FACTOR = 4
 """Streamed weights span at least so many times the last cache level."""
-
-NEARLY_FLAT = 0.05
-"""A set that loses less than this share on the way to the largest is not called a cache's afterwards: the curve is
-swept again at the end of a run, and may move a little around FLAT."""
 
 
 def sizes(smallest: int, largest: int, *, midway: bool) -> list[int]:
@@ -61,65 +53,36 @@ def best_rates(roofs: Iterable[Roof]) -> dict[int, float]:
     return best
 
 
-def flat_from(rounds: Sequence[Mapping[int, float]]) -> int | None:
-    """The least size from which on no size is faster than the largest by FLAT; None for less than two doublings.
-
-    Each of `rounds` holds {working set in bytes: byte/s} of sizes that had their turns one after the other: only these
-    are compared, because a machine's speed drifts between rounds. None too without any.
-    """
-    first = within(rounds, FLAT)
-    largest = max((size for one in rounds for size in one), default=0)
-    return first if first is not None and 4 * first <= largest else None
-
-
-def within(rounds: Sequence[Mapping[int, float]], loss: float) -> int | None:
-    """The least size from which on every size loses less than that share on the way to the largest; None without any.
-
-    The loss is the median of those that the rounds show.
-    """
-    first = None
-    for size, each in sorted(to_largest(rounds).items(), reverse=True):
-        if 1 - 1 / median(each) >= loss:
-            break
-        first = size
-    return first
-
-
-def to_largest(rounds: Sequence[Mapping[int, float]]) -> dict[int, list[float]]:
-    """How many times as fast as the largest size each one was, in every round that walked both."""
-    largest = max((size for one in rounds for size in one), default=0)
-    found: dict[int, list[float]] = {}
-    for one in rounds:
-        for size, rate in one.items():
-            if largest in one:
-                found.setdefault(size, []).append(rate / one[largest])
-    return found
-
-
-def plateaus(curve: dict[int, float], memory_from: int | None = None) -> list[tuple[int, float]]:
+def plateaus(
+    curve: dict[int, float], memory_from: int | None = None, memory_rate: float | None = None
+) -> list[tuple[int, float]]:
     """(up to how many bytes, bandwidth) of each plateau of a curve {working set in bytes: byte/s}, smallest first.
 
-    From `memory_from` bytes on all sizes are the last level's; without it that level is found as the others are. A
-    level ends at the largest size that is nearer, in ratio, to its own bandwidth than to the next level's; the last at
-    the largest size measured. Raises ValueError for an empty curve.
+    From `memory_from` bytes on all sizes are the last level's; without it that level is found as the others are. Its
+    bandwidth is `memory_rate`, where given. A level ends at the largest size that is nearer, in ratio, to its own
+    bandwidth than to the next level's; the last at the largest size measured. Raises ValueError for an empty curve.
     """
     if not curve:
         raise ValueError("no read curve: no level can be found")
     sizes = sorted(curve)
     falling = _falling([log(curve[size]) for size in sizes])
     inside = sum(1 for size in sizes if memory_from is None or size < memory_from)
-    cut = [falling[start:end] for start, end in _plateau_runs(falling[:inside], memory_from)]
-    memory = falling[inside:]
-    runs: list[list[float]] = []
-    for run in cut:
-        if runs and _mean(runs[-1]) - _mean(run) < log(STEP):
-            runs[-1] += run
-        else:
-            runs.append(run)
-    if memory:  # what is flat tells its bandwidth alone, a cache that is hardly faster or not
-        near = bool(runs) and _mean(runs[-1]) - _mean(memory) < log(STEP)
-        runs[len(runs) - near :] = [memory]
-    found = [_mean(run) for run in runs]
+    runs: list[range] = []
+    for run in _plateau_runs(sizes[:inside], falling[:inside], memory_from is None):
+        near = bool(runs) and _mean(falling, runs[-1]) - _mean(falling, run) < log(STEP)
+        runs.append(range(runs.pop().start, run.stop) if near else run)
+    if inside < len(
+        sizes
+    ):  # what is flat tells its bandwidth alone, a cache that is hardly faster or not
+        memory = range(inside, len(sizes))
+        if runs and _mean(falling, runs[-1]) - _mean(falling, memory) < log(STEP):
+            runs.pop()
+        runs.append(memory)
+    while edge := _faded(sizes, falling, runs):
+        runs.remove(edge)
+    found = [_mean(falling, run) for run in runs]
+    if memory_rate is not None:
+        found[-1] = min(found[-1], log(memory_rate))
     ends = [
         max(s for s, v in zip(sizes, falling, strict=True) if v >= (a + b) / 2)
         for a, b in pairwise(found)
@@ -180,21 +143,21 @@ def _falling(values: list[float]) -> list[float]:
     return [mean for mean, count in blocks for _ in range(count)]
 
 
-def _plateau_runs(values: list[float], memory_from: int | None) -> list[tuple[int, int]]:
-    """Half-open index ranges of the plateaus of the cheapest cutting.
-
-    Where it is not known where memory begins, the last one ends with the values.
-    """
+def _plateau_runs(sizes: list[int], values: list[float], ends_on_a_plateau: bool) -> list[range]:
+    """Indices of each plateau of the cheapest cutting."""
     count = len(values)
-    ends_on_a_plateau = memory_from is None
     cost = [0.0] + [INFINITE] * count
     came: list[tuple[int, bool]] = [(0, False)] * (count + 1)
     for end in range(1, count + 1):
         last = ends_on_a_plateau and end == count
-        least = min(count, LEAST_SIZES_OF_MEMORY) if last else LEAST_SIZES
         if not last:
             cost[end], came[end] = cost[end - 1] + SLOPE_COST, (end - 1, False)
-        for start in range(end - least + 1):
+        for start in range(max(0, end - min(count, LEAST_SIZES)) + 1):
+            inner = start > 0 and not last
+            if inner and (
+                sizes[end - 1] < LEAST_WIDTH * sizes[start] or _slope(values[start:end]) > log(EDGE)
+            ):
+                continue
             total = cost[start] + _squared_error(values[start:end]) + PLATEAU_COST
             if total < cost[end]:
                 cost[end], came[end] = total, (start, True)
@@ -202,15 +165,46 @@ def _plateau_runs(values: list[float], memory_from: int | None) -> list[tuple[in
     while end:
         start, flat = came[end]
         if flat:
-            runs.append((start, end))
+            runs.append(range(start, end))
         end = start
     return runs[::-1]
 
 
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)
+def _faded(sizes: list[int], values: list[float], runs: list[range]) -> range | None:
+    """The first run that is a fade, or None."""
+    for before, run, after in zip(runs, runs[1:], runs[2:], strict=False):
+        if _fades(sizes, values, before, run, after):
+            return run
+    return None
+
+
+def _fades(sizes: list[int], values: list[float], before: range, run: range, after: range) -> bool:
+    """Whether a run lies nearer to the fade of the level before it into the one after it than to its own mean.
+
+    What the level before it keeps is at least its largest set, and less than the first size behind it.
+    """
+    fast, slow = exp(-_mean(values, before)), exp(-_mean(values, after))
+    least, most = sizes[before.stop - 1], sizes[before.stop]
+    own = _squared_error([values[at] for at in run])
+    for part in range(5):
+        kept = least * (most / least) ** (part / 4)
+        faded = [-log(slow - kept / sizes[at] * (slow - fast)) for at in run]
+        if sum((values[at] - log_rate) ** 2 for at, log_rate in zip(run, faded, strict=True)) < own:
+            return True
+    return False
+
+
+def _slope(values: list[float]) -> float:
+    """By how much they fall from one to the next, by least squares."""
+    middle = (len(values) - 1) / 2
+    away = [number - middle for number in range(len(values))]
+    return -sum(a * v for a, v in zip(away, values, strict=True)) / sum(a * a for a in away)
+
+
+def _mean(values: list[float], run: range) -> float:
+    return sum(values[at] for at in run) / len(run)
 
 
 def _squared_error(values: list[float]) -> float:
-    mean = _mean(values)
+    mean = sum(values) / len(values)
     return sum((value - mean) ** 2 for value in values)

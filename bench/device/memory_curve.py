@@ -7,11 +7,10 @@ flat or a share of the free memory is walked (METHODOLOGY, section 5).
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from time import perf_counter
 
-from bench.device import cpu_sweep, levels
+from bench.device import cpu_sweep, levels, memory_rate
 from bench.device.device import Curve
 from bench.profile.level_names import LARGEST_SET, MEMORY
 from bench.profile.records import Roof
-from bench.profile.stats import median
 from bench.timing import call_limit
 from kernels.reference.inputs import Arena
 
@@ -63,7 +62,7 @@ def sweep(
     while True:
         began = perf_counter()
         found = list(memory(everyone, rounds))
-        if levels.flat_from(_rounds(found)):
+        if memory_rate.flat_from(memory_rate.of_roofs(found)):
             break
         walked = {roof.working_set_bytes for roof in found}
         if not twice:  # a burst of a neighbour's must not make a curve fall
@@ -85,50 +84,41 @@ def read_off(
 ) -> Curve:
     """What the read roofs of so many threads say. `caches` are (level, bytes), as the system reports."""
     mine = [one for one in roofs if one.kind == "read" and one.threads == threads]
-    rounds = _rounds(mine)
-    best = _best(mine, rounds)
+    best, rounds = levels.best_rates(mine), memory_rate.of_roofs(mine)
     far = max(best) >= min(cpu_sweep.LEAST_MEMORY, BEYOND * reported)
-    flat = levels.flat_from(rounds) if far else None
-    plateaus = levels.plateaus(best, flat)
-    found = levels.named("cpu", plateaus, caches, MEMORY if flat else LARGEST_SET)
+    flat = memory_rate.flat_from(rounds) if far else None
+    fade = memory_rate.fade(rounds) if far and not flat else None
+    begins = flat or (fade.begins if fade else None)
+    if rounds:
+        best = _in_rounds(best, memory_rate.to_largest(rounds), memory_rate.best(mine, begins))
+    memory = best[max(best)] * fade.rate if fade else None
+    plateaus = levels.plateaus(best, begins, memory)
+    found = levels.named("cpu", plateaus, caches, MEMORY if begins else LARGEST_SET)
     last = levels.last_level(levels.last_cache_bytes(plateaus), reported)
     untold = min(max(best), max(cpu_sweep.LEAST_MEMORY, levels.STREAM_FACTOR * last))
-    span = max(flat, levels.STREAM_FACTOR * last) if flat else untold
+    slow = min(fade.least(memory_rate.FLAT), max(best)) if fade else flat
+    span = max(slow, levels.STREAM_FACTOR * last) if slow else untold
     return Curve(
         levels=found,
         last_cache=last,
         span=span,
         middles=levels.middles(found, cpu_sweep.SMALLEST, span),
-        unsure=flat is None,
-        nearly_flat=levels.within(rounds, levels.NEARLY_FLAT) or max(best),
+        unsure=begins is None,
+        nearly_flat=fade.least(memory_rate.NEARLY_FLAT)
+        if fade
+        else memory_rate.within(rounds, memory_rate.NEARLY_FLAT) or max(best),
         largest=max(best),
     )
 
 
-def _best(roofs: Iterable[Roof], rounds: Sequence[Mapping[int, float]]) -> dict[int, float]:
-    """The best rate of each size; of those that had turns in rounds, the largest one's times the median ratio if less.
+def _in_rounds(
+    best: Mapping[int, float], faster: Mapping[int, float], fastest: float
+) -> dict[int, float]:
+    """The best rate of each size; of those that had turns in rounds, the largest one's times how much faster they are.
 
-    The best of a size that was sampled minutes before another would show a machine that drifts as a cache.
+    At most their own best. The best of a size that was sampled minutes before another would show a machine that drifts
+    as a cache: what lies between those in rounds is left out.
     """
-    best = levels.best_rates(roofs)
-    ratios = levels.to_largest(rounds)
-    if not ratios:
-        return best
-    first, largest = min(ratios), max(ratios)
-    in_rounds = {
-        size: min(best[size], best[largest] * median(each)) for size, each in ratios.items()
-    }
-    outside = {size: rate for size, rate in best.items() if not first <= size <= largest}
-    return outside | in_rounds
-
-
-def _rounds(reads: Iterable[Roof]) -> list[dict[int, float]]:
-    """Round by round of every sweep, the rate of each size by its best variant. All by as many threads."""
-    found: dict[tuple[int, int], dict[int, float]] = {}
-    for roof in reads:
-        if roof.sweep is not None:
-            assert roof.working_set_bytes is not None
-            for index, rate in enumerate(roof.samples):
-                one = found.setdefault((roof.sweep, index), {})
-                one[roof.working_set_bytes] = max(rate, one.get(roof.working_set_bytes, 0.0))
-    return list(found.values())
+    least, most = min(faster), max(faster)
+    outside = {size: rate for size, rate in best.items() if not least <= size <= most}
+    return outside | {size: min(best[size], fastest * times) for size, times in faster.items()}

@@ -81,6 +81,72 @@ def test_a_slope_between_two_plateaus_belongs_to_the_nearer_of_them():
     assert 8 * MIB <= found[0][0] <= 16 * MIB
 
 
+ZEN_4 = (
+    "L1 0.0625 L2 1.5 L3 32",
+    """0.03125:457 0.046875:463 0.0625:456 0.09375:246 0.125:240 0.1875:238 0.25:235 0.375:234 0.5:235 0.75:233 1:231
+    1.5:216 2:203 3:197 4:198 6:198 8:199 12:196 16:195 24:182 32:145 64:77 128:64 256:62 512:62 1024:63""",
+)
+ZEN_4_IN_HASTE = (
+    "L1 0.0625 L2 1 L3 16",
+    """0.03125:410 0.0625:451 0.125:232 0.25:232 0.5:233 1:230 2:201 4:188 8:190 16:187 32:68 64:40 128:34 256:33
+    512:34 1024:33""",
+)
+ZEN_4_DISTURBED = (
+    "L1 0.0625 L2 1.5 L3 24",
+    """0.03125:429 0.046875:437 0.0625:402 0.09375:237 0.125:210 0.1875:234 0.25:229 0.375:235 0.5:235 0.75:234 1:220
+    1.5:221 2:195 3:192 4:191 6:188 8:188 12:195 16:189 24:114 32:30 64:17 128:21 256:23 512:26 1024:26""",
+)
+
+
+@pytest.mark.parametrize("measured", [ZEN_4, ZEN_4_IN_HASTE, ZEN_4_DISTURBED])
+def test_the_levels_of_measured_curves_are_the_machines(measured):
+    """MiB and GB/s of two cores of a Zen 4, which reports 64 KiB, 2 MiB and 32 MiB of caches."""
+    expected, points = measured
+    pairs = (one.split(":") for one in points.split())
+    curve = {int(float(mib) * MIB): float(rate) * 1e9 for mib, rate in pairs}
+    found = levels.named(
+        "cpu", levels.plateaus(curve), [(1, 64 * KIB), (2, 2 * MIB), (3, 32 * MIB)]
+    )
+    ends = [f"{one.name} {one.up_to_bytes / MIB:g}" for one in found[:-1] if one.up_to_bytes]
+    assert " ".join(ends) == expected
+
+
+@pytest.mark.parametrize("fall", [1.06, 1.08, 1.1])
+def test_a_run_that_falls_by_more_than_a_twentieth_from_size_to_size_is_an_edge(fall):
+    """Two levels with 8 sizes between them that fall by the same factor: so little that one mean nearly fits three."""
+    rates = [100e9] * 10 + [100e9 / fall**power for power in range(1, 9)]
+    curve = dict(zip(SIZES, rates + [rates[-1]] * 9, strict=True))
+    found = levels.plateaus(curve)
+    assert [rate for _, rate in found] == pytest.approx([100e9, rates[-1]], rel=0.03)
+
+
+@pytest.mark.parametrize("ratio", [2.0, 4.0, 6.0])
+def test_the_tail_of_a_cache_that_keeps_a_part_of_every_set_is_no_level(ratio):
+    """Its end is not lost either: half the time is saved where half of a set is kept, at twice its size."""
+    memory, cache = 20e9, MIB
+    curve = {
+        size: size / (min(size, cache) / (ratio * memory) + max(0, size - cache) / memory)
+        for size in SIZES
+    }
+    found = levels.plateaus(curve)
+    assert len(found) == 2
+    assert cache <= found[0][0] <= 2 * cache
+
+
+def test_two_sizes_are_a_first_level_and_a_doubling_is_one_between_others():
+    curve = dict.fromkeys([32 * KIB, 64 * KIB], 400e9) | dict.fromkeys(
+        [128 * KIB, 256 * KIB], 200e9
+    )
+    curve |= dict.fromkeys([512 * KIB << power for power in range(11)], 50e9)
+    assert [end for end, _ in levels.plateaus(curve)] == [64 * KIB, 256 * KIB, 512 * MIB]
+
+
+def test_where_memorys_rate_is_known_the_last_level_has_it():
+    curve = stairs(THREE_CACHES)
+    found = levels.plateaus(curve, 64 * MIB, 18e9)
+    assert [rate for _, rate in found] == pytest.approx([300e9, 150e9, 80e9, 18e9])
+
+
 def test_steps_smaller_than_an_eighth_are_one_level():
     found = levels.plateaus(stairs(((MIB, 110e9), (None, 100e9))))
     assert len(found) == 1
