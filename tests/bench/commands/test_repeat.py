@@ -51,6 +51,12 @@ def asked(monkeypatch):
     return runs
 
 
+@pytest.fixture
+def unread(monkeypatch):
+    """What the runs say is not reported: a process of `reports` each time."""
+    monkeypatch.setattr(repeat, "_reported", lambda *_: 0)
+
+
 def wrote(folder, seed, *, complete):
     """What a run leaves; begun, or complete."""
     point = synthetic.point(fraction=0.5 + 0.001 * seed)
@@ -99,6 +105,7 @@ def test_two_sides_take_turns_a_b_b_a_and_the_gate_is_named(asked, tmp_path, cap
     assert f"python -m reports compare {out}/before {out}/after --fail-if-slower 5" in said
 
 
+@pytest.mark.usefixtures("unread")
 def test_another_checkout_measures_before_and_another_python_after(asked, tmp_path):
     other, python = tmp_path / "other", tmp_path / "python"
     (other / "bench").mkdir(parents=True)
@@ -112,6 +119,7 @@ def test_another_checkout_measures_before_and_another_python_after(asked, tmp_pa
         assert command[0] == (sys.executable if before else str(python))
 
 
+@pytest.mark.usefixtures("unread")
 def test_files_are_found_from_any_checkout(asked, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     main(["repeat", "2", "--suite=own.toml", "--implementation=mine.py", "--out=runs"])
@@ -121,6 +129,7 @@ def test_files_are_found_from_any_checkout(asked, tmp_path, monkeypatch):
     assert (tmp_path / "runs" / "1").is_dir()
 
 
+@pytest.mark.usefixtures("unread")
 def test_a_run_that_fails_is_told_and_the_others_go_on(asked, tmp_path, capfd):
     asked.ends = {"2": Ended(-9, "it said nothing")}
     out = tmp_path / "runs"
@@ -131,12 +140,14 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(asked, tmp_path, capfd):
     assert f"python -m bench repeat --resume {out}" in said
 
 
+@pytest.mark.usefixtures("unread")
 def test_a_failed_point_makes_the_exit_code_one_and_nothing_is_missing(asked, tmp_path, capfd):
     asked.ends = {"1": Ended(1, "a point failed")}
     assert main(["repeat", "2", "--out", str(tmp_path / "runs")]) == 1
     assert "--resume" not in capfd.readouterr().out
 
 
+@pytest.mark.usefixtures("unread")
 def test_where_the_first_run_of_a_side_is_refused_no_other_is_tried(asked, tmp_path, capfd):
     asked.ends = {"1": Ended(2, "suite 'no' is unknown: use smoke")}
     out = tmp_path / "runs"
@@ -152,6 +163,7 @@ def test_where_the_first_run_of_a_side_is_refused_no_other_is_tried(asked, tmp_p
     assert (out / repeat.PLAN_FILE).exists()  # before/1 is kept
 
 
+@pytest.mark.usefixtures("unread")
 def test_what_was_interrupted_is_resumed_without_measuring_a_run_twice(asked, tmp_path, capfd):
     out = tmp_path / "runs"
     asked.signal_at = "after/2"
@@ -175,6 +187,7 @@ def test_what_was_interrupted_is_resumed_without_measuring_a_run_twice(asked, tm
     assert names(asked) == []
 
 
+@pytest.mark.usefixtures("unread")
 def test_more_runs_can_be_added_and_fewer_cannot(asked, tmp_path):
     out = str(tmp_path / "runs")
     assert main(["repeat", "2", "--out", out]) == 0
@@ -192,6 +205,7 @@ def test_more_runs_can_be_added_and_fewer_cannot(asked, tmp_path):
         ["2", "--against", "/no/checkout"], ["--resume", "/no/folder"], ["2", "--out", "/proc/none/x"],
     ],
 )  # fmt: skip
+@pytest.mark.usefixtures("unread")
 def test_bad_usage_is_one_line_and_measures_nothing(asked, tmp_path, monkeypatch, capfd, options):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("bench.session.folder.RUNS", tmp_path / "default")
@@ -201,6 +215,7 @@ def test_bad_usage_is_one_line_and_measures_nothing(asked, tmp_path, monkeypatch
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.usefixtures("unread")
 def test_a_folder_that_holds_runs_is_not_begun_in_and_its_plan_stays(asked, tmp_path):
     out = str(tmp_path / "runs")
     main(["repeat", "2", "--out", out])
@@ -213,6 +228,7 @@ def test_a_folder_that_holds_runs_is_not_begun_in_and_its_plan_stays(asked, tmp_
     assert main(["repeat", "--resume", out]) == 2
 
 
+@pytest.mark.usefixtures("unread")
 def test_it_waits_for_nobody_who_measures(asked, tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(lock, "held_by", lambda: "process 7")
     assert main(["repeat", "2", "--out", str(tmp_path / "runs")]) == 2
