@@ -1,4 +1,7 @@
-"""The command line: report on profiles, compare and check them. Exit codes: 0 good, 1 failed, 2 bad input."""
+"""The command line: report on profiles, compare and check them.
+
+Exit codes: 0 good, 1 failed, 2 bad input, 3 a gate that cannot tell.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,11 @@ if TYPE_CHECKING:  # what --help need not load
 
 PROFILE = "a profile.json, a run's folder, a name in the gallery, or `latest`"
 ONE_OF = f"{PROFILE}; or a published machine, such as `NVIDIA P100`"
+SIDE = f"{ONE_OF}; or a folder of runs' folders, which together are one side"
 MOST_RATIOS = 12
 """Of a comparison that are printed."""
+GATED = {"passed": 0, "failed": 1, "inconclusive": 3}
+"""What a gate that ends so exits with."""
 WITNESSES = ("project", "machine", "environment", "settings")
 """Objects of a profile whose fields may be absent one by one; without any, nobody can measure it again."""
 
@@ -81,16 +87,17 @@ def _parser() -> argparse.ArgumentParser:
 
     one = verb(
         _compare,
-        "two to twenty profiles: ratios with intervals, what they follow, a ranking per cell",
+        "two to twenty profiles or folders of runs: ratios, what they follow, a ranking per cell",
         'latest "NVIDIA P100" --out comparison',
     )
-    one.add_argument("profile", nargs="+", metavar="PROFILE", help=ONE_OF)
+    one.add_argument("profile", nargs="+", metavar="PROFILE", help=SIDE)
     folder(one, "write compare.md, compare.html, compare.csv, plots/")
     one.add_argument(
         "--fail-if-slower",
         type=float,
         metavar="PERCENT",
-        help="exit 1 where a case is slower than before by more; runs before first, as many after, two a side at least",
+        help="exit 1 where a case is surely slower than before by more, 3 where the runs do not tell; the first half "
+        "of the profiles are those before, the second half those after: three runs a side at least",
     )
 
     one = verb(
@@ -193,16 +200,19 @@ def summary(profile: Profile) -> tuple[bool, str]:
 
 def _compare(given: argparse.Namespace) -> int:
     """Print a comparison, write it where `out` is given, and gate it where a percentage is."""
-    from reports.compare import gate, match
+    from reports.compare import match
     from reports.page import comparison as page
     from reports.page.terminal import say, show
     from reports.tables import comparison as tables
 
+    gated = given.fail_if_slower is not None
     match.refuse_number(len(given.profile))
-    systems = [_system(argument) for argument in given.profile]
-    percent = given.fail_if_slower
-    judged = gate.gate(systems, percent) if percent is not None else None
-    found = match.compare(systems)
+    sides = [_side(argument) for argument in given.profile]
+    judged = _gate(sides, given.fail_if_slower) if gated else 0
+    if gated:
+        half = len(sides) // 2
+        sides = [[run for side in part for run in side] for part in (sides[:half], sides[half:])]
+    found = match.compare([_joined(side) for side in sides])
     count = len(found.rows)
     ratios = "Ratios"
     if count > MOST_RATIOS:
@@ -218,11 +228,28 @@ def _compare(given: argparse.Namespace) -> int:
     if given.out is not None:
         command = shlex.join(["python", "-m", "reports", "compare", *map(_shown, given.profile)])
         say(str(page.write(found, given.out, command)))
-    if judged is None:
-        return 0
+    return judged
+
+
+def _gate(sides: Sequence[Sequence[System]], percent: float) -> int:
+    """Print how a gate ended and why, before anything else; its exit code. Raises BadInput."""
+    from reports.compare import gate
+    from reports.locate import BadInput
+    from reports.page.terminal import say, show
+    from reports.tables import gate as tables
+
+    if len(sides) % 2:
+        raise BadInput(
+            f"--fail-if-slower: {len(sides)} profiles or folders: give those before first, then as many after"
+        )
+    before, after = (
+        [run for side in part for run in side]
+        for part in (sides[: len(sides) // 2], sides[len(sides) // 2 :])
+    )
+    judged = gate.gate(before, after, percent)
+    say(*tables.judgement(judged))
     show("Gate", tables.gate_table(judged))
-    say(tables.judgement(judged))
-    return 1 if judged.failed else 0
+    return GATED[judged.outcome]
 
 
 def _repeatability(given: argparse.Namespace) -> int:
@@ -302,6 +329,19 @@ def _system(argument: str) -> System:
         names = ", ".join(published.names())
         raise BadInput(f"{error}; published machines are {names}") from error
     return measured.system(Analysis(profile), machine(profile))
+
+
+def _side(argument: str) -> list[System]:
+    """One system, or all of a folder of runs. Raises BadInput, BadFile."""
+    from reports.locate import runs
+
+    return [_system(one) for one in runs(argument)]
+
+
+def _joined(side: Sequence[System]) -> System:
+    from reports.compare import sides
+
+    return sides.joined(side)
 
 
 def _shown(argument: str) -> str:

@@ -7,7 +7,7 @@ known, and nothing of the next visit's. So there are two kinds of interval: `est
 
 import statistics
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from math import comb, exp, fsum, inf, log, sqrt
 from typing import NamedTuple, Protocol
 
@@ -200,7 +200,7 @@ def _trigamma_inverse(value: float) -> float:
     return x
 
 
-@cache
+@lru_cache(maxsize=4096)
 def student(probability: float, freedom: float) -> float:
     """The quantile of Student's t; the normal one for infinite degrees of freedom."""
     if freedom == inf:

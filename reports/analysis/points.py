@@ -46,6 +46,10 @@ class Sampled:
     values: Mapping[str, Values]
 
 
+FEWEST = 5
+"""Of fewer points no mean, no quantile and no ranking is told."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One good point against its roofs. Times in seconds per step; bytes and FLOPs are the modelled, compulsory ones.

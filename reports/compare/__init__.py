@@ -1,4 +1,4 @@
-"""Several machines: which points match, ratios with intervals, the gate, the prediction.
+"""Several machines, several runs: which points match, ratios with intervals, the gate, the prediction.
 
 No table and no page. Imports `analysis`.
 """

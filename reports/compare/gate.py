@@ -1,62 +1,132 @@
-"""Is the code slower than before? A gate for continuous integration, judged on intervals. Pure.
+"""Is the code slower than before? A gate for continuous integration: failed, passed, or inconclusive. Pure.
 
-Two runs of the same code differ by more than the rounds of one run tell, so runs are what is counted, at least two a
-side. The spread between runs of a side is pooled over all points and both sides; an interval is Student's, and holds
-for all points at once (Bonferroni): where nothing changed, one gate in twenty fails at most. A point fails where its
-whole interval lies above what is allowed, both of times x paired roofs and of bare times.
+What is counted are runs, `between_runs.RUNS` a side at least. A step that follows its roof, on both sides, is judged by
+time x paired roof; any other by its bare time, for time x roof would bring the roof's noise into it. Runs that could
+not tell the slow-down asked for have not shown that there is none: the gate is inconclusive then, and says so.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, log, sqrt
-from statistics import NormalDist, fmean, variance
+from datetime import datetime
+from math import log
+from typing import Literal
 
-from bench.profile.stats import Estimate, median
+import numpy as np
+
 from reports.compare import match
-from reports.compare.system import Entry, System
+from reports.compare.between_runs import RUNS, Judged, judge
+from reports.compare.ratios import SAME
+from reports.compare.system import Entry, System, middle, normalised, times
 from reports.locate import BadInput
 
-RUNS = 2
-"""Least runs a side."""
-FALSE_ALARM = 0.05
-"""Share of gates that may fail though nothing changed."""
+ADVISED = 4
+"""Runs a side that are advised."""
+BY_ROOF, BY_TIME = "time x paired roof", "time"
+"""What a step is judged by."""
+Outcome = Literal["failed", "inconclusive", "passed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Gated:
-    """A point on both sides: the ratio after / before of times x paired roofs, and of bare times."""
+    """A point that every run has, what it is judged by, and the judgement."""
 
     entry: Entry
-    ratio: Estimate
-    time: Estimate
-    failed: bool
+    by: str
+    judged: Judged
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """All points that every run has, the slowest first; `unjudged` counts the others. `allowed` is a ratio."""
+    """All points that every run has, the slowest first; `unjudged` counts the others.
+
+    common   what moved all points of one kind alike, by what they are judged by; empty where they are too few
+    allowed  ratios: a point fails that is surely slower than this, and passes if surely not slower than `asked`
+    runs     of the sides before and after
+    ordered  whether all runs before were measured before all runs after, by their times
+    """
 
     rows: tuple[Gated, ...]
+    common: dict[str, Judged]
     unjudged: int
     allowed: float
+    asked: float
+    runs: tuple[int, int]
+    ordered: bool
 
     @property
     def failed(self) -> tuple[Gated, ...]:
         """The points that are slower than allowed."""
-        return tuple(row for row in self.rows if row.failed)
+        return tuple(row for row in self.rows if row.judged.failed)
+
+    @property
+    def undecided(self) -> tuple[Gated, ...]:
+        """The points of which these runs do not tell whether they are slower than allowed."""
+        return tuple(row for row in self.rows if row.judged.undecided)
+
+    @property
+    def every(self) -> tuple[Judged, ...]:
+        """All judgements, of points and of what they have in common."""
+        return (*(row.judged for row in self.rows), *self.common.values())
+
+    @property
+    def outcome(self) -> Outcome:
+        """Failed where anything is surely slower; else inconclusive where anything is not surely not slower."""
+        if any(one.failed for one in self.every):
+            return "failed"
+        return "inconclusive" if any(one.undecided for one in self.every) else "passed"
+
+    @property
+    def needed(self) -> int | None:
+        """Runs a side that would most likely let this pass if nothing changed; None: more than anybody takes."""
+        wanted = [one.needed for one in self.every]
+        known = [one for one in wanted if one is not None]
+        return max(known) if len(known) == len(wanted) else None
 
 
-def gate(systems: Sequence[System], percent: float) -> Gate:
-    """Judge the second half of `systems`, the runs after, against the first half. Raises BadInput."""
-    half = len(systems) // 2
-    if len(systems) % 2 or half < RUNS:
+def gate(before: Sequence[System], after: Sequence[System], percent: float) -> Gate:
+    """Judge runs of the code as it is now against runs of it as it was. Raises BadInput."""
+    if min(len(before), len(after)) < RUNS:
         raise BadInput(
-            f"--fail-if-slower needs at least {RUNS} runs a side, those before first, then as many after: "
-            f"{len(systems)} given"
+            f"--fail-if-slower needs at least {RUNS} runs a side ({ADVISED} are advised), those before first, then as "
+            f"many after: {len(before)} and {len(after)} given"
         )
-    if not 0 < percent <= 1000:
-        raise BadInput(f"--fail-if-slower {percent:g}: give a percentage above 0, at most 1000")
-    match.refuse(systems)
+    if not 0 <= percent <= 1000:
+        raise BadInput(f"--fail-if-slower {percent:g}: give a percentage from 0 to 1000")
+    systems = (*before, *after)
+    _refuse(systems)
+    runs = [{(e.work, e.implementation): e for e in one.entries} for one in systems]
+    keys = [key for key in runs[0] if all(key in run for run in runs)]
+    if not keys:
+        raise BadInput("--fail-if-slower: no case that all runs have: compare runs of one suite")
+    points = [[run[key] for run in runs] for key in keys]
+    kinds = [_judged_by(entries, len(before)) for entries in points]
+    logs = np.array(
+        [
+            [log(middle((normalised if by == BY_ROOF else times)(e))) for e in entries]
+            for entries, by in zip(points, kinds, strict=True)
+        ]
+    ).T
+    allowed = 1 + percent / 100
+    asked = max(allowed, SAME)
+    judged, common = judge(logs, len(before), kinds, allowed, asked)
+    rows = [
+        Gated(entries[0], by, one) for entries, by, one in zip(points, kinds, judged, strict=True)
+    ]
+    every = {key for run in runs for key in run}
+    return Gate(
+        rows=tuple(sorted(rows, key=lambda row: -row.judged.ratio)),
+        common={str(kind): one for kind, one in common.items()},
+        unjudged=len(every) - len(keys),
+        allowed=allowed,
+        asked=asked,
+        runs=(len(before), len(after)),
+        ordered=_ordered(before, after),
+    )
+
+
+def _refuse(systems: Sequence[System]) -> None:
+    """Raise BadInput for runs that no gate can be made of."""
+    match.refuse_twice(systems)
     for other in systems[1:]:
         if not match.alike(systems[0], other):
             raise BadInput(
@@ -67,42 +137,22 @@ def gate(systems: Sequence[System], percent: float) -> Gate:
                 f"--fail-if-slower: methods {systems[0].method} and {other.method} measure otherwise: measure both "
                 "sides with one version"
             )
-    runs = [{(e.work, e.implementation): e for e in one.entries if e.paired} for one in systems]
-    common = [key for key in runs[0] if all(key in run for run in runs)]
-    if not common:
-        raise BadInput("--fail-if-slower: no case that all runs have: compare runs of one suite")
-    points = [[run[key] for run in runs] for key in common]
-    allowed = 1 + percent / 100
-    ratios = _ratios(points, half, match.normalised)
-    times = _ratios(points, half, lambda entry: entry.seconds)
-    rows = [
-        Gated(entries[0], ratio, time, min(ratio.low, time.low) > allowed)
-        for entries, ratio, time in zip(points, ratios, times, strict=True)
-    ]
-    every = {key for run in runs for key in run}
-    ordered = sorted(rows, key=lambda row: -row.ratio.median)
-    return Gate(tuple(ordered), len(every) - len(common), allowed)
 
 
-def _ratios(
-    points: Sequence[Sequence[Entry]], half: int, samples: Callable[[Entry], Sequence[float]]
-) -> list[Estimate]:
-    """Per point the ratio of the runs' geometric means, with an interval that holds for all points at once."""
-    logs = [[log(median(samples(entry))) for entry in entries] for entries in points]
-    pooled = fmean(variance(side) for runs in logs for side in (runs[:half], runs[half:]))
-    freedom = len(points) * 2 * (half - 1)
-    reach = student(1 - FALSE_ALARM / 2 / len(points), freedom) * sqrt(2 * pooled / half)
-    middles = [fmean(runs[half:]) - fmean(runs[:half]) for runs in logs]
-    return [Estimate(exp(m), exp(m - reach), exp(m + reach)) for m in middles]
+def _judged_by(entries: Sequence[Entry], before: int) -> str:
+    """By its roof where most runs of either side say that it follows it."""
+    sides = entries[:before], entries[before:]
+    follows = all(2 * sum(entry.follows_roof for entry in side) > len(side) for side in sides)
+    return BY_ROOF if follows and all(entry.paired for entry in entries) else BY_TIME
 
 
-def student(probability: float, freedom: float) -> float:
-    """The quantile of Student's t by its expansion from the normal one (Abramowitz and Stegun, 26.7.5)."""
-    z = NormalDist().inv_cdf(probability)
-    terms = (
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
-    )
-    return z + sum((term / freedom**power for power, term in enumerate(terms, 1)), 0.0)
+def _ordered(before: Sequence[System], after: Sequence[System]) -> bool:
+    """Whether the times told say that one side was measured wholly before the other."""
+    try:
+        sides = [
+            [datetime.fromisoformat(one.facts["measured"]) for one in side]
+            for side in (before, after)
+        ]
+        return max(sides[0]) < min(sides[1]) or max(sides[1]) < min(sides[0])
+    except (KeyError, ValueError, TypeError):  # no time, or one with and one without its zone
+        return False

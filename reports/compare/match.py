@@ -1,10 +1,13 @@
-"""Two to twenty profiles side by side: which is faster at what, and which limit of the machine the difference follows.
+"""Two to twenty sides, each a run or several: which is faster at what, and which limit the difference follows.
 
 Pure: systems in, rows out. Every other system is held against the first. Points are matched by case and
 implementation, threads by their number or by being all there are. A ratio of times above 1 means slower than the first.
 
-On one kind of machine (the same id) the roofs have moved between two runs, so times x paired roofs are compared; but a
-step that does not wait for memory does not follow a roof that moves, so a verdict is given only where bare times agree.
+On one kind of machine (the same id) the roofs have moved between two runs, so of a step that follows its roof times x
+paired roofs are compared, and a verdict is given only where bare times agree; any other step by its bare times. Runs of
+the same code differ, by how much one run a side does not tell: of one machine it gives ratios and no verdict, of two
+machines a verdict beyond what runs were seen to differ by.
+
 A measured step against a published one is no equal work: the published one leaves the input's products out. Two
 readings bound it: the measured step's whole time, and the share of it that its recurrent FLOPs have.
 """
@@ -15,12 +18,24 @@ from itertools import combinations
 from statistics import geometric_mean
 
 from bench.profile.stats import Estimate
+from reports.analysis.points import FEWEST
 from reports.compare import ratios
-from reports.compare.system import Entry, System, Work, entire, told_apart
+from reports.compare.system import (
+    Entry,
+    Samples,
+    System,
+    Work,
+    entire,
+    normalised,
+    times,
+    told_apart,
+)
 from reports.locate import BadInput
 
 LEAST, MOST = 2, 20
-"""Profiles that a comparison takes."""
+"""Sides that a comparison takes."""
+RUN_EFFECT = 1.1
+"""By so much two runs of the same code were seen to differ in all their points; single runs say nothing within it."""
 LETTERS = "ABCDEFGHIJKLMNOPQRST"
 WHOLE = ("cell", "recurrent")
 """Parts that are a whole step, to its source."""
@@ -36,10 +51,11 @@ class Matched:
     time        of bare times
     limits      the ratio of times that each limit alone would give: bandwidth, arithmetic, the empty call
     follows     those of them that the bare ratio meets, the nearest first
-    verdict     slower, faster, same or ambiguous
+    verdict     slower, faster, same or ambiguous; empty where single runs allow none
     by_roof     whether `ratio` is of times x paired roofs
     unequal     whether the two do not do the same work, and `ratio` spans two readings
     spread      whether both sides have samples to form an interval of
+    repeated    whether both sides have several runs, so that the interval holds what runs differ by
     """
 
     first: Entry
@@ -53,6 +69,7 @@ class Matched:
     by_roof: bool
     unequal: bool
     spread: bool
+    repeated: bool
 
     @property
     def implementation(self) -> str:
@@ -63,7 +80,10 @@ class Matched:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A system's place for one cell and phase: the geometric mean of its time ratios over the work all have."""
+    """A system's place for one cell and phase: the geometric mean of its time ratios over the work all have.
+
+    It needs FEWEST pieces of work. Of single runs the ratio has no interval.
+    """
 
     cell: str
     phase: str
@@ -75,11 +95,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Systems, the first being what the others are held against, and what was found."""
+    """Systems, the first being what the others are held against, and what was found.
+
+    overall  per other system the mean ratio; None of fewer than FEWEST points. Of single runs it has no interval
+    """
 
     systems: tuple[System, ...]
     rows: tuple[Matched, ...]
-    overall: tuple[Estimate, ...]
+    overall: tuple[Estimate | None, ...]
     ranking: tuple[Place, ...]
     differing: tuple[tuple[str, tuple[str | None, ...]], ...]
 
@@ -99,7 +122,7 @@ def compare(systems: Sequence[System]) -> Comparison:
                 f"{first.name} and {other.name}: no case in common: compare runs of one suite"
             )
         rows += found
-        overall.append(_overall(found))
+        overall.append(_overall(found) if len(found) >= FEWEST else None)
     ranking, differing = _ranking(systems, rows), _differing(systems)
     return Comparison(tuple(systems), tuple(rows), tuple(overall), ranking, differing)
 
@@ -113,6 +136,11 @@ def refuse_number(count: int) -> None:
 def refuse(systems: Sequence[System]) -> None:
     """Raise BadInput for too few or many, and for one run given twice."""
     refuse_number(len(systems))
+    refuse_twice(systems)
+
+
+def refuse_twice(systems: Sequence[System]) -> None:
+    """Raise BadInput for one run given twice."""
     for other, one in combinations(systems, 2):
         if _twice(one, other):
             raise BadInput(f"{one.name}: the same run is given twice: name another profile")
@@ -169,13 +197,14 @@ def _twice(one: System, other: System) -> bool:
 
 def _compared(a: Entry, b: Entry, other: int, one_machine: bool) -> Matched:
     unequal = (a.work.part == "recurrent") != (b.work.part == "recurrent")
-    time = ratios.ratio(a.seconds, b.seconds)
-    by_roof = one_machine and bool(a.paired) and bool(b.paired)
+    repeated = min(len(a.runs), len(b.runs)) > 1
+    time = ratios.ratio(times(a), times(b))
+    by_roof = one_machine and a.follows_roof and b.follows_roof
     ratio = ratios.ratio(normalised(a), normalised(b)) if by_roof else time
     if unequal:
         ratio = _readings(a, b, time)
-    verdict = ratios.judged(ratio)
-    if by_roof and ratios.judged(time) != verdict:
+    verdict = _verdict(ratio, repeated, one_machine)
+    if by_roof and _verdict(time, repeated, one_machine) != verdict:
         verdict = "ambiguous"
     limits = _limits(a, b)
     return Matched(
@@ -190,12 +219,18 @@ def _compared(a: Entry, b: Entry, other: int, one_machine: bool) -> Matched:
         by_roof=by_roof,
         unequal=unequal,
         spread=len(a.seconds) > 1 and len(b.seconds) > 1,
+        repeated=repeated,
     )
 
 
-def normalised(entry: Entry) -> list[float]:
-    """Time x the read roof beside it, round by round, in bytes."""
-    return [taken * roof for taken, roof in zip(entry.seconds, entry.paired, strict=True)]
+def _verdict(value: Estimate, repeated: bool, one_machine: bool) -> str:
+    """What a ratio says; of single runs of unlike machines if it does so beyond RUN_EFFECT, of one machine nothing."""
+    if repeated:
+        return ratios.judged(value)
+    if one_machine:
+        return ""
+    wider = Estimate(value.median, value.low / RUN_EFFECT, value.high * RUN_EFFECT)
+    return ratios.judged(wider)
 
 
 def _readings(a: Entry, b: Entry, time: Estimate) -> Estimate:
@@ -225,18 +260,27 @@ def _per(seconds: float | None, amount: float) -> float | None:
 
 
 def _overall(rows: Sequence[Matched]) -> Estimate:
-    """The geometric mean of what is judged; of unequal work from the least of its readings to the largest."""
+    """The geometric mean of what is judged; of unequal work from the least of its readings to the largest.
+
+    What a run moves all points by is no part of an interval of single runs, so none is given.
+    """
     if any(row.unequal for row in rows):
         return Estimate(
             *(geometric_mean(ends) for ends in zip(*(r.ratio for r in rows), strict=True))
         )
-    if all(row.by_roof for row in rows):
-        return ratios.mean([(normalised(row.first), normalised(row.second)) for row in rows])
-    return ratios.mean([(row.first.seconds, row.second.seconds) for row in rows])
+    by_roof = all(row.by_roof for row in rows)
+
+    def samples(entry: Entry) -> Samples:
+        return normalised(entry) if by_roof else times(entry)
+
+    found = ratios.mean([(samples(row.first), samples(row.second)) for row in rows])
+    if all(row.repeated for row in rows):
+        return found
+    return Estimate(found.median, found.median, found.median)
 
 
 def _ranking(systems: Sequence[System], rows: Sequence[Matched]) -> tuple[Place, ...]:
-    """Per cell and phase the whole steps that every system has, fastest system first."""
+    """Per cell and phase the whole steps that every system has, if they are enough, fastest system first."""
     found: dict[int, dict[int, Matched]] = {}
     for row in rows:
         if row.first.work.part in WHOLE:
@@ -248,6 +292,8 @@ def _ranking(systems: Sequence[System], rows: Sequence[Matched]) -> tuple[Place,
             groups.setdefault((work.cell, forward(work.phase)), []).append(by_other)
     places: list[Place] = []
     for (cell, phase), lines in groups.items():
+        if len(lines) < FEWEST:
+            continue
         means = [Estimate(1.0, 1.0, 1.0)]
         means += [_overall([line[other] for line in lines]) for other in range(1, len(systems))]
         order = sorted(range(len(systems)), key=lambda index: means[index].median)

@@ -89,6 +89,7 @@ def _entry(analysis: Analysis, row: Row, everyone: int | None) -> Entry | None:
         roof=under.height(row.intensity) if under and row.intensity else None,
         projected=point.projected,
         joules=point.joules,
+        visits=point.visits,
     )
 
 

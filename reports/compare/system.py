@@ -6,8 +6,11 @@ know which is which. What a source lacks is None or empty, never 0.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from math import exp, fsum, log
 
-from bench.profile.stats import Estimate, median
+from bench.profile.records import Visit
+from bench.profile.stats import Estimate, by_visit, median
+from kernels import roofline_model
 from kernels.case import Case
 
 KIND, NUMBERS = "microarchitecture", "family, model, stepping"
@@ -15,6 +18,8 @@ KIND, NUMBERS = "microarchitecture", "family, model, stepping"
 
 ALL = "all"
 """Threads of a step that uses every one its run had: on another machine it is met by one that does the same there."""
+Samples = Sequence[Sequence[Sequence[float]]]
+"""One a round, in visits, in runs."""
 TRAIN = "train"
 STREAMED, RESIDENT, PRODUCTS = "streamed", "resident", "products"
 """What `Limits.reach` is told of."""
@@ -58,6 +63,8 @@ class Entry:
     projected  the shares of `read` and `flops` that come before a sequence's first step
     overhead   the cost of an empty call over the time
     joules     energy of a step; None where it was not counted
+    visits     which samples followed one another; None: all of them
+    runs       what this joins, where the same was timed in several runs of one side; else empty
     """
 
     work: Work
@@ -79,11 +86,48 @@ class Entry:
     overhead: float | None = None
     projected: tuple[float, float] = (0.0, 0.0)
     joules: float | None = None
+    visits: tuple[Visit, ...] | None = None
+    runs: tuple["Entry", ...] = ()
+
+    @property
+    def each(self) -> tuple["Entry", ...]:
+        """The step in every run of its side."""
+        return self.runs or (self,)
 
     @property
     def time(self) -> float:
-        """The median time of a step."""
-        return median(self.seconds)
+        """The middle time of a step."""
+        return middle(times(self))
+
+    @property
+    def follows_roof(self) -> bool:
+        """Whether its bytes at the read roof beside it, and the call, explain its time: it is bound by bandwidth."""
+        if not self.paired or self.fraction is None or self.t_bytes is None:
+            return False
+        balance = (self.t_flops or 0.0) / self.t_bytes if self.t_bytes else 0.0
+        overhead = self.overhead or 0.0
+        bound = roofline_model.bound(overhead, overhead + self.fraction.median, balance)
+        return bound.removesuffix(roofline_model.BOTH) == roofline_model.BANDWIDTH
+
+
+def times(entry: Entry) -> Samples:
+    """Seconds per step, of every run and visit."""
+    return [by_visit(one.seconds, one.visits) for one in entry.each]
+
+
+def normalised(entry: Entry) -> Samples:
+    """Time x the read roof beside it, round by round, in bytes, of every run and visit."""
+    return [
+        by_visit(
+            [taken * roof for taken, roof in zip(one.seconds, one.paired, strict=True)], one.visits
+        )
+        for one in entry.each
+    ]
+
+
+def middle(samples: Samples) -> float:
+    """The geometric mean over runs of that over visits of the median of rounds."""
+    return exp(fsum(fsum(log(median(v)) for v in run) / len(run) for run in samples) / len(samples))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +168,7 @@ class System:
     levels   (name, byte/s) to draw, the fastest first
     facts    what may differ between two runs, in words
     threads  all that its run had; `clock_hz` as measured beside its points
+    runs     how many runs of it are joined
     remarks  what a reader has to know of the source
     """
 
@@ -138,6 +183,7 @@ class System:
     remarks: tuple[str, ...] = ()
     threads: int | None = None
     clock_hz: float | None = None
+    runs: int = 1
 
     @property
     def measured(self) -> bool:

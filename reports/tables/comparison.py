@@ -11,8 +11,7 @@ from bench.profile.stats import Estimate
 from reports.analysis.warnings import changed
 from reports.analysis.wording import ABSENT, joined, number, percent, time_unit
 from reports.compare import ratios
-from reports.compare.gate import Gate, Gated
-from reports.compare.match import LETTERS, LIMITS, Comparison, Matched, Place
+from reports.compare.match import LETTERS, LIMITS, RUN_EFFECT, Comparison, Matched, Place
 from reports.compare.system import KIND, NUMBERS, Entry, System
 from reports.tables.columns import Cell, Column, Table, csv_text, middle, scaled, table
 from reports.tables.machine import per_cycle
@@ -24,8 +23,6 @@ CYCLES = (
     "the median clock beside the points."
 )
 PEAKS = {name: (name, name) for name in ("float32", "bfloat16")} | {"int8": ("int8", "float32")}
-SLOWEST = 10
-"""Points of a gate that are shown in any case."""
 UNEQUAL = "\N{DOUBLE DAGGER}"
 """Stands beside a ratio of unequal work."""
 
@@ -47,11 +44,15 @@ def overall(comparison: Comparison) -> list[str]:
         what = "time x paired roof" if all(row.by_roof for row in rows) else "time"
         if any(row.unequal for row in rows):
             what = "time by recurrent FLOPs"
-        told = ", ".join(f"{counts[name]} {name}" for name in ratios.WORDS if counts[name])
-        reach = f" ({_span(value)})" if value.high > value.low else ""
+        words = [f"{counts[name]} {name}" for name in ratios.WORDS if counts[name]]
+        told = ", ".join(words) or "one run a side gives no verdict"
         points = f"{len(rows)} point{'' if len(rows) == 1 else 's'}"
+        if value is None:
+            found.append(f"{LETTERS[other]} over A: {points}, too few for a mean: {told}.")
+            continue
+        reach = f" ({_span(value)})" if value.high > value.low else ""
         found.append(
-            f"{LETTERS[other]} over A: {what} {_ratio(value.median)}{reach} over {points}: {told}."
+            f"{LETTERS[other]} over A: {what} {ratio_text(value.median)}{reach} over {points}: {told}."
         )
     return found
 
@@ -65,9 +66,14 @@ def notes(comparison: Comparison) -> list[str]:
     ]
     if any(row.by_roof for row in rows):
         found.append(
-            "On one kind of machine, times x paired roofs are compared, and a verdict needs bare times to agree. "
-            "Intervals hold what the rounds within a run tell: two runs of the same code may differ by more, which "
-            "only --fail-if-slower takes into account, from two runs a side."
+            "On one kind of machine, times x paired roofs are compared of steps that follow their roof, and a verdict "
+            "needs bare times to agree; of all others bare times."
+        )
+    if not all(row.repeated for row in rows):
+        found.append(
+            "Intervals of one run a side hold what differs within a run. Two runs of the same code differ by more: of "
+            "one machine such ratios give no verdict, of two machines one beyond "
+            f"{percent(RUN_EFFECT - 1)}. Give folders of runs, as bench repeat writes them, to have runs counted."
         )
     if any(not row.spread for row in rows):
         found.append("A source that publishes one figure per case gives no interval of its own.")
@@ -110,14 +116,14 @@ def ratio_table(comparison: Comparison, most: int | None = None) -> Table:
         Column(
             "95 % interval", lambda row: row.ratio if row.spread or row.unequal else None, _span
         ),
-        Column("says", lambda row: row.verdict),
-        *(Column(name, partial(_limit, name), _ratio) for name in LIMITS),
+        Column("says", lambda row: row.verdict or None),
+        *(Column(name, partial(_limit, name), ratio_text) for name in LIMITS),
         Column("follows", lambda row: " or ".join(row.follows) or "none"),
     ]
     if many:
         columns.insert(3, Column("over A", lambda row: LETTERS[row.other]))
     if any(_energy(row) is not None for row in comparison.rows):
-        columns.append(Column("energy", _energy, _ratio))
+        columns.append(Column("energy", _energy, ratio_text))
     rows = comparison.rows
     if most is not None:
         rows = tuple(sorted(rows, key=lambda row: -abs(log(row.ratio.median)))[:most])
@@ -134,11 +140,16 @@ def ranking_table(comparison: Comparison) -> Table:
         Column("cell", lambda one: one.cell if one.phase == "step" else f"{one.cell}, {one.phase}"),
         Column("place", lambda one: one.place),
         Column("machine", machine),
-        Column("time over A\u2019s", lambda one: one.ratio.median, _ratio),
-        Column("95 % interval", lambda one: one.ratio, _span),
+        Column("time over A\u2019s", lambda one: one.ratio.median, ratio_text),
+        Column("95 % interval", _reach, _span),
         Column("steps in common", lambda one: one.points),
     )
     return table(columns, comparison.ranking)
+
+
+def _reach(one: Place) -> Estimate | None:
+    """The interval of a place; None where there is none, and for the first, which is held against itself."""
+    return one.ratio if one.ratio.high > one.ratio.low else None
 
 
 def machine_table(comparison: Comparison) -> Table:
@@ -176,32 +187,6 @@ def differing_table(comparison: Comparison) -> Table:
     return Table(("what differs", *LETTERS[: len(comparison.systems)]), tuple(rows))
 
 
-def gate_table(gate: Gate) -> Table:
-    """The slowest points of a gate, and every one that failed."""
-    columns: tuple[Column[Gated], ...] = (
-        Column("case", lambda row: row.entry.setting),
-        Column("B", lambda row: row.entry.work.batch),
-        Column("implementation", lambda row: row.entry.implementation),
-        Column("time x roof", lambda row: row.ratio.median, _ratio),
-        Column("interval", lambda row: row.ratio, _span),
-        Column("time", lambda row: row.time.median, _ratio),
-        Column("interval", lambda row: row.time, _span),
-        Column("gate", lambda row: "FAILED" if row.failed else "passed"),
-    )
-    return table(columns, gate.rows[: max(SLOWEST, len(gate.failed))])
-
-
-def judgement(gate: Gate) -> str:
-    """How many points failed a gate, how many it could not judge, and the smallest slow-down it would have failed."""
-    row = gate.rows[0]
-    reach = max(row.ratio.median / row.ratio.low, row.time.median / row.time.low)
-    return (
-        f"{len(gate.failed)} of {len(gate.rows)} points are slower than before by more than "
-        f"{100 * (gate.allowed - 1):g} %; {gate.unjudged} are not in every run. By how much these runs differ among "
-        f"themselves, a slow-down is told from {100 * (gate.allowed * reach - 1):.1f} % on."
-    )
-
-
 def ratios_csv(comparison: Comparison) -> str:
     """Every matched point in SI units, one line each."""
     names = [one.name for one in comparison.systems]
@@ -221,24 +206,25 @@ def ratios_csv(comparison: Comparison) -> str:
             "by_roof": row.by_roof,
             "unequal_work": row.unequal,
             "spread_known": row.spread,
+            "repeated": row.repeated,
         }
         for row in comparison.rows
     ]
     return csv_text(lines)
 
 
-def _ratio(value: float) -> str:
+def ratio_text(value: float) -> str:
     """Two decimals where that is enough to tell a ratio from 1: 2.00, 0.98, 0.0356, 13.4."""
     return f"{value:.2f}" if 0.1 <= value < 10 else number(value)
 
 
 def _marked_ratio(row: Matched) -> Cell:
     mark = f" {UNEQUAL}" if row.unequal else ""
-    return Cell(_ratio(row.ratio.median) + mark, row.ratio.median)
+    return Cell(ratio_text(row.ratio.median) + mark, row.ratio.median)
 
 
 def _span(value: Estimate) -> str:
-    return joined(_ratio(value.low), _ratio(value.high))
+    return joined(ratio_text(value.low), ratio_text(value.high))
 
 
 def _limit(name: str, row: Matched) -> float | None:

@@ -29,10 +29,10 @@ def _closed():
 
 @pytest.fixture
 def folders(tmp_path):
-    """Four runs of one machine, the last two 10 % slower."""
+    """Six runs of one machine, the last three 10 % slower."""
     made = synthetic.suite()
     found = []
-    for index, factor in enumerate((1.0, 1.0, 1.1, 1.1)):
+    for index, factor in enumerate((1.0, 1.0, 1.0, 1.1, 1.1, 1.1)):
         folder = tmp_path / f"run{index}"
         folder.mkdir()
         write_profile(slowed(noisy(made, index, 0.002), factor), folder)
@@ -49,27 +49,41 @@ def run(capsys, *arguments):
 
 def test_compare_prints_ratios_ranking_and_what_differs_and_writes_them(folders, tmp_path, capsys):
     out = tmp_path / "out"
-    code, text, err = run(capsys, "compare", folders[0], folders[2], "--out", str(out))
+    code, text, err = run(capsys, "compare", folders[0], folders[3], "--out", str(out))
     assert (code, err) == (0, "")
-    for words in ("Ratios", "Ranking per cell", "slower", "B over A: time x paired roof 1.10"):
+    for words in ("Ratios", "Ranking per cell", "no verdict", "B over A: time 1.10"):
         assert words in text
     written = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     plots = {f"plots/rooflines.{kind}" for kind in ("svg", "png", "pdf")}
     assert written == {"compare.md", "compare.html", "compare.csv", *plots}
     markdown, page = ((out / name).read_text() for name in ("compare.md", "compare.html"))
     # paths outside the checkout are cut off, and where make puts temporary files is inside it
-    assert re.search(r"python -m reports compare \S+/run0 \S+/run2", markdown)
+    assert re.search(r"python -m reports compare \S+/run0 \S+/run3", markdown)
     assert "1.10" in markdown
     assert 'src="data:image/svg+xml;base64,' in page
     for text in (markdown, page):
         assert str(tmp_path) not in text
 
 
-@pytest.mark.parametrize(("percent", "code"), [("5", 1), ("15", 0)])
-def test_the_gate_decides_the_exit_code(folders, capsys, percent, code):
+@pytest.mark.parametrize(
+    ("percent", "code", "word"), [("5", 1, "FAILED"), ("15", 0, "PASSED"), ("10", 3, "INCONCL")]
+)
+def test_the_gate_decides_the_exit_code_and_says_it_first(folders, capsys, percent, code, word):
     found, text, _ = run(capsys, "compare", *folders, "--fail-if-slower", percent)
     assert found == code
-    assert ("FAILED" in text) == bool(code)
+    assert text.startswith(word)
+
+
+def test_a_folder_of_runs_is_a_side(folders, tmp_path, capsys):
+    for name, runs in (("before", folders[:3]), ("after", folders[3:])):
+        for index, one in enumerate(runs, 1):
+            shutil.copytree(one, tmp_path / name / str(index))
+        (tmp_path / name / "log.txt").touch()
+    paths = [str(tmp_path / name) for name in ("before", "after")]
+    code, text, _ = run(capsys, "compare", *paths)
+    assert code == 0
+    assert re.search(r"B over A: time 1\.10 \(1\.10\) over \d+ points: \d+ slower", text)
+    assert run(capsys, "compare", *paths, "--fail-if-slower", "5")[0] == 1
 
 
 def test_a_profile_against_a_published_machine_tells_its_defects(folders, capsys):
@@ -85,7 +99,8 @@ def test_a_profile_against_a_published_machine_tells_its_defects(folders, capsys
     [
         ["compare", "0"], ["compare", "0", "0"], ["compare", "0", "gone"], ["compare", "0", "strange"],
         ["compare", "0", "empty"], ["compare", "0", "1", "--fail-if-slower", "5"],
-        ["compare", "0", "1", "2", "3", "--fail-if-slower", "0"], ["predict", "0", "--on", "0"],
+        ["compare", "0", "1", "2", "3", "--fail-if-slower", "5"],
+        ["compare", "0", "1", "2", "3", "4", "5", "--fail-if-slower", "-1"], ["predict", "0", "--on", "0"],
         ["predict", "0", "--on", "gone"], ["compare", "NVIDIA P100", "nvidia p100"],
     ],
 )  # fmt: skip

@@ -72,9 +72,10 @@ def sides(*made):
 
 
 def test_unlike_machines_of_one_label_are_told_apart_in_every_table():
-    zens = sides(clocked(1e9, microarch="Zen 4"), clocked(1e9, microarch="Zen 5"))
-    alike = sides(clocked(1e9, microarch="Zen 4"), clocked(1e9, microarch="Zen 4"))
-    old = sides(clocked(1e9), clocked(1e9))
+    clocks = [1e9] * 5
+    zens = sides(clocked(*clocks, microarch="Zen 4"), clocked(*clocks, microarch="Zen 5"))
+    alike = sides(clocked(*clocks, microarch="Zen 4"), clocked(*clocks, microarch="Zen 4"))
+    old = sides(clocked(*clocks), clocked(*clocks))
     for given in (zens, alike, old):
         found = match.compare(given)
         names = {one.name for one in found.systems}
