@@ -168,7 +168,6 @@ class Cpu:
             reported,
             self.page_bytes(arena),
             _counts(asked),
-            asked.seconds,
             asked.seconds >= THOROUGH_SECONDS,
             max((roof.sweep or 0 for roof in known), default=asked.sweeps_before) + 1,
             self._limit,

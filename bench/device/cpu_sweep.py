@@ -1,18 +1,17 @@
 """The machine's bandwidths: runs every memory probe over its sizes and thread counts, and yields a record for each.
 
-A roof is the best of all its samples. The read curve is swept more than once, so that a neighbour's burst at one moment
-does not become the roof of one size.
+A roof is the best of so many samples, however long they take. Those of a size of the read curve lie apart in time, so
+that a neighbour's burst at one moment does not become its roof.
 """
 
 import itertools
 from collections.abc import Iterator, Sequence
-from time import perf_counter
 from typing import Any
 
 from bench import roofs
 from bench.device import levels, threads
 from bench.device.sweeps import now, record
-from bench.profile.records import Roof
+from bench.profile.records import BEST_OF, Roof
 from bench.roofs import _vector, read
 from bench.timing import call_limit, rounds
 from kernels.reference.inputs import Arena
@@ -27,7 +26,7 @@ MEMORY_ROUNDS = 9
 MEMORY_ROUNDS_IN_HASTE = 5
 CURVE_SAMPLE_SECONDS = 0.002
 SAMPLE_SECONDS = 0.010
-REPEATS = 3
+REPEATS = BEST_OF
 GLANCE_SECONDS = 0.0005
 """For a sample that only tells which variants are worth more of them."""
 FINALISTS = 2
@@ -44,33 +43,32 @@ def read_curve(
     largest: int,
     page_bytes: int | None,
     counts: Sequence[int],
-    seconds: float,
     thorough: bool,
     limit: call_limit.Limit,
 ) -> Iterator[Roof]:
-    """Read bandwidth of every variant over the working set; swept until `seconds` are spent, and once at least.
+    """Read bandwidth of every variant over the working set: BEST_OF samples of each, one in each pass over all.
 
-    Sizes of which a pass would take too long are left out, which `limit` then tells.
+    A sample makes as many calls as the rate of the one before it asks for, of as many threads. Sizes of which a pass
+    would take too long are left out, which `limit` then tells.
     """
     samples: Samples = {}
-    start = perf_counter()
-    for sweep in itertools.count():
-        for count in counts:
-            threads.use(count)
-            for size in sizes(largest, thorough):
-                if sweep and perf_counter() - start > seconds:
-                    break
-                for variant in read.VARIANTS:
-                    moved = read.bytes_per_pass(variant, size, count)
-                    if not moved or not _allowed(limit, read, count, size):
-                        continue  # many threads share out few bytes, or it takes too long
-                    where = variant, address, size, count
-                    rates = _rates(read, *where, 2, CURVE_SAMPLE_SECONDS)
-                    limit.record((read.KIND, count), size, moved / max(rates))
-                    known = samples.setdefault((count, size, variant), [])
-                    known += [(rate, now()) for rate in rates]
-        if perf_counter() - start > seconds:
-            break
+    for _pass, count in itertools.product(range(BEST_OF), counts):
+        threads.use(count)
+        rate: float | None = None
+        for size, variant in itertools.product(sizes(largest, thorough), read.VARIANTS):
+            moved = read.bytes_per_pass(variant, size, count)
+            if not moved or not _allowed(limit, read, count, size):
+                continue  # many threads share out few bytes, or it takes too long
+            contender = rounds.Contender(read.prepare(variant, address, size, count))
+            if rate is None:
+                (seconds,) = rounds.best(contender, 1, CURVE_SAMPLE_SECONDS, 0.0)
+            else:
+                seconds = rounds.again(
+                    contender, max(1, round(CURVE_SAMPLE_SECONDS * rate / moved))
+                )
+            rate = moved / seconds
+            limit.record((read.KIND, count), size, seconds)
+            samples.setdefault((count, size, variant), []).append((rate, now()))
     yield from _read_roofs(samples, page_bytes)
 
 

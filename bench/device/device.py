@@ -29,7 +29,7 @@ class Walk(NamedTuple):
 
 @dataclass(frozen=True)
 class Sweep:
-    """What a sweep is asked for: the points' numbers of threads, and how long the read curve takes.
+    """What a sweep is asked for: the points' numbers of threads, and what the suite grants the read curve, in seconds.
 
     `sweeps_before` is how often the run swept it already. `caches` are (level, bytes of all instances), as the system
     reports them.

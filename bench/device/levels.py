@@ -49,7 +49,7 @@ def best_rates(roofs: Iterable[Roof]) -> dict[int, float]:
     best: dict[int, float] = {}
     for roof in roofs:
         if roof.kind == "read" and (size := roof.working_set_bytes):  # a datasheet tells none
-            best[size] = max(best.get(size, 0.0), *roof.samples)
+            best[size] = max(best.get(size, 0.0), *roof.counted)
     return best
 
 
@@ -71,10 +71,8 @@ def plateaus(
     for run in _plateau_runs(sizes[:inside], falling[:inside], memory_from is None):
         near = bool(runs) and _mean(falling, runs[-1]) - _mean(falling, run) < log(STEP)
         runs.append(range(runs.pop().start, run.stop) if near else run)
-    if inside < len(
-        sizes
-    ):  # what is flat tells its bandwidth alone, a cache that is hardly faster or not
-        memory = range(inside, len(sizes))
+    memory = range(inside, len(sizes))
+    if memory:  # what is flat tells its bandwidth alone, a cache that is hardly faster or not
         if runs and _mean(falling, runs[-1]) - _mean(falling, memory) < log(STEP):
             runs.pop()
         runs.append(memory)

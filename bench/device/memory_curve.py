@@ -30,12 +30,11 @@ def sweep(
     reported: int,
     page_bytes: int | None,
     counts: Sequence[int],
-    seconds: float,
     thorough: bool,
     number: int,
     limit: call_limit.Limit,
 ) -> Iterator[Roof]:
-    """Every variant up to some caches' size, swept for `seconds`; then the fastest over doublings until these are flat.
+    """Every variant up to some caches' size; then the fastest over doublings until these are flat.
 
     `reported` is the last cache level as the system tells it. The arena grows to the largest size, at most as far as it
     may: then the curve ends where it still falls. It is the run's sweep of that `number`.
@@ -44,9 +43,7 @@ def sweep(
     reported = max(reported, cpu_sweep.SMALLEST * everyone)  # of less, not every variant has a turn
     swept = min(levels.STREAM_FACTOR * reported, cpu_sweep.SWEPT, arena.most_bytes)
     arena.grow(swept)
-    seen = list(
-        cpu_sweep.read_curve(arena.address, swept, page_bytes, counts, seconds, thorough, limit)
-    )
+    seen = list(cpu_sweep.read_curve(arena.address, swept, page_bytes, counts, thorough, limit))
     yield from seen
     enough = max(levels.STREAM_FACTOR * reported, cpu_sweep.LEAST_MEMORY)
     doublings = cpu_sweep.sizes(min(enough, arena.most_bytes), thorough=False)

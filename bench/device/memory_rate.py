@@ -29,9 +29,6 @@ NEARLY_FLAT = 0.05
 """A set that loses less than this share on the way to the largest is not called a cache's afterwards: the curve is
 swept again at the end of a run, and may move a little around FLAT."""
 
-BEST_OF = 3
-"""Rounds of a sweep that count for the best of them, however many there are. More serve the medians."""
-
 Rounds = Sequence[Mapping[int, float]]
 """Each holds {working set in bytes: byte/s} of sizes that had their turns one after the other."""
 
@@ -63,7 +60,7 @@ def of_roofs(reads: Iterable[Roof]) -> list[dict[int, float]]:
 
 
 def counted(reads: Iterable[Roof]) -> list[dict[int, float]]:
-    """The first BEST_OF rounds of every sweep, each size by one variant: the one of the largest median.
+    """The rounds of every sweep that count for the best, each size by one variant: the one of the largest median.
 
     The best of each round would lie above it by chance, the more the more variants take turns.
     """
@@ -73,7 +70,7 @@ def counted(reads: Iterable[Roof]) -> list[dict[int, float]]:
             known = fastest.setdefault((roof.sweep, size), roof)
             if median(roof.samples) > median(known.samples):
                 fastest[roof.sweep, size] = roof
-    return of_roofs(replace(roof, samples=roof.samples[:BEST_OF]) for roof in fastest.values())
+    return of_roofs(replace(roof, samples=roof.counted) for roof in fastest.values())
 
 
 def to_largest(rounds: Rounds) -> dict[int, float]:

@@ -21,6 +21,8 @@ MOST_RECORDS = 100_000
 PAIRED = ("roof_bytes_per_s", "roof_write_bytes_per_s", "roof_flop_per_s", "floor_beside")
 """Samples of limits beside a point's: each list as long as `seconds`, or empty where that limit was not sampled."""
 SENTINEL = "sentinel"
+BEST_OF = 3
+"""Samples of a roof's record that count for the best of them: the first ones. Where there are more, medians use all."""
 
 Text = Annotated[str, Meta(max_length=LONGEST_TEXT)]
 Name = Annotated[str, Meta(max_length=200)]
@@ -39,7 +41,7 @@ AtMost = Meta(max_length=MOST_RECORDS)
 
 @dataclass(frozen=True, slots=True)
 class Roof:
-    """Samples of one limit of the machine, all of them; the roof is the best of them.
+    """Samples of one limit of the machine, all of them; the roof is the best of those that are `counted`.
 
     kind `read`, `write`, `copy`, `triad` are bandwidths over `working_set_bytes`, `matmul` is arithmetic, `floor` is an
     implementation's call without work, `call` the machine's emptiest call; `sentinel` is a single look at the read roof
@@ -59,6 +61,11 @@ class Roof:
     samples: Annotated[Samples, Meta(min_length=1)]
     at: tuple[Text, ...]
     sweep: int | None = None
+
+    @property
+    def counted(self) -> tuple[float, ...]:
+        """The samples that count for the best, so that it is of as many wherever it was measured."""
+        return self.samples[:BEST_OF]
 
 
 @dataclass(frozen=True, slots=True)

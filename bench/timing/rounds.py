@@ -126,6 +126,13 @@ def once(contender: Contender, sample_seconds: float) -> float:
         return cpu_clock.seconds_each(contender.run, max(1, ceil(sample_seconds / before)))
 
 
+def again(contender: Contender, calls: int) -> float:
+    """Seconds per call of one sample of so many calls, after a quarter as many, or one pass over the data, untimed."""
+    with undisturbed():
+        contender.run(max(contender.pass_calls, calls // 4))
+        return cpu_clock.seconds_each(contender.run, calls)
+
+
 def glance(run: Callable[[int], object], least_seconds: float) -> float:
     """Seconds per call of one short sample of at least `least_seconds`: one call alone where that is as long.
 

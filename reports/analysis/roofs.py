@@ -1,11 +1,12 @@
 """The roofs of a profile: bandwidth curves, arithmetic and levels. Pure; points never influence them.
 
-A roof is the best of its samples. Datasheet figures are no roofs. What a profile lacks is None here, never 0.
+A roof is the best of the samples that count; a typical one is the median of all. Datasheet figures are no roofs. What a
+profile lacks is None here, never 0.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from math import exp, inf, log
 
@@ -60,9 +61,13 @@ class Roofs:
             if roof.source == "measured" and roof.samples:
                 self._measured[roof.device, roof.kind].append(roof)
         swept = _swept(profile) if profile.method == 1 else self._measured
-        sampled = {place: _by_variant(records) for place, records in swept.items()}
-        self._best = {place: _curves(found, max) for place, found in sampled.items()}
-        self._typical = {place: _curves(found, median) for place, found in sampled.items()}
+        self._best = {
+            place: _curves(_by_variant(_counted(records) if profile.method >= 3 else records), max)
+            for place, records in swept.items()
+        }
+        self._typical = {
+            place: _curves(_by_variant(records), median) for place, records in swept.items()
+        }
         self._products: dict[tuple[str, int, str], dict[str, list[float]]] = {}
         self._all_threads: dict[str, int] = {}
         for (device, kind), records in self._measured.items():
@@ -107,7 +112,7 @@ class Roofs:
         return self.arithmetic_roof(case.device, case.threads, case.dtype, case.activations)
 
     def typical_product(
-        self, device: str, threads: int, dtype: str, activations: str
+        self, device: str, threads: int, dtype: str, activations: str | None = None
     ) -> float | None:
         """As `arithmetic_roof`, but the median of the best shape, over all that was sampled of it."""
         return max(map(median, self._shapes(device, threads, dtype, activations)), default=None)
@@ -121,6 +126,14 @@ class Roofs:
     def levels(self, device: str) -> list[Level]:
         """The plateaus of a device from the smallest to the memory behind them all."""
         return self._levels[device]
+
+    def typical_level(self, device: str, level: Level) -> float | None:
+        """The median of what all threads read of the sizes in a level, each the best variant's median there."""
+        before = [one.up_to_bytes or 0 for one in self._levels[device]]
+        start = max((end for end in before if end < (level.up_to_bytes or inf)), default=0)
+        curve = self.typical_curve(device).get(self.all_threads(device) or 0, [])
+        inside = [rate for size, rate in curve if start < size <= (level.up_to_bytes or inf)]
+        return median(inside) if inside else None
 
     def level_by_size(self, point: Point) -> Level | None:
         """The level whose plateau holds the working set.
@@ -200,6 +213,11 @@ def interpolated(curve: Sequence[tuple[int, float]], working_set: int) -> float:
             part = log(working_set / below) / log(above / below)
             return exp(log(low) + part * log(high / low))
     return curve[-1][1]
+
+
+def _counted(records: Sequence[Roof]) -> list[Roof]:
+    """With no samples but those that count for the best. Before method 3 all did."""
+    return [replace(roof, samples=roof.counted) for roof in records]
 
 
 def _by_variant(records: Sequence[Roof]) -> Sampled:

@@ -1,6 +1,6 @@
 """What a profile tells of its machine, and its roofs per clock cycle, as tables. Absent facts are left out."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.profile import level_names
 from reports.analysis.analysis import CPU, Analysis
@@ -49,34 +49,61 @@ def facts(analysis: Analysis) -> Table:
     return Table(("what", "value"), tuple(rows))
 
 
+class _Line(NamedTuple):
+    """A roof of so many threads, per second: the best and the median of its samples."""
+
+    roof: str
+    threads: int
+    best: float
+    median: float | None
+    unit: str
+
+
 def roofs(analysis: Analysis) -> Table:
     """Every level's bandwidth and the best products of each dtype at all threads, and at one where it was measured.
+
+    Beside the best of the samples that count stands the median of all.
 
     A rate is shared out among its threads, one to a core, and divided by the clock: so a reader can check it in his
     head, 32 or 64 FLOP, 32 or 64 bytes.
     """
     found, hertz = analysis.roofs, analysis.clock
     everyone = found.all_threads(CPU)
-    lines: list[tuple[str, int, float, str]] = []
+    lines: list[_Line] = []
     for threads in sorted({1, everyone} if everyone else (), reverse=True):
-        rates = [(level.name, level.bytes_per_s) for level in found.levels(CPU)]
+        rates = [
+            (level.name, level.bytes_per_s, found.typical_level(CPU, level))
+            for level in found.levels(CPU)
+        ]
         if threads != everyone:
             # The levels are those of all threads: of one only the ends of its curve are known.
-            curve = found.curve(CPU).get(threads, [])
-            ends = zip(
-                ("start of its curve", "end of its curve"), curve[:1] + curve[-1:], strict=False
+            best, typical = (
+                curves.get(threads, []) for curves in (found.curve(CPU), found.typical_curve(CPU))
             )
-            rates = [(name, rate) for name, (_, rate) in ends]
-        lines += [(f"read, {name}", threads, rate, "byte") for name, rate in rates]
-        peaks = ((name, found.arithmetic_roof(CPU, threads, name)) for name in found.dtypes())
-        lines += [(f"products, {name}", threads, peak, "FLOP") for name, peak in peaks if peak]
-    columns: tuple[Column[tuple[str, int, float, str]], ...] = (
-        Column("roof", lambda line: line[0]),
-        Column("threads", lambda line: line[1]),
-        Column("rate", lambda line: line[2], scaled(1e-9)),
-        Column("unit", lambda line: f"G{'B' if line[3] == 'byte' else line[3]}/s"),
-        Column("a cycle and thread", lambda line: per_cycle(line[2], line[1], hertz), number),
-        Column("unit", lambda line: f"{line[3]}/cycle"),
+            rates = [
+                (name, best[at][1], typical[at][1])
+                for name, at in (("start of its curve", 0), ("end of its curve", -1))
+                if best
+            ]
+        lines += [
+            _Line(f"read, {name}", threads, rate, usual, "byte") for name, rate, usual in rates
+        ]
+        for name in found.dtypes():
+            if peak := found.arithmetic_roof(CPU, threads, name):
+                usual = found.typical_product(CPU, threads, name)
+                lines.append(_Line(f"products, {name}", threads, peak, usual, "FLOP"))
+    columns: tuple[Column[_Line], ...] = (
+        Column("roof", lambda line: line.roof),
+        Column("threads", lambda line: line.threads),
+        Column("best", lambda line: line.best, scaled(1e-9)),
+        Column("median", lambda line: line.median, scaled(1e-9)),
+        Column("unit", lambda line: f"G{'B' if line.unit == 'byte' else line.unit}/s"),
+        Column(
+            "best a cycle and thread",
+            lambda line: per_cycle(line.best, line.threads, hertz),
+            number,
+        ),
+        Column("unit", lambda line: f"{line.unit}/cycle"),
     )
     return table(columns, lines)
 

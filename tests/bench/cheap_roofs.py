@@ -40,7 +40,7 @@ def memory(arena, sizes, _page_bytes, count, _fast, _rounds, sweep, _limit):
     ]
 
 
-def curve(_address, largest, _page_bytes, counts, _seconds, _thorough, _limit=None):
+def curve(_address, largest, _page_bytes, counts, _thorough, _limit=None):
     """Two levels of memory, at every count of threads."""
     sizes = [32 << 10 << step for step in range(40) if 32 << 10 << step <= largest]
     return [

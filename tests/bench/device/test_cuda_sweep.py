@@ -96,7 +96,7 @@ def shaped(l2_rate, memory_rate, flat_mib, l2_mib):
 
     sizes = cuda_sweep.sizes(4 << 30, l2_mib << 20)
     return [
-        SimpleNamespace(kind="read", working_set_bytes=size, samples=(rate(size),))
+        SimpleNamespace(kind="read", working_set_bytes=size, counted=(rate(size),))
         for size in sizes
     ]
 
@@ -134,7 +134,7 @@ H100 = {
 
 def test_the_curve_of_an_h100_has_its_cache_and_its_memory():
     measured = [
-        SimpleNamespace(kind="read", working_set_bytes=mib << 20, samples=(rate * 1e12,))
+        SimpleNamespace(kind="read", working_set_bytes=mib << 20, counted=(rate * 1e12,))
         for mib, rate in H100.items()
     ]
     curve = cuda_sweep.read_off(measured, 50 << 20)

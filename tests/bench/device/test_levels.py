@@ -113,24 +113,29 @@ def test_the_levels_of_measured_curves_are_the_machines(measured):
 
 @pytest.mark.parametrize("fall", [1.06, 1.08, 1.1])
 def test_a_run_that_falls_by_more_than_a_twentieth_from_size_to_size_is_an_edge(fall):
-    """Two levels with 8 sizes between them that fall by the same factor: so little that one mean nearly fits three."""
-    rates = [100e9] * 10 + [100e9 / fall**power for power in range(1, 9)]
-    curve = dict(zip(SIZES, rates + [rates[-1]] * 9, strict=True))
+    """Two levels with 12 sizes between them that fall by the same factor: so little that one mean nearly fits three."""
+    rates = [100e9] * 7 + [100e9 / fall**power for power in range(1, 13)]
+    curve = dict(zip(SIZES, rates + [rates[-1]] * 8, strict=True))
     found = levels.plateaus(curve)
     assert [rate for _, rate in found] == pytest.approx([100e9, rates[-1]], rel=0.03)
 
 
-@pytest.mark.parametrize("ratio", [2.0, 4.0, 6.0])
+@pytest.mark.parametrize("ratio", [1.5, 2.0, 4.0, 6.0])
 def test_the_tail_of_a_cache_that_keeps_a_part_of_every_set_is_no_level(ratio):
-    """Its end is not lost either: half the time is saved where half of a set is kept, at twice its size."""
-    memory, cache = 20e9, MIB
-    curve = {
-        size: size / (min(size, cache) / (ratio * memory) + max(0, size - cache) / memory)
-        for size in SIZES
-    }
-    found = levels.plateaus(curve)
-    assert len(found) == 2
-    assert cache <= found[0][0] <= 2 * cache
+    """Through 2 % of noise; of 40 such curves. Three quarters of a set of four times the cache come from memory."""
+    memory, cache, wrong = 20e9, MIB, 0
+    for seed in range(40):
+        chance = random.Random(seed)
+        curve = {
+            size: size
+            / (min(size, cache) / (ratio * memory) + max(0, size - cache) / memory)
+            * (1 + chance.gauss(0, 0.02))
+            for size in SIZES
+        }
+        found = levels.plateaus(curve)
+        wrong += len(found) != 2
+        assert cache <= found[0][0] <= 4 * cache
+    assert wrong <= 3
 
 
 def test_two_sizes_are_a_first_level_and_a_doubling_is_one_between_others():

@@ -58,8 +58,9 @@ def swept(monkeypatch):
             lambda contender, repeats, *_: [seconds(contender) for _ in range(repeats)],
         )
         monkeypatch.setattr(rounds, "once", lambda contender, _seconds: seconds(contender))
+        monkeypatch.setattr(rounds, "again", lambda contender, _calls: seconds(contender))
         arena, limit = Memory(most), call_limit.Limit()
-        roofs = list(memory_curve.sweep(arena, reported, 4096, counts, 0.0, thorough, 1, limit))
+        roofs = list(memory_curve.sweep(arena, reported, 4096, counts, thorough, 1, limit))
         return memory_curve.read_off(roofs, max(counts), reported, CACHES), arena
 
     return sweep

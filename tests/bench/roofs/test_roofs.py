@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bench import roofs
 from bench.device import cpu_sweep
+from bench.profile.records import BEST_OF
 from bench.roofs import _shared, _vector, call, copy, matmul, read, triad, write
 from bench.timing import call_limit, rounds
 
@@ -389,16 +390,15 @@ def test_the_read_curve_has_a_size_per_doubling_or_two_up_to_the_largest(largest
 def instant(monkeypatch):
     """Samples without measuring; any number of threads."""
     monkeypatch.setattr(cpu_sweep.threads, "use", lambda _count: None)
-    monkeypatch.setattr(rounds, "best", lambda *_arguments: [1e-6, 2e-6])
+    monkeypatch.setattr(rounds, "best", lambda _contender, times, *_: [2e-6] * times)
+    monkeypatch.setattr(rounds, "again", lambda *_: 1e-6)
 
 
 @pytest.mark.usefixtures("instant")
 def test_the_read_curve_tries_every_variant_at_every_size_and_thread_count():
     largest = 256 << 10
     _whole, _floats, address = block(largest)
-    measured = list(
-        cpu_sweep.read_curve(address, largest, 4096, [1, 2], 0.0, True, call_limit.Limit())
-    )
+    measured = list(cpu_sweep.read_curve(address, largest, 4096, [1, 2], True, call_limit.Limit()))
     found = {(roof.threads, roof.working_set_bytes, roof.implementation) for roof in measured}
     names = {variant.name for variant in read.VARIANTS}
     assert found == {
@@ -406,8 +406,42 @@ def test_the_read_curve_tries_every_variant_at_every_size_and_thread_count():
     }
     assert len(measured) == len(found)
     for roof in measured:
-        assert len(roof.samples) == len(roof.at) == 2
+        assert len(roof.samples) == len(roof.at) == len(roof.counted) == BEST_OF
         assert max(roof.samples) <= roof.working_set_bytes / 1e-6
+
+
+def test_the_samples_of_a_size_lie_apart_and_are_as_many_however_long_they_take(monkeypatch):
+    """A neighbour's burst of some tenths of a second meets one of them; and calls are as the sample before asks for."""
+    walked, calls = [], []
+    monkeypatch.setattr(cpu_sweep.threads, "use", lambda _count: None)
+    monkeypatch.setattr(read, "prepare", lambda _variant, _address, size, _count: size)
+
+    def again(contender, count):
+        walked.append(contender.run)
+        calls.append(count * contender.run / RATE)
+        return contender.run / RATE
+
+    monkeypatch.setattr(rounds, "again", again)
+
+    def first(contender, *_):
+        walked.append(contender.run)
+        return [contender.run / RATE]
+
+    monkeypatch.setattr(rounds, "best", first)
+    largest = 1 << 20
+    roofs_found = list(cpu_sweep.read_curve(0, largest, 4096, [1], False, call_limit.Limit()))
+    once = [
+        size
+        for size in cpu_sweep.sizes(largest, False)
+        for variant in read.VARIANTS
+        if read.bytes_per_pass(variant, size, 1)
+    ]
+    assert walked == once * BEST_OF
+    assert {len(roof.samples) for roof in roofs_found} == {BEST_OF}
+    assert calls == pytest.approx([cpu_sweep.CURVE_SAMPLE_SECONDS] * len(calls), rel=0.01)
+
+
+RATE = 1e10
 
 
 def test_every_variant_that_writes_is_tried_and_the_two_fastest_are_sampled_in_full(monkeypatch):
@@ -439,8 +473,6 @@ def test_every_variant_that_writes_is_tried_and_the_two_fastest_are_sampled_in_f
 def test_a_machine_of_many_cores_has_a_read_curve_too(count):
     largest = 1 << 20
     _whole, _floats, address = block(largest)
-    measured = list(
-        cpu_sweep.read_curve(address, largest, 4096, [count], 0.0, True, call_limit.Limit())
-    )
+    measured = list(cpu_sweep.read_curve(address, largest, 4096, [count], True, call_limit.Limit()))
     assert {roof.threads for roof in measured} == {count}
     assert all(min(roof.samples) > 0 for roof in measured)

@@ -42,7 +42,7 @@ def measured(short_runs, monkeypatch, tmp_path):  # noqa: ARG001 - for what it p
         def rate(size):
             return cheap_roofs.RATE / (1 if size <= last_level else 4)
 
-        def curve(_address, largest, _page_bytes, counts, _seconds, _thorough, _limit):
+        def curve(_address, largest, _page_bytes, counts, _thorough, _limit):
             sizes = cpu_sweep.sizes(largest, thorough=True)
             return [
                 cheap_roofs.roof("read", size, sample=rate(size), count=count)

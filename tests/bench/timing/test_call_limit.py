@@ -74,10 +74,11 @@ def test_memory_that_takes_too_long_is_walked_as_far_as_it_does_not(monkeypatch)
     monkeypatch.setattr(roofs, "probes", lambda *_: [write])
     for probe in (read, write):
         monkeypatch.setattr(probe, "prepare", prepared(probe.KIND))
-    monkeypatch.setattr(rounds, "best", lambda contender, *_: [contender.run / 1e6] * 2)
+    monkeypatch.setattr(rounds, "best", lambda contender, times, *_: [contender.run / 1e6] * times)
+    monkeypatch.setattr(rounds, "again", lambda contender, _calls: contender.run / 1e6)
     monkeypatch.setattr(rounds, "glance", lambda size, _: size / 1e6)
     limit = call_limit.Limit()
-    curve = list(cpu_sweep.read_curve(0, 8 << 20, 4096, [1, 2], 0.0, thorough=False, limit=limit))
+    curve = list(cpu_sweep.read_curve(0, 8 << 20, 4096, [1, 2], thorough=False, limit=limit))
     assert {roof.working_set_bytes for roof in curve} == set(
         cpu_sweep.sizes(1 << 19, thorough=False)
     )

@@ -85,6 +85,12 @@ def test_a_sample_is_as_many_calls_as_last_ten_milliseconds_or_one(time, cost, c
     assert clock.calls_for(time.contender("a", cost).run, 0.010) == calls
 
 
+def test_a_sample_of_known_length_is_timed_after_a_quarter_of_it_or_a_pass_over_the_data(time):
+    assert rounds.again(time.contender("a", 0.5), 8) == 0.5
+    assert rounds.again(time.contender("b", 0.25, pass_calls=6), 8) == 0.25
+    assert list(time.calls()) == [("a", 2, False), ("a", 8, True), ("b", 6, False), ("b", 8, True)]
+
+
 def test_calibrating_never_makes_many_more_calls_than_the_sample(time):
     calls = clock.calls_for(time.contender("a", 1e-6).run, 0.010)
     assert sum(event[1] for event in time.events if event != "tick") <= 2 * calls

@@ -32,16 +32,16 @@ def test_a_roof_is_shared_out_among_threads_and_cycles_of_the_median_clock():
     made = clocked(2e9, 2.5e9, 4e9, None)
     assert Analysis(made).clock == 2.5e9
     found = figures(machine.roofs(Analysis(made)))
-    assert found["products, float32", "2"][2] == pytest.approx(180 / 2 / 2.5)
-    assert found["read, DRAM", "2"][2] == pytest.approx(52 / 2 / 2.5)
+    assert found["products, float32", "2"][3] == pytest.approx(180 / 2 / 2.5)
+    assert found["read, DRAM", "2"][3] == pytest.approx(52 / 2 / 2.5)
     assert found["read, L1", "2"][0] == pytest.approx(330e9)
-    assert found["read, start of its curve", "1"][2] == pytest.approx(0.55 * 330 / 2.5)
+    assert found["read, start of its curve", "1"][3] == pytest.approx(0.55 * 330 / 2.5)
 
 
 def test_without_a_clock_nothing_is_said_of_cycles():
     made = profile([synthetic.point()])
     assert Analysis(made).clock is None
-    assert all(values[2] is None for values in figures(machine.roofs(Analysis(made))).values())
+    assert all(values[3] is None for values in figures(machine.roofs(Analysis(made))).values())
 
 
 def test_the_class_of_a_processor_is_told_or_said_to_be_not_told_never_derived():
