@@ -17,6 +17,7 @@ from bench.profile.errors import OneLine, absent
 
 if TYPE_CHECKING:  # what --help need not load
     from bench.profile.records import Profile
+    from reports.compare.repeatability import Repeatability
     from reports.compare.system import System
 
 PROFILE = "a profile.json, a run's folder, a name in the gallery, or `latest`"
@@ -275,7 +276,7 @@ def _repeatability(given: argparse.Namespace) -> int:
     show("Free batches that differ", tables.free_table(agreed))
     show("Claims", tables.claim_table(agreed))
     show("Verdicts confirmed in one run, and others in another", tables.differing_table(agreed))
-    say(*tables.advice(found))
+    say(*tables.advice(found), *_could_tell(found))
     show("What holds", tables.summary_table(agreed))
     if given.out is not None:
         with atomic_write.draft(given.out, last="repeatability.csv") as folder:
@@ -283,6 +284,19 @@ def _repeatability(given: argparse.Namespace) -> int:
             (folder / "repeatability.csv").write_text(text, encoding="utf-8", newline="")
         say(str(given.out / "repeatability.csv"))
     return 0
+
+
+def _could_tell(found: Repeatability) -> list[str]:
+    """From which slow-down on a gate could tell one with as many runs a side, where these are enough for a gate."""
+    from reports.compare import gate, measured
+    from reports.compare.between_runs import RUNS
+    from reports.tables.gate import told
+
+    if len(found.names) < RUNS or not any(None not in point.rows for point in found.points):
+        return []
+    pairs = zip(found.analyses, found.names, strict=True)
+    judged = gate.alike([measured.system(analysis, name) for analysis, name in pairs])
+    return [f"With as many runs a side, compare --fail-if-slower 0: {told(judged)}"]
 
 
 def _predict(given: argparse.Namespace) -> int:

@@ -94,12 +94,25 @@ def gate(before: Sequence[System], after: Sequence[System], percent: float) -> G
         raise BadInput(f"--fail-if-slower {percent:g}: give a percentage from 0 to 1000")
     systems = (*before, *after)
     _refuse(systems)
+    return _gate(systems, len(before), percent)
+
+
+def alike(runs: Sequence[System], percent: float = 0.0) -> Gate:
+    """What a gate could tell between two sides of as many runs as these, which differ as these do. Raises BadInput."""
+    if len(runs) < RUNS:
+        raise BadInput(f"a gate takes {RUNS} runs a side at least: {len(runs)} given")
+    _refuse(runs)
+    return _gate((*runs, *runs), len(runs), percent)
+
+
+def _gate(systems: Sequence[System], before: int, percent: float) -> Gate:
+    """Of these runs the first `before` ones are those before."""
     runs = [{(e.work, e.implementation): e for e in one.entries} for one in systems]
     keys = [key for key in runs[0] if all(key in run for run in runs)]
     if not keys:
         raise BadInput("--fail-if-slower: no case that all runs have: compare runs of one suite")
     points = [[run[key] for run in runs] for key in keys]
-    kinds = [_judged_by(entries, len(before)) for entries in points]
+    kinds = [_judged_by(entries, before) for entries in points]
     logs = np.array(
         [
             [log(middle((normalised if by == BY_ROOF else times)(e))) for e in entries]
@@ -108,7 +121,7 @@ def gate(before: Sequence[System], after: Sequence[System], percent: float) -> G
     ).T
     allowed = 1 + percent / 100
     asked = max(allowed, SAME)
-    judged, common = judge(logs, len(before), kinds, allowed, asked)
+    judged, common = judge(logs, before, kinds, allowed, asked)
     rows = [
         Gated(entries[0], by, one) for entries, by, one in zip(points, kinds, judged, strict=True)
     ]
@@ -119,8 +132,8 @@ def gate(before: Sequence[System], after: Sequence[System], percent: float) -> G
         unjudged=len(every) - len(keys),
         allowed=allowed,
         asked=asked,
-        runs=(len(before), len(after)),
-        ordered=_ordered(before, after),
+        runs=(before, len(systems) - before),
+        ordered=_ordered(systems[:before], systems[before:]),
     )
 
 

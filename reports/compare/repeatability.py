@@ -16,14 +16,12 @@ from bench.profile.stats import Estimate, median
 from kernels.case import Case
 from reports.analysis import points
 from reports.analysis.analysis import Analysis
-from reports.analysis.points import Row
+from reports.analysis.points import FEWEST, Row
 from reports.analysis.verdict import Verdict
 from reports.locate import BadInput
 
 LEAST, MOST = 2, 100
 """Runs that are compared."""
-FEWEST = 5
-"""Points that every run has, from which on their median is told as the drift of a run."""
 MOVES = 0.03
 """Standard deviation between runs, of a logarithm, from which on a figure moves."""
 FAR = 0.09

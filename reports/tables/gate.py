@@ -63,7 +63,7 @@ def judgement(gate: Gate) -> list[str]:
         found.append(
             f"Of {undecided} more, and of {len(unsure)} common effects, these runs do not tell."
         )
-    found.append(_told(gate))
+    found.append(told(gate))
     if gate.outcome != "failed":
         found += _needed(gate)
     if gate.unjudged:
@@ -88,18 +88,18 @@ def _asked(gate: Gate) -> str:
     )
 
 
-def _told(gate: Gate) -> str:
+def told(gate: Gate) -> str:
     """From which slow-down on these runs would have found one."""
     points = [row.judged.found for row in gate.rows]
     if len(points) >= FEWEST:
         of_points = f"of the middle point from {_percent([median(points)])} on, of the noisiest from {_percent(points)}"
     else:
         of_points = f"of each point from {_percent(points)} on"
-    told = f"By how these runs differ, a slow-down is found in {SHARE} of cases {of_points}"
+    words = f"By how these runs differ, a slow-down is found in {SHARE} of cases {of_points}"
     for by, one in gate.common.items():
         kind = "steps that follow their roof" if by == BY_ROOF else "other steps"
-        told += f"; one of all {kind} alike from {_percent([one.found])}"
-    return f"{told}."
+        words += f"; one of all {kind} alike from {_percent([one.found])}"
+    return f"{words}."
 
 
 def _needed(gate: Gate) -> list[str]:

@@ -133,3 +133,19 @@ def test_the_gate_asks_for_three_runs_a_side_of_one_machine_and_one_method(made)
         gate.gate(good[:3], good[3:], -1)
     with pytest.raises(BadInput, match="given twice"):
         gate.gate(good[:3], [*good[3:5], good[0]], 5)
+
+
+def test_what_so_many_runs_a_side_could_tell_is_what_a_gate_of_runs_that_differ_so_tells(made):
+    """Runs held against themselves, and against others that differ by as much."""
+    runs = [sides(*(noisy(made, seed + i, 0.02) for i in range(4))) for seed in (1, 11)]
+    could = gate.alike(runs[0])
+    tells = gate.gate(*runs, 0)
+    assert could.runs == (4, 4)
+    assert not could.failed
+    assert all(row.judged.ratio == pytest.approx(1) for row in could.rows)
+    middles = [np.median([row.judged.found - 1 for row in one.rows]) for one in (could, tells)]
+    assert middles[0] == pytest.approx(middles[1], rel=0.25)
+    more = gate.alike([*runs[0], *runs[1]])
+    assert np.median([row.judged.found - 1 for row in more.rows]) < middles[0]
+    with pytest.raises(BadInput):
+        gate.alike(runs[0][:2])
