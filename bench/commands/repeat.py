@@ -247,9 +247,17 @@ def _measured(folder: Path, plan: Plan) -> int:
             options = [*(() if begun else plan.options), *plan.selected, option]
             command = [side.python, "-m", "pytest", "--benchmark-only", *options]
             before = monotonic()
-            ended = child_run.measured(
-                command, Path(side.checkout), side.variables, folder / LOG_FILE, child, _tell_within
-            )
+            where_from, log = Path(side.checkout), folder / LOG_FILE
+            try:
+                ended = child_run.measured(
+                    command, where_from, side.variables, log, child, _tell_within
+                )
+            except BrokenPipeError:
+                raise
+            except OSError as error:
+                raise BadPlan(
+                    f"{name}: {side.python} in {side.checkout}, told in {log}: cannot be run: {error.strerror}"
+                ) from error
             if child.asked:
                 return interrupts.INTERRUPTED
             took, told = monotonic() - before, _told(folder / where)

@@ -187,6 +187,17 @@ def test_what_was_interrupted_is_resumed_without_measuring_a_run_twice(asked, tm
     assert names(asked) == []
 
 
+def test_a_python_that_is_gone_when_a_plan_is_resumed_is_told_in_one_line(
+    tmp_path, monkeypatch, capfd
+):
+    monkeypatch.setattr(lock, "held_by", lambda: None)
+    side = repeat.Side(python=str(tmp_path / "gone"))
+    repeat._keep(tmp_path, repeat.Plan(2, (), (), (side,)))
+    assert main(["repeat", "--resume", str(tmp_path)]) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert str(tmp_path / "gone") in line
+
+
 @pytest.mark.usefixtures("unread")
 def test_more_runs_can_be_added_and_fewer_cannot(asked, tmp_path):
     out = str(tmp_path / "runs")
