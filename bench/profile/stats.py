@@ -134,7 +134,7 @@ def of_visits(
     logs = [log(one) for one in medians]
     middle = fsum(logs) / len(logs)
     freedom = len(logs) - 1
-    own = fsum((one - middle) ** 2 for one in logs) / freedom if freedom else 0.0
+    own = fsum([(one - middle) ** 2 for one in logs]) / freedom if freedom else 0.0
     spread = moderated(own, freedom, prior)
     if not spread.freedom:
         raise ValueError("one visit tells nothing of the next: give a prior")
@@ -159,13 +159,12 @@ def prior(variances: Sequence[float], freedoms: Sequence[float]) -> Spread | Non
     if len(known) < LEAST_VARIANCES:
         return None
     halves = [freedom / 2 for _, freedom in known]
-    logs = [
-        log(variance) - float(digamma(half)) + log(half)
-        for (variance, _), half in zip(known, halves, strict=True)
-    ]
+    expected = {half: float(digamma(half)) - log(half) for half in set(halves)}
+    chance = {half: float(polygamma(1, half)) for half in expected}
+    logs = [log(variance) - expected[freedom / 2] for variance, freedom in known]
     middle = fsum(logs) / len(logs)
     scatter = fsum((one - middle) ** 2 for one in logs) / (len(logs) - 1)
-    beyond = scatter - fsum(float(polygamma(1, half)) for half in halves) / len(halves)
+    beyond = scatter - fsum(chance[half] for half in halves) / len(halves)
     if beyond <= 0:
         return Spread(exp(middle), inf)
     half = _trigamma_inverse(beyond)

@@ -70,17 +70,25 @@ def between(sound: Sequence[Row]) -> tuple[Outcome, ...]:
     Sequences of two stages, which move as neither bound alone predicts, take part in peer comparisons only.
     """
     of_one_stage = [row for row in sound if row.point.projection is None]
+    known: dict[tuple[str, int], Held] = {}
+
+    def held(experiment: str, row: Row) -> Held:
+        visits = _visits(experiment, row)
+        place = row.key, -1 if visits is points.ALL else visits.start
+        if place not in known:
+            known[place] = _held(row, visits)
+        return known[place]
+
+    found = pairs(of_one_stage, attrgetter("case"), attrgetter("point.implementation"))
     made = [
-        _asked(*one)
-        for one in pairs(of_one_stage, attrgetter("case"), attrgetter("point.implementation"))
+        _asked(name, one, other, held(name, one), held(name, other)) for name, one, other in found
     ]
     drifts = (_drifted(row) for row in of_one_stage)
     peers = (_compared(slow, quick) for slow, quick in _peers(sound))
     return (*made, *(one for one in drifts if one), *peers)
 
 
-def _asked(experiment: str, first: Row, second: Row) -> Outcome:
-    one, other = (_held(row, _visits(experiment, row)) for row in (first, second))
+def _asked(experiment: str, first: Row, second: Row, one: Held, other: Held) -> Outcome:
     least = SPEEDUPS if experiment == THREADS else APART
     found = elasticity.compared(one, other, least, narrow=experiment == BYTES)
     cases = first.case, second.case
@@ -114,9 +122,12 @@ def _held(row: Row, visits: slice) -> Held:
     """A point against its bounds, by some of its visits."""
     limits: dict[str, float] = {}
     ratios: dict[str, Estimate] = {}
-    for bound, figure in points.ALLOWED.items():
-        ratio = row.estimate(points.beyond(bound), visits)
-        if ratio and row.least(figure, visits) > 0 and row.least(points.beyond(bound), visits) > 0:
+    for bound, (figure, beyond) in points.ALLOWED.items():
+        allowed, over = row.part(figure, visits), row.part(beyond, visits)
+        ratio = (
+            row.estimate(beyond, visits) if over and min(allowed) > 0 and min(over) > 0 else None
+        )
+        if ratio:
             limits[bound] = row.middle(figure, visits)
             ratios[bound] = ratio
     return elasticity.held(limits, ratios, row.middle("seconds", visits))
@@ -127,7 +138,7 @@ def _drifted(row: Row) -> Outcome | None:
         return None
     beside = (("t_flops", row.point.roof_flop_per_s), ("floor", row.point.floor_beside))
     core = [row.part(figure) for figure, sampled in beside if sampled]
-    found = elasticity.drift(row.part("t_bytes"), row.part(points.beyond(BANDWIDTH)), core)
+    found = elasticity.drift(row.part("t_bytes"), row.part(points.ALLOWED[BANDWIDTH][1]), core)
     if found is None:
         return None
     slope = found.measured[BANDWIDTH]

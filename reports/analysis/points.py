@@ -19,8 +19,16 @@ from kernels import roofline_model
 from kernels.case import CELLS, PARTS, Case
 from kernels.roofline_model import BANDWIDTH, CALL, COMPUTE, LIMIT
 
-ALLOWED = {BANDWIDTH: "t_bytes", COMPUTE: "t_flops", CALL: "floor", LIMIT: "limit"}
-"""By bound the figure that says how long it takes."""
+ALLOWED = {
+    bound: (figure, f"time over {figure}")
+    for bound, figure in {
+        BANDWIDTH: "t_bytes",
+        COMPUTE: "t_flops",
+        CALL: "floor",
+        LIMIT: "limit",
+    }.items()
+}
+"""By bound the figure that says how long it takes, and that of the time over it, the floor taken off but for itself."""
 ALL = slice(None)
 """Every visit of a point."""
 
@@ -147,10 +155,6 @@ class Row:
         """What stands for a known figure in some of the visits."""
         return middle(self.part(figure, visits), self.sampled.visited)
 
-    def least(self, figure: str, visits: slice = ALL) -> float:
-        """The least of a known figure in some of the visits."""
-        return min(self.part(figure, visits))
-
     def estimate(self, figure: str, visits: slice = ALL) -> Estimate | None:
         """A figure by some of the visits."""
         return _summed(self.part(figure, visits), self.sampled.visited, self.priors.get(figure))
@@ -162,11 +166,6 @@ def order(point: Point) -> tuple[object, ...]:
     kind = (CELLS.index(case.cell), PARTS.index(case.part), case.phase, case.residency)
     sizes = (case.hidden, case.input, case.dtype, case.activations, case.device, case.threads)
     return (*kind, *sizes, case.steps, case.batch, point.implementation)
-
-
-def beyond(bound: str) -> str:
-    """The figure that holds a point's time against a bound: over what it allows, the floor taken off but for itself."""
-    return f"beyond {bound}"
 
 
 def middle(values: Sequence[float], visited: bool) -> float:
@@ -194,7 +193,7 @@ def sampled(point: Point, write_roof: float | None, arithmetic_roof: float | Non
     def summed(values: Sequence[float]) -> Values:
         if count < 2:
             return tuple(values)
-        return tuple(map(median, stats.by_visit(values, point.visits)))
+        return tuple([median(one) for one in stats.by_visit(values, point.visits)])
 
     rounds: dict[str, Sequence[float]] = {"seconds": taken}
     if point.roof_bytes_per_s:
@@ -208,14 +207,14 @@ def sampled(point: Point, write_roof: float | None, arithmetic_roof: float | Non
         rounds |= {
             "floor": floors,
             "overhead": _over(floors, taken),
-            beyond(CALL): _over(taken, floors),
+            ALLOWED[CALL][1]: _over(taken, floors),
         }
     if byte_times:
-        rounds |= {"t_bytes": byte_times, beyond(BANDWIDTH): _over(left, byte_times)}
+        rounds |= {"t_bytes": byte_times, ALLOWED[BANDWIDTH][1]: _over(left, byte_times)}
     if flop_times:
         rounds |= {"t_flops": flop_times, "multiplying": _over(flop_times, taken)}
         if linear:
-            rounds[beyond(COMPUTE)] = _over(left, flop_times)
+            rounds[ALLOWED[COMPUTE][1]] = _over(left, flop_times)
     if byte_times and flop_times:
         staged = [
             roofline_model.stages(*moved, products, point.projected)
@@ -226,7 +225,7 @@ def sampled(point: Point, write_roof: float | None, arithmetic_roof: float | Non
             "limit": limits,
             "fraction": _over(limits, taken),
             "balance": [roofline_model.balance(one) for one in staged],
-            beyond(LIMIT): _over(left, limits),
+            ALLOWED[LIMIT][1]: _over(left, limits),
         }
         if floors:
             rounds["explained"] = [

@@ -234,7 +234,7 @@ def _confirmed_before(analysis: Analysis, case: Case) -> bool:
 
 
 def somewhere(random):
-    """A machine whose steps their core holds, or memory does, at a rate drawn anew; and with a call that may be slow."""
+    """A machine whose steps their core holds, or memory does, at a rate drawn anew; the call may be slow."""
     truth = (bound_by_core, bound_by_memory)[random.integers(2)]
     floor = float(random.choice([2e-6, 60e-6, 200e-6]))
     return planted(partial(truth, rate=random.uniform(0.45, 1.0)), floor=floor)
