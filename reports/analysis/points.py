@@ -193,6 +193,8 @@ def sampled(point: Point, write_roof: float | None, arithmetic_roof: float | Non
     def summed(values: Sequence[float]) -> Values:
         if count < 2:
             return tuple(values)
+        if values[0] == values[-1] and len(set(values)) == 1:
+            return (values[0],) * count  # a roof or floor that was not sampled beside the point
         return tuple([median(one) for one in stats.by_visit(values, point.visits)])
 
     rounds: dict[str, Sequence[float]] = {"seconds": taken}
@@ -216,22 +218,14 @@ def sampled(point: Point, write_roof: float | None, arithmetic_roof: float | Non
         if linear:
             rounds[ALLOWED[COMPUTE][1]] = _over(left, flop_times)
     if byte_times and flop_times:
-        staged = [
-            roofline_model.stages(*moved, products, point.projected)
-            for moved, products in zip(moving, flop_times, strict=True)
-        ]
-        limits = _limits(staged, taken, lambda shares: middle(summed(shares), count > 1))
-        rounds |= {
-            "limit": limits,
-            "fraction": _over(limits, taken),
-            "balance": [roofline_model.balance(one) for one in staged],
-            ALLOWED[LIMIT][1]: _over(left, limits),
-        }
+        rounds |= _against_limit(point, moving, rounds, lambda one: middle(summed(one), count > 1))
         if floors:
             rounds["explained"] = [
-                roofline_model.explained(*one) for one in zip(limits, floors, taken, strict=True)
+                roofline_model.explained(*one)
+                for one in zip(rounds["limit"], floors, taken, strict=True)
             ]
-    values = {name: summed(each) for name, each in rounds.items()}
+    formed = {id(each): summed(each) for each in rounds.values()}  # some are two figures
+    values = {name: formed[id(each)] for name, each in rounds.items()}
     return Sampled(point, write_roof, byte_times, flop_times, count > 1, values)
 
 
@@ -239,23 +233,41 @@ def _over(above: Sequence[float], below: Sequence[float]) -> list[float]:
     return [one / other for one, other in zip(above, below, strict=True)]
 
 
-def _limits(
-    staged: Sequence[roofline_model.Stages],
-    taken: Sequence[float],
+def _against_limit(
+    point: Point,
+    moving: Sequence[tuple[float, float]],
+    rounds: Mapping[str, Sequence[float]],
     middling: Callable[[Sequence[float]], float],
-) -> list[float]:
-    """The limit round by round: of each stage the bytes throughout, or the products throughout.
+) -> dict[str, Sequence[float]]:
+    """What holds the limit, round by round: of each stage the bytes throughout, or the products throughout.
 
     That which is the larger share of the time counts. The larger of the two in every single round would be too much by
     what noise adds to either, by 2.3 % at the ridge where rounds scatter by 4 %.
     """
+    taken, t_bytes, t_flops = (rounds[name] for name in ("seconds", "t_bytes", "t_flops"))
+    moved, multiplied = _over(t_bytes, taken), rounds["multiplying"]
+    over = ALLOWED[LIMIT][1]
+    if point.projection is None:
+        balance = _over(t_flops, t_bytes)
+        if middling(moved) >= middling(multiplied):
+            known = {"limit": t_bytes, "fraction": moved, over: rounds[ALLOWED[BANDWIDTH][1]]}
+        else:
+            known = {"limit": t_flops, "fraction": multiplied, over: rounds[ALLOWED[COMPUTE][1]]}
+        return {"balance": balance, **known}
+    staged = [
+        roofline_model.stages(*both, products, point.projected)
+        for both, products in zip(moving, t_flops, strict=True)
+    ]
     limits = [0.0] * len(taken)
     for stage in (0, 1):
         sides = [[one[stage][side] for one in staged] for side in (0, 1)]
-        if any(map(any, sides)):
-            longer = max(sides, key=lambda side: middling(_over(side, taken)))
-            limits = [limit + one for limit, one in zip(limits, longer, strict=True)]
-    return limits
+        longer = max(sides, key=lambda side: middling(_over(side, taken)))
+        limits = [limit + one for limit, one in zip(limits, longer, strict=True)]
+    return {
+        "limit": limits,
+        "fraction": _over(limits, taken),
+        "balance": [roofline_model.balance(one) for one in staged],
+    }
 
 
 def priors(every: Iterable[Sampled]) -> dict[str, Priors]:
@@ -267,7 +279,7 @@ def priors(every: Iterable[Sampled]) -> dict[str, Priors]:
             if min(values) > 0:
                 logs = list(map(log, values))
                 mean, freedom = fsum(logs) / len(logs), len(logs) - 1
-                variance = fsum((one - mean) ** 2 for one in logs) / freedom
+                variance = fsum([(one - mean) ** 2 for one in logs]) / freedom
                 by_figure.setdefault(figure, []).append((variance, freedom))
     return {
         device: {
