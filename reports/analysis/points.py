@@ -3,9 +3,11 @@
 Every figure is formed round by round, each sample of a step against the roof sample taken beside it, for the machine's
 speed drifts and both sides drift together. Of each visit its median counts, and a figure is the visits' geometric mean
 with Student's interval. How far visits lie apart is told by all points of the profile and device together, for each
-figure apart: the spread of a time is several times that of a time over its roof. A point that was visited once has the
-median of its rounds, and an interval that holds within that visit only. What a profile lacks is None here, never 0.
-Points never influence roofs.
+figure apart: the spread of a time is several times that of a time over its roof. (Simulated, 60 points of three visits:
+so intervals of fraction, time and balance hold the truth in .95 of the cases; .90, .95 and 1.00 where the paired
+figures have one spread, .94, .89 and 1.00 where all have.) A point that was visited once has the median of its rounds,
+and an interval that holds within that visit only. What a profile lacks is None here, never 0. Points never influence
+roofs.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

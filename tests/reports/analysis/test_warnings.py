@@ -129,6 +129,12 @@ def test_a_curve_that_did_not_come_to_its_end_is_warned_of_once():
     )
 
 
+@pytest.mark.parametrize("method", range(1, records.METHOD))
+def test_every_older_method_has_something_to_be_warned_of(method):
+    assert codes(profile(method=method)) == ["older method"]
+    assert warnings.changed(method, method + 1)
+
+
 def test_a_profile_of_an_older_method_is_warned_of_with_what_changed_since(monkeypatch):
     monkeypatch.setattr(records, "METHOD", 2)
     (warning,) = Analysis(profile(method=1)).warnings

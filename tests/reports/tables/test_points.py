@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from bench.profile.records import Point, RunWarning
+from bench.profile.records import Point, RunWarning, Visit
 from bench.profile.stats import Estimate
 from reports.analysis import wording
 from reports.analysis.analysis import Analysis
+from reports.tables import experiments, verdicts
 from reports.tables import points as tables
-from reports.tables import verdicts
 from reports.tables.csv import points_csv
 from tests.reports import synthetic
 from tests.reports.synthetic import profile
@@ -124,3 +124,32 @@ def test_every_name_of_a_case_tells_training_from_inference():
     assert wording.short(train.case) == wording.short(step.case).replace("lstm ", "lstm train ")
     rows = tables.points(Analysis(profile([train, step]))).rows
     assert [row[1].text for row in rows] == ["cell", "cell, train"]
+
+
+def test_what_does_not_follow_its_roof_has_a_range_of_it_and_the_time_it_could_gain():
+    """Limit and call together take half of the time, one of them a tenth: twice the speed, not ten thirds."""
+    wide = synthetic.point(fraction=0.4, spread=0.2)
+    slow = replace(wide, floor_seconds=0.1 * wide.seconds[5])
+    near = synthetic.point(batch=2, fraction=0.9)
+    analysis = Analysis(profile([slow, near]))
+    table = tables.points(analysis)
+    column = table.header.index("% of roof")
+    low, high = table.rows[0][column].text.removesuffix(" %").split("\N{EN DASH}")
+    assert (int(low), int(high)) == pytest.approx((36, 44), abs=2)
+    assert table.rows[1][column].text == "90 %"
+    assert "2.0\N{MULTIPLICATION SIGN} to gain" in table.rows[0][-2].text
+
+
+def test_roof_drift_has_the_roofs_it_lies_between():
+    point = synthetic.point(fraction=0.9)
+    roofs = tuple(rate * 1e9 for rate in (60, 59, 57, 55, 52, 50))
+    drifted = replace(
+        point,
+        seconds=tuple(point.seconds[5] * 52e9 / roof for roof in roofs),
+        roof_bytes_per_s=roofs,
+        visits=tuple(Visit(synthetic.AT, 1) for _ in roofs),
+    )
+    (row,) = experiments.outcomes(Analysis(profile([drifted]))).rows
+    texts = [cell.text for cell in row]
+    assert "roof drift" in texts
+    assert "60.0 GB/s \N{RIGHTWARDS ARROW} 50.0 beside it" in texts
