@@ -16,7 +16,7 @@ from bench.profile.stats import Estimate
 from kernels.case import GATES
 from kernels.roofline_model import BANDWIDTH, CALL, CODE, COMPUTE
 from reports.analysis.elasticity import CONTRADICTS, SUPPORTS
-from reports.analysis.experiments import Outcome
+from reports.analysis.experiments import MOVE_A_ROOF, Outcome
 from reports.analysis.points import Row, times_apart
 from reports.analysis.roofs import Roofs
 from reports.analysis.series import Series, Share, foremost
@@ -198,10 +198,18 @@ def _more_compute(group: Sequence[Series], outcomes: Iterable[Outcome]) -> Found
     by_key = {row.key: row.case.batch for row in best.rows}
     evidence: dict[int, list[bool | None]] = {row.case.batch: [] for row in best.rows}
     figures: list[str] = []
-    for outcome in outcomes:
-        here = [by_key[key] for key in outcome.about if key in by_key]
-        if outcome.experiment in (THREADS, BYTES) and here:
-            evidence[here[0]].append(_for_lack_of_bandwidth(outcome))
+    known = [(one, by_key[key]) for one in outcomes for key in one.about if key in by_key]
+    doubted = {
+        batch
+        for one, batch in known
+        if one.experiment in MOVE_A_ROOF and one.answer(BANDWIDTH).word == CONTRADICTS
+    }
+    for outcome, batch in known:
+        if outcome.experiment in (THREADS, BYTES):
+            says = _for_lack_of_bandwidth(outcome)
+            # half the bytes take a core half the time, too
+            alone = says and outcome.experiment == BYTES and batch in doubted
+            evidence[batch].append(None if alone else says)
             figures += _told(outcome)
     if best.free_text:
         ridge = best.ridge_batch
@@ -308,8 +316,11 @@ def _for_lack_of_bandwidth(outcome: Outcome) -> bool | None:
     if said.word == SUPPORTS:
         return True if outcome.experiment == BYTES or COMPUTE in said.excludes else None
     against = outcome.answer(COMPUTE).word == SUPPORTS
-    fewer_bytes_do_not_help = outcome.experiment == BYTES and said.word == CONTRADICTS
-    return False if against or fewer_bytes_do_not_help else None
+    if said.word == CONTRADICTS:
+        # fewer bytes do not help, or more cores help by more than the bandwidth that they add
+        found, memory = outcome.elasticity, outcome.predicted.get(BANDWIDTH, 0.0)
+        against |= outcome.experiment == BYTES or (found is not None and found.high < memory)
+    return False if against else None
 
 
 def _told(outcome: Outcome) -> Iterator[str]:

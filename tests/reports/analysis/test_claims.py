@@ -15,7 +15,7 @@ from reports.analysis.claims import REFUTED, SUPPORTED, UNDECIDED, UNTESTED
 from reports.analysis.elasticity import SUPPORTS, Answer
 from reports.analysis.experiments import Outcome
 from tests.reports import synthetic
-from tests.reports.analysis.test_experiments import step, timed
+from tests.reports.analysis.test_experiments import step, threaded, timed
 from tests.reports.synthetic import profile
 
 BATCHES = (1, 2, 4, 8)
@@ -192,6 +192,24 @@ def test_between_free_and_not_free_it_is_open():
     open_at_8 = replace(eight, seconds=tuple(one.seconds[5] * each for each in swing))
     claim = told(3, one, two, four, open_at_8, last, narrowed(one))
     assert claim.text == "supported up to batch 4, undecided up to 8"
+
+
+def test_bytes_that_help_a_step_that_its_core_holds_are_no_evidence():
+    """From the cache it takes as long as from memory: half the bytes are half the work of a core, too."""
+    one = step(fraction=0.9)
+    hot = step(fraction=0.9, residency="resident")
+    hot = timed(hot, one.seconds[5] / hot.seconds[5])
+    assert told(3, one, narrowed(one)).text == SUPPORTED
+    assert told(3, one, narrowed(one), hot).text == UNDECIDED
+
+
+@pytest.mark.parametrize(
+    ("taken", "text"), [(0.5, REFUTED), (1 / 1.2, SUPPORTED), (0.65, UNDECIDED)]
+)
+def test_a_second_core_that_helps_more_than_its_bandwidth_refutes_it(taken, text):
+    """Two cores read 1.2 times as much as one, and multiply twice as much."""
+    points, fields = threaded(read=1 / 1.2, products=0.5, taken=taken)
+    assert told(3, *points, **fields).text == text
 
 
 def test_fewer_bytes_and_sequences_that_disagree_leave_it_open():
