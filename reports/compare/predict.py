@@ -6,17 +6,18 @@ sequence, by the roofs as a rule: a fraction pairs a step with the roof beside i
 it is carried by the medians beside the other machine's own steps. (time - floor) / limit is (1 - overhead) / fraction.
 Where no cost of a call is known there, it is carried over in the fraction. A step that the call bounds is marked.
 
-The interval joins that of the fraction and what the roofs there did beside their own steps. Where both machines
-measured enough steps, it is as wide as 19 in 20 of the others went wrong; where they did not, it does not hold that
-an implementation may reach another share there.
+The interval joins that of the fraction, what the roofs there did beside their own steps, and that an implementation may
+reach another share there: where both machines measured enough steps, it is at least as wide as 19 in 20 of the others
+went wrong; where they did not, the share may be off by `SHARE`.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import exp, log1p
+from math import exp, hypot, log, log1p
 
 from bench.profile.stats import Estimate, median, quantile
 from kernels import roofline_model
+from reports.analysis.points import FEWEST
 from reports.analysis.roofs import interpolated
 from reports.compare import match
 from reports.compare.system import (
@@ -35,6 +36,8 @@ from reports.locate import BadInput
 COVERED = 0.95
 ENOUGH = 20
 """From so many other steps on their errors tell what 19 in 20 of them stay within."""
+SHARE = 1.67
+"""Within this factor the gallery's two profiles of a CPU predicted 19 in 20 steps of one another (FINDINGS)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +71,14 @@ class Predictions:
 
     @property
     def errors(self) -> tuple[float, float] | None:
-        """Median and 90th percentile of the absolute error, where any is known."""
+        """Median and 90th percentile of the absolute error, where FEWEST are known."""
         known = [abs(row.error) for row in self.rows if row.error is not None]
-        return (median(known), quantile(known, 0.9)) if known else None
+        return (median(known), quantile(known, 0.9)) if len(known) >= FEWEST else None
+
+    @property
+    def known(self) -> int:
+        """How many steps were measured on both."""
+        return sum(row.error is not None for row in self.rows)
 
     @property
     def covered(self) -> int:
@@ -189,19 +197,22 @@ def _floor(entry: Entry, source: System, there: Limits) -> float | None:
 
 
 def _widened(rows: Sequence[Prediction]) -> Iterator[Prediction]:
-    """Each interval as wide as 19 in 20 of the *other* predictions went wrong, where enough of them are known.
+    """Each interval with what it means that an implementation need not keep its share on another machine.
 
-    That an implementation keeps its share on another machine is no law. How far it does not, no sample of one machine
-    tells; where both measured, the other steps do, those of the same implementation if they are enough.
+    How far it does not, no sample of one machine tells; where both measured, the *other* steps do, those of the same
+    implementation if they are enough, and all that went wrong is in their errors. Else it is SHARE, independent of what
+    the roofs do: logarithms are added in squares.
     """
     for row in rows:
         others = [one for one in rows if one.error is not None and one is not row]
         alike = [one for one in others if one.entry.implementation == row.entry.implementation]
         taken = alike if len(alike) >= ENOUGH else others
+        middle, low, high = row.predicted
         if len(taken) < ENOUGH:
-            yield row
+            above = exp(hypot(log(high / middle), log(SHARE)))
+            below = exp(hypot(log(middle / low), log(SHARE)))
+            yield replace(row, predicted=Estimate(middle, middle / below, middle * above))
             continue
         factor = exp(quantile([abs(log1p(one.error or 0.0)) for one in taken], COVERED))
-        middle, low, high = row.predicted
         wider = Estimate(middle, min(low, middle / factor), max(high, middle * factor))
         yield replace(row, predicted=wider)

@@ -88,15 +88,16 @@ def _drawn(samples: Samples, side: int, point: int) -> Array:
         for visit, values in enumerate(visits):
             taken = np.asarray(values)[_indices(len(values), side, point, run, visit)]
             rounds.append(np.log(np.median(taken, axis=1)))
-        runs.append(_averaged(rounds, _indices(len(rounds), side, point, run)))
-    return _averaged(runs, _indices(len(runs), side))  # the same runs for every point
+        runs.append(_averaged(rounds, side, point, run))
+    return _averaged(runs, side)  # the same runs for every point
 
 
-def _averaged(parts: Sequence[Array], indices: NDArray[np.uint16]) -> Array:
+def _averaged(parts: Sequence[Array], *which: int) -> Array:
     """Of each resample the mean of the parts it drew; a part drawn twice is resampled anew the second time."""
     count = len(parts)
     if count == 1:
         return parts[0]
+    indices = _indices(count, *which)
     every = np.stack(parts, axis=1)
     rows = np.arange(RESAMPLES)
     shift = RESAMPLES // count
@@ -127,7 +128,7 @@ def _exp(logarithm: float) -> float:
     return float(np.exp(min(logarithm, 700.0)))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=128)
 def _indices(count: int, *which: int) -> NDArray[np.uint16]:
     """Which of `count` each resample takes; `which` keeps sides, points, runs and visits independent."""
     generator = np.random.default_rng((SEED, count, *which))

@@ -10,7 +10,12 @@ from reports.tables.comparison import apart, ends
 
 CARRIED = (
     "A step keeps its factor over the roofs' limit; the call costs what it costs there. Roofs are as beside the "
-    "steps there, not the best; intervals hold how they moved, and by how much known predictions went wrong."
+    "steps there, not the best; intervals hold how they moved, and by how much known predictions went wrong, or where "
+    "these are few, those between the gallery's profiles."
+)
+OTHER_LIBRARY = (
+    "A published machine ran another library, whose share of the roof is its own: where few steps are known on both, "
+    "intervals do not hold that."
 )
 
 
@@ -35,17 +40,21 @@ def notes(found: Predictions) -> list[str]:
     """How predictions were made, what is left out, and how far they went wrong where that is known."""
     notes = [
         CARRIED,
+        *([OTHER_LIBRARY] if found.source.measured != found.target.measured else []),
         *apart((found.source, found.target)),
         *found.source.remarks,
         *found.target.remarks,
     ]
     if found.without:
         notes.append(f"{found.without} steps are left out: a fraction or a roof is not known.")
+    if found.known and not found.errors:
+        notes.append(
+            f"Of {found.known} steps known on both, too few to sum up, the interval holds {found.covered}."
+        )
     if found.errors:
         middling, most = (f"{100 * value:.0f} %" for value in found.errors)
-        known = sum(row.error is not None for row in found.rows)
         notes.append(
-            f"Error over {known} steps known on both: median {middling}, nine in ten {most}; the interval holds "
+            f"Error over {found.known} steps known on both: median {middling}, nine in ten {most}; the interval holds "
             f"{found.covered} of them."
         )
     return notes

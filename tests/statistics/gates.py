@@ -186,11 +186,11 @@ PROMISES = (
     ),
     Promise(
         10,
-        "a mean over 20 points holds the truth, 3 runs a side",
-        "a mean over 20 points holds the truth: 1 % own, 3 % common, 3 runs a side",
-        partial(mean_holds, each=3, points=20),
+        "a mean over 10 points holds the truth, 3 runs a side",
+        "a mean over 10 points holds the truth: 1 % own, 3 % common, 3 runs a side",
+        partial(mean_holds, each=3, points=10),
         least=0.9,
-        trials=1000,
-        quick=100,
+        trials=500,
+        quick=50,
     ),
 )

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 from random import Random
 
 import pytest
 
 from bench.profile.records import Point
 from bench.profile.stats import median
-from reports import published
+from reports import locate, published
 from reports.analysis import roofs
 from reports.analysis.analysis import Analysis
-from reports.compare import measured, predict
+from reports.compare import match, measured, predict
 from reports.locate import BadInput
 from tests.reports import synthetic
 from tests.reports.synthetic import MIB, READ, profile, roof
@@ -276,4 +277,34 @@ def test_an_interval_is_as_wide_as_the_other_predictions_went_wrong():
     short = predict.predict(
         measured.system(Analysis(few), "a"), measured.system(Analysis(machine(profile(slow))), "b")
     )
-    assert all(row.predicted.high < 1.1 * row.predicted.median for row in short.rows)
+    for row in short.rows:
+        reach = row.predicted.high / row.predicted.median
+        assert predict.SHARE <= reach < 1.1 * predict.SHARE
+        assert row.predicted.median / row.predicted.low >= predict.SHARE
+
+
+def test_fewer_than_five_known_errors_are_not_summed_up():
+    for count, told in ((4, False), (5, True)):
+        made = profile([synthetic.point(batch=b) for b in range(1, count + 1)])
+        found = predict.predict(
+            measured.system(Analysis(made), "a"),
+            measured.system(Analysis(twice_as_fast(made)), "b"),
+        )
+        assert found.known == count
+        assert (found.errors is not None) == told
+
+
+def test_machines_predict_each_other_within_the_interval_though_no_other_step_is_known(monkeypatch):
+    """Those of the gallery with steps in common, and two boards that others published; the bar is 85 in 100."""
+    monkeypatch.setattr(predict, "ENOUGH", 10**9)
+    systems = [measured.system(Analysis(locate.load(name)[0]), name) for name in locate.gallery()]
+    systems += [published.find(name) for name in ("NVIDIA P100", "NVIDIA TitanXp")]
+    pairs = 0
+    for source, target in permutations(systems, 2):
+        alike = source.measured == target.measured and source.machine != target.machine
+        boards = not source.measured and not target.measured
+        if (alike or boards) and len(match.matched(source, target)) >= 20:
+            found = predict.predict(source, target)
+            assert found.covered >= 0.85 * found.known
+            pairs += 1
+    assert pairs >= 2

@@ -1,0 +1,82 @@
+"""Predictions between planted machines: memories that drift, and implementations that reach another share there."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from bench.profile.stats import Estimate
+from reports.compare import predict
+from reports.compare.system import ALL, Entry, Limits, System, Work
+from tests.statistics.promises import Promise
+
+MOVED, SPEED = 0.06, 0.4
+"""Deviations of a memory beside its steps, and of one machine's from another's."""
+BYTES = 1 << 24
+
+
+def _system(name, speed, times, fractions, reach):
+    """A machine of this memory with steps of as many bytes, which took these times."""
+    limits = Limits(
+        read=((BYTES, speed),),
+        write=((BYTES, speed),),
+        memory=speed,
+        peaks={},
+        products={},
+        reach={"streamed": reach},
+    )
+    entries = tuple(
+        Entry(
+            work=Work(
+                "lstm", "cell", "step", 1024 + index, 1024, 1, "float32", "float32", "streamed",
+                "cpu", ALL, 1,
+            ),
+            setting="",
+            implementation="any",
+            seconds=(float(seconds),),
+            read=BYTES,
+            written=0,
+            flops=0,
+            recurrent=0,
+            working_set=BYTES,
+            t_bytes=BYTES / speed,
+            t_flops=None,
+            fraction=Estimate(float(share), float(share) * 0.97, float(share) * 1.03),
+            level=None,
+            roof=None,
+        )
+        for index, (seconds, share) in enumerate(zip(times, fractions, strict=True))
+    )  # fmt: skip
+    return System(name, "measured", 3, name, entries, {ALL: limits}, (), {})
+
+
+def covered(random, trials, steps, share_sd):
+    """Share of predicted intervals that hold what the other machine took; `steps` are known on both."""
+    held = known = 0
+    while known < trials:
+        speeds = 5e10 * np.exp(SPEED * random.standard_normal(2))
+        shares = random.uniform(0.3, 0.95, steps)
+        there = shares * np.exp(share_sd * random.standard_normal(steps))
+        moved = np.exp(MOVED * random.standard_normal((2, steps)))
+        reach = tuple(float(np.exp(way * 1.96 * MOVED)) for way in (-1, 1))
+        seen = shares * np.exp(0.015 * random.standard_normal(steps))
+        first, second = BYTES / (speeds[:, None] * moved) / np.stack([shares, there])
+        found = predict.predict(
+            _system("one", speeds[0], first, seen, reach),
+            _system("other", speeds[1], second, there, reach),
+        )
+        held, known = held + found.covered, known + found.known
+    return held / known
+
+
+def _holding(steps: int, percent: int) -> Promise:
+    text = (
+        f"a predicted interval holds the time there: {steps} steps known on both, shares differ by {percent} % "
+        "between machines"
+    )
+    simulate = partial(covered, steps=steps, share_sd=percent / 100)
+    return Promise(10, text, text, simulate, least=0.85, trials=20_000, quick=1000)
+
+
+PROMISES = tuple(_holding(steps, percent) for steps in (6, 40) for percent in (5, 20, 30))
