@@ -22,6 +22,9 @@ THOROUGH_SECONDS = 1.0
 MEMORY_SHARE = 4
 """The arena takes at most one part in so many of the memory that is free when a run begins."""
 
+SPARE = 1.1
+"""How much longer one pool is left to fall asleep than its workers were seen to spin."""
+
 CROWDED_BYTES, CROWDED_PASSES, CROWDED_TURNS = 16 << 10, 400, 3
 """A share, how often it is read in a row, and how many times in turns."""
 CROWDED = 1.6
@@ -51,9 +54,11 @@ class Cpu:
 
     @property
     def settle_seconds(self) -> float:
-        """Longer where torch and numba have a pool each."""
-        shared = self.pools is None or self.pools.shared
-        return rounds.SETTLE_SECONDS if shared else rounds.SETTLE_SECONDS_TWO_POOLS
+        """Longer where torch and numba have a pool each: as long as the workers of one go on spinning."""
+        if self.pools is None or self.pools.shared:
+            return rounds.SETTLE_SECONDS
+        most, spun = rounds.SETTLE_SECONDS_TWO_POOLS, self.pools.spin_seconds
+        return most if spun is None else min(most, rounds.SETTLE_SECONDS + SPARE * spun)
 
     def bytes_per_pass(self, kind: str, variant: _vector.Variant, walk: Walk) -> int:
         """In whole turns of the variant's loop."""

@@ -7,10 +7,11 @@ shrinks and grows again stays bound.
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
+from time import sleep
 from typing import NamedTuple
 
 import psutil
@@ -18,6 +19,9 @@ import psutil
 from bench.machine import cgroups, system, topology
 from bench.machine.system import told
 from kernels.case import Unavailable
+
+SPUN_ELEMENTS, SPUN_SECONDS, SPUN_TURNS = 1 << 20, 0.025, 3
+"""What torch adds to, how long workers are then watched, and how often: to see for how long they spin."""
 
 _ORIGINAL_CORES: list[int] = list(system.THIS.allowed or ())
 
@@ -96,13 +100,15 @@ def used() -> int:
 class Pools(NamedTuple):
     """numba's threading layer, whether torch and numba share one OpenMP library's pool, and its threads as counted.
 
-    `before`: how many threads torch and numba used until then, for `restore`.
+    `before`: how many threads torch and numba used until then, for `restore`. `spin_seconds`: how long the workers of
+    either pool went on spinning after their work; None where the system does not tell.
     """
 
     layer: str
     shared: bool
     workers: int
     before: tuple[int, int]
+    spin_seconds: float | None = None
 
 
 def start() -> Pools:
@@ -131,7 +137,38 @@ def start() -> Pools:
     if _ORIGINAL_CORES and "OMP_PLACES" in os.environ:
         os.sched_setaffinity(0, cores()[:1])
     before = torch.get_num_threads(), numba.get_num_threads()
-    return Pools(str(numba.threading_layer()), shared, workers, before)
+    spun = None
+    if not shared:
+        block = torch.zeros(SPUN_ELEMENTS)
+        spun = _spun((lambda: block.add_(1), lambda: region(1)))
+    return Pools(str(numba.threading_layer()), shared, workers, before, spun)
+
+
+def _spun(works: Sequence[Callable[[], object]]) -> float | None:
+    """The longest that a worker ran on while nothing was left to do, after these works; None where nothing tells."""
+    found = 0.0
+    for work in (*works,) * SPUN_TURNS:
+        sleep(SPUN_SECONDS)
+        work()
+        before = _run_seconds()
+        sleep(SPUN_SECONDS)
+        after = _run_seconds()
+        if not before or not after:
+            return None
+        found = max(
+            found, *(after[one] - seconds for one, seconds in before.items() if one in after)
+        )
+    return found
+
+
+def _run_seconds() -> dict[str, float]:
+    """How long each other thread of this process has run on a core so far, as Linux's scheduler counts it."""
+    found = {}
+    with suppress(OSError, ValueError):
+        for task in Path("/proc/self/task").iterdir():
+            if int(task.name) != os.getpid():
+                found[task.name] = int((task / "schedstat").read_text().split()[0]) / 1e9
+    return found
 
 
 def restore(pools: Pools) -> None:

@@ -23,8 +23,9 @@ from kernels.case import Case, Unavailable
 from kernels.contract import Implementation
 from kernels.reference.inputs import draw, redraw, set_bytes
 
-VISITS, MOST_VISITS = 3, 12
-"""To a point at least and at most."""
+VISITS = 3
+"""To a point, at least."""
+MOST_VISITS = 12
 LOOKS = (3, 6, 12)
 """After so many visits, and at no other moment, it is looked whether they are precise."""
 

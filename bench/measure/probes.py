@@ -18,6 +18,9 @@ from kernels.reference.inputs import ALIGNMENT, Arena, draw
 VARIANT_TURNS = 4
 """How often each variant of a memory probe has its turn when the best for a working set is sought."""
 
+HOPELESS = 0.9
+"""Of the best rate so far: what is slower has no further turn."""
+
 PROBE_SECONDS = 0.002
 """Least length of a sample that only tells which variant is fastest, or about how long a pass takes."""
 
@@ -91,13 +94,20 @@ def best_variant(context: Context, walk: Walk) -> Any:
 
 
 def _fastest(context: Context, kind: str, block: Arena, walk: Walk) -> Any:
-    """The variant of the most bytes a second by the best of its short samples, taken in turns; None where none can."""
+    """The variant of the most bytes a second by the best of its short samples, taken in turns; None where none can.
+
+    What its first turns leave behind HOPELESS times the best has no more.
+    """
     device, rates = context.device, dict[Any, float]()
-    for variant in roofs.load(device.name, kind).VARIANTS * VARIANT_TURNS:
-        run, size = device.probe(kind, variant, block, walk)
-        if size:
-            rate = size / context.best(rounds.Contender(run), 1, PROBE_SECONDS)
-            rates[variant] = max(rate, rates.get(variant, 0.0))
+    for turn in range(VARIANT_TURNS):
+        least = HOPELESS * max(rates.values(), default=0.0) if turn else 0.0
+        for variant in roofs.load(device.name, kind).VARIANTS:
+            if turn and rates.get(variant, 0.0) < least:
+                continue
+            run, size = device.probe(kind, variant, block, walk)
+            if size:
+                rate = size / context.best(rounds.Contender(run), 1, PROBE_SECONDS)
+                rates[variant] = max(rate, rates.get(variant, 0.0))
     return max(rates, key=lambda variant: rates[variant], default=None)
 
 

@@ -24,6 +24,10 @@ KINDS: dict[str, type[Roof | Point | RunWarning]] = {
 """What a journal holds a line of, by the line's key."""
 
 
+OF_SWEEPS = ("roof left out",)
+"""Codes of warnings that a sweep makes: the others are made when a run ends."""
+
+
 class Journal:
     """The append-only record of a run, `journal.jsonl` in its folder: one line per finding, on disk before the next."""
 
@@ -117,6 +121,12 @@ def from_journal(folder: Path) -> Profile:
                 )
             profile = reader.from_dict(said, where)
         elif kind in ("complete", "resumed") and profile is not None:
+            if (
+                kind == "resumed"
+            ):  # what was seen at the end of a run is looked at again when it ends anew
+                found["warning"] = {
+                    name: one for name, one in found["warning"].items() if one.code in OF_SWEEPS
+                }
             resumed = kind == "resumed" or profile.resumed
             profile = replace(profile, complete=kind == "complete", resumed=resumed)
         elif kind == "levels":

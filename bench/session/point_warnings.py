@@ -161,19 +161,28 @@ def of_points(
     least: float,
     write_seconds: Callable[[int, int], float],
 ) -> Iterator[RunWarning]:
-    """One warning per kind, naming the points it is about: noisy, of short samples, or beside a busy process.
+    """One warning per kind, naming the points it is about: noisy, of short samples, or beside a busy process, ...
 
     Samples of less than `least` seconds are short. `write_seconds` is what so many bytes take so many threads at the
     surveyed roof.
     """
-    noisy, short, busy = [], [], []
-    slowed: dict[str, list[str]] = {}
-    for point in _good(points):
+
+    def written_seconds(point: Point) -> float:
         assert point.bytes is not None
+        return write_seconds(point.bytes["written"], point.case.threads)
+
+    noisy, short, busy, crowded = [], [], [], []
+    slowed: dict[str, list[str]] = {}
+    good = _good(points)
+    shares = [roof_times.roof_fractions(point, written_seconds(point)) for point in good]
+    apart = [stats.between(each, point.visits) for each, point in zip(shares, good, strict=True)]
+    prior = stats.prior([one.variance for one in apart], [one.freedom for one in apart])
+    for point, share in zip(good, shares, strict=True):
         state = point.state or {}
-        written = write_seconds(point.bytes["written"], point.case.threads)
-        if stats.estimate(roof_times.roof_fractions(point, written)).half_width > SLACK * precision:
+        if stats.over(share, point.visits, prior).half_width > SLACK * precision:
             noisy.append(point.key)
+        if any(visit.retaken for visit in point.visits or ()):
+            crowded.append(point.key)
         if point.steps_per_sample and stats.median(point.seconds) * point.steps_per_sample < least:
             short.append(point.key)
         if (state.get("load") or 0.0) >= BUSY_CORES:
@@ -185,13 +194,18 @@ def of_points(
         advice = "measure them again on a machine that keeps its speed"
         yield RunWarning("throttled", ", ".join(keys), message, advice)
     if noisy:
-        message = f"{_count(noisy)} did not reach +-{precision:.0%} before their time was spent"
+        message = f"{_count(noisy)} did not reach +-{precision:.0%} between visits before their time was spent"
         advice = "measure on a quieter machine, or with a larger budget_seconds"
         yield RunWarning("noisy", ", ".join(noisy), message, advice)
     if short:
         message = f"{_count(short)} had samples shorter than {least * 1e3:.3g} ms"
         advice = "measure them again: the machine sped up midway"
         yield RunWarning("short sample", ", ".join(short), message, advice)
+    if crowded:
+        message = (
+            f"threads shared a core during visits to {_count(crowded)}, which were then made again"
+        )
+        yield RunWarning("crowded", ", ".join(crowded), message, "give the run cores of its own")
     if busy:
         message = f"another process ran beside {_count(busy)}"
         yield RunWarning("load", ", ".join(busy), message, "stop it and measure again")

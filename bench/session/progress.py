@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.measure.visit import ROUNDS
 from bench.profile.stats import median
 from bench.profile.suite import Planned
 from kernels import cost
@@ -20,6 +21,9 @@ from kernels.case import ELEMENT_BYTES
 
 FLOPS_PER_WEIGHT = 100
 """So many linear FLOPs of a point take as long as a weight that it has (FINDINGS, time left)."""
+
+BLOCKS, BLOCK_SECONDS, CHECK_SECONDS = 2.5, 0.016, 0.3
+"""Blocks of a round, how long one is without a walk before it, and what checking ten million weights takes."""
 
 TURNS, NEAR = 15, 0.1
 """Turns of least squares, and the share of a median point's time within which all points count alike."""
@@ -45,15 +49,15 @@ def compiled_as(planned: Planned) -> Hashable:
 def seconds_left(
     spent: Sequence[Spent],
     left: Sequence[Planned],
-    otherwise: float,
+    otherwise: Callable[[Planned], float],
     compiled_as: Callable[[Planned], Hashable] = compiled_as,
 ) -> float:
-    """An estimate of what the points left will take; `otherwise` each, as long as none is done.
+    """An estimate of what the points left will take; what `otherwise` tells of each, as long as none is done.
 
     `compiled_as` is what an implementation compiles for a point: once, if that is the same for others.
     """
     if not spent:
-        return otherwise * len(left)
+        return sum(map(otherwise, left))
     causes = np.array([_causes(one.planned) for one in spent])
     if len(spent) < LEAST_POINTS:
         causes[:, 1:] = 0.0
@@ -77,6 +81,16 @@ def seconds_left(
         # as if one more had taken no time
         total += float(np.dot(_causes(planned), each)) + sum(known) / (len(known) + 1)
     return total
+
+
+def planned_seconds(planned: Planned, visits: int, pass_seconds: float) -> float:
+    """About how long a point takes that none is known like, but for packing and compiling: so many visits, two checks.
+
+    `pass_seconds` is what a walk through all streamed weights takes.
+    """
+    block = BLOCK_SECONDS + (pass_seconds if planned.case.residency == "streamed" else 0.0)
+    _, _, size = _causes(planned)
+    return visits * ROUNDS * BLOCKS * block + CHECK_SECONDS * size
 
 
 def told(seconds: float) -> str:

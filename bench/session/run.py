@@ -95,7 +95,7 @@ class Run:
                     (folder / SUITE_FILE).write_text(plan.text, encoding="utf-8")
             self._crashes = crash_record.CrashRecord(folder)
             self._journal = open_journal(folder, self.header, earlier)
-        self._visitor, self._wanted = Visitor(), dict[str, int]()
+        self._visitor, self._wanted = Visitor(), visits.wanted(plan.points)
         self._surveys: dict[str, Survey | str] = {}
         self._levels: dict[str, tuple[Level, ...]] = {}
         self._refused: dict[str, str] = {}
@@ -242,12 +242,25 @@ class Run:
         """An estimate for what is not measured yet of the points, and for the roofs measured once more at the end."""
         left = [one for one in planned if not is_over(self._done.get(one.key)) and _can_be_had(one)]
         new = [one for one in left if not self._visitor.knows(one)]
-        each, curve = 2 * self.plan.settings["budget_seconds"], self.plan.settings["curve_seconds"]
+        curve = self.plan.settings["curve_seconds"]
         known = (device.resweep_seconds for device in self._devices.values())
         again = sum(curve if seconds is None else seconds for seconds in known)
         visited = self._visitor.seconds_left(left, self._wanted)
         spent = self._visitor.spent(self._wanted)
-        return visited + progress.seconds_left(spent, new, each, _compiled_as) + again
+        return (
+            visited + progress.seconds_left(spent, new, self._planned_seconds, _compiled_as) + again
+        )
+
+    def _planned_seconds(self, planned: Planned) -> float:
+        """What a point takes, about, before any is measured."""
+        found = self._surveys.get(planned.case.device)
+        walk = (
+            found.context.span_bytes / max(found.sentinel.samples)
+            if isinstance(found, Survey)
+            else 0.0
+        )
+        wanted = self._wanted.get(planned.key, points.VISITS)
+        return progress.planned_seconds(planned, wanted, walk)
 
     def finish(self, planned: Iterable[Planned]) -> Profile:
         """Look at the sentinel again, note the warnings, write profile.json, point `latest` to it; the profile."""

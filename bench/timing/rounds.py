@@ -21,7 +21,7 @@ SETTLE_SECONDS = 0.002
 """Least length of the untimed calls before it, where torch and numba share one thread pool."""
 
 SETTLE_SECONDS_TWO_POOLS = 0.020
-"""The same where each has its own: GNU OpenMP's workers spin for 300,000 pauses, up to 15 ms, before they sleep."""
+"""The most, where each has its own: GNU OpenMP's workers spin for 300,000 pauses, up to 15 ms, before they sleep."""
 
 LOOKS = (12, 24, 48, 96, 192, 384)
 """After so many rounds, and at no other moment, it is looked whether they are precise: who looks after every round

@@ -90,6 +90,10 @@ def _incomplete(complete: bool, ordered: Sequence[Point]) -> Iterator[RunWarning
         message = "the run ended before every planned case had its record"
         advice = "continue it with pytest --benchmark-only --resume and its folder"
         yield RunWarning("incomplete", "run", message, advice)
+    if unfinished := [point.key for point in ordered if point.checked_again is False]:
+        message = f"the run ended before {len(unfinished)} points got all visits and the second check of their answer"
+        advice = "continue the run; until then their intervals are of fewer visits"
+        yield RunWarning("unfinished", BETWEEN.join(unfinished), message, advice)
     absent = "no reason was recorded"
     for point in ordered:
         if point.status == "failed":

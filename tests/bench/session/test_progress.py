@@ -30,6 +30,10 @@ def spent(planned, seconds, prepared=NOTHING):
     return list(map(progress.Spent, planned, seconds, prepared))
 
 
+def of_each(seconds):
+    return lambda _planned: seconds
+
+
 def errors(planned, took, prepared=NOTHING):
     """How far the estimate is off, in shares of what was really left, from the first fifth until a tenth is left."""
     every = spent(planned, took, prepared)
@@ -38,21 +42,23 @@ def errors(planned, took, prepared=NOTHING):
         if left < 0.1 * sum(took):
             return
         rest = planned[done : len(took)]
-        yield abs(progress.seconds_left(every[:done], rest, 1.0, run._compiled_as) / left - 1)
+        yield abs(
+            progress.seconds_left(every[:done], rest, of_each(1.0), run._compiled_as) / left - 1
+        )
 
 
 def test_without_any_point_measured_each_takes_what_it_is_said_to():
-    assert progress.seconds_left([], plan("a", "b", "c"), 1.5) == 4.5
+    assert progress.seconds_left([], plan("a", "b", "c"), of_each(1.5)) == 4.5
 
 
 def test_points_alike_take_what_those_before_them_took():
     planned = plan(*"abababab")
     done = spent(planned[:4], [2.0, 1.0, 2.0, 1.0])
-    assert progress.seconds_left(done, planned[4:], 9.0) == pytest.approx(6.0)
+    assert progress.seconds_left(done, planned[4:], of_each(9.0)) == pytest.approx(6.0)
 
 
 def test_nothing_left_takes_no_time():
-    assert progress.seconds_left(spent(plan("a"), [3.0]), [], 9.0) == 0.0
+    assert progress.seconds_left(spent(plan("a"), [3.0]), [], of_each(9.0)) == 0.0
 
 
 def test_compiling_is_expected_of_new_cases_of_an_implementation_that_compiled_and_of_no_other():
@@ -61,16 +67,20 @@ def test_compiling_is_expected_of_new_cases_of_an_implementation_that_compiled_a
     done = spent(done, [1.0] * 4 + [11.0] * 3, [0.0] * 4 + [10.0] * 3)
     usual = 1.0
     met, new = plan("compiles", batch=4), plan("compiles", batch=64)
-    assert progress.seconds_left(done, met, 9.0) == pytest.approx(usual)
-    assert progress.seconds_left(done, new, 9.0) == pytest.approx(usual + 10.0 * 3 / 4)
-    assert progress.seconds_left(done, plan("eager", batch=64), 9.0) == pytest.approx(usual)
+    assert progress.seconds_left(done, met, of_each(9.0)) == pytest.approx(usual)
+    assert progress.seconds_left(done, new, of_each(9.0)) == pytest.approx(usual + 10.0 * 3 / 4)
+    assert progress.seconds_left(done, plan("eager", batch=64), of_each(9.0)) == pytest.approx(
+        usual
+    )
 
 
 def test_compiling_is_expected_once_of_cases_that_share_what_is_compiled():
     done = spent(plan("a", batch=1), [11.0], [10.0])
     left = [one for batch in (2, 3, 4) for one in plan("a", batch=batch)]
     kinds = {1: "first", 2: "second", 3: "second", 4: "first"}
-    found = progress.seconds_left(done, left, 9.0, lambda planned: kinds[planned.case.batch])
+    found = progress.seconds_left(
+        done, left, of_each(9.0), lambda planned: kinds[planned.case.batch]
+    )
     assert found == pytest.approx(3 * 1.0 + 10.0 / 2)
 
 
@@ -106,7 +116,12 @@ def test_on_published_runs_it_is_too(path):
     On a GPU it is not: the rest of an H200's run was said to take up to 2.6 times as long as it did, for the points
     that stand first in its suite are those that compile and the long sequences.
     """
-    points = reader.load(path).points
+    profile = reader.load(path)
+    if profile.method > 2:
+        pytest.skip(
+            "its points were visited in turns: when one began does not tell how long it took"
+        )
+    points = profile.points
     most = {"cpu": 0.25, "cuda": 1.6}[points[0].case.device]
     began = [datetime.fromisoformat(point.at).timestamp() for point in points]
     took = [after - before for before, after in pairwise(began)]
@@ -129,7 +144,7 @@ def test_large_points_and_streamed_ones_and_long_sequences_are_expected_to_take_
     done = [point(h, way) for h in (64, 512, 2048) for way in ("resident", "streamed")] * 2
     left = [point(4096, "streamed"), point(64), point(1024, steps=64)]
     expected = sum(truth(planned) for planned in left)
-    found = progress.seconds_left(spent(done, map(truth, done)), left, 9.0)
+    found = progress.seconds_left(spent(done, map(truth, done)), left, of_each(9.0))
     assert found == pytest.approx(expected)
 
 
@@ -139,3 +154,14 @@ def test_large_points_and_streamed_ones_and_long_sequences_are_expected_to_take_
 )  # fmt: skip
 def test_a_length_of_time_is_told_in_words(seconds, words):
     assert progress.told(seconds) == words
+
+
+def test_before_any_point_is_measured_more_visits_and_streamed_weights_take_longer():
+    resident, streamed = (
+        Planned(Case("lstm", 1024, 1024, 1, residency=residency), "a")
+        for residency in ("resident", "streamed")
+    )
+    few, many = (progress.planned_seconds(resident, visits, 0.02) for visits in (3, 6))
+    assert few < many < 2 * few
+    more = progress.planned_seconds(streamed, 3, 0.02) - few
+    assert more == pytest.approx(3 * 4 * progress.BLOCKS * 0.02)

@@ -1,0 +1,222 @@
+"""Points are visited in passes: how often, in which order, and what is left of them when a run ends midway."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import groupby
+
+import pytest
+
+from bench.measure import point, visit
+from bench.profile.journal import from_journal
+from bench.profile.suite import Planned, Suite
+from bench.session import visitor, visits
+from bench.session.run import Run
+from kernels import implementations
+from kernels.case import Case
+from reports.analysis.analysis import Analysis
+
+SETTINGS = {
+    "precision": 0.5,
+    "budget_seconds": 0.01,
+    "curve_seconds": 0.01,
+    "longest_call_seconds": 1.0,
+}
+LONE = Case("rnn", hidden=16, input=16, batch=2)
+SHARED = Case("lstm", hidden=16, input=16, batch=1)
+PLAN = [
+    *(Planned(case, "torch_cell") for case in (SHARED, replace(SHARED, batch=2))),
+    Planned(replace(SHARED, residency="streamed"), "torch_cell"),
+    Planned(LONE, "torch_cell"),
+    Planned(LONE, "torch_gates"),
+]
+
+
+def suite(points, **more):
+    return Suite("planned", "", SETTINGS, tuple(points), "why = 1", **more)
+
+
+@pytest.fixture
+def begin(short_runs, tmp_path):  # noqa: ARG001 - for what it patches
+    """A function that begins a run of such a suite in the same folder, or goes on with it."""
+    made = []
+
+    def begin(points=PLAN, *, resume=False, **more):
+        folder = tmp_path / "run"
+        made.append(Run(suite(points, **more), 0, folder, from_journal(folder) if resume else None))
+        made[-1].begin()
+        return made[-1]
+
+    yield begin
+    for run in reversed(made):
+        run.close()
+
+
+def died(run):
+    """As the system does for a process that died."""
+    run._machine.release()
+
+
+def test_what_experiments_of_two_kinds_share_is_visited_twice_as_often():
+    """The first point has a neighbour in batch and one from memory; each of these has it alone."""
+    assert [visits.wanted(PLAN)[one.key] for one in PLAN] == [6, 3, 3, 3, 3]
+
+
+def test_contestants_of_a_shared_case_are_visited_as_often():
+    peer = Planned(SHARED, "torch_gates")
+    assert visits.wanted([*PLAN, peer])[peer.key] == 6
+
+
+def test_every_pass_has_another_order_and_contestants_side_by_side():
+    plan = [
+        Planned(replace(SHARED, batch=batch), name)
+        for batch in range(1, 9)
+        for name in ("torch_cell", "torch_gates")
+    ]
+    passes = [visits.order(plan, number, seed=0) for number in range(6)]
+    assert passes[0] == plan
+    assert all(sorted(one, key=plan.index) == plan for one in passes)
+    assert len({tuple(one.case.batch for one in each) for each in passes}) == 6
+    for each in passes:
+        assert len(list(groupby(each, key=lambda one: one.case))) == 8
+    assert visits.order(plan, 3, seed=0) == passes[3]
+    assert visits.order(plan, 3, seed=1) != passes[3]
+
+
+def test_a_plan_that_runs_as_written_does_so_in_every_pass():
+    assert [visits.order(PLAN, number, seed=None) for number in (0, 1, 5)] == [PLAN] * 3
+
+
+def test_visits_span_the_run(begin):
+    """Three visits go to every other of six passes; the record has all of them, in the order of time."""
+    run, seen = begin(), []
+    run.measure_all(PLAN, lambda found: bool(seen.append((found.key, len(found.visits)))))
+    assert [count for key, count in seen if key == PLAN[0].key] == [1, 2, 3, 4, 5, 6]
+    lone = [place for place, (key, _) in enumerate(seen) if key == PLAN[3].key]
+    first = [place for place, (key, _) in enumerate(seen) if key == PLAN[0].key]
+    assert len(lone) == 3
+    assert first[1] < lone[1] < first[3] < lone[2] < first[5]
+    profile = run.finish(PLAN)
+    assert profile.complete
+    for one in profile.points:
+        assert one.checked_again
+        assert sum(each.rounds for each in one.visits) == len(one.seconds)
+        assert {each.rounds for each in one.visits} == {visit.ROUNDS}
+        assert [each.at for each in one.visits] == sorted(each.at for each in one.visits)
+
+
+def test_a_run_that_ends_midway_keeps_every_visit_and_goes_on_with_the_next(begin):
+    run, count = begin(), 0
+
+    def stop(_found):
+        nonlocal count
+        count += 1
+        return count == 6
+
+    run.measure_all(PLAN, stop)
+    midway = {one.key: one for one in from_journal(run.folder).points}
+    assert [len(midway[one.key].visits) for one in PLAN] == [2, 1, 1, 1, 1]
+    assert not any(one.checked_again for one in midway.values())
+    cut = run.finish(PLAN)
+    assert not cut.complete
+    assert "unfinished" in {warning.code for warning in Analysis(cut).warnings}
+    run = begin(resume=True)
+    run.measure_all(PLAN)
+    profile = run.finish(PLAN)
+    assert profile.complete
+    for one in profile.points:
+        before = midway[one.key]
+        assert one.seconds[: len(before.seconds)] == before.seconds
+        assert one.visits[: len(before.visits)] == before.visits
+        assert one.at == before.at
+        assert len(one.visits) == visits.wanted(PLAN)[one.key]
+    assert "unfinished" not in {warning.code for warning in Analysis(profile).warnings}
+
+
+def test_a_wrong_answer_after_the_last_visit_takes_the_samples_with_it(begin, monkeypatch):
+    right, calls = implementations.load("torch_cell"), 0
+
+    def prepare(case, sets, inputs):
+        bind = right.prepare(case, sets, inputs)
+
+        def bound(w, i):
+            step = bind(w, i)
+
+            def call():
+                nonlocal calls
+                calls += 1
+                return [2 * one for one in step()] if run.known(PLAN[3]) else step()
+
+            return call
+
+        return bound
+
+    monkeypatch.setattr(implementations, "load", lambda _name: replace(right, prepare=prepare))
+    run = begin(PLAN[3:4])
+    found = run.measure(PLAN[3])
+    assert (found.status, found.seconds) == ("failed", ())
+    assert "wrong answer after it was timed" in found.reason
+
+
+def test_a_point_that_memory_cannot_keep_is_built_anew_for_every_visit(begin, monkeypatch):
+    built = []
+    real = point.opened
+    monkeypatch.setattr(
+        visitor.points, "opened", lambda *a, **k: built.append(a[1]) or real(*a, **k)
+    )
+    run = begin(PLAN[3:4])
+    run.measure_all(PLAN[3:4])
+    assert built == [LONE]
+    died(run)
+    monkeypatch.setattr(visitor, "KEPT_SHARE", 1 << 62)
+    built.clear()
+    run.close()
+    again = Planned(replace(LONE, batch=3), "torch_cell")
+    run = Run(suite([again]), 0, run.folder.parent / "other", None)
+    run.begin()
+    try:
+        found = run.measure(again)
+    finally:
+        run.close()
+    assert built == [again.case] * 3
+    assert (found.status, len(found.visits), len(found.seconds)) == ("ok", 3, 12)
+
+
+def test_threads_that_share_a_core_make_a_visit_again(context, monkeypatch):
+    crowded = iter([True, False, True, True, False])
+    monkeypatch.setattr(type(context.device), "crowded", lambda *_: next(crowded))
+    torch_cell = implementations.load("torch_cell")
+    found = point.point(context, LONE, "torch_cell", torch_cell, order=0)
+    assert [one.retaken for one in found.visits] == [1, visit.MOST_RETAKEN, 0]
+    assert len(found.seconds) == 3 * visit.ROUNDS
+
+
+def test_a_floor_that_matters_is_sampled_in_every_round_and_one_that_does_not_is_a_median(
+    context, monkeypatch
+):
+    torch_cell = implementations.load("torch_cell")
+    small = point.point(context, LONE, "torch_cell", torch_cell, order=0)
+    assert len(small.floor_beside) == len(small.seconds)
+    assert min(small.floor_beside) <= small.floor_seconds <= max(small.floor_beside)
+    monkeypatch.setattr(visit, "FLOOR_MATTERS", float("inf"))
+    found = point.point(context, LONE, "torch_cell", torch_cell, order=0)
+    assert found.floor_beside == ()
+    assert found.floor_seconds > 0
+
+
+def test_precision_is_looked_at_after_three_six_and_twelve_visits(context, monkeypatch):
+    """Of a precision that nothing reaches it is visited as often as may be; of any, three times."""
+    torch_cell = implementations.load("torch_cell")
+    context = replace(context, budget_seconds=60.0, precision=0.0)
+    found = point.point(context, LONE, "torch_cell", torch_cell, order=0)
+    assert len(found.visits) == point.MOST_VISITS == 12
+    widths = {3: 0.3, 4: 0.1, 5: 0.1, 6: 0.1}
+    monkeypatch.setattr(
+        visit,
+        "fraction",
+        lambda _, found: visit.stats.Estimate(
+            0.5, 0.5 - widths[len(found.visits)], 0.5 + widths[len(found.visits)]
+        ),
+    )
+    found = point.point(replace(context, precision=0.5), LONE, "torch_cell", torch_cell, order=0)
+    assert len(found.visits) == 6
