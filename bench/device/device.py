@@ -46,8 +46,9 @@ class Curve:
     """What a device's read curve says.
 
     `last_cache` is up to where weights may lie in a cache, `span` what streamed weights span at least, `middles` a
-    working set well inside each level, by its name. `unsure` is whether the curve was not flat at its end,
-    `nearly_flat` the least size that is nearly as slow as the `largest`.
+    working set well inside each level, by its name. `unsure` is whether the curve was neither flat at its end
+    nor fading as a cache does, `nearly_flat` the least size that is nearly as slow as the `largest`, or as memory: of a
+    fade it may be more than was walked.
     """
 
     levels: tuple[Level, ...]

@@ -6,9 +6,10 @@ log(bandwidth) over the sizes is cut into plateaus, runs of one value, and slope
 
     squared error of a plateau's sizes + PLATEAU_COST per plateau + SLOPE_COST per size on a slope
 
-(optimal partitioning; Jackson et al. 2005). Between the first plateau and the last a run that falls by more than EDGE
-from size to size is the edge of a level, and so is one that lies nearer to the fade of the level before it into the
-next one (`bench.device.memory_rate`) than to its own mean. Where memory begins, rounds tell. Pure functions.
+(optimal partitioning; Jackson et al. 2005). Plateaus that are less than STEP apart, or that the curve's own noise may
+have parted, are one. Between the first plateau and the last a run that falls by more than EDGE from size to size is the
+edge of a level, and so is one that lies nearer to the fade of the level before it into the next one
+(`bench.device.memory_rate`) than to its own mean. Where memory begins, rounds tell. Pure functions.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,6 +21,10 @@ from bench.profile.records import Level, Roof
 
 STEP = 1.12
 """Neighbouring levels differ at least by this factor in bandwidth."""
+NOISES = 3
+"""And in logarithms by so many times what a size is off by as a rule."""
+MOST_NOISE = log(1.2)
+"""A size that is off by more counts as off by this: a burst at one of them says little of the others."""
 
 PLATEAU_COST = log(1.2) ** 2
 SLOPE_COST = log(1.15) ** 2
@@ -65,11 +70,13 @@ def plateaus(
     if not curve:
         raise ValueError("no read curve: no level can be found")
     sizes = sorted(curve)
-    falling = _falling([log(curve[size]) for size in sizes])
+    measured = [log(curve[size]) for size in sizes]
+    falling = _falling(measured)
     inside = sum(1 for size in sizes if memory_from is None or size < memory_from)
+    step = max(log(STEP), NOISES * _noise(measured[:inside], falling[:inside]))
     runs: list[range] = []
     for run in _plateau_runs(sizes[:inside], falling[:inside], memory_from is None):
-        near = bool(runs) and _mean(falling, runs[-1]) - _mean(falling, run) < log(STEP)
+        near = bool(runs) and _mean(falling, runs[-1]) - _mean(falling, run) < step
         runs.append(range(runs.pop().start, run.stop) if near else run)
     memory = range(inside, len(sizes))
     if memory:  # what is flat tells its bandwidth alone, a cache that is hardly faster or not
@@ -190,6 +197,16 @@ def _fades(sizes: list[int], values: list[float], before: range, run: range, aft
         if sum((values[at] - log_rate) ** 2 for at, log_rate in zip(run, faded, strict=True)) < own:
             return True
     return False
+
+
+def _noise(measured: list[float], falling: list[float]) -> float:
+    """By how much the sizes are off from a curve that falls: a standard deviation, none counted above MOST_NOISE.
+
+    A falling curve of so many distinct values has taken as many degrees of freedom (Meyer and Woodroofe, Annals of
+    Statistics 28(4), 2000).
+    """
+    off = [min(abs(a - b), MOST_NOISE) ** 2 for a, b in zip(measured, falling, strict=True)]
+    return sqrt(sum(off) / max(1, len(off) - len(set(falling))))
 
 
 def _slope(values: list[float]) -> float:

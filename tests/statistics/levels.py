@@ -5,11 +5,13 @@ next level, and a curve as `bench.device.memory_curve` sweeps it, to 1 GiB. A ca
 
     sharp   at once
     soft    over three doublings, by the same factor at every size
-    fading  never quite: of a set too large for it, it keeps as much as it holds (Byte by byte, the time is shared.)
+    fading  never quite: of a set too large for it, it keeps as much as it holds
 
-What disturbs the curve has a standard deviation of 2 to 10 %: in the caches all variants of a size share one moment in
-each pass; of memory's sizes every sample has its own, and every round is slowed down besides, by as much as the
-absolute value of such a deviation. Half the curves are swept thoroughly, half in haste.
+Every level has two sizes of its own at least; as many caches are planted as leave room for that. What disturbs a curve
+has a standard deviation of 2 to 10 %: in the caches all variants of a size share one moment in each pass; of memory's
+sizes every sample has its own, and every round is slowed down besides, by as much as the absolute value of such a
+deviation. Half the curves are swept thoroughly, half in haste. At one look each size has one value with all of the
+noise, and memory is a level as the others are.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from functools import partial
 import numpy as np
 
 from bench.device import cpu_sweep, memory_curve, memory_rate
+from bench.device.levels import plateaus
 from bench.profile.records import BEST_OF, Roof
 from tests.statistics.promises import Promise
 
@@ -28,8 +31,6 @@ DOUBLINGS = 3
 PASSES = BEST_OF
 VARIANTS = 6
 FINALISTS = 2
-
-
 LARGEST = {"sharp": 256 * MIB, "soft": 64 * MIB, "fading": 128 * MIB}
 """Of last caches: two sizes at least are memory's; of a fading one, an eighth of the largest may still be served."""
 OVER = {"sharp": 1, "soft": 1 << DOUBLINGS, "fading": 1 << DOUBLINGS}
@@ -120,6 +121,19 @@ def miscounted(random, trials, edge):
     return np.mean([len(curve.levels) != count for count, _, curve in curves(random, trials, edge)])
 
 
+def miscounted_at_a_look(random, trials, edge):
+    """The same where every size was sampled once, so that all of the noise is left, and no rounds tell of memory."""
+    wrong = 0
+    for _ in range(trials):
+        sizes = cpu_sweep.sizes(GIB, random.random() < 0.5)
+        ends, rates = machine(random, edge, sizes)
+        noise = random.uniform(0.02, 0.1) * random.standard_normal(len(sizes))
+        looked = truth(sizes, ends, rates, edge) * np.exp(noise)
+        found = plateaus(dict(zip(sizes, looked.tolist(), strict=True)))
+        wrong += len(found) != len(rates)
+    return wrong / trials
+
+
 def off(random, trials, edge, by):
     """Share of the curves whose memory's rate is off by more than this."""
     return np.mean(
@@ -138,6 +152,15 @@ def _promises():
             f"levels, {edge}",
             f"the read curve of a machine whose caches end {WORDS[edge]} shows another number of levels than it has",
             partial(miscounted, edge=edge),
+            most=wrong,
+            trials=1000,
+            quick=200,
+        )
+        yield Promise(
+            5,
+            f"levels, {edge}, one look",
+            "the same where each size was looked at once",
+            partial(miscounted_at_a_look, edge=edge),
             most=wrong,
             trials=1000,
             quick=200,

@@ -140,6 +140,31 @@ def test_a_curve_goes_on_to_a_quarter_of_the_free_memory_and_no_further(swept):
     assert arena.size_bytes == 8 * GIB
 
 
+def test_a_cache_that_keeps_a_part_of_every_set_lets_memory_be_told_where_its_sets_cannot_be_walked(
+    swept,
+):
+    """Of 1 GiB, the most that may be walked, an eighth is kept; of 2.4 GiB a twentieth."""
+    cache, memory = 130e9, 40e9
+
+    def rate(size):
+        kept = min(size, 128 * MIB)
+        return size / (kept / cache + (size - kept) / memory)
+
+    found, _ = swept(rate, most=GIB, noise=0.002)
+    last = found.levels[-1]
+    assert last.name == "DRAM"
+    assert last.bytes_per_s == pytest.approx(memory, rel=0.02)
+    assert rate(GIB) > 1.09 * memory
+    assert not found.unsure
+    assert found.span == GIB
+    assert found.nearly_flat == pytest.approx(128 * MIB * (1 - memory / cache) / 0.05, rel=0.1)
+    late = SimpleNamespace(
+        key="late", status="ok", case=SimpleNamespace(residency="streamed"), working_set_bytes=GIB
+    )
+    (warning,) = point_warnings.of_streaming([late], found.nearly_flat)
+    assert warning.code == "not streamed for sure"
+
+
 def test_a_neighbours_burst_makes_no_curve_fall(swept):
     """For the first third of the rounds the largest set alone is slow."""
     calm, arena = swept(stairs(32 * MIB))
