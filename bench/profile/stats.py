@@ -17,6 +17,8 @@ median = statistics.median
 CONFIDENCE = 0.95
 LEAST_VARIANCES = 3
 """Fewer variances tell nothing of how variances are spread."""
+WIDEST = 200.0
+"""Logarithm by which an interval reaches at most: no two figures lie so far apart, and no ratio overflows."""
 NO_SPREAD = 1e-16
 """A variance of logarithms below it is rounding, or samples that were copied: it tells nothing of a machine."""
 
@@ -139,6 +141,7 @@ def of_visits(
     if not spread.freedom:
         raise ValueError("one visit tells nothing of the next: give a prior")
     reach = student((1 + confidence) / 2, spread.freedom) * sqrt(spread.variance / len(logs))
+    reach = min(reach, WIDEST)
     return Estimate(exp(middle), exp(middle - reach), exp(middle + reach))
 
 

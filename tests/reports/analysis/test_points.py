@@ -340,3 +340,15 @@ def test_rows_come_in_one_order():
         ("lstm", "streamed", 4, "torch_cell"),
         ("gru", "streamed", 1, "torch_cell"),
     ]
+
+
+def test_visits_as_far_apart_as_figures_can_be_overflow_nowhere():
+    """A profile may come from a stranger: a million million times as long in one visit as in the other."""
+    far = visited([1e-12, 1e24], 1, 1, roofs=[1e-12, 1e24])
+    points = [replace(far, case=replace(far.case, batch=batch)) for batch in (1, 2)]
+    analysis = Analysis(profile(points))
+    assert len(analysis.held) == 2
+    assert all(row.seconds.low > 0 for row in analysis.rows)
+    assert analysis.headline
+    assert analysis.claims
+    assert analysis.series
