@@ -108,6 +108,26 @@ def test_a_roof_is_the_best_of_its_samples():
     assert made.curve("cuda") == {}
 
 
+def test_of_a_record_the_first_three_samples_count_for_the_best_and_all_for_the_median():
+    """However many rounds a sweep had. Before method 3 all counted."""
+    read = roof("read", [2.0, 5.0, 3.0, 9.0, 8.0], working_set_bytes=MIB)
+    again = roof("read", [4.0, 6.0, 1.0, 7.0], working_set_bytes=MIB)
+    for method, best in ((2, 9.0), (3, 6.0)):
+        made = Roofs(profile(roofs=(read, again), method=method))
+        assert made.curve("cpu") == {2: [(MIB, best)]}
+        assert made.typical_curve("cpu") == {2: [(MIB, 5.0)]}
+
+
+def test_a_level_has_as_its_median_that_of_its_own_sizes():
+    sizes = {32 * KIB: 9.0, 64 * KIB: 8.0, MIB: 5.0, 2 * MIB: 4.0, 4 * MIB: 3.0, 8 * MIB: 2.0}
+    reads = tuple(
+        roof("read", [rate, rate, 2 * rate], working_set_bytes=size) for size, rate in sizes.items()
+    )
+    found = (Level("cpu", "L1", 64 * KIB, 10.0), Level("cpu", "DRAM", None, 5.0))
+    made = Roofs(profile(roofs=reads, levels=found))
+    assert [made.typical_level("cpu", level) for level in found] == [8.5, 3.5]
+
+
 def test_the_write_roof_is_the_nearest_in_ratio():
     sizes = (64 * KIB, MIB)
     made = profile(roofs=tuple(roof("write", [size], working_set_bytes=size) for size in sizes))
