@@ -104,14 +104,14 @@ def _why_not(point: Point) -> str:
 
 
 def _told(context: Context, point: Point) -> str:
-    """A good point's time, rates, and share of its roof."""
-    from bench.profile import roof_times, stats
+    """A good point's time, rates, and share of its roof, each with the interval over its visits."""
+    from bench.measure import visit
+    from bench.profile import stats
 
     assert point.bytes is not None
     assert point.flops is not None
-    time, roof = stats.estimate(point.seconds), stats.median(point.roof_bytes_per_s)
-    written = context.write_seconds(point.bytes["written"], point.case.threads)
-    share = stats.estimate(roof_times.roof_fractions(point, written))
+    time = stats.over(point.seconds, point.visits, None)
+    roof, share = stats.median(point.roof_bytes_per_s), visit.fraction(context, point)
     moved = point.bytes["read"] + point.bytes["written"]
     long = (point.prepare_seconds or 0.0) >= LONG_SECONDS
     prepared = f"; prepared in {point.prepare_seconds:.1f} s" if long else ""
