@@ -18,7 +18,7 @@ from bench.device.device import fastest_products
 from bench.measure.context import write_roofs
 from bench.profile import reader, records, suite
 from bench.profile.errors import BadFile
-from bench.profile.journal import Journal, from_journal
+from bench.profile.journal import OF_SWEEPS, Journal, from_journal
 from bench.profile.records import RunWarning
 from reports import __main__, locate, published
 from reports.analysis import wording
@@ -182,8 +182,9 @@ def _journal(raw: bytes, folder: Path) -> None:
     finally:
         journal.close()
     again = from_journal(folder)
+    kept = tuple(one for one in told.warnings if one.code in OF_SWEEPS)
     if replace(again, complete=False, resumed=False) != replace(
-        told, complete=False, resumed=False
+        told, complete=False, resumed=False, warnings=kept
     ):
         msg = "resuming a journal changed what it tells"
         raise Harm(msg)
