@@ -144,7 +144,7 @@ class Session:
     def begin(self) -> Session:
         """Measure the roofs. Ends the session where it cannot begin."""
         suite = self._start.suite.name
-        self._tell(f"measuring the roofs of this machine for suite {suite} ...", now=True)
+        self._tell(f"measuring the roofs of this machine for suite {suite} ...")
         try:
             self._run = self._start.run()
         except (OneLine, Unavailable) as error:
@@ -163,7 +163,11 @@ class Session:
         """
         assert self._run is not None
         if not self._visited:
+            from bench.session import progress
+
             self._visited = True
+            left = progress.told(self._run.seconds_left(self._selected.values()))
+            self._tell(f"{len(self._selected)} points, about {left} of measuring")
             self._run.measure_all(self._selected.values(), self._visit)
         return self._run.known(planned)
 
@@ -175,22 +179,28 @@ class Session:
         if point.status == "failed":
             self._failed.add(point.key)
         done, count = self._run.whole(self._selected.values()), len(self._selected)
-        left = progress.told(self._run.seconds_left(self._selected.values()))
-        told = f"{done} of {count} points, about {left} of measuring left"
-        self._tell(told, now=done == count)
+        if done == count or monotonic() - self._told >= self._pause:
+            left = progress.told(self._run.seconds_left(self._selected.values()))
+            self._tell(f"{done} of {count} points, about {left} of measuring left")
         most = self.config.getoption("maxfail")
         return bool(most) and len(self._failed) >= most
 
-    def _tell(self, text: str, *, now: bool = False) -> None:
+    @property
+    def _pause(self) -> float:
+        """Seconds between lines of progress: the estimate in them takes its time, too."""
+        terminal = self.config.pluginmanager.get_plugin("terminalreporter")
+        return 1.0 if getattr(terminal, "isatty", False) else LINE_SECONDS
+
+    def _tell(self, text: str) -> None:
         terminal = self.config.pluginmanager.get_plugin("terminalreporter")
         capture = self.config.pluginmanager.get_plugin("capturemanager")
         if terminal is None or capture is None or self.config.option.verbose < 0:
             return
         with capture.global_and_fixture_disabled():
+            self._told = monotonic()
             if terminal.isatty:
                 terminal.rewrite(f"{text}   ", erase=True)
-            elif now or monotonic() - self._told >= LINE_SECONDS:
-                self._told = monotonic()
+            else:
                 terminal.ensure_newline()
                 terminal.write_line(text, flush=True)
 

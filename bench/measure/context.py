@@ -22,7 +22,7 @@ class Cache:
     spreads: dict[str, stats.Spread] = field(default_factory=dict)
     """How far the visits of each point lay apart so far, by its key."""
     variants: dict[Walk, Any] = field(default_factory=dict)
-    """The read probe's fastest variant over each memory that it walked so far."""
+    """The read probe's fastest variant over each kind of memory that it walked so far: see `probes.alike`."""
     write_variants: dict[Walk, Any] = field(default_factory=dict)
     """The write probe's fastest variant over as many bytes; None where they are too few for every one."""
     stand_in: Arena | None = None

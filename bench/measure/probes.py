@@ -77,7 +77,7 @@ def nearest(context: Context, walk: Walk) -> Walk:
 
 
 def best_variant(context: Context, walk: Walk) -> Any:
-    """The variant of the read probe that is fastest over this memory; tried once per walk, in turns.
+    """The variant of the read probe that is fastest over this memory; tried once for walks that are alike, in turns.
 
     Raises Unavailable where the sets are larger than the arena. None may be too small: see `nearest`.
     """
@@ -87,10 +87,16 @@ def best_variant(context: Context, walk: Walk) -> Any:
         raise Unavailable(
             f"{walk.sets} sets of {walk.one_set} bytes are more than the arena's {context.arena.size_bytes}"
         )
-    known = context.cache.variants
-    if walk not in known:
-        known[walk] = _fastest(context, "read", block, walk)
-    return known[walk]
+    known, kind = context.cache.variants, alike(walk)
+    if kind not in known:
+        known[kind] = _fastest(context, "read", block, walk)
+    return known[kind]
+
+
+def alike(walk: Walk) -> Walk:
+    """What walks have in common for which one variant is the fastest: sizes of a set and of all, to a power of two."""
+    whole = (walk.one_set * walk.sets).bit_length()
+    return walk._replace(one_set=walk.one_set.bit_length(), sets=whole)
 
 
 def _fastest(context: Context, kind: str, block: Arena, walk: Walk) -> Any:

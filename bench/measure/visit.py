@@ -83,22 +83,24 @@ def beside(
 
 
 def taken(
-    context: Context, point: Point, chosen: Beside, between: Callable[[], None]
-) -> tuple[Point, float]:
+    context: Context, point: Point, chosen: Beside, between: Callable[[], None], retaken: int
+) -> tuple[Point, float] | None:
     """The point's record with the samples of one more visit; and seconds of its floor, as this visit found it.
 
-    Taken again where threads shared a core meanwhile. `between` runs before every round, outside the clock.
+    None where threads shared a core meanwhile, so that it must be made again; unless that was so `retaken` times
+    already, and these are MOST_RETAKEN. `between` runs before every round, outside the clock.
     """
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    device, threads = context.device, point.case.threads
-    retaken = 0
-    while True:
-        found = rounds.alternate(
-            chosen.contenders, chosen.calls, ROUNDS, context.settle_seconds, between, device.clock
-        )
-        if retaken == MOST_RETAKEN or not device.crowded(threads):
-            break
-        retaken += 1
+    found = rounds.alternate(
+        chosen.contenders,
+        chosen.calls,
+        ROUNDS,
+        context.settle_seconds,
+        between,
+        context.device.clock,
+    )
+    if retaken < MOST_RETAKEN and context.device.crowded(point.case.threads):
+        return None
     seconds, *rows = found.seconds
     left, steps = iter(rows), point.case.steps
     rates = [

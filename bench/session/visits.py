@@ -17,16 +17,12 @@ SHARED = 2 * VISITS
 
 
 def wanted(planned: Sequence[Planned]) -> dict[str, int]:
-    """How many visits each point gets at least, by its key: as many as any contestant of its case.
-
-    SHARED where experiments of more than one kind are about a point.
-    """
+    """How many visits each point gets at least, by key: SHARED where experiments of more than one kind are about it."""
     kinds: dict[Planned, set[str]] = {}
     for kind, *both in pairs(planned, attrgetter("case"), attrgetter("implementation")):
         for one in both:
             kinds.setdefault(one, set()).add(kind)
-    shared = {one.case for one, found in kinds.items() if len(found) > 1}
-    return {one.key: SHARED if one.case in shared else VISITS for one in planned}
+    return {one.key: SHARED if len(kinds.get(one, ())) > 1 else VISITS for one in planned}
 
 
 def order(planned: Sequence[Planned], number: int, seed: int | None) -> list[Planned]:

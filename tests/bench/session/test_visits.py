@@ -62,11 +62,6 @@ def test_what_experiments_of_two_kinds_share_is_visited_twice_as_often():
     assert [visits.wanted(PLAN)[one.key] for one in PLAN] == [6, 3, 3, 3, 3]
 
 
-def test_contestants_of_a_shared_case_are_visited_as_often():
-    peer = Planned(SHARED, "torch_gates")
-    assert visits.wanted([*PLAN, peer])[peer.key] == 6
-
-
 def test_every_pass_has_another_order_and_contestants_side_by_side():
     plan = [
         Planned(replace(SHARED, batch=batch), name)
