@@ -178,10 +178,10 @@ class Session:
         assert self._run is not None
         if point.status == "failed":
             self._failed.add(point.key)
-        done, count = self._run.whole(self._selected.values()), len(self._selected)
-        if done == count or monotonic() - self._told >= self._pause:
+        made, wanted = self._run.visits(self._selected.values())
+        if made == wanted or monotonic() - self._told >= self._pause:
             left = progress.told(self._run.seconds_left(self._selected.values()))
-            self._tell(f"{done} of {count} points, about {left} of measuring left")
+            self._tell(f"{made} of {wanted} visits, about {left} of measuring left")
         most = self.config.getoption("maxfail")
         return bool(most) and len(self._failed) >= most
 

@@ -190,9 +190,15 @@ class Run:
             self.measure_all([planned])
         return self._done[planned.key]
 
-    def whole(self, planned: Iterable[Planned]) -> int:
-        """How many of the points have all that there is to measure of them."""
-        return sum(is_over(self._done.get(one.key)) for one in planned)
+    def visits(self, planned: Iterable[Planned]) -> tuple[int, int]:
+        """How many visits were made to these points, and how many there will be, as far as is known."""
+        made = planned_for = 0
+        for one in planned:
+            known = self._done.get(one.key)
+            count = len(known.visits or ()) if known else 0
+            made += count
+            planned_for += count if is_over(known) else max(count, self._wanted[one.key])
+        return made, planned_for
 
     def known(self, planned: Planned) -> Point | None:
         """A point's record so far."""

@@ -210,15 +210,18 @@ def sampled(point: Point, write_roof: float | None, arithmetic_roof: float | Non
         left = [t - floor for t, floor in zip(taken, floors, strict=True)]
         rounds |= {
             "floor": floors,
-            "overhead": _over(floors, taken),
-            ALLOWED[CALL][1]: _over(taken, floors),
+            "overhead": roof_times.shares(floors, taken),
+            ALLOWED[CALL][1]: roof_times.shares(taken, floors),
         }
     if byte_times:
-        rounds |= {"t_bytes": byte_times, ALLOWED[BANDWIDTH][1]: _over(left, byte_times)}
+        rounds |= {
+            "t_bytes": byte_times,
+            ALLOWED[BANDWIDTH][1]: roof_times.shares(left, byte_times),
+        }
     if flop_times:
-        rounds |= {"t_flops": flop_times, "multiplying": _over(flop_times, taken)}
+        rounds |= {"t_flops": flop_times, "multiplying": roof_times.shares(flop_times, taken)}
         if linear:
-            rounds[ALLOWED[COMPUTE][1]] = _over(left, flop_times)
+            rounds[ALLOWED[COMPUTE][1]] = roof_times.shares(left, flop_times)
     if byte_times and flop_times:
         rounds |= _against_limit(point, moving, rounds, lambda one: middle(summed(one), count > 1))
         if floors:
@@ -231,26 +234,18 @@ def sampled(point: Point, write_roof: float | None, arithmetic_roof: float | Non
     return Sampled(point, write_roof, byte_times, flop_times, count > 1, values)
 
 
-def _over(above: Sequence[float], below: Sequence[float]) -> list[float]:
-    return [one / other for one, other in zip(above, below, strict=True)]
-
-
 def _against_limit(
     point: Point,
     moving: Sequence[tuple[float, float]],
     rounds: Mapping[str, Sequence[float]],
     middling: Callable[[Sequence[float]], float],
 ) -> dict[str, Sequence[float]]:
-    """What holds the limit, round by round: of each stage the bytes throughout, or the products throughout.
-
-    That which is the larger share of the time counts. The larger of the two in every single round would be too much by
-    what noise adds to either, by 2.3 % at the ridge where rounds scatter by 4 %.
-    """
+    """What holds the limit, round by round, as `roof_times.limits` chooses it: bytes or products, of each stage."""
     taken, t_bytes, t_flops = (rounds[name] for name in ("seconds", "t_bytes", "t_flops"))
-    moved, multiplied = _over(t_bytes, taken), rounds["multiplying"]
+    moved, multiplied = roof_times.shares(t_bytes, taken), rounds["multiplying"]
     over = ALLOWED[LIMIT][1]
     if point.projection is None:
-        balance = _over(t_flops, t_bytes)
+        balance = roof_times.shares(t_flops, t_bytes)
         if middling(moved) >= middling(multiplied):
             known = {"limit": t_bytes, "fraction": moved, over: rounds[ALLOWED[BANDWIDTH][1]]}
         else:
@@ -260,14 +255,10 @@ def _against_limit(
         roofline_model.stages(*both, products, point.projected)
         for both, products in zip(moving, t_flops, strict=True)
     ]
-    limits = [0.0] * len(taken)
-    for stage in (0, 1):
-        sides = [[one[stage][side] for one in staged] for side in (0, 1)]
-        longer = max(sides, key=lambda side: middling(_over(side, taken)))
-        limits = [limit + one for limit, one in zip(limits, longer, strict=True)]
+    limits = roof_times.limits(staged, taken, middling)
     return {
         "limit": limits,
-        "fraction": _over(limits, taken),
+        "fraction": roof_times.shares(limits, taken),
         "balance": [roofline_model.balance(one) for one in staged],
     }
 
