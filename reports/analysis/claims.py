@@ -221,9 +221,17 @@ def _more_compute(group: Sequence[Series], outcomes: Iterable[Outcome]) -> Found
     said = {batch: weighed(found) for batch, found in evidence.items()}
     if not any(evidence.values()):
         return (dict.fromkeys(said) if best.free_text else {}), named
-    if all(found is None for found in said.values()):
-        return said, named  # a free batch alone decides nothing
-    return {batch: _with_free(one, _rides_free(best, batch)) for batch, one in said.items()}, named
+    return _on_while_free(best, said), named
+
+
+def _on_while_free(one: Series, said: Mapping[int, bool | None]) -> dict[int, bool | None]:
+    """What experiments say by batch, and on from a batch that they decide what rides free: alone it decides nothing."""
+    found: dict[int, bool | None] = {}
+    for batch, says in sorted(said.items()):
+        decided = any(known is not None for known in found.values())
+        known = says is not None or decided
+        found[batch] = _with_free(says, _rides_free(one, batch)) if known else None
+    return found
 
 
 def _rides_free(one: Series, batch: int) -> bool | None:
@@ -232,8 +240,8 @@ def _rides_free(one: Series, batch: int) -> bool | None:
         return None
     least, most = one.free
     if batch == one.planned[0]:
-        return True if least > batch else False if most == batch else None
-    return True if batch <= least else False if batch > most else None
+        return True if least > batch else False if most == batch and not one.endless else None
+    return True if batch <= least else False if batch > most and not one.endless else None
 
 
 def _with_free(said: bool | None, free: bool | None) -> bool | None:

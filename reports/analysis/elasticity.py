@@ -152,13 +152,17 @@ def drift(
     roof alike, whatever bounds the step; so a slope supports bandwidth only where something of the core was sampled and
     moved by less than STOOD of the roof.
     """
-    moved = max(t_bytes) / min(t_bytes) if len(t_bytes) >= LEAST_VISITS else 1.0
-    if moved <= DRIFTED or len(ratios) != len(t_bytes) or min(ratios) <= 0:
+    if len(t_bytes) < LEAST_VISITS or len(ratios) != len(t_bytes) or min(*t_bytes, *ratios) <= 0:
+        return None
+    moved = max(t_bytes) / min(t_bytes)
+    if moved <= DRIFTED:
         return None
     slope = _slope(list(map(log, t_bytes)), list(map(log, ratios)))
     slope = Estimate(*(1 + end for end in slope))  # of the time itself
     answers = {}
-    stood = [log(max(one) / min(one)) <= STOOD * log(moved) for one in core]
+    # a part without products tells nothing of the core's speed by them
+    known = [one for one in core if min(one, default=0) > 0]
+    stood = [log(max(one) / min(one)) <= STOOD * log(moved) for one in known]
     if slope.high < HALFWAY:
         answers[BANDWIDTH] = Answer(CONTRADICTS)
     elif slope.low > HALFWAY and slope.high < 1 + HALFWAY and stood and all(stood):

@@ -33,6 +33,8 @@ ALLOWED = {
 """By bound the figure that says how long it takes, and that of the time over it, the floor taken off but for itself."""
 ALL = slice(None)
 """Every visit of a point."""
+FEWEST = 5
+"""Of fewer points no mean, no quantile and no ranking is told."""
 
 Values = tuple[float, ...]
 Priors = Mapping[str, Spread | None]
@@ -54,10 +56,6 @@ class Sampled:
     flop_times: Values
     visited: bool
     values: Mapping[str, Values]
-
-
-FEWEST = 5
-"""Of fewer points no mean, no quantile and no ranking is told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from reports.analysis.verdict import Verdict
 
 FREE = 1.25
 """A batch is free while its step costs at most this many times the step of one sequence."""
-OR_MORE = " or more"
+OR_MORE, UNCLEAR = " or more", "unclear"
 LONG = 3
 """A series has its free batch marked from this many points on."""
 STILL = 1.1
@@ -58,18 +58,29 @@ class Series:
 
     @property
     def free_text(self) -> str | None:
-        """The free batch: `4`, `4 to 16`, `64 or more` where the plan ends with it, `unclear` where it may be any.
+        """The free batch: `4`, `4 to 16`, `64 or more` where it has no end, `unclear` where it may be any.
 
         None where there is one only.
         """
         if self.free is None or len(self.planned) == 1:
             return None
+        if self.unclear:
+            return UNCLEAR
         least, most = self.free
-        if self.free == (self.planned[0], self.planned[-1]):
-            return "unclear"
-        if least == most:
-            return f"{least}{OR_MORE if least == self.planned[-1] else ''}"
-        return f"{least} to {most}{OR_MORE if most == self.planned[-1] else ''}"
+        between = f"{least}" if least == most else f"{least} to {most}"
+        return between + (OR_MORE if self.endless else "")
+
+    @property
+    def endless(self) -> bool:
+        """Whether the run from 1 ends before a batch that is surely not free: by the plan, or for want of a figure."""
+        measured = {row.case.batch for row in self.rows}
+        run = list(takewhile(measured.__contains__, self.planned))
+        return self.free is not None and self.free[1] == run[-1]
+
+    @property
+    def unclear(self) -> bool:
+        """Whether the free batch may be any of the plan."""
+        return self.endless and self.free is not None and self.free[0] == self.planned[0]
 
 
 @dataclass(frozen=True, slots=True)

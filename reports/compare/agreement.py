@@ -155,7 +155,7 @@ def _free_batches(analyses: Sequence[Analysis]) -> tuple[FreeBatch, ...]:
         ranges = [free_range(one) if one else None for one in by_run]
         if sum(one is not None for one in ranges) >= LEAST:
             texts = tuple(one.free_text if one else None for one in by_run)
-            unclear = any(one.free == _any(one) for one in by_run if one)
+            unclear = any(one.unclear for one in by_run if one)
             made.append(FreeBatch(case, implementation, texts, overlap(ranges), unclear))
     return tuple(made)
 
@@ -165,11 +165,7 @@ def free_range(series: Series) -> Range | None:
     if series.free is None or len(series.planned) == 1:
         return None
     least, most = series.free
-    return Range(least, None if most == series.planned[-1] else most)
-
-
-def _any(series: Series) -> tuple[int, int]:
-    return series.planned[0], series.planned[-1]
+    return Range(least, None if series.endless else most)
 
 
 def overlap(ranges: Sequence[Range | None]) -> bool:

@@ -13,7 +13,8 @@ PICTURE = "rooflines"
 CAPTION = """Every machine has a colour: its memory bandwidth is the lowest slanted line, others are caches that steps
 of the panel lie in, and its arithmetic is the flat one. The steps compared lie under them at their fraction of the
 line, joined along the batch; their times are in the table. Full lines are measured, dashed ones datasheet figures,
-which nobody measured. Points are medians, hollow because their bytes are modelled."""
+which nobody measured. Points are geometric means of visits’ medians, hollow because their bytes are
+modelled."""
 
 
 def document(comparison: Comparison, command: str, pictured: bool) -> Document:

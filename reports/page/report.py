@@ -28,8 +28,8 @@ CAPTIONS = {
         the level that its weights lie in: the gap between them is what the implementation leaves unused, and the
         rates as measured are in the table. Fractions are held against the roof sampled beside each point; the pale
         band is where that roof stood. Lines are best-of-N roofs, a level’s the geometric mean over its plateau;
-        points are medians with 95 % intervals, joined along the batch, hollow where their bytes are modelled and
-        filled where a tool counted them.""",
+        points are geometric means of their visits’ medians with 95 % intervals, joined along the batch, hollow where
+        their bytes are modelled and filled where a tool counted them.""",
     ),
     "time_roofline": (
         "Roofline in times",
@@ -37,8 +37,9 @@ CAPTIONS = {
         bytes would take at the bandwidth. The larger coordinate of a marker is the time that was measured; the grey
         dot, which has the same balance, lies at the point’s fraction of it, which the roofs beside it allow: the line
         between them is the gap. Above the diagonal bytes take longer, below it FLOPs. A dashed box ends at an
-        implementation’s floor: a dot within it is work that takes less than its own call. Points are medians with no
-        interval drawn; a roof that was not sampled beside them is best-of-N.""",
+        implementation’s floor: a dot within it is work that takes less than its own call. Points are
+        geometric means of visits’ medians with no interval drawn; a roof that was not sampled beside them is
+        best-of-N.""",
     ),
     "time_against_batch": (
         "Step time against batch",
@@ -46,14 +47,14 @@ CAPTIONS = {
         marker is the free batch, the last that costs at most 1.25 times a single sequence. The grey line is
         the time that the drawn roofs (best-of-N) allow. A point is drawn at this time over its percentage, so that
         points of one case are held against one roof, though it moved between them. Times as measured, and a call’s
-        floor, are in the tables. Points are medians with 95 % intervals.""",
+        floor, are in the tables. Points are geometric means of visits’ medians with 95 % intervals.""",
     ),
     "bandwidth_against_working_set": (
         "Bandwidth against working set",
         """The read roof falls where a cache ends: bands are the levels found on the curve, dashed verticals the
         caches that the system reports. A step is held against this curve at its own working set and thread
         count, sampled anew beside it: pale bars are where the roof stood then. The curve is best-of-N. Where points are
-        shown, they are at their fraction of the curve, as far as bytes make it: medians with 95 % intervals.""",
+        shown, they are at their fraction of the curve, as far as bytes make it, with 95 % intervals.""",
     ),
 }
 
@@ -68,7 +69,7 @@ METHOD = (
     "Each round times a block of steps and a block of the read probe over the same memory, alternating.",
     "The roof fraction is the larger of bytes time and FLOP time over step time, formed round by round.",
     "A point is visited several times over the run; 95 % intervals are Student’s, over the visits’ medians.",
-    "Roofs are the best of their samples, points are medians; points never influence roofs.",
+    "Roofs are the best of their samples, points means of their visits’ medians; points never influence roofs.",
     "Points are compared by time x paired roof, never by raw time: the speed of a machine drifts.",
     "Nothing is capped, excluded or fitted; every planned case appears, with its reason where it has no figure.",
 )

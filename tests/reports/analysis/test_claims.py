@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bench.profile.experiments import BYTES, THREADS
+from bench.profile.records import Point
 from kernels import case as contract
 from kernels.roofline_model import BANDWIDTH, CALL, COMPUTE
 from reports.analysis import claims
@@ -192,6 +193,20 @@ def test_between_free_and_not_free_it_is_open():
     open_at_8 = replace(eight, seconds=tuple(one.seconds[5] * each for each in swing))
     claim = told(3, one, two, four, open_at_8, last, narrowed(one))
     assert claim.text == "supported up to batch 4, undecided up to 8"
+
+
+def test_a_free_batch_below_what_an_experiment_decides_says_nothing():
+    """Open at batch 1 and 2, decided at 4 alone: sequences ride free up to 2, or not at all."""
+    one, two, four = bandwidth_bound((1, 2, 4))[:3]
+    last = timed(four, 2)
+    assert told(3, one, two, last, narrowed(last, 1.0)).text == UNDECIDED
+    assert told(3, one, timed(two, 2), last, narrowed(last)).text == UNDECIDED
+
+
+def test_what_failed_speaks_of_no_batch_that_rides_free():
+    one, two = bandwidth_bound((1, 2))[:2]
+    failed = Point(two.case, two.implementation, "failed", reason="wrong")
+    assert told(3, one, failed, narrowed(one)).text == SUPPORTED
 
 
 def test_bytes_that_help_a_step_that_its_core_holds_are_no_evidence():

@@ -342,6 +342,16 @@ def test_a_roof_that_stood_still_and_few_visits_tell_nothing():
     assert Analysis(profile([few])).experiments == ()
 
 
+def test_a_part_without_products_is_no_measure_of_the_cores_speed():
+    """Its arithmetic roof was sampled all the same; only the call's floor tells then."""
+    beside = drifting(FELL, 1.0, STOOD)
+    flops = {"linear": 0, "recurrent": 0, "pointwise": 10}
+    case = replace(beside.case, part="pointwise")
+    part = replace(beside, case=case, flops=flops, roof_flop_per_s=(180e9,) * 6)
+    assert words(one("roof drift", part)) == {"bandwidth": SUPPORTS}
+    assert words(one("roof drift", replace(part, floor_beside=()))) == {}
+
+
 def test_a_disturbed_visit_of_a_shared_point_speaks_to_one_kind_of_experiment_alone():
     """Its second, fourth and sixth visit are slow: batch looks at those, residency at the others."""
     shared = step(fraction=0.9, visits=None)

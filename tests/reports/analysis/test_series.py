@@ -77,6 +77,14 @@ def test_a_case_without_figure_ends_the_run():
     assert one(costing(1, 1e-3), failed, costing(4, 1e-3)).free == (1, 1)
 
 
+def test_a_case_without_figure_leaves_open_whether_more_ride_free():
+    failed = Point(synthetic.point(batch=16).case, "torch_cell", "failed", reason="wrong")
+    points = costing(1, 1e-3), costing(4, 1e-3)
+    assert one(*points, failed).free_text == "4 or more"
+    assert one(*points, costing(8, 2e-3), failed).free_text == "4"
+    assert one(points[0], failed).free_text == "unclear"
+
+
 def test_without_a_single_sequence_nothing_is_said_to_ride_free():
     assert one(costing(2, 1e-3), costing(4, 1e-3)).free is None
 

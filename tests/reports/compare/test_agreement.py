@@ -94,6 +94,8 @@ def test_a_free_batch_has_no_end_where_no_larger_one_was_measured(three):
     ):
         assert agreement.free_range(replace(series, free=free)) == expected
     assert agreement.free_range(replace(series, planned=(1,), free=(1, 1))) is None
+    failed = replace(series, planned=(*series.planned, 64), free=(4, 32))
+    assert agreement.free_range(failed) == Range(4, None)
 
 
 def test_a_free_batch_that_may_be_any_is_told_and_agrees_with_all(three):
