@@ -18,6 +18,8 @@ def test_step(
         pytest.skip("not measured: the session stopped before")
     if point.status == "skipped":
         pytest.skip(point.reason)
+    if point.checked_again is False:
+        pytest.skip("unfinished: the session stopped before")
     if point.status == "failed":
         pytest.fail(point.reason, pytrace=False)
     case = point.case

@@ -113,11 +113,12 @@ def _told(context: Context, point: Point) -> str:
     time = stats.over(point.seconds, point.visits, None)
     roof, share = stats.median(point.roof_bytes_per_s), visit.fraction(context, point)
     moved = point.bytes["read"] + point.bytes["written"]
+    visits = len(point.visits or ())
     long = (point.prepare_seconds or 0.0) >= LONG_SECONDS
     prepared = f"; prepared in {point.prepare_seconds:.1f} s" if long else ""
     return (
         f"{point.implementation}: {time.median * 1e6:.1f} us ({time.low * 1e6:.1f} to {time.high * 1e6:.1f}), "
         f"{moved / time.median / 1e9:.1f} GB/s, {point.flops['linear'] / time.median / 1e9:.1f} GFLOP/s, "
         f"{share.median:.0%} ({share.low:.0%} to {share.high:.0%}) of its paired roof; "
-        f"reading here runs at {roof / 1e9:.1f} GB/s{prepared}"
+        f"reading here runs at {roof / 1e9:.1f} GB/s; {visits} visits in a row, of this process alone{prepared}"
     )

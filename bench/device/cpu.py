@@ -51,6 +51,7 @@ class Cpu:
         self.resweep_seconds: float | None = None
         self.throttled = state.throttled()
         self._limit = call_limit.Limit()
+        self._least: dict[int, float] = {}
 
     @property
     def settle_seconds(self) -> float:
@@ -123,7 +124,8 @@ class Cpu:
     def crowded(self, threads: int) -> bool:
         """Whether a share each takes all threads so much longer than one thread a share: a scheduler doubled them up.
 
-        By the best of some reads of each, a tenth of a millisecond long.
+        By the best of some reads of each, a tenth of a millisecond long, against the least that this ever came to:
+        threads that always share a core, as two of one core's do, are the machine's and no moment's.
         """
         if threads < 2:
             return False
@@ -134,7 +136,9 @@ class Cpu:
             run, _ = self.probe("read", variant, self._room[1], walk)
             seconds = self.clock.seconds_each(run, CROWDED_PASSES)
             each[count] = min(seconds, each.get(count, seconds))
-        return each[threads] >= CROWDED * each[1]
+        ratio = each[threads] / each[1]
+        self._least[threads] = min(ratio, self._least.get(threads, ratio))
+        return ratio >= CROWDED * max(1.0, self._least[threads])
 
     def wait(self) -> None:
         """A call is done when it returns."""

@@ -65,6 +65,7 @@ class Checker:
         self._arena, self._used_bytes = arena, used_bytes
         self._weights = arena.digest(used_bytes)
         self._known = -1
+        self._kept: Weights | None = None
         self._random = random.Random(f"{seed} {case.id}")
         self.tolerance = check.tolerance(case, implementation.rounds_to)
 
@@ -85,6 +86,7 @@ class Checker:
         if not worst <= self.tolerance:
             raise Wrong(f"wrong answer {when}: error {worst:.3g}, tolerance {self.tolerance:.3g}")
         self.follow(step, when)
+        self._forget()
         return worst
 
     def follow(self, step: Step, when: str) -> None:
@@ -185,9 +187,13 @@ class Checker:
         """Set w in float64; the last one asked for is kept."""
         if w != self._known:
             copies = (tensor.to(torch.float64, copy=True) for tensor in self._canonical(w))
-            self._kept = Weights(*copies)
-            self._known = w
+            self._known, self._kept = w, Weights(*copies)
+        assert self._kept is not None
         return self._kept
+
+    def _forget(self) -> None:
+        """Give back the weights in float64: a point may stay built for long."""
+        self._known, self._kept = -1, None
 
     def _in_layout(self, w: int, found: Weights) -> Sequence[Tensor]:
         """Gradients of the weights as those of set w in the implementation's layout."""

@@ -1,6 +1,6 @@
 """What points of one device are measured with: device, arena, roofs, and how long to take. Frozen; its caches apart."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,14 +29,18 @@ class Cache:
     """A block as libraries allocate theirs: see `Context.memory`."""
     written: Arena | None = None
     """What the write probe fills beside a step."""
-    digest: tuple[Arena, int, int] | None = None
-    """An arena, the bytes that it held, and their digest while nobody had written there."""
+    digests: dict[tuple[int, Hashable], int] = field(default_factory=dict)
+    """Of the arena, by the bytes that it held and what they were filled as, while nobody had written there."""
     preparing_seconds: float = 0.0
     """What packing and compiling took so far, of points and of their floors."""
 
+    opened: dict[str, Any] = field(default_factory=dict)
+    """Points that stay built until their next visit, by their keys."""
+
     def release(self) -> None:
-        """Give back the blocks that earlier points needed beside the arena: they are no memory that others took."""
+        """Give back what earlier points needed beside the arena, and those that stay built: no others took it."""
         self.stand_in = self.written = None
+        self.opened.clear()
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -44,12 +44,26 @@ SINGLE_SECONDS = 20e-6
 T = TypeVar("T")
 
 
+@dataclass
+class History:
+    """What happened at the visits to a point, whether it stayed built between them or not.
+
+    spent_seconds  what its rounds took
+    retaken        how often the visit that is due was made in vain, because threads shared a core
+    anew           whether its samples came out impossible, and go with the next visit; `once_anew`: whether they did
+    """
+
+    spent_seconds: float = 0.0
+    retaken: int = 0
+    anew: bool = False
+    once_anew: bool = False
+
+
 class Opened:
     """A point that is built and checked, ready to be visited: its bound steps, and its record so far.
 
-    record         as it is known now, the samples of its visits in it
-    kept_bytes     about what it keeps of memory beside the arena
-    spent_seconds  what its visits took
+    record      as it is known now, the samples of its visits in it
+    kept_bytes  about what it keeps of memory beside the arena
     """
 
     def __init__(
@@ -59,12 +73,14 @@ class Opened:
         implementation: Implementation,
         checker: type[Checker],
         earlier: Point | None,
+        history: History,
     ) -> None:
         """Build and check. Raises what the implementation raises, Wrong, Unavailable, room.NoRoom.
 
         `earlier` is the record of visits that an earlier process, or this one before it let go of the point, made.
         """
         case, arena = base.case, context.arena
+        self._history, taken_before = history, context.device.memory_taken()
         self._context, self._base, self._implementation = context, base, implementation
         if reason := implementation.unavailable(case):
             raise Unavailable(reason)
@@ -76,6 +92,7 @@ class Opened:
         packed = bool(implementation.packs(case))
         room.make(context, case, used, copies=2 if packed else 0)
         sets = arena.sets(self._layout, case.dtype, self._count)
+        _digest(context)
         self._generator = torch.Generator(device=case.device).manual_seed(context.seed)
         self._inputs = draw(case, self._generator)
         if case.steps > 1:
@@ -94,12 +111,14 @@ class Opened:
         self._walk = Walk(one_set, self._count, case.threads, cost.WEIGHT_READS[case.phase], packed)
         self._telemetry = context.device.telemetry()
         self._telemetry.pause()
+        self._state_before = (earlier.state if earlier else None) or {}
         self._beside: visit.Beside | None = None
         self._floors = [earlier.floor_seconds] if earlier and earlier.floor_seconds else []
-        self._impossible_before, self._taken, self._retaken = False, 0, 0
-        self.spent_seconds = 0.0
+        self._taken = 0
         activations = sum(tensor.nbytes for one in self._inputs for tensor in one)
         self.kept_bytes = 2 * activations + packed * used
+        if case.device == "cuda":  # a process's own memory tells less
+            self.kept_bytes = max(self.kept_bytes, context.device.memory_taken() - taken_before)
         kept = {name: getattr(earlier, name) for name in visit.FIELDS} if earlier else {}
         self.record = replace(
             base,
@@ -123,28 +142,24 @@ class Opened:
 
         Such a visit is made again, the first one at once.
         """
-        began = perf_counter()
-        found = _guarded(self._context, self._base, self._visited)
-        self.spent_seconds += perf_counter() - began
-        self.record = found
-        return found
+        self.record = _guarded(self._context, self._base, self._visited)
+        return self.record
 
     def enough(self, wanted: int) -> bool:
         """Whether `wanted` visits are made, and no more are needed to be as precise as the suite asks, or affordable.
 
         A point that comes out impossible is begun anew, once, with the probe's variant sought anew.
         """
-        taken, context = len(self.record.visits or ()), self._context
-        if taken < wanted:
+        taken, context, history = len(self.record.visits or ()), self._context, self._history
+        if taken < wanted or history.anew:
             return False
         found = visit.fraction(context, self.record)
-        if found.low > roofline_model.IMPOSSIBLE and not self._impossible_before:
-            assert self._beside is not None
-            context.cache.variants.pop(probes.alike(self._beside.reading.walk), None)
-            self._impossible_before, self._beside = True, None
-            self.record = replace(self.record, **visit.NONE)
+        if found.low > roofline_model.IMPOSSIBLE and not history.once_anew:
+            if self._beside is not None:
+                context.cache.variants.pop(probes.alike(self._beside.reading.walk), None)
+            self._beside, history.anew, history.once_anew = None, True, True
             return False
-        if taken >= MOST_VISITS or self.spent_seconds >= context.budget_seconds:
+        if taken >= MOST_VISITS or history.spent_seconds >= context.budget_seconds:
             return True
         return taken in LOOKS and found.half_width <= context.precision
 
@@ -159,6 +174,7 @@ class Opened:
         context.arena.sets(
             self._layout, case.dtype, self._count
         )  # float16's have bits of their own
+        _digest(context)
         had = context.device.memory_taken() - self._taken
 
         def between() -> None:
@@ -168,22 +184,26 @@ class Opened:
                 msg = f"it took {taken} bytes of memory since it was built, and {free} were left"
                 raise Wrong(msg)
 
+        history = self._history
+        so_far = replace(self.record, **visit.NONE) if history.anew else self.record
         self._telemetry.resume()
         if self._beside is None:
             floor = probes.floor(context, case, self._base.implementation, self._implementation)
-            self._beside = visit.beside(context, self.record, self._step, self._walk, floor)
-        made = None
+            self._beside = visit.beside(context, so_far, self._step, self._walk, floor)
+        began, made = perf_counter(), None
         while made is None:
-            made = visit.taken(context, self.record, self._beside, between, self._retaken)
-            self._retaken = 0 if made else self._retaken + 1
+            made = visit.taken(context, so_far, self._beside, between, history.retaken)
+            history.retaken = 0 if made else history.retaken + 1
             if self.record.visits:
                 break  # a machine stays in one state for a while: in another pass
+        history.spent_seconds += perf_counter() - began
         self._telemetry.pause()
         self._taken = context.device.memory_taken() - had
         self._checker.rules("while it was timed")
         if made is None:
             return self.record
         found, floor_seconds = made
+        history.anew = False
         self._floors += [floor_seconds] if floor_seconds else []
         floors = found.floor_beside or self._floors
         walked = self._beside.reading.walk
@@ -195,7 +215,7 @@ class Opened:
             floor_seconds=stats.median(floors) if floors else None,
             roof_walk=otherwise if walked != self._walk else None,
             page_bytes=own if packed else context.page_bytes,
-            state=self._telemetry.seen(),
+            state=_seen(self._telemetry.seen(), self._state_before),
         )
 
     def _finished(self) -> Point:
@@ -225,11 +245,12 @@ def opened(
     order: int,
     checker: type[Checker] = Checker,
     earlier: Point | None = None,
+    history: History | None = None,
 ) -> Opened | Point:
     """`case` by `implementation`, built and checked; or its record, where that fails or cannot be.
 
     What `checker` finds wrong or any error fails it; what cannot be is skipped. Its device is not lost yet. `earlier`
-    has visits that were made before.
+    has visits that were made before, `history` what happened at them.
     """
     base = Point(
         case=case,
@@ -244,7 +265,9 @@ def opened(
     if counted.reason:
         return counted
     return _guarded(
-        context, counted, lambda: Opened(context, counted, implementation, checker, earlier)
+        context,
+        counted,
+        lambda: Opened(context, counted, implementation, checker, earlier, history or History()),
     )
 
 
@@ -303,16 +326,24 @@ def _guarded(context: Context, base: Point, work: Callable[[], T]) -> T | Point:
 
 def _digest(context: Context) -> tuple[int, int]:
     """Bytes that the arena holds, and their digest while nobody had written there."""
-    cache, arena, held = context.cache, context.arena, context.arena.size_bytes
-    if cache.digest is None or cache.digest[:2] != (arena, held):
-        cache.digest = arena, held, arena.digest(held)
-    return cache.digest[1:]
+    arena, held = context.arena, context.arena.size_bytes
+    kind = held, arena.filled_as
+    if kind not in context.cache.digests:
+        context.cache.digests[kind] = arena.digest(held)
+    return held, context.cache.digests[kind]
 
 
 def first_line(error: BaseException) -> str:
     """What an error says, without folders; of Triton's compiler its own message, which stands below the source."""
     text = str(getattr(error, "error_message", None) or error)
     return ABSOLUTE_PATH.sub(r"\2", text.strip().split("\n", 1)[0])
+
+
+def _seen(now: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+    """The state during all visits, of those before the point was built anew too: of load the most, of causes all."""
+    loads = [load for one in (now, before) if (load := one.get("load")) is not None]
+    causes = {*now.get("throttle", ()), *before.get("throttle", ())}
+    return {**now, "load": max(loads, default=None), "throttle": sorted(causes)}
 
 
 def _counted(base: Point, reads: Mapping[str, str]) -> Point:

@@ -1,6 +1,6 @@
 """What a step is timed beside: the read probe over its own memory, the write probe, the matrix product, the floor."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -31,10 +31,14 @@ FLOOR_SECONDS = 0.003
 
 @dataclass(frozen=True)
 class Probe:
-    """Something that a step is timed beside, and how many bytes or FLOPs a call of it is."""
+    """Something that a step is timed beside, and how many bytes or FLOPs a call of it is.
+
+    `block` is the memory that it walks, whose address alone the contender knows: here it is kept.
+    """
 
     contender: rounds.Contender
     amount: int
+    block: Arena | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,8 @@ def read_probe(context: Context, walk: Walk) -> ReadProbe:
     variant = best_variant(context, walked)
     run, size = context.device.probe("read", variant, block, walked)
     contender = rounds.Contender(run)
-    return ReadProbe(contender, size, walked, context.best(contender, 2, PROBE_SECONDS))
+    alone = context.best(contender, 2, PROBE_SECONDS)
+    return ReadProbe(contender, size, walked, alone, block=block)
 
 
 def nearest(context: Context, walk: Walk) -> Walk:
@@ -136,7 +141,7 @@ def write_probe(context: Context, bytes_moved: dict[str, int], threads: int) -> 
     if known[walk] is None:
         return None
     run, moved = device.probe("write", known[walk], block, walk)
-    return Probe(rounds.Contender(run), moved)
+    return Probe(rounds.Contender(run), moved, block=block)
 
 
 def arithmetic_probe(context: Context, case: Case, flops: float, t_bytes: float) -> Probe | None:

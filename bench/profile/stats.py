@@ -133,6 +133,8 @@ def of_visits(
     The logarithms' variance is moderated by `prior`, which other points tell; one visit has the prior's alone. Raises
     ValueError for one visit without a prior, and for none.
     """
+    if not medians:
+        raise ValueError("no visits have no middle")
     logs = [log(one) for one in medians]
     middle = fsum(logs) / len(logs)
     freedom = len(logs) - 1

@@ -174,15 +174,24 @@ class Run:
         every = list(planned)
         self._wanted |= visits.wanted(every)
         seed = None if self.plan.written else self.seed
+        for some in visits.parts(every, written=self.plan.written):
+            if self._in_passes(some, seed, told):
+                return
+
+    def _in_passes(
+        self, every: Sequence[Planned], seed: int | None, told: Callable[[Point], bool]
+    ) -> bool:
+        """Visit these until each is over; whether `told` said to stop."""
         for number in itertools.count():
             left = [one for one in every if not is_over(self._done.get(one.key))]
             for one in visits.order(left, number, seed):
                 known, wanted = self._done.get(one.key), self._wanted[one.key]
                 taken = len(known.visits or ()) if known else 0
                 if visits.due(taken, wanted, number) and told(self._visit(one, wanted)):
-                    return
+                    return True
             if not left:
-                return
+                break
+        return False
 
     def measure(self, planned: Planned) -> Point:
         """A point's record, whole: its visits are made now, where they are not yet. Raises BadOutput."""
@@ -293,7 +302,6 @@ class Run:
         for device in self._devices.values():
             device.close()
         self._surveys = {}
-        self._visitor.let_go()
         self._machine.release()
 
     def _looked_at(self, *, complete: bool) -> list[RunWarning]:

@@ -6,7 +6,7 @@ from time import monotonic
 
 from bench.measure import point as points
 from bench.measure.context import Context
-from bench.measure.point import Opened
+from bench.measure.point import History, Opened
 from bench.profile.records import Point
 from bench.profile.suite import Planned
 from bench.session.progress import Spent
@@ -45,9 +45,8 @@ class Visitor:
     """Opens points, visits them, and lets them go when they are done or where memory is short."""
 
     def __init__(self) -> None:
-        """With nothing open."""
-        self._open: dict[str, Opened] = {}
-        self._spent: dict[str, float] = {}
+        """With nothing known."""
+        self._histories: dict[str, History] = {}
         self._times: dict[str, tuple[Planned, Times]] = {}
 
     def visit(
@@ -65,7 +64,8 @@ class Visitor:
         """
         key = planned.key
         _, times = self._times.setdefault(key, (planned, Times()))
-        found = self._open.pop(key, None)
+        still = context.cache.opened
+        found: Opened | None = still.pop(key, None)
         if found is None:
             began, prepared = monotonic(), context.cache.preparing_seconds
             built = points.opened(
@@ -75,13 +75,13 @@ class Visitor:
                 implementation,
                 order,
                 earlier=earlier,
+                history=self._histories.setdefault(key, History()),
             )
             times.preparing = context.cache.preparing_seconds - prepared
             times.building = monotonic() - began - times.preparing
             if isinstance(built, Point):
                 return built
             found = built
-            found.spent_seconds = self._spent.get(key, 0.0)
         began = monotonic()
         record = found.visited()
         times.visits.append(monotonic() - began)
@@ -92,15 +92,10 @@ class Visitor:
             record = found.finished()
             times.finishing = monotonic() - began
             return record
-        self._spent[key] = found.spent_seconds
-        kept = sum(one.kept_bytes for one in self._open.values())
+        kept = sum(one.kept_bytes for one in still.values())
         if kept + found.kept_bytes <= context.free_bytes // KEPT_SHARE:
-            self._open[key] = found
+            still[key] = found
         return found.record
-
-    def let_go(self) -> None:
-        """Of every point."""
-        self._open.clear()
 
     def spent(self, wanted: dict[str, int]) -> list[Spent]:
         """Of every point that was visited: what it takes, all its visits told."""

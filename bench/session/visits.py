@@ -14,6 +14,8 @@ from bench.profile.suite import Planned
 from kernels.case import DEVICES, Case
 
 SHARED = 2 * VISITS
+PART = 12
+"""Points of a plan that runs as written."""
 
 
 def wanted(planned: Sequence[Planned]) -> dict[str, int]:
@@ -39,6 +41,15 @@ def order(planned: Sequence[Planned], number: int, seed: int | None) -> list[Pla
     turned = (group[::-1] if number % 2 and seed is not None else group for group in groups)
     ordered = [one for group in turned for one in group]
     return sorted(ordered, key=lambda one: DEVICES.index(one.case.device))
+
+
+def parts(planned: Sequence[Planned], *, written: bool) -> list[Sequence[Planned]]:
+    """What is visited in passes of its own: all points; of a plan that runs as written, PART after PART of them.
+
+    Such a run may be cut short, and what stands first is to be whole by then.
+    """
+    most = PART if written else max(1, len(planned))
+    return [planned[start : start + most] for start in range(0, len(planned), most)]
 
 
 def due(taken: int, wanted: int, number: int) -> bool:

@@ -5,6 +5,7 @@ system gives them, first touched by the threads that will read it, and the read 
 """
 
 import mmap
+from collections.abc import Hashable
 from math import prod
 from typing import NamedTuple
 
@@ -147,6 +148,11 @@ class Arena:
     def address(self) -> int:
         """Address of the first byte; on a CPU a multiple of the large page."""
         return self._words.data_ptr()
+
+    @property
+    def filled_as(self) -> Hashable:
+        """What its bits are: the same for all dtypes but those that have bits of their own."""
+        return self._bits
 
     @property
     def size_bytes(self) -> int:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import groupby
+from types import SimpleNamespace
 
 import pytest
 
-from bench.measure import point, visit
+from bench.device import cpu
+from bench.measure import point, probes, visit
 from bench.profile.journal import from_journal
 from bench.profile.suite import Planned, Suite
 from bench.session import visitor, visits
@@ -215,3 +217,90 @@ def test_precision_is_looked_at_after_three_six_and_twelve_visits(context, monke
     )
     found = point.point(replace(context, precision=0.5), LONE, "torch_cell", torch_cell, order=0)
     assert len(found.visits) == 6
+
+
+def test_a_probe_keeps_the_memory_that_it_walks(context):
+    """A larger block takes its place in the cache while the point waits for its next visit."""
+    train = replace(LONE, phase="train")
+    small, large = {"read": 1 << 16, "written": 1 << 16}, {"read": 1 << 22, "written": 1 << 22}
+    first = probes.write_probe(context, small, 1)
+    block = context.cache.written
+    second = probes.write_probe(context, large, 1)
+    assert context.cache.written is second.block is not block
+    assert first.block is block
+    first.contender.run(3)
+    torch_cell = implementations.load("torch_cell")
+    assert point.point(context, train, "torch_cell", torch_cell, order=0).status == "ok"
+
+
+def test_a_point_that_waits_keeps_no_reference_in_float64(context):
+    torch_cell = implementations.load("torch_cell")
+    found = point.opened(context, LONE, "torch_cell", torch_cell, order=0)
+    assert found._checker._kept is None
+
+
+def test_a_run_cut_after_a_point_came_out_impossible_can_be_resumed(begin, monkeypatch):
+    """Until its next visit it keeps the samples that it had."""
+    monkeypatch.setattr(point.roofline_model, "IMPOSSIBLE", 0.0)
+    run = begin(PLAN[3:4])
+    run.measure_all(PLAN[3:4], lambda found: len(found.visits) == 3)
+    (cut,) = from_journal(run.folder).points
+    assert (len(cut.visits), cut.checked_again) == (3, False)
+    found = run.measure(PLAN[3])
+    assert (len(found.visits), found.checked_again) == (3, True)
+    assert not set(found.seconds) & set(cut.seconds)
+
+
+def test_a_point_that_is_built_anew_for_each_visit_ends_though_it_is_impossible_and_crowded(
+    begin, monkeypatch
+):
+    monkeypatch.setattr(point.roofline_model, "IMPOSSIBLE", 0.0)
+    monkeypatch.setattr(visitor, "KEPT_SHARE", 1 << 62)
+    run = begin(PLAN[3:4])
+    monkeypatch.setattr(type(run.context().device), "crowded", lambda *_: True)
+    visited = 0
+
+    def count(_found):
+        nonlocal visited
+        visited += 1
+        return visited > 60
+
+    run.measure_all(PLAN[3:4], count)
+    assert visited <= 60
+    assert [one.retaken for one in run.known(PLAN[3]).visits] == [visit.MOST_RETAKEN] * 3
+
+
+def test_the_load_of_a_visit_is_remembered_when_a_point_is_built_anew(context):
+    torch_cell = implementations.load("torch_cell")
+    first = point.opened(context, LONE, "torch_cell", torch_cell, order=0).visited()
+    busy = replace(first, state={**first.state, "load": 0.7, "throttle": ["heat"]})
+    again = point.opened(context, LONE, "torch_cell", torch_cell, order=0, earlier=busy).visited()
+    assert (again.state["load"], again.state["throttle"]) == (0.7, ["heat"])
+
+
+def test_what_stands_first_in_a_plan_that_runs_as_written_is_whole_first(begin):
+    plan = [Planned(replace(LONE, batch=batch), "torch_cell") for batch in range(1, 15)]
+    run, seen = begin(plan, written=True), []
+    run.measure_all(plan, lambda found: bool(seen.append(found.key)))
+    assert set(seen[: 3 * visits.PART]) == {one.key for one in plan[: visits.PART]}
+    assert run.finish(plan).complete
+
+
+def test_threads_that_always_share_a_core_are_no_reason_to_visit_again(monkeypatch):
+    """Two of one core's take twice as long as one has it alone, at every look."""
+    device = cpu.Cpu()
+    monkeypatch.setattr(
+        device, "probe", lambda _kind, _variant, _block, walk: (lambda _count: walk.threads, 1)
+    )
+    ratio = 2.0
+    monkeypatch.setattr(
+        cpu.Cpu,
+        "clock",
+        SimpleNamespace(seconds_each=lambda run, _count: ratio if run(1) > 1 else 1.0),
+    )
+    assert not device.crowded(1)
+    assert not any(device.crowded(2) for _ in range(3))
+    ratio = 1.0
+    assert not device.crowded(2)
+    ratio = 2.0
+    assert device.crowded(2)
