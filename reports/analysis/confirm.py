@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from kernels.roofline_model import BANDWIDTH, BOTH, CALL, CODE, COMPUTE
 from reports.analysis.elasticity import CONTRADICTS, SUPPORTS
-from reports.analysis.experiments import MOVE_A_ROOF, NAMES, Outcome
+from reports.analysis.experiments import NAMES, ON_EVEN, ON_ODD, Outcome, shared
 from reports.analysis.points import Row
 from reports.analysis.verdict import BETWEEN_RUNS, LATENCY, Verdict
 from reports.analysis.wording import TIMES, gain
@@ -13,9 +13,10 @@ from reports.analysis.wording import TIMES, gain
 AGREEING = 2
 """So many different experiments must support a bound of the machine or of the call.
 
-One of those that support bandwidth must have moved a roof: half the bytes take a core half the time, and another
-sequence takes neither longer. Products and calls need none: whether memory holds a step up that takes as long as its
-products, the experiments that exclude bandwidth tell.
+Of a point with many visits they must not all have looked at the same ones. One of those that support bandwidth must
+have moved a roof, so far that a step which stands still is told from one that follows it: half the bytes take a core
+half the time, and another sequence takes neither longer. Products and calls need none: whether memory holds a step up
+that takes as long as its products, the experiments that exclude bandwidth tell.
 """
 
 
@@ -35,25 +36,29 @@ def verdicts(
     return {
         row.key: replace(found, reason="another process ran beside it")
         if row.key in disturbed and found.bound
-        else confirmed(found, about.get(row.key, ()), visited=row.sampled.visited)
+        else confirmed(
+            found, about.get(row.key, ()), visited=row.sampled.visited, apart=shared(row)
+        )
         for row, found in readings
     }
 
 
-def confirmed(found: Verdict, outcomes: Sequence[Outcome], *, visited: bool = True) -> Verdict:
+def confirmed(
+    found: Verdict, outcomes: Sequence[Outcome], *, visited: bool = True, apart: bool = False
+) -> Verdict:
     """A verdict with what these experiments about its point make of it, in `confirmed` and `reason`.
 
-    A point that was not `visited` again is confirmed by none.
+    A point that was not `visited` again is confirmed by none. `apart`: experiments look at different visits of it.
     """
     if found.name in ("unknown", "impossible"):
         return found
-    sure, reason = _settled(found, outcomes)
+    sure, reason = _settled(found, outcomes, apart)
     if sure and not visited:
         sure, reason = False, BETWEEN_RUNS
     return replace(found, confirmed=sure, reason=reason)
 
 
-def _settled(found: Verdict, outcomes: Sequence[Outcome]) -> tuple[bool, str]:
+def _settled(found: Verdict, outcomes: Sequence[Outcome], apart: bool) -> tuple[bool, str]:
     bound = found.bound
     if found.name == LATENCY:
         return False, "no step waits for weights: barriers and the chain of steps are left"
@@ -72,8 +77,10 @@ def _settled(found: Verdict, outcomes: Sequence[Outcome]) -> tuple[bool, str]:
     if found.name.endswith(BOTH):  # a small floor was measured as such
         rivals += (CALL,)
     left = [rival for rival in rivals if rival not in {bound, *excluded}]
-    still = bound == BANDWIDTH and not set(MOVE_A_ROOF) & set(supporting)
-    if len(supporting) >= AGREEING and not left and not still:
+    moved = any(one.moved and one.answer(bound).word == SUPPORTS for one in outcomes)
+    still = bound == BANDWIDTH and not moved
+    alike = apart and any(same.issuperset(supporting) for same in (ON_ODD, ON_EVEN))
+    if len(supporting) >= AGREEING and not (left or still or alike):
         moves = ": its time moves as no limit does" if bound == CODE else ""
         return True, f"{_listed(supporting)} agree{moves}"
     if bound == CODE:
@@ -85,7 +92,8 @@ def _settled(found: Verdict, outcomes: Sequence[Outcome]) -> tuple[bool, str]:
     if left:
         return False, f"{_listed(supporting)} cannot exclude {_listed(left, 'or')}"
     if len(supporting) >= AGREEING:
-        return False, f"{_listed(supporting)} agree, but no roof moved"
+        but = "no roof moved" if still else "by the same visits"
+        return False, f"{_listed(supporting)} agree, but {but}"
     return False, f"{_listed(supporting)} alone supports it"
 
 

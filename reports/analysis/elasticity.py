@@ -15,7 +15,8 @@ The ratio of two points has the interval of both (`stats.ratio`).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import fsum, log, sqrt
+from math import fsum, inf, log, pi, sqrt
+from statistics import variance
 
 from bench.profile import stats
 from bench.profile.stats import Estimate
@@ -34,6 +35,8 @@ DRIFTED = 1.1
 """By how much the roof beside one point must have moved between its visits to say what the step follows."""
 LEAST_VISITS = 4
 """From so few on a slope over visits has an interval."""
+BY_CHANCE = 0.25
+"""So much of the variance of the roof's medians between visits the rounds within them may explain, for it to tell."""
 STOOD = 0.5
 """So much of the roof's movement, as logarithms, the core's own speed may show for the roof to be what moved."""
 HALFWAY = 0.5
@@ -142,22 +145,27 @@ def _moved(one: Held, other: Held, bound: str) -> Estimate:
 
 
 def drift(
-    t_bytes: Sequence[float], ratios: Sequence[float], core: Sequence[Sequence[float]]
+    t_bytes: Sequence[Sequence[float]], ratios: Sequence[float], core: Sequence[Sequence[float]]
 ) -> Elasticities | None:
     """What the visits of one point say among themselves; None where the roof beside it stood still, or visits are few.
 
-    Visit by visit what the bytes take, the time over that (the floor taken off), and what of the core's own speed was
-    sampled beside it: the products, the floor. Where t_bytes moves a step that waits for bytes moves by as much, others
-    do not: the slope of log time on log t_bytes, by least squares. What slows the whole machine down moves step and
-    roof alike, whatever bounds the step; so a slope supports bandwidth only where something of the core was sampled and
-    moved by less than STOOD of the roof.
+    Visit by visit what the bytes take, every round of it; the median time over that (the floor taken off), and of what
+    was sampled of the core's own speed beside it, the products and the floor. Where t_bytes moves a step that waits for
+    bytes moves by as much, others do not: the slope of log time on log t_bytes, by least squares. Chance in t_bytes
+    makes it too small (Fuller, Measurement Error Models, 1987, 1.1.1): where rounds explain more than BY_CHANCE of the
+    movement, None. What slows the whole machine down moves step and roof alike, whatever bounds the step; so a slope
+    supports bandwidth only where something of the core was sampled and moved by less than STOOD of the roof.
     """
-    if len(t_bytes) < LEAST_VISITS or len(ratios) != len(t_bytes) or min(*t_bytes, *ratios) <= 0:
+    if len(t_bytes) < LEAST_VISITS or len(ratios) != len(t_bytes) or min(ratios) <= 0:
         return None
-    moved = max(t_bytes) / min(t_bytes)
-    if moved <= DRIFTED:
+    if min(map(min, t_bytes)) <= 0:
         return None
-    slope = _slope(list(map(log, t_bytes)), list(map(log, ratios)))
+    middles = list(map(stats.median, t_bytes))
+    moved = max(middles) / min(middles)
+    across = list(map(log, middles))
+    if moved <= DRIFTED or _chance(t_bytes) > BY_CHANCE * variance(across):
+        return None
+    slope = _slope(across, list(map(log, ratios)))
     slope = Estimate(*(1 + end for end in slope))  # of the time itself
     answers = {}
     # a part without products tells nothing of the core's speed by them
@@ -169,6 +177,18 @@ def drift(
         answers[BANDWIDTH] = Answer(SUPPORTS, (COMPUTE, CALL))
     predicted = {BANDWIDTH: 1.0, COMPUTE: 0.0, CALL: 0.0}
     return Elasticities(predicted, {BANDWIDTH: slope}, answers)
+
+
+def _chance(visits: Sequence[Sequence[float]]) -> float:
+    """The variance of a visit's log median that the scatter of its rounds explains; infinite where they are single.
+
+    Of n normal rounds pi / 2n of their variance, as n grows (Kendall and Stuart, Advanced Theory of Statistics, 10.11).
+    """
+    freedom = sum(len(rounds) - 1 for rounds in visits)
+    if not freedom:
+        return inf
+    squares = fsum(variance(map(log, one)) * (len(one) - 1) for one in visits if len(one) > 1)
+    return squares / freedom * fsum(pi / 2 / len(one) for one in visits) / len(visits)
 
 
 def _slope(across: list[float], up: list[float]) -> Estimate:

@@ -10,8 +10,8 @@ threads    one thread against all: each bound by the speed-up of its own roof
 drift      one point's visits among themselves, where the roof beside it moved: t_bytes moves with it, the rest stays
 peers      the same case by a quicker implementation, which shows that the machine allows it
 
-A point with many visits is shared by several experiments. Those that move a roof look at its odd visits, bytes and
-batch at its even ones, so that one disturbed visit cannot speak twice.
+A point with many visits is shared by several experiments. Residency and threads look at its first, third and fifth
+visit, bytes and batch at the others, so that one disturbed visit cannot speak to both. Drift needs all of them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,9 @@ from reports.analysis.points import Row
 DRIFT, PEERS = "roof drift", "peer comparison"
 NAMES = (RESIDENCY, BYTES, BATCH, THREADS, DRIFT, PEERS)
 MOVE_A_ROOF = (RESIDENCY, THREADS, DRIFT)
-"""Those between whose points a roof moves. In the others bytes or FLOPs alone do, which a core feels as memory does."""
+"""Those that move a roof. In the others bytes or FLOPs alone move, which a core feels as memory does."""
+ON_ODD, ON_EVEN = frozenset({RESIDENCY, THREADS}), frozenset({BYTES, BATCH})
+"""Those that look at the same visits of a point that has many."""
 SHARED_VISITS = 6
 """Visits from which on a point is judged on different ones by different experiments."""
 ODD, EVEN = slice(0, None, 2), slice(1, None, 2)
@@ -47,6 +49,7 @@ class Outcome:
     elasticity  d log t / d log driver; None for a peer comparison, or where the driver hardly moves
     predicted   the elasticity that each bound predicts
     quicker     how many times as fast the second point is; of a peer comparison alone
+    moved       whether a roof moved, so far that a step which stands still can be told from one that follows it
     answers     by bound; a bound that is not in it is passed over in silence
     """
 
@@ -58,6 +61,7 @@ class Outcome:
     predicted: dict[str, float] = field(default_factory=dict)
     quicker: Estimate | None = None
     answers: dict[str, Answer] = field(default_factory=dict)
+    moved: bool = False
 
     def answer(self, bound: str) -> Answer:
         """What it says of a bound."""
@@ -108,14 +112,21 @@ def _asked(experiment: str, first: Row, second: Row, one: Held, other: Held) -> 
         _over(found.measured[shown], by) if tells else None,
         {bound: value / by for bound, value in found.predicted.items()} if tells else {},
         answers=found.answers,
+        moved=experiment in MOVE_A_ROOF
+        and abs(elasticity.shift(one, other, BANDWIDTH)) >= log(least),
     )
+
+
+def shared(row: Row) -> bool:
+    """Whether a point is judged on different visits by different experiments."""
+    return len(row.point.visits or ()) >= SHARED_VISITS
 
 
 def _visits(experiment: str, row: Row) -> slice:
     """Which visits of a point an experiment looks at."""
-    if len(row.point.visits or ()) < SHARED_VISITS:
+    if not shared(row):
         return points.ALL
-    return ODD if experiment in MOVE_A_ROOF else EVEN
+    return ODD if experiment in ON_ODD else EVEN
 
 
 def _held(row: Row, visits: slice) -> Held:
@@ -138,12 +149,18 @@ def _drifted(row: Row) -> Outcome | None:
         return None
     beside = (("t_flops", row.point.roof_flop_per_s), ("floor", row.point.floor_beside))
     core = [row.part(figure) for figure, sampled in beside if sampled]
-    found = elasticity.drift(row.part("t_bytes"), row.part(points.ALLOWED[BANDWIDTH][1]), core)
+    found = elasticity.drift(
+        stats.by_visit(row.byte_times, row.point.visits),
+        row.part(points.ALLOWED[BANDWIDTH][1]),
+        core,
+    )
     if found is None:
         return None
     slope = found.measured[BANDWIDTH]
     return Outcome(
-        DRIFT, (row, row), (row.key,), "t_bytes", slope, found.predicted, answers=found.answers
+        *(DRIFT, (row, row), (row.key,), "t_bytes", slope, found.predicted),
+        answers=found.answers,
+        moved=True,
     )
 
 

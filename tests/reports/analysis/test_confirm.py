@@ -59,11 +59,43 @@ def test_two_experiments_that_leave_the_same_rival_do_not_confirm_either():
     assert (found.confirmed, found.reason) == (False, "bytes and threads cannot exclude compute")
 
 
+@pytest.mark.parametrize(("read", "sure"), [(1.0, False), (1 / 1.25, False), (1 / 1.35, True)])
+def test_threads_move_a_roof_where_one_alone_reads_slower(read, sure):
+    """Else a step that runs on one core, and takes the same time, seems to follow the roof."""
+    (alone, both), fields = threaded(read=read, products=0.5, taken=read)
+    found = Analysis(profile([alone, both, step(fraction=0.9, batch=2)], **fields)).held[both.key]
+    assert found[1].bound == "bandwidth"
+    assert found[1].confirmed is sure
+
+
+def shared(point):
+    """The point in six visits of four rounds, all alike."""
+    return replace(
+        point,
+        seconds=(point.seconds[5],) * 24,
+        roof_bytes_per_s=(point.roof_bytes_per_s[5],) * 24,
+        visits=tuple(Visit(synthetic.AT, 4) for _ in range(6)),
+    )
+
+
+def test_experiments_that_look_at_the_same_visits_do_not_confirm_each_other():
+    (alone, both), fields = threaded(read=1 / 1.35, products=0.5, taken=1 / 1.35)
+    odd = both, alone, resident(fraction=0.9)
+    of_all = Analysis(profile(odd, **fields)).held[both.key][1]
+    assert (of_all.confirmed, of_all.reason) == (True, "residency and threads agree")
+    odd = shared(both), *odd[1:]
+    found = Analysis(profile(odd, **fields)).held[both.key][1]
+    assert (found.confirmed, found.bound) == (False, "bandwidth")
+    third = Analysis(profile([*odd, step(fraction=0.9, batch=2)], **fields)).held[both.key][1]
+    assert (third.confirmed, third.reason) == (True, "residency, batch and threads agree")
+
+
 def test_overhead_needs_excluding_where_it_is_named_beside_the_bound():
     """One thread reads nearly as fast as two: neither that nor the batch could show the cost of a call."""
     (alone, both), fields = threaded(read=0.9, products=0.5, taken=0.9)
     points = [alone, both, step(fraction=0.9, batch=2)]
-    assert Analysis(profile(points, **fields)).held[both.key][1].reason == "batch and threads agree"
+    reason = "batch and threads agree, but no roof moved"
+    assert Analysis(profile(points, **fields)).held[both.key][1].reason == reason
     called = [
         replace(
             point,

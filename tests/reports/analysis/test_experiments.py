@@ -296,7 +296,7 @@ def test_a_floor_is_taken_off_before_time_is_held_against_bytes():
 
 
 def drifting(roofs, follows, floors=()):
-    """A step in as many visits of one round: read roofs in GB/s, and how much of their movement the step follows."""
+    """A step in as many visits of two like rounds: read roofs in GB/s, and how much of their movement it follows."""
     point = step(fraction=0.9, visits=None)
     last = roofs[-1]
     seconds = [
@@ -305,11 +305,16 @@ def drifting(roofs, follows, floors=()):
     ]
     return replace(
         point,
-        seconds=tuple(seconds),
-        roof_bytes_per_s=tuple(roof * 1e9 for roof in roofs),
-        floor_beside=floors,
-        visits=tuple(Visit(synthetic.AT, 1) for _ in roofs),
+        seconds=twice(seconds),
+        roof_bytes_per_s=twice(roof * 1e9 for roof in roofs),
+        floor_beside=twice(floors),
+        visits=tuple(Visit(synthetic.AT, 2) for _ in roofs),
     )
+
+
+def twice(values):
+    """Each of them in two rounds."""
+    return tuple(value for value in values for _ in (1, 2))
 
 
 FELL = (60, 59, 57, 55, 52, 50)
@@ -342,12 +347,29 @@ def test_a_roof_that_stood_still_and_few_visits_tell_nothing():
     assert Analysis(profile([few])).experiments == ()
 
 
+def test_a_roof_that_rounds_scatter_as_much_as_visits_tells_nothing():
+    """Medians as before, and rounds 8 % to either side of them."""
+    follows = drifting(FELL, 0.0, STOOD)
+    assert words(one("roof drift", follows)) == {"bandwidth": CONTRADICTS}
+    wide = [
+        roof * (1.08 if index % 2 else 0.92) for index, roof in enumerate(follows.roof_bytes_per_s)
+    ]
+    scattered = replace(follows, roof_bytes_per_s=tuple(wide))
+    single = {
+        name: getattr(follows, name)[::2]
+        for name in ("seconds", "roof_bytes_per_s", "floor_beside")
+    }
+    singles = replace(follows, **single, visits=tuple(Visit(synthetic.AT, 1) for _ in FELL))
+    for point in (scattered, singles):
+        assert Analysis(profile([point])).experiments == ()
+
+
 def test_a_part_without_products_is_no_measure_of_the_cores_speed():
     """Its arithmetic roof was sampled all the same; only the call's floor tells then."""
     beside = drifting(FELL, 1.0, STOOD)
     flops = {"linear": 0, "recurrent": 0, "pointwise": 10}
     case = replace(beside.case, part="pointwise")
-    part = replace(beside, case=case, flops=flops, roof_flop_per_s=(180e9,) * 6)
+    part = replace(beside, case=case, flops=flops, roof_flop_per_s=(180e9,) * 12)
     assert words(one("roof drift", part)) == {"bandwidth": SUPPORTS}
     assert words(one("roof drift", replace(part, floor_beside=()))) == {}
 
