@@ -142,12 +142,12 @@ def test_what_does_not_follow_its_roof_has_a_range_of_it_and_the_time_it_could_g
 
 def test_roof_drift_has_the_roofs_it_lies_between():
     point = synthetic.point(fraction=0.9)
-    roofs = tuple(rate * 1e9 for rate in (60, 59, 57, 55, 52, 50))
+    roofs = tuple(rate * 1e9 for rate in (60, 59, 57, 55, 52, 50) for _ in (1, 2))
     drifted = replace(
         point,
         seconds=tuple(point.seconds[5] * 52e9 / roof for roof in roofs),
         roof_bytes_per_s=roofs,
-        visits=tuple(Visit(synthetic.AT, 1) for _ in roofs),
+        visits=(Visit(synthetic.AT, 2),) * 6,
     )
     (row,) = experiments.outcomes(Analysis(profile([drifted]))).rows
     texts = [cell.text for cell in row]
