@@ -1,11 +1,11 @@
 """Kill a run at a random moment and resume it, over and over: is every profile whole, and nothing lost?
 
 Each time the command as a user gives it, `pytest --benchmark-only`, is begun in a process of its own, which is killed
-at a moment chosen by chance between its start and its end, and then resumed. The profile must be complete; it must hold
-the points of an undisturbed run, each once, with the same statuses; what was in the journal when the process died must
-be in it as it was, and points between visits go on with those that they had; and the page must be whole. A run killed before its journal began is begun anew. Processes are
-forked from one that has imported what they need, which measures nothing. They share a machine's lock of their own,
-which every kill leaves behind.
+at a moment chosen by chance between its start and its end, and then resumed. The profile must be complete; it must
+hold the points of an undisturbed run, each once, with the same statuses; what was in the journal when the process
+died must be in it as it was, and points between visits go on with those that they had; and the page must be whole. A
+run killed before its journal began is begun anew. Processes are forked from one that has imported what they need,
+which measures nothing. They share a machine's lock of their own, which every kill leaves behind.
 """
 
 from __future__ import annotations
