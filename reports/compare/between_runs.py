@@ -2,7 +2,8 @@
 
 A run moves all its points together: a clock, a neighbour. So each run is centred on its median point, and what is left
 tells one point from the others; what the medians themselves moved by is judged apart, as the *common effect*. Half of
-the chance of a false alarm goes to each.
+the chance of a false alarm goes to each. What a point itself became slower by is both together: nothing passes whose
+sum may be more than is asked, and a sum fails by the two bounds that hold at once, which costs no further chance.
 
 The variance of a difference is that of both sides' runs, which need not scatter alike (Welch, Biometrika 34, 1947, with
 Satterthwaite's degrees of freedom). Three or four runs know it badly, so it is moderated by what all points' variances
@@ -11,9 +12,10 @@ points do not all scatter alike either. Simulations in tests/statistics/gates.py
 """
 
 from bisect import bisect_left
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
-from math import log, sqrt
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from math import hypot, log, sqrt
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +36,7 @@ MOST_RUNS = 99
 """More runs a side are not advised."""
 CENTRED = 5
 """From so many points on their median is what all of them have in common."""
+Outcome = Literal["failed", "inconclusive", "passed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,75 +54,73 @@ class Shift:
     lent: float
     runs: float
 
+    def reach(self, probability: float) -> float:
+        """How far above the true shift this one lies at most, in so many of all cases."""
+        return student(probability, self.own + self.lent) * self.error
+
     def low(self, chance: float) -> float:
         """The true shift is below it in `chance` of all cases at most."""
-        return self.middle - self._quantile(1 - chance) * self.error
+        return self.middle - self.reach(1 - chance)
 
     def high(self, chance: float) -> float:
         """The true shift is above it in `chance` of all cases at most."""
-        return self.middle + self._quantile(1 - chance) * self.error
+        return self.middle + self.reach(1 - chance)
 
     def found(self, allowed: float, chance: float) -> float:
         """The true shift from which on its `low` is above `allowed` in POWER of all cases."""
-        return allowed + (self._quantile(1 - chance) + self._quantile(POWER)) * self.error
+        return allowed + self.reach(1 - chance) + self.reach(POWER)
 
-    def needed(self, asked: float, share: float) -> int | None:
-        """Runs a side with which no shift at all is told from `asked` in this share of cases; None: over MOST_RUNS."""
-
-        def tells(runs: int) -> bool:
-            freedom = self.own * (runs - 1) / max(1.0, self.runs - 1) + self.lent
-            reach = student(1 - OVERLOOKED, freedom) + student(share, freedom)
-            return reach * self.error * sqrt(self.runs / runs) <= asked
-
-        runs = bisect_left(range(MOST_RUNS + 1), True, lo=RUNS, key=tells)
-        return runs if runs <= MOST_RUNS else None
-
-    def _quantile(self, probability: float) -> float:
-        return student(probability, self.own + self.lent)
+    def of(self, runs: int) -> "Shift":
+        """As if there were so many runs a side."""
+        own = self.own * (runs - 1) / max(1.0, self.runs - 1)
+        return replace(self, error=self.error * sqrt(self.runs / runs), own=own, runs=float(runs))
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A shift held against what is allowed. Its figures are ratios of after to before.
+    """A shift held against what is allowed. Its figures are ratios of after to before, of the whole.
 
-    shift    what is judged; `bare` the same without what its run has in common taken out
+    shift    beside the other points of its kind, or of all that these have in common
+    common   what they have in common, which was taken out of `shift`; None where nothing was
     allowed  fails what is surely above; `asked` passes what is surely not above
-    chance   of failing though it is no slower than allowed
+    chance   of failing though it is no slower than allowed; `whole` of `common`
     share    of cases in which it should pass where nothing changed
     """
 
     shift: Shift
-    bare: Shift
+    common: Shift | None
     allowed: float
     asked: float
     chance: float
+    whole: float
     share: float
 
     @property
     def ratio(self) -> float:
-        """As seen."""
-        return _ratio(self.shift.middle)
+        """As seen, with what all have in common."""
+        return _ratio(self._middle)
 
     @property
     def low(self) -> float:
-        """It is surely slower than this."""
-        return _ratio(self.shift.low(self.chance))
+        """It is surely slower than this, beside others that did not become faster, or by both shifts' bounds."""
+        low = self.shift.low(self.chance)
+        together = low + self.common.low(self.whole) if self.common else low
+        return _ratio(max(together, min(low, self._middle)))
 
     @property
     def high(self) -> float:
-        """It is surely not slower than this: beside the others, or by its own times."""
-        return _ratio(min(one.high(OVERLOOKED) for one in (self.shift, self.bare)))
+        """It is surely not slower than this: the reaches of both shifts in squares (Donner and Zou 2012)."""
+        return _ratio(self._middle + hypot(*(one.reach(1 - OVERLOOKED) for one in self._parts)))
 
     @property
     def found(self) -> float:
-        """The slow-down that would fail in POWER of cases."""
+        """The slow-down that would fail in POWER of cases, of this beside the others."""
         return _ratio(self.shift.found(log(self.allowed), self.chance))
 
     @property
     def failed(self) -> bool:
-        """Surely slower than allowed; not one that is so only beside others that became faster."""
-        least = log(self.allowed)
-        return self.shift.low(self.chance) > least and self.bare.middle > least
+        """Surely slower than allowed."""
+        return self.low > self.allowed
 
     @property
     def undecided(self) -> bool:
@@ -128,8 +129,33 @@ class Judged:
 
     @property
     def needed(self) -> int | None:
-        """Runs a side that would let it pass if nothing changed; None: more than MOST_RUNS."""
-        return self.shift.needed(log(self.asked), self.share)
+        """Runs a side that would let it pass in `share` of cases if nothing changed; None: more than MOST_RUNS."""
+        shares = (self.share, POWER)
+
+        def tells(runs: int) -> bool:
+            parts = [one.of(runs) for one in self._parts]
+            sure = hypot(*(one.reach(1 - OVERLOOKED) for one in parts))
+            chance = sum(one.reach(share) for one, share in zip(parts, shares, strict=False))
+            return sure + chance <= log(self.asked)
+
+        runs = bisect_left(range(MOST_RUNS + 1), True, lo=RUNS, key=tells)
+        return runs if runs <= MOST_RUNS else None
+
+    @property
+    def _parts(self) -> tuple[Shift, ...]:
+        return (self.shift, self.common) if self.common else (self.shift,)
+
+    @property
+    def _middle(self) -> float:
+        return sum(one.middle for one in self._parts)
+
+
+def outcome(judged: Iterable[Judged]) -> Outcome:
+    """Failed where anything is surely slower; else inconclusive where anything is not surely not slower."""
+    every = tuple(judged)
+    if any(one.failed for one in every):
+        return "failed"
+    return "inconclusive" if any(one.undecided for one in every) else "passed"
 
 
 def judge(
@@ -146,21 +172,26 @@ def judge(
     members: dict[Hashable, list[int]] = {}
     for index, kind in enumerate(kinds):
         members.setdefault(kind, []).append(index)
-    points: dict[int, tuple[Shift, Shift]] = {}
+    points: dict[int, Shift] = {}
     commons: dict[Hashable, Shift] = {}
     for kind, indices in members.items():
-        of_kind = logs[:, indices]
-        found = bare = shifts(of_kind, before, lending=False)
-        if len(indices) >= CENTRED:
+        of_kind, lending = logs[:, indices], len(indices) >= CENTRED
+        if lending:
             effects = common_effects(of_kind, before)[:, None]
-            found = shifts(of_kind - effects, before, lending=True)
-            commons[kind] = shifts(effects, before, lending=False)[0]
-        points |= dict(zip(indices, zip(found, bare, strict=True), strict=True))
+            of_kind = of_kind - effects
+            (commons[kind],) = shifts(effects, before, lending=False)
+        points |= dict(zip(indices, shifts(of_kind, before, lending=lending), strict=True))
     chance = FALSE_ALARM / 2 if commons else FALSE_ALARM
     each, whole = chance / len(kinds), chance / max(1, len(commons))
     share = POWER ** (1 / len(kinds))
-    rows = [Judged(*points[i], allowed, asked, each, share) for i in range(len(kinds))]
-    apart = {kind: Judged(one, one, allowed, asked, whole, POWER) for kind, one in commons.items()}
+    rows = [
+        Judged(points[index], commons.get(kind), allowed, asked, each, whole, share)
+        for index, kind in enumerate(kinds)
+    ]
+    apart = {
+        kind: Judged(one, None, allowed, asked, whole, whole, POWER)
+        for kind, one in commons.items()
+    }
     return rows, apart
 
 

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import log
-from typing import Literal
 
 import numpy as np
 
 from reports.compare import match
-from reports.compare.between_runs import RUNS, Judged, judge
+from reports.compare.between_runs import RUNS, Judged, Outcome, judge, outcome
 from reports.compare.ratios import SAME
 from reports.compare.system import Entry, System, middle, normalised, times
 from reports.locate import BadInput
@@ -23,7 +22,6 @@ ADVISED = 4
 """Runs a side that are advised."""
 BY_ROOF, BY_TIME = "time x paired roof", "time"
 """What a step is judged by."""
-Outcome = Literal["failed", "inconclusive", "passed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +68,8 @@ class Gate:
 
     @property
     def outcome(self) -> Outcome:
-        """Failed where anything is surely slower; else inconclusive where anything is not surely not slower."""
-        if any(one.failed for one in self.every):
-            return "failed"
-        return "inconclusive" if any(one.undecided for one in self.every) else "passed"
+        """As `between_runs.outcome` has it."""
+        return outcome(self.every)
 
     @property
     def needed(self) -> int | None:

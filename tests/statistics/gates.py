@@ -1,7 +1,8 @@
 """Gates and comparisons of runs: false alarms, what is found, and what passes that should not.
 
 A run has an effect on all its points (COMMON), and every point one of its own (OWN); both are of a run as a whole, for
-the gate takes a run's medians. Machines differ in how these are spread.
+the gate takes a run's medians. Machines differ in how these are spread. Most gates are of such medians; those whose
+points are judged by roof or by time are of whole runs.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from functools import partial
 
 import numpy as np
 
-from reports.compare import ratios
-from reports.compare.between_runs import judge
+from bench.profile.stats import Estimate
+from reports.compare import gate, ratios
+from reports.compare.between_runs import judge, outcome
+from reports.compare.system import ALL, Entry, System, Work
 from tests.statistics import machines
 from tests.statistics.promises import Promise
 
@@ -23,6 +26,10 @@ VARIOUS = 0.7
 SLOW_POINT = 3
 """Which point is made slower."""
 ROUNDS = 10
+ROOF, BYTES, SPEED = 0.1, 1 << 24, 5e10
+"""Deviation of a run's read roof, and of the steps that follow it, from another's; what a step reads, and how fast."""
+FRACTIONS = (0.9, 0.3)
+"""Of a point that follows its roof, and of the next one, which does not."""
 
 
 def runs(random, each, points, machine, own=OWN, common=COMMON):
@@ -55,24 +62,23 @@ def runs(random, each, points, machine, own=OWN, common=COMMON):
     return found
 
 
-def _gates(random, trials, each, points, percent, slower=0.0, everywhere=False, **machine):
-    """What so many gates say: of their points, and of the common effect."""
+def _gates(random, trials, each, points, percent, slower=0.0, everyone=0.0, **machine):
+    """What so many gates say: of their points, and of the common effect. `everyone` slows all points besides."""
     allowed = 1 + percent / 100
     for _ in range(trials):
         logs = runs(random, each, points, **machine)
-        planted = slice(None) if everywhere else SLOW_POINT
-        logs[each:, planted] += np.log1p(slower)
+        logs[each:] += np.log1p(everyone)
+        logs[each:, SLOW_POINT] += np.log1p(slower)
         yield judge(logs, each, ["time"] * points, allowed, max(allowed, ratios.SAME))
 
 
-def alarms(random, trials, **gates):
-    """Share of gates that fail where nothing changed."""
-    return np.mean(
-        [
-            any(one.failed for one in (*rows, *common.values()))
-            for rows, common in _gates(random, trials, percent=0, **gates)
-        ]
-    )
+def _share(wanted, gates):
+    return np.mean([outcome((*rows, *common.values())) == wanted for rows, common in gates])
+
+
+def alarms(random, trials, percent=0, **gates):
+    """Share of gates that fail."""
+    return _share("failed", _gates(random, trials, percent=percent, **gates))
 
 
 def power(random, trials, **gates):
@@ -81,23 +87,64 @@ def power(random, trials, **gates):
 
 
 def passes(random, trials, **gates):
-    """Share of gates that pass: nothing failed, nothing undecided."""
-    return np.mean(
-        [
-            not any(one.failed or one.undecided for one in (*rows, *common.values()))
-            for rows, common in _gates(random, trials, **gates)
-        ]
-    )
+    """Share of gates that pass."""
+    return _share("passed", _gates(random, trials, **gates))
 
 
-def called(random, trials, each, common):
-    """Share of unchanged points that a comparison calls slower or faster."""
+def _system(name, logs, roof):
+    """A run of points at these logarithms; every other one follows its roof, which is moved by `roof`."""
+    entries = []
+    for index, moved in enumerate(logs.tolist()):
+        share = FRACTIONS[index % 2]
+        taken = BYTES / SPEED / share * np.exp(moved - (roof if index % 2 == 0 else 0.0))
+        beside = float(SPEED * np.exp(roof))
+        fraction = float(BYTES / beside / taken)
+        entries.append(
+            Entry(
+                work=Work(
+                    "lstm", "cell", "step", 1024 + index, 1024, 1, "float32", "float32", "streamed",
+                    "cpu", ALL, 1,
+                ),
+                setting="",
+                implementation="any",
+                seconds=(float(taken),),
+                read=BYTES,
+                written=0,
+                flops=0,
+                recurrent=0,
+                working_set=BYTES,
+                t_bytes=BYTES / beside,
+                t_flops=None,
+                fraction=Estimate(fraction, fraction * 0.97, fraction * 1.03),
+                level=None,
+                roof=None,
+                paired=(beside,),
+            )
+        )  # fmt: skip
+    return System(name, "measured", 3, "one machine", tuple(entries), {}, (), {"measured": name})
+
+
+def of_two_kinds(random, trials, wanted, each, points, percent, slower=0.0):
+    """Share of gates of whole runs that have this outcome; a point of either kind is made slower."""
+    found = []
+    for _ in range(trials):
+        logs = runs(random, each, points, "equal", common=OWN)
+        logs[each:, SLOW_POINT + random.integers(2)] += np.log1p(slower)
+        roofs = ROOF * random.standard_normal(2 * each)
+        systems = [_system(str(run), *one) for run, one in enumerate(zip(logs, roofs, strict=True))]
+        found.append(gate.gate(systems[:each], systems[each:], percent).outcome == wanted)
+    return np.mean(found)
+
+
+def called(random, trials, each, common, words=("slower", "faster"), slower=0.0):
+    """Share of points, made slower by this, of which a comparison says one of these words."""
     found = []
     for _ in range(trials):
         effect = machines.effects(random, (2, each, 1), common)
+        effect[1] += np.log1p(slower)
         samples = np.exp(effect + machines.effects(random, (2, each, ROUNDS), 0.04))
         before, after = ([[run.tolist()] for run in side] for side in samples)
-        found.append(ratios.judged(ratios.ratio(before, after)) in ("slower", "faster"))
+        found.append(ratios.judged(ratios.ratio(before, after)) in words)
     return np.mean(found)
 
 
@@ -140,13 +187,42 @@ def _overlooked(own: int, common: int, each: int, everywhere: bool = False) -> P
         each=each,
         points=68,
         percent=5,
-        slower=0.1,
-        everywhere=everywhere,
         machine="equal",
         own=own / 100,
         common=common / 100,
+        **{"everyone" if everywhere else "slower": 0.1},
     )
     return Promise(10, text, text, simulate, most=0.05, trials=5000, quick=200)
+
+
+def _mixed(what: str, figure, slower: float, most: float, own: float, common: float) -> Promise:
+    text = (
+        f"a gate at 5 % {what} where all points are slower by 4 %, one of 30 by {100 * (1.04 * (1 + slower) - 1):.1f} %"
+        f": {100 * own:g} % own, {100 * common:g} % common, 4 runs a side"
+    )
+    simulate = partial(
+        figure,
+        each=4,
+        points=30,
+        percent=5,
+        slower=slower,
+        everyone=0.04,
+        machine="equal",
+        own=own,
+        common=common,
+    )
+    return Promise(10, text, text, simulate, most=most, trials=5000, quick=300)
+
+
+def _two_kinds(what: str, wanted: str, each: int, percent: int, slower: int, **bar) -> Promise:
+    text = (
+        f"a gate at {percent} % {what}: 15 points judged by time x roof, which moves by 10 %, 15 by time; 1 % own, "
+        f"1 % common, {each} runs a side"
+    )
+    simulate = partial(
+        of_two_kinds, wanted=wanted, each=each, points=30, percent=percent, slower=slower / 100
+    )
+    return Promise(10, text, text, simulate, trials=1000, quick=100, **bar)
 
 
 def _passing(common: int, each: int, least: float) -> Promise:
@@ -168,7 +244,13 @@ PROMISES = (
     _found(10, 3, 0.95),
     *(_overlooked(own, 3, each) for own in (1, 5) for each in (3, 5)),
     *(_overlooked(1, common, 4, everywhere=True) for common in (1, 3)),
+    *(_mixed("passes", passes, 0.04, 0.05, *noise) for noise in ((0.005, 0.005), (0.01, 0.03))),
+    _mixed("fails", alarms, 1.05 / 1.04 - 1, 0.06, 0.005, 0.005),
+    _two_kinds("fails though nothing changed", "failed", 3, 0, 0, most=0.06),
+    _two_kinds("fails one point slower by 10 %", "failed", 3, 0, 10, least=0.95),
+    _two_kinds("passes one point slower by 6 %", "passed", 4, 5, 6, most=0.05),
     _passing(1, 4, 0.8),
+    _passing(3, 10, 0.8),
     *(
         Promise(
             10,
@@ -183,6 +265,15 @@ PROMISES = (
         for text in (
             f"a comparison calls an unchanged point: {common} % between runs, {each} runs a side",
         )
+    ),
+    Promise(
+        10,
+        "a comparison calls a point slower by 10 %",
+        "a comparison calls a point slower that is so by 10 %: 3 % between runs, 3 runs a side",
+        partial(called, each=3, common=0.03, words=("slower",), slower=0.1),
+        least=0.6,
+        trials=5000,
+        quick=300,
     ),
     Promise(
         10,

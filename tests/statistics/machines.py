@@ -28,20 +28,6 @@ def effects(
     raise ValueError(f"no machine is {kind!r}")
 
 
-def rounds(
-    random: np.random.Generator,
-    points: int,
-    visits: int,
-    each: int,
-    visit_sd: float,
-    round_sd: float,
-    kind: str = "normal",
-) -> Array:
-    """Logarithms of samples, (points, visits, rounds), of points whose true logarithm is 0."""
-    of_visit = effects(random, (points, visits, 1), visit_sd, kind)
-    return of_visit + effects(random, (points, visits, each), round_sd)
-
-
 def walking(random: np.random.Generator, machines: int, steps: int, sd: float) -> Array:
     """The logarithm of the speed of machines that wander: (machines, steps), each step's change with this deviation."""
     return np.cumsum(sd * random.standard_normal((machines, steps)), axis=1)

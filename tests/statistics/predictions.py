@@ -51,23 +51,37 @@ def _system(name, speed, times, fractions, reach):
     return System(name, "measured", 3, name, entries, {ALL: limits}, (), {})
 
 
+def _predicted(random, steps, share_sd):
+    """Predictions of one planted machine's steps on another; `steps` are known on both."""
+    speeds = 5e10 * np.exp(SPEED * random.standard_normal(2))
+    shares = random.uniform(0.3, 0.95, steps)
+    there = shares * np.exp(share_sd * random.standard_normal(steps))
+    moved = np.exp(MOVED * random.standard_normal((2, steps)))
+    reach = tuple(float(np.exp(way * 1.96 * MOVED)) for way in (-1, 1))
+    seen = shares * np.exp(0.015 * random.standard_normal(steps))
+    first, second = BYTES / (speeds[:, None] * moved) / np.stack([shares, there])
+    return predict.predict(
+        _system("one", speeds[0], first, seen, reach),
+        _system("other", speeds[1], second, there, reach),
+    )
+
+
 def covered(random, trials, steps, share_sd):
-    """Share of predicted intervals that hold what the other machine took; `steps` are known on both."""
+    """Share of predicted intervals that hold what the other machine took."""
     held = known = 0
     while known < trials:
-        speeds = 5e10 * np.exp(SPEED * random.standard_normal(2))
-        shares = random.uniform(0.3, 0.95, steps)
-        there = shares * np.exp(share_sd * random.standard_normal(steps))
-        moved = np.exp(MOVED * random.standard_normal((2, steps)))
-        reach = tuple(float(np.exp(way * 1.96 * MOVED)) for way in (-1, 1))
-        seen = shares * np.exp(0.015 * random.standard_normal(steps))
-        first, second = BYTES / (speeds[:, None] * moved) / np.stack([shares, there])
-        found = predict.predict(
-            _system("one", speeds[0], first, seen, reach),
-            _system("other", speeds[1], second, there, reach),
-        )
+        found = _predicted(random, steps, share_sd)
         held, known = held + found.covered, known + found.known
     return held / known
+
+
+def factor(random, trials, steps, share_sd):
+    """By which factor an interval reaches to either side of what is predicted, the median."""
+    found = []
+    while len(found) < trials:
+        rows = _predicted(random, steps, share_sd).rows
+        found += [np.sqrt(row.predicted.high / row.predicted.low) for row in rows]
+    return np.median(found)
 
 
 def _holding(steps: int, percent: int) -> Promise:
@@ -79,4 +93,19 @@ def _holding(steps: int, percent: int) -> Promise:
     return Promise(10, text, text, simulate, least=0.85, trials=20_000, quick=1000)
 
 
-PROMISES = tuple(_holding(steps, percent) for steps in (6, 40) for percent in (5, 20, 30))
+def _reaching(steps: int, percent: int, most: float) -> Promise:
+    text = (
+        f"a predicted interval reaches by this factor to either side, the median: {steps} steps known on both, "
+        f"shares differ by {percent} % between machines"
+    )
+    simulate = partial(factor, steps=steps, share_sd=percent / 100)
+    return Promise(
+        10, text, text, simulate, most=most, trials=20_000, quick=1000, share=False, within=0.1
+    )
+
+
+PROMISES = (
+    *(_holding(steps, percent) for steps in (6, 40) for percent in (5, 20, 30)),
+    _reaching(6, 20, 1.8),
+    _reaching(40, 20, 1.8),
+)

@@ -70,7 +70,7 @@ def published() -> dict[str, dict[str, float]]:
 
 
 def table() -> list[str]:
-    """The promises and their figures, as METHODOLOGY shows them."""
+    """The promises and their figures, as bench/PROMISES.md shows them."""
     known = published()
     lines = ["| section | promised | bar | simulated | trials |", "| --- | --- | --- | --- | --- |"]
     for one in every():

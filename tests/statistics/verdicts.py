@@ -222,7 +222,10 @@ def kept(random, trials):
 
 
 def _confirmed_before(analysis: Analysis, case: Case) -> bool:
-    """Method 2's rule: two experiments, whichever they are, that exclude the rivals together."""
+    """Method 2's rule: two experiments, whichever they are, that exclude the rivals together.
+
+    Made anew here, only to compare with: no function of the suite's does this any more.
+    """
     (key,) = (row.key for row in analysis.rows if row.case == case)
     outcomes = [one for one in analysis.experiments if key in one.about]
     said = [one.answer(BANDWIDTH) for one in outcomes]

@@ -46,11 +46,23 @@ def test_the_gate_passes_what_surely_is_not(made, factor, percent):
     assert gated(made, factor, percent).outcome == "passed"
 
 
-def test_what_makes_all_points_slower_alike_is_no_points_fault(made):
+def test_what_makes_all_points_slower_alike_fails_and_is_no_one_points_own(made):
     judged = gated(made, 1.08, 5)
     assert judged.outcome == "failed"
-    assert not judged.failed
     assert all(one.failed for one in judged.common.values())
+    assert all(row.judged.shift.low(row.judged.chance) < 0 for row in judged.rows)
+
+
+def test_the_table_shows_a_point_as_slow_as_it_is(made):
+    """All points four per cent slower, one kind of cell another four."""
+    profile = slowed(made, 1.04, only="gru")
+    before = [noisy(made, 1 + i, 0.002) for i in range(3)]
+    after = [slowed(noisy(profile, 50 + i, 0.002), 1.04) for i in range(3)]
+    judged = gate.gate(sides(*before), sides(*after), 5)
+    assert {row.entry.work.cell for row in judged.failed} == {"gru"}
+    shown = tables.gate_table(judged)
+    column = shown.header.index("after / before")
+    assert {"1.08", "1.04"} <= {f"{row[column].sort:.2f}" for row in shown.rows}
 
 
 def test_what_stays_as_it_was_beside_others_that_became_faster_is_not_slower(made):
