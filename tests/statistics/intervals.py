@@ -29,14 +29,14 @@ NOISY = POINTS // 4
 
 def _profile(random, visits, sd, kind, unlike=ALIKE, round_sd=ROUND_SD):
     """Estimates of the points of a profile, whose truth is 1, those of the noisiest point first."""
-    scale = np.exp(unlike * random.standard_normal(POINTS))
-    scale = np.sort(scale)[::-1, None, None]
+    scale = np.exp(unlike * random.standard_normal((POINTS, 1, 1)))
     logs = machines.effects(random, (POINTS, visits, 1), sd, kind) * scale
     logs = logs + machines.effects(random, (POINTS, visits, ROUNDS), round_sd)
     rows = np.exp(logs).reshape(POINTS, -1).tolist()
     known = (Visit(synthetic.AT, ROUNDS),) * visits
     prior = stats.prior(*zip(*(stats.between(row, known) for row in rows), strict=True))
-    return [stats.over(row, known, prior) for row in rows]
+    found = [stats.over(row, known, prior) for row in rows]
+    return [found[index] for index in np.argsort(-scale.ravel())]
 
 
 def _intervals(random, trials, visits, sd, kind):
