@@ -71,7 +71,11 @@ def beside(
     floor_paired = floor is not None
     if point.seconds:  # a run that goes on pairs what it paired before
         writing = writing if point.roof_write_bytes_per_s else None
-        product = product if point.roof_flop_per_s else None
+        # whatever its bytes would take today
+        again = bool(point.roof_flop_per_s)
+        product = (
+            probes.arithmetic_probe(context, case, point.flops["linear"], 0.0) if again else None
+        )
         floor_paired = bool(point.floor_beside)
     chosen = Beside(step, reading, writing, product, floor, floor_paired, ())
     calls = rounds.calibrated(chosen.contenders, context.settle_seconds, context.device.clock)

@@ -13,7 +13,7 @@ from bench.session.progress import Spent
 from kernels.contract import Implementation
 
 KEPT_SHARE = 8
-"""What points keep built takes at most one part in so many of the memory that was free; others are built anew."""
+"""What points keep built takes at most one part in so many of the memory that was free: the largest are built anew."""
 
 
 def is_over(point: Point | None) -> bool:
@@ -92,9 +92,9 @@ class Visitor:
             record = found.finished()
             times.finishing = monotonic() - began
             return record
-        kept = sum(one.kept_bytes for one in still.values())
-        if kept + found.kept_bytes <= context.free_bytes // KEPT_SHARE:
-            still[key] = found
+        still[key] = found
+        while sum(one.kept_bytes for one in still.values()) > context.free_bytes // KEPT_SHARE:
+            still.pop(max(still, key=lambda one: still[one].kept_bytes))
         return found.record
 
     def spent(self, wanted: dict[str, int]) -> list[Spent]:

@@ -12,6 +12,7 @@ from bench.device import cpu
 from bench.measure import point, probes, visit
 from bench.profile.journal import from_journal
 from bench.profile.suite import Planned, Suite
+from bench.roofs import matmul
 from bench.session import visitor, visits
 from bench.session.run import Run
 from kernels import implementations
@@ -304,3 +305,33 @@ def test_threads_that_always_share_a_core_are_no_reason_to_visit_again(monkeypat
     assert not device.crowded(2)
     ratio = 2.0
     assert device.crowded(2)
+
+
+def test_a_point_that_is_built_anew_pairs_what_it_paired_before(context):
+    """Its bytes take longer than its products when it is built again, so that products would not be paired any more."""
+    torch_cell = implementations.load("torch_cell")
+    slow = replace(context, arithmetic={("float32", 1): (1e3, matmul.Shape(8, 8, 8))})
+    first = point.opened(slow, LONE, "torch_cell", torch_cell, order=0).visited()
+    assert len(first.roof_flop_per_s) == len(first.seconds) == visit.ROUNDS
+    fast = replace(context, arithmetic={("float32", 1): (1e18, matmul.Shape(8, 8, 8))})
+    again = point.opened(fast, LONE, "torch_cell", torch_cell, order=0, earlier=first).visited()
+    assert (again.status, again.reason) == ("ok", None)
+    assert len(again.roof_flop_per_s) == len(again.seconds) == 2 * visit.ROUNDS
+
+
+def test_where_memory_is_short_the_largest_points_are_built_anew(begin, monkeypatch):
+    built = []
+    real = point.opened
+    monkeypatch.setattr(
+        visitor.points, "opened", lambda *a, **k: built.append(a[1].batch) or real(*a, **k)
+    )
+    plan = [Planned(replace(LONE, batch=batch), "torch_cell") for batch in (4, 2, 64)]
+    run = begin(plan)
+    room = (
+        2 * 4 * 16 * (2 + 4) * 2 * 4
+    )  # of x and h of both smaller ones, of four sets of inputs, twice
+    monkeypatch.setattr(visitor, "KEPT_SHARE", run.context().free_bytes // room)
+    run.measure_all(plan)
+    counts = {batch: built.count(batch) for batch in (2, 4, 64)}
+    assert counts[64] > 1
+    assert counts[2] == counts[4] == 1
