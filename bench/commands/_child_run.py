@@ -16,8 +16,8 @@ from bench.timing.interrupts import SIGNALS
 
 LOOK_SECONDS = 2.0
 """Between looks at how far a run is."""
-PROGRESS = re.compile(r"\d+ of \d+ points, .*|measuring the roofs .*")
-"""What is told of it while it measures."""
+PROGRESS = re.compile(r"\d+ of \d+ (points|visits), .*|\d+ points, about .*|measuring the roofs .*")
+"""What is told of it while it measures; of points where a checkout is of method 2."""
 MARK = "rnn-roofline: "
 """What a run has to say of itself begins so."""
 OPENING = re.compile(MARK + r"(suite .*, \d+ threads, into |CPU only: )")

@@ -34,10 +34,18 @@ def run(tmp_path, program, variables=None, child=None):
 
 
 def test_what_a_run_says_is_kept_and_its_progress_told(tmp_path):
-    said = "rnn-roofline: suite smoke, 2 threads, into x\n3 of 7 points, about 9 s of measuring left\nnoise\n"
-    ended, told, log = run(tmp_path, f"print({said!r})")
-    assert ended.code == 0
-    assert told == ["3 of 7 points, about 9 s of measuring left"]
+    progress = [
+        "3 of 7 points, about 9 s of measuring left",
+        "36 points, about 87 s of measuring",
+        "40 of 153 visits, about 61 s of measuring left",
+    ]
+    told = []
+    for line in progress:
+        said = f"rnn-roofline: suite smoke, 2 threads, into x\n{line}\nnoise\n"
+        ended, one, log = run(tmp_path, f"print({said!r})")
+        assert ended.code == 0
+        told += one
+    assert told == progress
     assert said in log
     assert log.startswith("$ ")
     run(tmp_path, "print('again')")
