@@ -259,7 +259,6 @@ def _repeatability(given: argparse.Namespace) -> int:
     from reports.analysis.analysis import Analysis
     from reports.compare.agreement import agreement
     from reports.compare.repeatability import repeated
-    from reports.page import atomic_write
     from reports.page.terminal import say, show
     from reports.tables import repeatability as tables
 
@@ -279,10 +278,7 @@ def _repeatability(given: argparse.Namespace) -> int:
     say(*tables.advice(found), *_could_tell(found))
     show("What holds", tables.summary_table(agreed))
     if given.out is not None:
-        with atomic_write.draft(given.out, last="repeatability.csv") as folder:
-            text = tables.points_csv(found)
-            (folder / "repeatability.csv").write_text(text, encoding="utf-8", newline="")
-        say(str(given.out / "repeatability.csv"))
+        say(_written(given.out, "repeatability.csv", tables.points_csv(found)))
     return 0
 
 
@@ -302,7 +298,6 @@ def _could_tell(found: Repeatability) -> list[str]:
 def _predict(given: argparse.Namespace) -> int:
     """Print predictions, and write them as CSV where `out` is given."""
     from reports.compare import predict
-    from reports.page import atomic_write
     from reports.page.terminal import say, show
     from reports.tables import predictions as tables
 
@@ -311,11 +306,17 @@ def _predict(given: argparse.Namespace) -> int:
     show(title, tables.predictions(found))
     say(*tables.notes(found))
     if given.out is not None:
-        with atomic_write.draft(given.out, last="predict.csv") as folder:
-            text = tables.predictions_csv(found)
-            (folder / "predict.csv").write_text(text, encoding="utf-8", newline="")
-        say(str(given.out / "predict.csv"))
+        say(_written(given.out, "predict.csv", tables.predictions_csv(found)))
     return 0
+
+
+def _written(out: Path, name: str, text: str) -> str:
+    """Write a file of that name to a folder; its path."""
+    from reports.page import atomic_write
+
+    with atomic_write.draft(out, last=name) as folder:
+        (folder / name).write_text(text, encoding="utf-8", newline="")
+    return str(out / name)
 
 
 def _gallery(given: argparse.Namespace) -> int:

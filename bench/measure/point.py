@@ -165,15 +165,13 @@ class Opened:
 
     def finished(self) -> Point:
         """Single steps, energy, and the second check; the record, complete or failed."""
-        found = _guarded(self._context, self._base, self._finished)
-        self.record = found
-        return found
+        self.record = _guarded(self._context, self._base, self._finished)
+        return self.record
 
     def _visited(self) -> Point:
         context, case = self._context, self._base.case
-        context.arena.sets(
-            self._layout, case.dtype, self._count
-        )  # float16's have bits of their own
+        # float16's have bits of their own, which another point's may have replaced
+        context.arena.sets(self._layout, case.dtype, self._count)
         _digest(context)
         had = context.device.memory_taken() - self._taken
 
@@ -259,8 +257,6 @@ def opened(
         order=order,
         at=earlier.at if earlier else datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    _digest(context)
-
     counted = _guarded(context, base, lambda: _counted(base, implementation.reads))
     if counted.reason:
         return counted

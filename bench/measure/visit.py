@@ -26,7 +26,6 @@ MOST_RETAKEN = 2
 FLOOR_MATTERS = 0.05
 """From this share of the time on the floor is sampled in every round; below it, once a visit."""
 
-
 FIELDS = (*PAIRED, "seconds", "visits", "steps_per_sample", "floor_seconds", "roof_walk", "state")
 """Of a point's record, those that its visits fill."""
 NONE: dict[str, Any] = dict.fromkeys((*PAIRED, "seconds", "visits"), ())
@@ -63,20 +62,18 @@ def beside(
     reading = probes.read_probe(context, walk)
     t_read = point.bytes["read"] / reading.amount * reading.seconds_per_pass
     writing = probes.write_probe(context, point.bytes, case.threads)
-    product = None
-    for t_bytes, flops in roofline_model.stages(
-        t_read, 0.0, point.flops["linear"], point.projected
-    ):
-        product = product or probes.arithmetic_probe(context, case, flops, t_bytes)
+    linear, product = point.flops["linear"], None
     floor_paired = floor is not None
-    if point.seconds:  # a run that goes on pairs what it paired before
+    if (
+        point.seconds
+    ):  # what goes on pairs what it paired before, whatever its bytes would take today
         writing = writing if point.roof_write_bytes_per_s else None
-        # whatever its bytes would take today
-        again = bool(point.roof_flop_per_s)
-        product = (
-            probes.arithmetic_probe(context, case, point.flops["linear"], 0.0) if again else None
-        )
+        if point.roof_flop_per_s:
+            product = probes.arithmetic_probe(context, case, linear, 0.0)
         floor_paired = bool(point.floor_beside)
+    else:
+        for t_bytes, flops in roofline_model.stages(t_read, 0.0, linear, point.projected):
+            product = product or probes.arithmetic_probe(context, case, flops, t_bytes)
     chosen = Beside(step, reading, writing, product, floor, floor_paired, ())
     calls = rounds.calibrated(chosen.contenders, context.settle_seconds, context.device.clock)
     if floor_paired and not point.seconds:
@@ -137,7 +134,6 @@ def fraction(context: Context, point: Point) -> stats.Estimate:
     written = context.write_seconds(point.bytes["written"], point.case.threads)
     values = roof_times.roof_fractions(point, written)
     spreads = context.cache.spreads
-    others = [spread for key, spread in spreads.items() if key != point.key]
-    prior = stats.prior([one.variance for one in others], [one.freedom for one in others])
+    prior = stats.prior(spread for key, spread in spreads.items() if key != point.key)
     spreads[point.key] = stats.between(values, point.visits)
     return stats.over(values, point.visits, prior)

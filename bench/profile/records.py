@@ -172,6 +172,11 @@ class Point:
         return f"{self.case.id}-{self.implementation}"
 
     @property
+    def over(self) -> bool:
+        """Whether nothing is left to measure of it: it failed, was skipped, or has all visits and its second check."""
+        return self.status != "ok" or bool(self.checked_again)
+
+    @property
     def fetched(self) -> tuple[str, ...]:
         """Which of W and U every step must fetch: points that differ in it do not do the same work."""
         if self.case.steps == 1 or self.reads is None:

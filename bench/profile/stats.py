@@ -6,7 +6,7 @@ known, and nothing of the next visit's. So there are two kinds of interval: `est
 """
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from math import comb, exp, fsum, inf, log, sqrt
 from typing import NamedTuple, Protocol
@@ -106,10 +106,18 @@ def by_visit(values: Sequence[float], visits: Sequence[Rounds] | None) -> list[S
 
 
 def between(values: Sequence[float], visits: Sequence[Rounds] | None) -> Spread:
-    """How far the medians of a row's visits lie apart: the variance of their logarithms; of one visit nothing."""
-    logs = [log(median(one)) for one in by_visit(values, visits)]
-    freedom = len(logs) - 1
-    return Spread(statistics.variance(logs) if freedom > 0 else 0.0, max(0, freedom))
+    """How far the medians of a row's visits lie apart."""
+    return spread([median(one) for one in by_visit(values, visits)])
+
+
+def spread(medians: Sequence[float]) -> Spread:
+    """The variance of the logarithms of visits' medians; of fewer than two nothing is known."""
+    freedom = len(medians) - 1
+    if freedom < 1:
+        return Spread(0.0, 0)
+    logs = [log(one) for one in medians]
+    middle = fsum(logs) / len(logs)
+    return Spread(fsum([(one - middle) ** 2 for one in logs]) / freedom, freedom)
 
 
 def over(
@@ -135,19 +143,16 @@ def of_visits(
     """
     if not medians:
         raise ValueError("no visits have no middle")
-    logs = [log(one) for one in medians]
-    middle = fsum(logs) / len(logs)
-    freedom = len(logs) - 1
-    own = fsum([(one - middle) ** 2 for one in logs]) / freedom if freedom else 0.0
-    spread = moderated(own, freedom, prior)
-    if not spread.freedom:
+    middle = fsum([log(one) for one in medians]) / len(medians)
+    known = moderated(*spread(medians), prior)
+    if not known.freedom:
         raise ValueError("one visit tells nothing of the next: give a prior")
-    reach = student((1 + confidence) / 2, spread.freedom) * sqrt(spread.variance / len(logs))
+    reach = student((1 + confidence) / 2, known.freedom) * sqrt(known.variance / len(medians))
     reach = min(reach, WIDEST)
     return Estimate(exp(middle), exp(middle - reach), exp(middle + reach))
 
 
-def prior(variances: Sequence[float], freedoms: Sequence[float]) -> Spread | None:
+def prior(spreads: Iterable[Spread]) -> Spread | None:
     """How variances of many points are spread: a scaled inverse chi-squared distribution, by its scale and freedom.
 
     Fitted to mean and variance of log variances (Smyth, Statistical Applications in Genetics and Molecular Biology 3,
@@ -156,11 +161,7 @@ def prior(variances: Sequence[float], freedoms: Sequence[float]) -> Spread | Non
     """
     from scipy.special import digamma, polygamma
 
-    known = [
-        (variance, freedom)
-        for variance, freedom in zip(variances, freedoms, strict=True)
-        if variance > NO_SPREAD and freedom > 0
-    ]
+    known = [one for one in spreads if one.variance > NO_SPREAD and one.freedom > 0]
     if len(known) < LEAST_VARIANCES:
         return None
     halves = [freedom / 2 for _, freedom in known]

@@ -175,8 +175,9 @@ def of_points(
     slowed: dict[str, list[str]] = {}
     good = _good(points)
     shares = [roof_times.roof_fractions(point, written_seconds(point)) for point in good]
-    apart = [stats.between(each, point.visits) for each, point in zip(shares, good, strict=True)]
-    prior = stats.prior([one.variance for one in apart], [one.freedom for one in apart])
+    prior = stats.prior(
+        stats.between(share, point.visits) for share, point in zip(shares, good, strict=True)
+    )
     for point, share in zip(good, shares, strict=True):
         state = point.state or {}
         if stats.over(share, point.visits, prior).half_width > SLACK * precision:

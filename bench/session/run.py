@@ -37,7 +37,7 @@ from bench.session.folder import (
     same,
 )
 from bench.session.survey import Survey, survey, was_finished
-from bench.session.visitor import Visitor, is_over
+from bench.session.visitor import Visitor
 from bench.telemetry import energy, state
 from bench.timing import clock, interrupts
 from kernels import implementations
@@ -183,19 +183,23 @@ class Run:
     ) -> bool:
         """Visit these until each is over; whether `told` said to stop."""
         for number in itertools.count():
-            left = [one for one in every if not is_over(self._done.get(one.key))]
+            left = self._left(every)
+            if not left:
+                return False
             for one in visits.order(left, number, seed):
                 known, wanted = self._done.get(one.key), self._wanted[one.key]
                 taken = len(known.visits or ()) if known else 0
                 if visits.due(taken, wanted, number) and told(self._visit(one, wanted)):
                     return True
-            if not left:
-                break
         return False
+
+    def _left(self, planned: Iterable[Planned]) -> list[Planned]:
+        """Those of the points of which something is left to measure."""
+        return [one for one in planned if not ((known := self._done.get(one.key)) and known.over)]
 
     def measure(self, planned: Planned) -> Point:
         """A point's record, whole: its visits are made now, where they are not yet. Raises BadOutput."""
-        if not is_over(self._done.get(planned.key)):
+        if self._left([planned]):
             self.measure_all([planned])
         return self._done[planned.key]
 
@@ -206,7 +210,7 @@ class Run:
             known = self._done.get(one.key)
             count = len(known.visits or ()) if known else 0
             made += count
-            planned_for += count if is_over(known) else max(count, self._wanted[one.key])
+            planned_for += count if known and known.over else max(count, self._wanted[one.key])
         return made, planned_for
 
     def known(self, planned: Planned) -> Point | None:
@@ -249,13 +253,13 @@ class Run:
 
     def _is_risky(self, planned: Planned) -> bool:
         key = planned.key
-        if is_over(self._done.get(key)) or self._crashes.reason(key):
+        if not self._left([planned]) or self._crashes.reason(key):
             return False
         return bool(self._crashes.deaths(key) or implementations.file_of(planned.implementation))
 
     def seconds_left(self, planned: Iterable[Planned]) -> float:
         """An estimate for what is not measured yet of the points, and for the roofs measured once more at the end."""
-        left = [one for one in planned if not is_over(self._done.get(one.key)) and _can_be_had(one)]
+        left = [one for one in self._left(planned) if _can_be_had(one)]
         new = [one for one in left if not self._visitor.knows(one)]
         curve = self.plan.settings["curve_seconds"]
         known = (device.resweep_seconds for device in self._devices.values())
@@ -280,7 +284,7 @@ class Run:
     def finish(self, planned: Iterable[Planned]) -> Profile:
         """Look at the sentinel again, note the warnings, write profile.json, point `latest` to it; the profile."""
         lost = [point for point in self._done.values() if _was_lost(point)]
-        complete = all(is_over(self._done.get(p.key)) for p in planned) and not lost
+        complete = not self._left(planned) and not lost
         try:
             found = self._looked_at(complete=complete) if self._surveys else []
             with self._writing():

@@ -16,11 +16,6 @@ KEPT_SHARE = 8
 """What points keep built takes at most one part in so many of the memory that was free: the largest are built anew."""
 
 
-def is_over(point: Point | None) -> bool:
-    """Whether nothing is left to measure of a point."""
-    return point is not None and (point.status != "ok" or bool(point.checked_again))
-
-
 @dataclass
 class Times:
     """How long a point took, in seconds: built and checked once, prepared within that, each visit, checked again."""

@@ -263,20 +263,14 @@ def _against_limit(
 
 def priors(every: Iterable[Sampled]) -> dict[str, Priors]:
     """By device and figure, how far visits lie apart, by all points that were visited more than once."""
-    known: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    known: dict[str, dict[str, list[Spread]]] = {}
     for one in every:
         by_figure = known.setdefault(one.point.case.device, {})
         for figure, values in one.values.items() if one.visited else ():
             if min(values) > 0:
-                logs = list(map(log, values))
-                mean, freedom = fsum(logs) / len(logs), len(logs) - 1
-                variance = fsum([(one - mean) ** 2 for one in logs]) / freedom
-                by_figure.setdefault(figure, []).append((variance, freedom))
+                by_figure.setdefault(figure, []).append(stats.spread(values))
     return {
-        device: {
-            figure: stats.prior(*zip(*spreads, strict=True))
-            for figure, spreads in by_figure.items()
-        }
+        device: {figure: stats.prior(spreads) for figure, spreads in by_figure.items()}
         for device, by_figure in known.items()
     }
 

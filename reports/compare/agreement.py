@@ -4,10 +4,10 @@ A verdict that two runs confirm and that differs is an error of one of them, as 
 another not. To say nothing is no agreement: how much each run decides is counted, too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
-from typing import NamedTuple
+from itertools import chain, combinations
+from typing import NamedTuple, TypeVar
 
 from bench.profile.stats import median
 from kernels.case import Case
@@ -23,6 +23,9 @@ from reports.compare.repeatability import (
     Repeated,
     disjoint_pairs,
 )
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
 MIXED = "mixed"
 OVERLAP = 0.08
@@ -144,12 +147,13 @@ def _disjoint_share(points: Sequence[Repeated], name: str, one: int, other: int)
     return Pairs(sum(pair.of_kind for pair in pairs), sum(pair.all for pair in pairs)).share
 
 
+def _by_run(runs: Sequence[Mapping[K, V]]) -> dict[K, list[V | None]]:
+    """Everything that any run has, run by run; None where a run has it not."""
+    return {key: [run.get(key) for run in runs] for key in dict.fromkeys(chain(*runs))}
+
+
 def _free_batches(analyses: Sequence[Analysis]) -> tuple[FreeBatch, ...]:
-    found: dict[tuple[Case, str], list[Series | None]] = {}
-    for run, analysis in enumerate(analyses):
-        for one in analysis.series:
-            by_run = found.setdefault((one.case, one.implementation), [None] * len(analyses))
-            by_run[run] = one
+    found = _by_run([{(one.case, one.implementation): one for one in a.series} for a in analyses])
     made = []
     for (case, implementation), by_run in found.items():
         ranges = [free_range(one) if one else None for one in by_run]
@@ -176,11 +180,7 @@ def overlap(ranges: Sequence[Range | None]) -> bool:
 
 
 def _claims(analyses: Sequence[Analysis]) -> tuple[ClaimOfRuns, ...]:
-    found: dict[tuple[str, int], list[Claim | None]] = {}
-    for run, analysis in enumerate(analyses):
-        for one in analysis.claims:
-            by_run = found.setdefault((one.device, one.number), [None] * len(analyses))
-            by_run[run] = one
+    found = _by_run([{(one.device, one.number): one for one in a.claims} for a in analyses])
     return tuple(
         ClaimOfRuns(
             device,

@@ -214,7 +214,7 @@ def shifts(logs: Array, before: int, *, lending: bool) -> list[Shift]:
     own = [
         _welch(*each, *counts) for each in zip(parts[0].tolist(), parts[1].tolist(), strict=True)
     ]
-    known = prior([one.variance for one in own], [one.freedom for one in own]) if lending else None
+    known = prior(own) if lending else None
     runs = 2 / (1 / before + 1 / after)
     found = []
     for middle, one in zip(middles, own, strict=True):

@@ -198,16 +198,11 @@ def _lost(left: Profile | None, run: Path, points: dict[str, str], *, kind: str)
     return ""
 
 
-def is_over(point: Point) -> bool:
-    """Whether nothing is left to measure of it; as `bench.session.visitor` has it, which loads what kills must not."""
-    return point.status != "ok" or bool(point.checked_again)
-
-
 def _kept(left: Sequence[Point], found: Sequence[Point]) -> bool:
     """Whether every point that was whole is as it was, and every other one goes on with the visits that it had."""
     return all(
         after == before
-        if is_over(before)
+        if before.over
         else (after.key, after.seconds[: len(before.seconds)]) == (before.key, before.seconds)
         for before, after in zip(left, found, strict=False)
     )
@@ -223,7 +218,7 @@ def _during(left: Profile | None, points: dict[str, str]) -> str:
         return "start"
     if not any(roof.kind == "call" for roof in left.roofs):
         return "roofs"
-    if len(left.points) < len(points) or not all(map(is_over, left.points)):
+    if len(left.points) < len(points) or not all(point.over for point in left.points):
         return "points"
     return "report" if left.complete else "last sweep"
 

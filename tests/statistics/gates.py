@@ -11,12 +11,12 @@ from functools import partial
 
 import numpy as np
 
-from bench.profile.stats import Estimate
 from reports.compare import gate, ratios
 from reports.compare.between_runs import judge, outcome
-from reports.compare.system import ALL, Entry, System, Work
+from reports.compare.system import System
 from tests.statistics import machines
 from tests.statistics.promises import Promise
+from tests.statistics.steps import BYTES, step
 
 OWN, COMMON = 0.01, 0.03
 SIDE = 3.0
@@ -26,8 +26,8 @@ VARIOUS = 0.7
 SLOW_POINT = 3
 """Which point is made slower."""
 ROUNDS = 10
-ROOF, BYTES, SPEED = 0.1, 1 << 24, 5e10
-"""Deviation of a run's read roof, and of the steps that follow it, from another's; what a step reads, and how fast."""
+ROOF, SPEED = 0.1, 5e10
+"""Deviation of a run's read roof, and of the steps that follow it, from another's; how fast it is."""
 FRACTIONS = (0.9, 0.3)
 """Of a point that follows its roof, and of the next one, which does not."""
 
@@ -99,28 +99,7 @@ def _system(name, logs, roof):
         taken = BYTES / SPEED / share * np.exp(moved - (roof if index % 2 == 0 else 0.0))
         beside = float(SPEED * np.exp(roof))
         fraction = float(BYTES / beside / taken)
-        entries.append(
-            Entry(
-                work=Work(
-                    "lstm", "cell", "step", 1024 + index, 1024, 1, "float32", "float32", "streamed",
-                    "cpu", ALL, 1,
-                ),
-                setting="",
-                implementation="any",
-                seconds=(float(taken),),
-                read=BYTES,
-                written=0,
-                flops=0,
-                recurrent=0,
-                working_set=BYTES,
-                t_bytes=BYTES / beside,
-                t_flops=None,
-                fraction=Estimate(fraction, fraction * 0.97, fraction * 1.03),
-                level=None,
-                roof=None,
-                paired=(beside,),
-            )
-        )  # fmt: skip
+        entries.append(step(index, float(taken), beside, fraction, paired=(beside,)))
     return System(name, "measured", 3, "one machine", tuple(entries), {}, (), {"measured": name})
 
 

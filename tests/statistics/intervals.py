@@ -34,7 +34,7 @@ def _profile(random, visits, sd, kind, unlike=ALIKE, round_sd=ROUND_SD):
     logs = logs + machines.effects(random, (POINTS, visits, ROUNDS), round_sd)
     rows = np.exp(logs).reshape(POINTS, -1).tolist()
     known = (Visit(synthetic.AT, ROUNDS),) * visits
-    prior = stats.prior(*zip(*(stats.between(row, known) for row in rows), strict=True))
+    prior = stats.prior(stats.between(row, known) for row in rows)
     found = [stats.over(row, known, prior) for row in rows]
     return [found[index] for index in np.argsort(-scale.ravel())]
 

@@ -147,33 +147,24 @@ def off(random, trials, edge, by):
 def _promises():
     bars = {"sharp": (0.05, 0.08), "soft": (0.15, 0.10), "fading": (0.20, 0.15)}
     for edge, (wrong, by) in bars.items():
-        yield Promise(
-            5,
-            f"levels, {edge}",
-            f"the read curve of a machine whose caches end {WORDS[edge]} shows another number of levels than it has",
-            partial(miscounted, edge=edge),
-            most=wrong,
-            trials=1000,
-            quick=200,
-        )
-        yield Promise(
-            5,
-            f"levels, {edge}, one look",
-            "the same where each size was looked at once",
-            partial(miscounted_at_a_look, edge=edge),
-            most=wrong,
-            trials=1000,
-            quick=200,
-        )
-        yield Promise(
-            5,
-            f"memory, {edge}",
-            f"memory's rate, read off it, is off by more than {by:.0%}".replace("%", " %"),
-            partial(off, edge=edge, by=by),
-            most=0.05,
-            trials=1000,
-            quick=200,
-        )
+        curve = f"the read curve of a machine whose caches end {WORDS[edge]}"
+        rate = f"memory's rate, read off it, is off by more than {by:.0%}".replace("%", " %")
+        for name, text, simulate, most in (
+            (
+                f"levels, {edge}",
+                f"{curve} shows another number of levels than it has",
+                partial(miscounted, edge=edge),
+                wrong,
+            ),
+            (
+                f"levels, {edge}, one look",
+                "the same where each size was looked at once",
+                partial(miscounted_at_a_look, edge=edge),
+                wrong,
+            ),
+            (f"memory, {edge}", rate, partial(off, edge=edge, by=by), 0.05),
+        ):
+            yield Promise(5, name, text, simulate, most=most, trials=1000, quick=200)
 
 
 WORDS = {"sharp": "at once", "soft": "over three doublings", "fading": "never quite"}

@@ -6,14 +6,13 @@ from functools import partial
 
 import numpy as np
 
-from bench.profile.stats import Estimate
 from reports.compare import predict
-from reports.compare.system import ALL, Entry, Limits, System, Work
+from reports.compare.system import ALL, Limits, System
 from tests.statistics.promises import Promise
+from tests.statistics.steps import BYTES, step
 
 MOVED, SPEED = 0.06, 0.4
 """Deviations of a memory beside its steps, and of one machine's from another's."""
-BYTES = 1 << 24
 
 
 def _system(name, speed, times, fractions, reach):
@@ -27,27 +26,9 @@ def _system(name, speed, times, fractions, reach):
         reach={"streamed": reach},
     )
     entries = tuple(
-        Entry(
-            work=Work(
-                "lstm", "cell", "step", 1024 + index, 1024, 1, "float32", "float32", "streamed",
-                "cpu", ALL, 1,
-            ),
-            setting="",
-            implementation="any",
-            seconds=(float(seconds),),
-            read=BYTES,
-            written=0,
-            flops=0,
-            recurrent=0,
-            working_set=BYTES,
-            t_bytes=BYTES / speed,
-            t_flops=None,
-            fraction=Estimate(float(share), float(share) * 0.97, float(share) * 1.03),
-            level=None,
-            roof=None,
-        )
+        step(index, float(seconds), speed, float(share))
         for index, (seconds, share) in enumerate(zip(times, fractions, strict=True))
-    )  # fmt: skip
+    )
     return System(name, "measured", 3, name, entries, {ALL: limits}, (), {})
 
 

@@ -154,7 +154,7 @@ def test_the_prior_is_found_again(freedom):
     generator = np.random.default_rng(freedom)
     true = 4e-4 * freedom / generator.chisquare(freedom, 20_000)
     seen = true * generator.chisquare(2, 20_000) / 2
-    found = stats.prior(seen.tolist(), [2] * len(seen))
+    found = stats.prior(stats.Spread(one, 2) for one in seen.tolist())
     assert found.variance == pytest.approx(4e-4, rel=0.05)
     assert found.freedom == pytest.approx(freedom, rel=0.2)
 
@@ -162,14 +162,14 @@ def test_the_prior_is_found_again(freedom):
 def test_variances_that_are_all_equal_have_a_prior_without_scatter():
     generator = np.random.default_rng(5)
     seen = 4e-4 * generator.chisquare(2, 20_000) / 2
-    found = stats.prior(seen.tolist(), [2] * len(seen))
+    found = stats.prior(stats.Spread(one, 2) for one in seen.tolist())
     assert found.freedom > 30
     assert found.variance == pytest.approx(4e-4, rel=0.05)
 
 
 def test_samples_that_were_copied_tell_no_spread():
-    assert stats.prior([0.0] * 10, [2] * 10) is None
-    assert stats.prior([1e-4, 1e-4], [2, 2]) is None
+    assert stats.prior([stats.Spread(0.0, 2)] * 10) is None
+    assert stats.prior([stats.Spread(1e-4, 2)] * 2) is None
 
 
 def test_a_moderated_variance_lies_between_its_own_and_the_priors():
