@@ -80,7 +80,7 @@ def changed(since: int, until: int) -> tuple[str, ...]:
 def _older(method: int) -> Iterator[RunWarning]:
     """What the methods since that of the profile changed."""
     if changes := changed(method, records.METHOD):
-        message = f"measured by method {method}; since method {records.METHOD} {'; '.join(changes)}"
+        message = f"measured by method {method}; since then {'; '.join(changes)}"
         yield RunWarning("older method", "run", message, "measure again with this version")
 
 

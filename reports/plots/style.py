@@ -1,7 +1,7 @@
 """The look that still pictures and the page share: colours, an implementation's, a size's mark, how names are cut.
 
-Colours are Okabe and Ito's, which colour-blind readers can tell apart; then four more, for as many implementations as a
-suite has.
+The first six colours are Okabe and Ito's, which colour-blind readers can tell apart. The four after them are told apart
+in normal sight.
 """
 
 from collections.abc import Iterable
@@ -15,12 +15,13 @@ INK, MUTED, GRID, PAPER = "#1b1f24", "#68707a", "#e4e7eb", "#fefefe"
 
 PALETTE = (
     *("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"),
-    *("#882255", "#999933", "#5e3c99", "#a6611a"),
+    *("#882255", "#999933", "#5e3c99", "#8c510a"),
 )
 LIGHT = {"ink": INK, "muted": MUTED, "grid": GRID, "paper": PAPER}
 LIGHT |= {f"colour-{index}": colour for index, colour in enumerate(PALETTE)}
 DARK = {"ink": "#e6e9ed", "muted": "#98a1ac", "grid": "#2c323a", "paper": "#161a20"}
-DARK |= {"colour-0": "#4aa3df", "colour-6": "#d9577f", "colour-8": "#a48ce6", "colour-9": "#c98a4b"}
+DARK |= {"colour-0": "#3d7fe0", "colour-1": "#e8702a", "colour-5": "#7cc8f5"}
+DARK |= {"colour-6": "#e0436f", "colour-8": "#a48ce6", "colour-9": "#b98b5e"}
 """The page's CSS variables, and those that are others on a dark screen: some of the palette are too dark for it."""
 
 MARKERS = {

@@ -83,7 +83,7 @@ def summary(found: Agreement) -> list[Asked]:
             not apart if found.free else None,
         ),
         Asked(
-            "claims supported in one run and not in another",
+            "claims supported in one run and refuted in another",
             f"{len(flips)} of {len(found.claims)}",
             "none",
             not flips if found.claims else None,
