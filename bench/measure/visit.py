@@ -64,9 +64,8 @@ def beside(
     writing = probes.write_probe(context, point.bytes, case.threads)
     linear, product = point.flops["linear"], None
     floor_paired = floor is not None
-    if (
-        point.seconds
-    ):  # what goes on pairs what it paired before, whatever its bytes would take today
+    if point.seconds:
+        # what goes on pairs what it paired before, whatever its bytes would take today
         writing = writing if point.roof_write_bytes_per_s else None
         if point.roof_flop_per_s:
             product = probes.arithmetic_probe(context, case, linear, 0.0)

@@ -54,7 +54,8 @@ CAPTIONS = {
         """The read roof falls where a cache ends: bands are the levels found on the curve, dashed verticals the
         caches that the system reports. A step is held against this curve at its own working set and thread
         count, sampled anew beside it: pale bars are where the roof stood then. The curve is best-of-N. Where points are
-        shown, they are at their fraction of the curve, as far as bytes make it, with 95 % intervals.""",
+        shown, they are at their fraction of the curve, as far as bytes make it: geometric means of visits’ medians with
+        95 % intervals.""",
     ),
 }
 

@@ -327,9 +327,8 @@ def test_where_memory_is_short_the_largest_points_are_built_anew(begin, monkeypa
     )
     plan = [Planned(replace(LONE, batch=batch), "torch_cell") for batch in (4, 2, 64)]
     run = begin(plan)
-    room = (
-        2 * 4 * 16 * (2 + 4) * 2 * 4
-    )  # of x and h of both smaller ones, of four sets of inputs, twice
+    # of x and h of both smaller ones, of four sets of inputs, twice
+    room = 2 * 4 * 16 * (2 + 4) * 2 * 4
     monkeypatch.setattr(visitor, "KEPT_SHARE", run.context().free_bytes // room)
     run.measure_all(plan)
     counts = {batch: built.count(batch) for batch in (2, 4, 64)}
