@@ -21,7 +21,7 @@ from tests.kernels.large_arena import LargeArena
 SHAPES_EACH = 20
 BATCHES = (1, 9)
 """Few, for a step that is compiled takes seconds for each."""
-PACKED = "numba_fused"
+PACKED = "numba_fused", "numba_sequence"
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def random_shapes(name, seed):
         return
     chance = random.Random(seed)
     batches = BATCHES
-    if name == PACKED:  # compiled for each batch; its own tests have more
+    if name in PACKED:  # compiled for each batch; its own tests have more
         batches = (chance.choice(BATCHES),)
     yield 1, 1, batches[0]
     for _ in range(SHAPES_EACH - 1):
