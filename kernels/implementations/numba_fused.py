@@ -40,7 +40,7 @@ SUPPORTS = Support(
         ("int8", "float32"),
     ),
     instead={
-        "steps": "numba_sequence computes sequences",
+        "steps": "torch_sequence computes sequences",
         "phase": "there are no gradients of its own yet",
         "part": "its linear and pointwise parts are one",
         "device": "triton_fused is our step on a GPU",

@@ -12,6 +12,8 @@ Memory is three lines of 64 bits each, `LINE_BYTES` apart, all 0 before the regi
 how many are on the list, and who came to the barriers.
 """
 
+# mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False, disallow-untyped-decorators=False
+
 import platform
 from typing import Any
 

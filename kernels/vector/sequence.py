@@ -9,6 +9,8 @@ of its own, so that nobody can overwrite what another still reads, and one barri
 As in `step.py`, what a sequence is compiled for reaches the functions as literals.
 """
 
+# mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False, disallow-untyped-decorators=False
+
 from collections.abc import Callable
 from functools import cache
 from sys import intern
