@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from kernels.case import ARITHMETIC, DEVICES, ELEMENT_BYTES, PARTS, RESIDENCIES, Case, Unavailable
 
@@ -28,14 +28,22 @@ Step: TypeAlias = Callable[[], Tensors]
 """The timed call, without arguments. It returns its answer."""
 Bind: TypeAlias = Callable[[int, int], Step]
 """From the numbers of a set of weights and of a set of inputs to the call for that pair."""
-Prepare: TypeAlias = Callable[[Case, Sets, InputSets], Bind]
-"""Everything that is not the step. Returns `bind`."""
+Prepare: TypeAlias = Callable[..., Bind]
+"""Everything that is not the step, for a case, its sets, its inputs, and one of its `choices`. Returns `bind`."""
 
 READS = ("per_step", "per_call")
 NO_FUNCTIONS = ("label", "reads", "rounds_to")
 """Of what an implementation provides."""
 ONE_DTYPE = (("float32", "float32"), ("bfloat16", "bfloat16"), ("float16", "float16"))
 """Pairs of weights and activations of implementations whose products take one float dtype."""
+
+
+class Choice(Protocol):
+    """One of several ways to compute a case."""
+
+    @property
+    def name(self) -> str:
+        """As a profile states it, unlike the case's others."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +63,13 @@ class Implementation:
     canonical: Callable[[Case, Tensors], Weights]
     """The same weights in PyTorch's convention, for the check."""
     prepare: Prepare
-    """Everything that is not the step. Returns `bind(set, input)`, which returns the timed call for that pair."""
+    """Everything that is not the step. Returns `bind(set, input)`, which returns the timed call for that pair.
+
+    It takes a case, sets of weights, sets of inputs; and, where there are `choices`, one of them or none."""
     packs: Callable[[Case], bool] = lambda _case: False
     """Whether it computes a case from a copy of its weights that lies elsewhere than the tensors it is given."""
+    choices: Callable[[Case], Sequence[Choice]] = lambda _case: ()
+    """Ways to compute a case of which the fastest is not known before they are timed, the likeliest first."""
     compiled_as: Callable[[Case], Hashable] = lambda _case: None
     """What it compiles for a case, equal for cases that share it; None where it does not tell."""
     rounds_to: str | None = None

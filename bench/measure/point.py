@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from bench.device.device import Walk
-from bench.measure import probes, products, room, rotation, visit
+from bench.measure import choice, probes, products, room, rotation, visit
 from bench.measure.checker import Checker, Wrong
 from bench.measure.context import Context
 from bench.profile import stats
@@ -99,8 +99,11 @@ class Opened:
             _make_sure_it_ends(context, case, implementation, sets)
             one_set = min(one_set, cost.walked_bytes(case, implementation.reads))
         self._checker = checker(case, implementation, sets, self._inputs, arena, used, context.seed)
-        prepared_before = context.cache.preparing_seconds
-        steps = rotation.prepare(context, implementation, case, sets, self._inputs)
+        prepared_before, began = context.cache.preparing_seconds, perf_counter()
+        known = earlier.choice if earlier else None
+        way = choice.made(implementation, case, sets, self._inputs, known)
+        context.cache.preparing_seconds += perf_counter() - began
+        steps = rotation.prepare(context, implementation, case, sets, self._inputs, way)
         prepare_seconds = context.cache.preparing_seconds - prepared_before
         ran = products.counted(steps[0][2], case.steps)
         self._steps = steps
@@ -124,6 +127,7 @@ class Opened:
             base,
             status="ok",
             version=str(implementation.version()),
+            choice=way.name if way else None,
             products=ran,
             weight_sets=self._count,
             working_set_bytes=self._count * one_set,

@@ -13,7 +13,7 @@ from bench.device import threads
 from bench.measure.context import Context
 from bench.timing import rounds
 from kernels.case import Case, Unavailable
-from kernels.contract import Implementation
+from kernels.contract import Choice, Implementation
 from kernels.reference.cells import Inputs
 from kernels.reference.inputs import INPUT_SETS, draw
 
@@ -61,11 +61,13 @@ def bind(
     case: Case,
     sets: Sequence[Sequence[Tensor]],
     inputs: Sequence[Inputs],
+    choice: Choice | None = None,
 ) -> list[Step]:
-    """The step of every pair of sets that the rotation meets, in its order."""
+    """The step of every pair of sets that the rotation meets, in its order; by a choice, where one was made."""
     pairs = [(j % len(sets), j % len(inputs)) for j in range(length(len(sets)))]
     with threads.unbound():
-        of_pair = implementation.prepare(case, sets, inputs)
+        chosen = () if choice is None else (choice,)
+        of_pair = implementation.prepare(case, sets, inputs, *chosen)
         return [(w, i, of_pair(w, i)) for w, i in pairs]
 
 
@@ -75,6 +77,7 @@ def prepare(
     case: Case,
     sets: Sequence[Sequence[Tensor]],
     inputs: Sequence[Inputs],
+    choice: Choice | None = None,
 ) -> list[Step]:
     """The rotation's steps, as `bind` makes them; the first was called once, for many compile then.
 
@@ -82,7 +85,7 @@ def prepare(
     """
     began = perf_counter()
     try:
-        steps = bind(implementation, case, sets, inputs)
+        steps = bind(implementation, case, sets, inputs, choice)
         steps[0][2]()
         context.device.wait()
     finally:

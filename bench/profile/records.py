@@ -149,6 +149,7 @@ class Point:
     page_bytes: int | None = None
     own_weights: bool | None = None
     rounds_to: Text | None = None
+    choice: Text | None = None
     prepare_seconds: float | None = None
     error: float | None = None
     tolerance: float | None = None

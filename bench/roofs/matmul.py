@@ -60,7 +60,7 @@ SHAPES = (
 
 def tile(dtype: str) -> Tile:
     """The tile whose sums this machine's registers hold: fewer rows where weights meet two limbs."""
-    if registers() < 16:
+    if registers()[1] > 1:
         return Tile(1, 3)
     return Tile(2, 4) if dtype == "int8" else Tile(4, 4)
 
@@ -98,7 +98,7 @@ def _tile(variant: Tile, dtype: str) -> Callable[[int], None]:
     call = _compile(variant, DTYPES[dtype])
     sums_each = variant.batch * limbs(DTYPES[dtype])
     weights = TURNS * variant.vectors * LINE_BYTES
-    inputs = TURNS * sums_each * 4
+    inputs = TURNS * sums_each * 4  # of every kind here a group is 4 bytes
     sums = sums_each * variant.vectors * LINE_BYTES
     each = -(-(weights + inputs + sums) // 4096) * 4096
     memory = Arena(threads * each, "cpu", 0)
@@ -125,7 +125,8 @@ def _compile(variant: Tile, kind: str) -> Callable[..., None]:
                 while take(counter, AT_ONCE) < count * REPEATS:
                     for _ in range(AT_ONCE):
                         products(
-                            at, uintp(0), x, uintp(TURNS), sums, kind, vectors, batch, 1, vectors, 0
-                        )
+                            at, uintp(0), x, uintp(TURNS), sums, uintp(0), uintp(0),
+                            kind, vectors, batch, 1, vectors, 0,
+                        )  # fmt: skip
 
     return multiply

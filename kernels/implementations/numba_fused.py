@@ -22,10 +22,16 @@ from kernels.contract import Bind, InputSets, Sets, Step, Support, Tensors
 from kernels.implementations import _layouts
 from kernels.reference.cells import Weights
 from kernels.reference.inputs import Floats, Layout
+from kernels.vector import tiles
+from kernels.vector.cuts import Cut, cuts, passes, sized
 from kernels.vector.limbs import MOST_TERMS
-from kernels.vector.llvm import LANES, LINE_BYTES, registers
-from kernels.vector.products import DEPTH, limbs, runs
-from kernels.vector.step import Shape, compiled
+from kernels.vector.llvm import LANES, LINE_BYTES
+from kernels.vector.products import DEPTH, GROUP_BYTES, TURNS, limbs, runs
+from kernels.vector.step import Plan, Skeleton, compiled
+from kernels.vector.tiles import Tile
+
+LONGEST = 1 << 40
+"""Turns of a chunk that holds all."""
 
 label = "fused (numba)"
 reads = {"W": "per_step", "U": "per_step"}
@@ -47,11 +53,6 @@ SUPPORTS = Support(
     },
 )
 
-MOST_SEQUENCES = 16
-"""Sequences whose sums are kept in registers at once."""
-AHEAD_BYTES = 8192
-"""Prefetched ahead into the second level where a line of weights keeps the core busy for longer than it looks ahead."""
-
 
 def version() -> str:
     """numba's version."""
@@ -59,29 +60,25 @@ def version() -> str:
 
 
 def layout(case: Case) -> Layout:
-    """Blocks (blocks, parts, k of W and U, rows of a part, depth); int8's scales and all biases (blocks, 2, G, 16)."""
-    shape, blocks, G = _shape(case), -(-case.hidden // LANES), GATES[case.cell]
-    depth = DEPTH[shape.kind]
+    """Blocks (blocks, k of W and U, rows, depth); int8's scales and all biases (blocks, 2, G, 16)."""
+    blocks, G, depth = _blocks(case), GATES[case.cell], DEPTH[_kind(case)]
     k = _padded(case.input, depth) + _padded(case.hidden, depth)
-    packed = (blocks, G // shape.vectors, k // depth, shape.vectors * LANES, depth)
-    beside = (blocks, 2, G, LANES)
+    packed, beside = (blocks, k // depth, G * LANES, depth), (blocks, 2, G, LANES)
     return (packed, Floats(beside), Floats(beside)) if case.dtype == "int8" else (packed, beside)
 
 
 def canonical(case: Case, tensors: Tensors) -> Weights:
     """Unpacked, without what fills up a block; int8 as the floats it stands for."""
     packed, *scales, biases = tensors
-    shape, G, H = _shape(case), GATES[case.cell], case.hidden
-    depth = DEPTH[shape.kind]
-    blocks, parts, turns, rows, _ = packed.shape
+    G, H = GATES[case.cell], case.hidden
+    blocks, turns, _rows, depth = packed.shape
 
     def stacked(of_block: Tensor) -> Tensor:
         """(blocks, G, 16, ...) to (G*H, ...)."""
         units = of_block.transpose(0, 1).reshape(G, blocks * LANES, *of_block.shape[3:])
         return units[:, :H].reshape(G * H, *of_block.shape[3:])
 
-    whole = packed.permute(0, 1, 3, 2, 4).reshape(blocks, parts * rows, turns * depth)
-    matrix = stacked(whole.reshape(blocks, G, LANES, turns * depth))
+    matrix = stacked(packed.permute(0, 2, 1, 3).reshape(blocks, G, LANES, turns * depth))
     split = _padded(case.input, depth)
     W, U = matrix[:, : case.input], matrix[:, split : split + H]
     if scales:
@@ -90,62 +87,82 @@ def canonical(case: Case, tensors: Tensors) -> Weights:
     return Weights(W, U, stacked(biases[:, 0]), stacked(biases[:, 1]))
 
 
-def prepare(case: Case, sets: Sets, inputs: InputSets) -> Bind:
-    """Compile for the shape, and bind addresses of one set of weights and one set of inputs to the call."""
-    shape = _shape(case)
-    run = compiled(shape)
+def choices(case: Case) -> tuple[Cut, ...]:
+    """The ways to cut the step that are worth trying here, the likeliest first."""
+    return cuts(GATES[case.cell], _kind(case), case.batch, _blocks(case), case.threads)
+
+
+def prepare(case: Case, sets: Sets, inputs: InputSets, choice: Cut | None = None) -> Bind:
+    """Compile for the cut, and bind addresses of one set of weights and one set of inputs to the call."""
+    cut, kind = choice or choices(case)[0], _kind(case)
+    run = compiled(_skeleton(case))
     B, H, I = case.batch, case.hidden, case.input  # noqa: E741 - the method's own letters
     new = tuple(torch.empty_like(inputs[0].h) for _ in range(2 if case.cell == "lstm" else 1))
-    *of_parts, of_thread = _scratch(shape, case)
+    *of_parts, of_thread = _scratch(cut, kind, case)
+    plan = np.array(_plan(cut, kind, case), np.int64)
     work = np.zeros(case.threads * of_thread + 2 * LINE_BYTES, np.uint8)
     work_at = -(-work.ctypes.data // LINE_BYTES) * LINE_BYTES
-    in_place = _in_place(shape, case)
+    in_place = _in_place(kind, case)
 
     def bind(w: int, i: int) -> Step:
         given, (packed, *beside) = inputs[i], sets[w]
         state = given.c if case.cell == "lstm" else given.h
         tensors = packed, beside[0], beside[-1], given.x, given.h, state, new[0], new[-1]
         addresses = tuple(tensor.data_ptr() for tensor in tensors)
-        sizes = (B, I, H, case.threads, in_place, work_at, *of_parts, of_thread)
+        sizes = (B, I, H, case.threads, in_place, plan.ctypes.data, work_at, *of_parts, of_thread)
 
         def step() -> Tensors:
             run(*addresses, *sizes)
             return new
 
-        step.keeps = work, tensors  # type: ignore[attr-defined] # alive: it knows their addresses only
+        step.keeps = plan, work, tensors  # type: ignore[attr-defined] # alive: it knows their addresses only
         return step
 
     return bind
 
 
-def _scratch(shape: Shape, case: Case) -> tuple[int, int, int, int]:
-    """Bytes of a thread's own memory: sums of W (and of U), x and h as the kind wants them; all, with limbs' worth."""
-    sums = shape.streams * case.batch * limbs(shape.kind) * GATES[case.cell] * LINE_BYTES
-    each = {"int8 limbs": 2, "bfloat16 pairs": 2}.get(shape.kind, 4) * shape.sequences
-    x, h = (_padded(n, LINE_BYTES) * each for n in (case.input, case.hidden))
-    passes = -(-case.batch // shape.sequences)
-    return sums, x, h, 2 * sums + passes * (x + h) + 2 * case.batch * LINE_BYTES
+def _plan(cut: Cut, kind: str, case: Case) -> Plan:
+    """The cut as the compiled step reads it, its tiles compiled."""
+    G = GATES[case.cell]
+    most, full, less = sized(passes(case.batch, cut.sequences))
+    prefetched = -(-cut.vectors // (full + less)) if cut.ahead else 0
+
+    def tile(streams: int, size: int, needed: bool) -> int:
+        shape = Tile(kind, cut.vectors, size, streams, G, prefetched)
+        return tiles.compiled(shape).address if needed else 0
+
+    alone = _blocks(case) % cut.streams > 0
+    return Plan(
+        cut.streams,
+        cut.vectors,
+        *(most, full, less),
+        cut.chunk or LONGEST,
+        cut.ahead,
+        prefetched,
+        *(tile(cut.streams, most - n, not n or less > 0) for n in range(2)),
+        *(tile(1, most - n, alone and (not n or less > 0)) for n in range(2)),
+    )
 
 
-def _shape(case: Case) -> Shape:
-    """How to cut this case: as many vectors side by side as leave room for the sums of a pass's sequences."""
-    G, kind = GATES[case.cell], _kind(case)
-    room = registers() // limbs(kind)
-    passes = -(-case.batch // min(MOST_SEQUENCES, room))
-    sequences = -(-case.batch // passes)
-    vectors = max(n for n in range(1, G + 1) if G % n == 0 and (n == 1 or n * sequences <= room))
-    thirds = {"float32": 3, "bfloat16": 2}.get(kind, 1)  # registers that unpacking leaves to sums
-    sums, lines = room * thirds // 3, 6 if kind == "float32" and sequences > 1 else 8
-    fits = [n for n in (2, 4) if n * vectors <= lines and n * vectors * sequences <= sums]
-    # the sums of several passes lie as one block's do
-    streams = max(fits, default=1) if passes == 1 else 1
-    busy = sequences * {"bfloat16": 2, "int8": 4}.get(kind, limbs(kind)) >= 8
-    ahead = AHEAD_BYTES if busy else 0
-    return Shape(case.cell, kind, case.activations, vectors, sequences, streams, ahead)
+def _scratch(cut: Cut, kind: str, case: Case) -> tuple[int, int, int, int]:
+    """Bytes of a thread's own memory: sums of W (and of U); x and h of a sequence as the kind wants them; all."""
+    sums = cut.streams * case.batch * limbs(kind) * GATES[case.cell] * LINE_BYTES
+    per_block, block_bytes = DEPTH[kind] * TURNS, GROUP_BYTES[kind]
+    x, h = (-(-n // per_block) * block_bytes for n in (case.input, case.hidden))
+    return sums, x, h, 2 * sums + case.batch * (x + h + 2 * LINE_BYTES)
 
 
-compiled_as = _shape
-"""Cases of one shape share a step."""
+def compiled_as(case: Case) -> tuple[Skeleton, int]:
+    """Cases of one skeleton share a step, and those of one batch their tiles."""
+    return _skeleton(case), case.batch
+
+
+def _skeleton(case: Case) -> Skeleton:
+    return Skeleton(case.cell, _kind(case), case.activations)
+
+
+def _blocks(case: Case) -> int:
+    return -(-case.hidden // LANES)
 
 
 def _kind(case: Case) -> str:
@@ -157,10 +174,10 @@ def _kind(case: Case) -> str:
     return case.dtype
 
 
-def _in_place(shape: Shape, case: Case) -> bool:
+def _in_place(kind: str, case: Case) -> bool:
     """Whether the products can read the activations where they lie."""
-    as_wanted = {"bfloat16 pairs": "bfloat16", "int8 limbs": ""}.get(shape.kind, "float32")
-    depth = DEPTH[shape.kind]
+    as_wanted = {"bfloat16 pairs": "bfloat16", "int8 limbs": ""}.get(kind, "float32")
+    depth = DEPTH[kind]
     whole = case.input % depth == 0 and case.hidden % depth == 0
     return case.activations == as_wanted and whole and case.batch == 1
 

@@ -19,10 +19,12 @@ from kernels.contract import Bind, InputSets, Sets, Step, Support, Tensors
 from kernels.implementations import _layouts, numba_fused
 from kernels.reference.cells import Weights
 from kernels.reference.inputs import Floats, Layout
-from kernels.vector import barrier
-from kernels.vector.llvm import LANES, LINE_BYTES, registers
-from kernels.vector.products import DEPTH, limbs
-from kernels.vector.sequence import Places, Shape, compiled
+from kernels.vector import barrier, tiles
+from kernels.vector.cuts import CHUNK_BYTES, fits, passes, sized
+from kernels.vector.llvm import LANES, LINE_BYTES
+from kernels.vector.products import DEPTH, GROUP_BYTES, TURNS, limbs
+from kernels.vector.sequence import Places, Plan, compiled
+from kernels.vector.tiles import Tile
 
 label = "sequence (numba)"
 reads = {"W": "per_call", "U": "per_step"}
@@ -73,15 +75,16 @@ def canonical(case: Case, tensors: Tensors) -> Weights:
 
 
 def prepare(case: Case, sets: Sets, inputs: InputSets) -> Bind:
-    """Compile for the shape, and bind addresses of one set of weights and one set of inputs to the call."""
-    shape = _shape(case)
-    run = compiled(shape)
+    """Compile for the case, and bind addresses of one set of weights and one set of inputs to the call."""
+    skeleton = numba_fused._skeleton(case)
+    run = compiled(skeleton)
     T, B, H, I = case.steps, case.batch, case.hidden, case.input  # noqa: E741 - the method's own letters
     first = inputs[0].h
     out, c_new = first.new_empty(T, B, H), torch.empty_like(first)
     answer = (out, c_new) if case.cell == "lstm" else (out,)
-    work, places = _memory(shape, case)
-    in_place, threads = _in_place(shape, case), min(case.threads, numba.get_num_threads())
+    plan = np.array(_plan(skeleton.kind, case), np.int64)
+    work, places = _memory(skeleton.kind, plan, case)
+    in_place, threads = _in_place(skeleton.kind, case), min(case.threads, numba.get_num_threads())
 
     def bind(w: int, i: int) -> Step:
         given, (U, *beside, W) = inputs[i], sets[w]
@@ -97,53 +100,56 @@ def prepare(case: Case, sets: Sets, inputs: InputSets) -> Bind:
             run(*arguments)
             return answer
 
-        sequence.keeps = work, tensors  # type: ignore[attr-defined] # alive: it knows their addresses only
+        sequence.keeps = plan, work, tensors  # type: ignore[attr-defined] # alive: it knows their addresses only
         return sequence
 
     return bind
 
 
-def _shape(case: Case) -> Shape:
+compiled_as = numba_fused.compiled_as
+"""Cases of one skeleton share a sequence, and those of one batch their tiles."""
+
+
+def _plan(kind: str, case: Case) -> Plan:
     """How to cut this case: as many sequences at once as leave room for the sums of all gates of a block."""
-    G, kind = GATES[case.cell], numba_fused._kind(case)
-    room = registers() // limbs(kind)
-    rows, sequences = (_even(n, max(1, room // G)) for n in (case.steps * case.batch, case.batch))
-    unpacked = {"float32": 3, "bfloat16": 2}.get(kind, 1)  # thirds of the registers left to sums
-    fits = [n for n in (2, 4, 8) if n * G <= 8 and n * G * sequences <= room * unpacked // 3]
-    # the sums of several passes lie as one block's do
-    streams = max(fits, default=1) if sequences == case.batch else 1
-    return Shape(case.cell, kind, case.activations, rows, sequences, streams)
+    G, B = GATES[case.cell], case.batch
+
+    def most(lines: int) -> int:
+        return max((n for n in range(1, 33) if fits(kind, lines, n * limbs(kind))), default=1)
+
+    def tile(streams: int, size: int, count: int) -> int:
+        return tiles.compiled(Tile(kind, G, size, streams, G, 0)).address if count else 0
+
+    of_rows, of_h = (sized(passes(n, most(G))) for n in (case.steps * B, B))
+    streams = max(n for n in (1, 2, 4, 8) if n == 1 or (n * G <= 8 and most(n * G) >= of_h[0]))
+    chunk = max(TURNS, CHUNK_BYTES // (G * LINE_BYTES) // TURNS * TURNS)
+
+    def tiled(at_once: int, of: tuple[int, int, int]) -> list[int]:
+        return [tile(at_once, of[0] - n, of[1 + n]) for n in range(2)]
+
+    over_w = [*of_rows, chunk, *tiled(1, of_rows)]
+    return Plan._make([*over_w, streams, *of_h, *tiled(streams, of_h), *tiled(1, of_h)])
 
 
-compiled_as = _shape
-"""Cases of one shape share a sequence."""
-
-
-def _even(count: int, most: int) -> int:
-    """Of so many, as many to a pass as make the fewest passes alike."""
-    return -(-count // -(-count // most))
-
-
-def _in_place(shape: Shape, case: Case) -> bool:
+def _in_place(kind: str, case: Case) -> bool:
     """Whether the products can read h where it lies."""
-    as_wanted = {"bfloat16 pairs": "bfloat16", "int8 limbs": ""}.get(shape.kind, "float32")
-    whole = case.hidden % DEPTH[shape.kind] == 0
-    return case.activations == as_wanted and whole and case.batch == 1
+    as_wanted = {"bfloat16 pairs": "bfloat16", "int8 limbs": ""}.get(kind, "float32")
+    return case.activations == as_wanted and case.hidden % DEPTH[kind] == 0 and case.batch == 1
 
 
-def _memory(shape: Shape, case: Case) -> tuple[np.ndarray, Places]:
+def _memory(kind: str, plan: np.ndarray, case: Case) -> tuple[np.ndarray, Places]:
     """Memory beside weights, inputs and outputs, all zeros; and what lies where in it."""
-    G, per_sum, R = GATES[case.cell], limbs(shape.kind), case.steps * case.batch
-    each = {"int8 limbs": 2, "bfloat16 pairs": 2}.get(shape.kind, 4)
-    rows_bytes = _lines(case.input) * each * shape.rows
-    h_bytes = _lines(case.hidden) * each * shape.sequences
+    G, per_sum, R = GATES[case.cell], limbs(kind), case.steps * case.batch
+    per_block = DEPTH[kind] * TURNS
+    rows_bytes, h_bytes = (
+        -(-n // per_block) * GROUP_BYTES[kind] for n in (case.input, case.hidden)
+    )
     row = per_sum * G * LINE_BYTES
-    sums_bytes = shape.streams * case.batch * row
-    passes = -(-case.batch // shape.sequences)
-    own_bytes = sums_bytes + passes * h_bytes + case.batch * LINE_BYTES
+    sums_bytes = int(plan[Plan._fields.index("streams")]) * case.batch * row
+    own_bytes = sums_bytes + case.batch * (h_bytes + LINE_BYTES)
     sizes = (
         barrier.BYTES,
-        -(-R // shape.rows) * rows_bytes,
+        R * rows_bytes,
         R * LINE_BYTES,
         -(-case.hidden // LANES) * R * row,
         case.threads * own_bytes,
@@ -152,7 +158,16 @@ def _memory(shape: Shape, case: Case) -> tuple[np.ndarray, Places]:
     start = _lines(work.ctypes.data)
     barriers, rows, units, sums, own = (start + sum(sizes[:n]) for n in range(len(sizes)))
     return work, Places(
-        barriers, rows, units, sums, own, rows_bytes, h_bytes, sums_bytes, own_bytes
+        barriers,
+        plan.ctypes.data,
+        rows,
+        units,
+        sums,
+        own,
+        rows_bytes,
+        h_bytes,
+        sums_bytes,
+        own_bytes,
     )
 
 

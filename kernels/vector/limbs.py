@@ -4,7 +4,6 @@ from typing import Any
 
 import numba
 import numpy as np
-from llvmlite import ir
 from numba import carray, types, uintp
 from numba.extending import intrinsic
 
@@ -14,6 +13,8 @@ from kernels.vector.parallel import pointer
 
 LIMBS = 2
 """Limbs of an activation, each -128 to 127: it is 256 times the high one and the low one."""
+BLOCK = 64
+"""Neighbours of one sequence whose limbs lie side by side: 16 groups of 4."""
 LARGEST = 127 * 256
 """What the largest activation of a sequence becomes: the others are off by half a unit, 2**-16 of it."""
 MOST_TERMS = 1 << 16
@@ -23,22 +24,22 @@ LEAST_LARGEST = 1e-30
 
 
 @numba.njit(nogil=True)
-def in_limbs(source, count, target, b, most, record):
+def in_limbs(source, count, target, apart, record):
     """One sequence in limbs; into its record what a unit is worth, and 128 times the sums of both limbs.
 
-    An infinity, or what is no number, makes the unit none and thereby the sequence's whole new state. Activations that
-    are all too small for a unit to have an inverse count as 0.
+    BLOCK bytes of the high limbs and as many of the low ones go to target, target + apart, ... The last ones are filled
+    up with zeros to a multiple of 16; what lies behind is left as it is. An infinity, or what is no number, makes the
+    unit none and thereby the sequence's whole new state. Activations that are all too small for a unit to have an
+    inverse count as 0.
     """
     bits = np.int32(_largest(carray(pointer(source, np.int32), (count,))))
     largest = bits.view(np.float32)
     usable = LEAST_LARGEST <= largest < np.inf
     per_unit = np.float32(LARGEST) / largest if usable else np.float32(0)
-    apart = uintp(most * LIMBS * 4)
-    at = target + uintp(b * LIMBS * 4)
     high_sum, low_sum = 0, 0
     for k in range(0, count, LANES):
-        there = at + uintp(k // 4) * apart
-        high, low = split(source + uintp(k * 4), min(LANES, count - k), per_unit, there, apart)
+        at = target + uintp(k // BLOCK) * uintp(apart) + uintp(k % BLOCK)
+        high, low = split(source + uintp(k * 4), min(LANES, count - k), per_unit, at, uintp(BLOCK))
         high_sum += high
         low_sum += low
     worth = largest / np.float32(LARGEST)
@@ -60,9 +61,8 @@ def _largest(bits):
 def split(_typing: Any, floats: Any, count: Any, per_unit: Any, target: Any, apart: Any) -> Any:
     """`count` floats (1 to 16), times `per_unit`, as LIMBS signed 8-bit limbs; zeros follow up to the 16th.
 
-    Groups of 4 neighbours go to target, target + apart, ...: the high limbs of the four, then the low ones. Groups of
-    nothing but filling are not written. Returns the sums of the high and of the low limbs. What is not a number
-    counts as 0.
+    The high limbs go to target, the low ones to target + apart, 16 of each. Returns the sums of the high and of the low
+    limbs. What is not a number counts as 0.
     """
     signature = types.UniTuple(types.int64, LIMBS)(
         types.uintp, types.int64, types.float32, types.uintp, types.uintp
@@ -76,15 +76,10 @@ def split(_typing: Any, floats: Any, count: Any, per_unit: Any, target: Any, apa
         whole = llvm.call(builder, f"llvm.fptosi.sat.v{LANES}i32.v{LANES}f32", INTS, [even])
         high = builder.ashr(builder.add(whole, ints(128)), ints(8))
         low = builder.sub(whole, builder.shl(high, ints(8)))
-        fours = ir.VectorType(I32, LANES // 4)
         sums = []
         for limb, lanes in enumerate((high, low)):
-            packed = builder.bitcast(builder.trunc(lanes, BYTES), fours)
-            for group in range(LANES // 4):
-                place = builder.add(to, builder.mul(distance, i64(group)))
-                four = builder.extract_element(packed, ir.Constant(I32, group))
-                with builder.if_then(builder.icmp_signed(">", length, i64(4 * group))):
-                    llvm.store(builder, four, llvm.shifted(builder, place, 4 * limb), 4)
+            place = builder.add(to, builder.mul(distance, i64(limb)))
+            llvm.store(builder, builder.trunc(lanes, BYTES), place, LANES)
             total = llvm.call(builder, f"llvm.vector.reduce.add.v{LANES}i32", I32, [lanes])
             sums.append(builder.sext(total, I64))
         return context.make_tuple(builder, signature.return_type, sums)

@@ -4,6 +4,7 @@ LLVM splits 16 lanes on machines with narrower registers (AVX2, Arm). Addresses 
 the memory alive.
 """
 
+import platform
 from collections.abc import Callable
 from typing import Any
 
@@ -24,9 +25,14 @@ def features() -> list[str]:
     return (get_host_cpu_features() if known is None else known).split(",")  # type: ignore[no-any-return]
 
 
-def registers() -> int:
-    """Sums of 16 lanes that fit into registers beside what feeds them."""
-    return 24 if "+avx512f" in features() else 6
+def registers() -> tuple[int, int]:
+    """Vector registers of this machine, and how many of them 16 floats take."""
+    known = features()
+    if "+avx512f" in known:
+        return 32, 1
+    if "+avx" in known:
+        return 16, 2
+    return (32 if platform.machine() in ("aarch64", "arm64") else 16), 4
 
 
 def i64(number: int) -> Any:

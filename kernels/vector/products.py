@@ -29,6 +29,10 @@ from kernels.vector.llvm import F32, FLOATS, I32, INTS, LANES, LINE_BYTES, i64, 
 
 DEPTH = {"float32": 1, "bfloat16": 2, "bfloat16 pairs": 2, "int8": 4, "int8 limbs": 4}
 """How many neighbours in k lie together, by kind of product."""
+TURNS = 16
+"""Turns of the loop over k whose activations lie side by side for each sequence: they are copied in whole vectors."""
+WIDTH = {"float32": 1, "bfloat16": 2, "bfloat16 pairs": 1, "int8": 4, "int8 limbs": 1}
+"""Vectors that a line of weights becomes, and a group of activations."""
 NEEDS = {"bfloat16 pairs": "avx512bf16", "int8 limbs": "avx512vnni"}
 """Instructions that a kind of product is made of; the others run everywhere."""
 
@@ -45,51 +49,92 @@ def limbs(kind: str) -> int:
 
 @intrinsic(prefer_literal=True)
 def products(
-    _typing: Any, weights: Any, apart: Any, inputs: Any, turns: Any, sums: Any,
-    kind: Any, vectors: Any, batch: Any, streams: Any, gates: Any, ahead: Any,
+    _typing: Any, weights: Any, apart: Any, inputs: Any, turns: Any, sums: Any, sums_apart: Any, ahead: Any,
+    kind: Any, vectors: Any, batch: Any, streams: Any, gates: Any, prefetched: Any,
 ) -> Any:  # fmt: skip
-    """Store sums[s][b][v] = W_s x_b for `streams` tiles of weights, `batch` sequences and `vectors` vectors of rows.
+    """Add W_s x_b to sums[s][b][v] for `streams` tiles of weights, `batch` sequences and `vectors` vectors of rows.
 
-    weights  address of the first tile; the others follow `apart` bytes from one another
-    inputs   address of the activations as the kind wants them: [turns][batch][limbs] groups of DEPTH neighbours
-    turns    length in k over the kind's DEPTH, at least 1
-    sums     address of [streams][batch][gates][16] float32, or of [streams][batch][limbs][gates][16] int32
-    ahead    bytes prefetched ahead of every line of weights; 0 for none
+    weights     address of the first tile, whose rows are `gates` lines long; the others follow `apart` bytes apart
+    inputs      address of the activations as the kind wants them, `TURNS` turns of a sequence side by side:
+                [turns / TURNS][batch][limbs][TURNS] groups of DEPTH neighbours
+    turns       length in k over the kind's DEPTH, at least 1
+    sums        address of [batch][gates][16] float32, or of [batch][limbs][gates][16] int32, `sums_apart` bytes from
+                one stream's to the next one's
+    ahead       how many bytes ahead of a row its first `prefetched` lines are prefetched, or as many lines after these
     """
-    literals = (kind, vectors, batch, streams, gates, ahead)
-    signature = types.void(*(types.uintp,) * 5, *literals)
-    name, N, B, S, G, distance = (t.literal_value for t in literals)
+    literals = (kind, vectors, batch, streams, gates, prefetched)
+    signature = types.void(*(types.uintp,) * 7, *literals)
+    name, N, B, S, G, lines = (t.literal_value for t in literals)
     emit = _KINDS[name]
-    columns, row = B * limbs(name), N * LINE_BYTES
+    columns, row, group = B * limbs(name), G * LINE_BYTES, emit.input_bytes * TURNS
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        first, spread, x, count, target = arguments[:5]
+        first, spread, x, count, target, target_spread, distance = arguments[:7]
         tiles = [builder.add(first, builder.mul(spread, i64(s))) for s in range(S)]
+        targets = [builder.add(target, builder.mul(target_spread, i64(s))) for s in range(S)]
+        places = [
+            llvm.shifted(builder, targets[s], (b * G + n) * LINE_BYTES)
+            for s in range(S)
+            for b in range(columns)
+            for n in range(N)
+        ]
 
-        def turn(number: Any, sums: list[Any]) -> list[Any]:
-            offset = builder.mul(number, i64(row))
-            group = builder.add(x, builder.mul(number, i64(columns * emit.input_bytes)))
-            at = (llvm.shifted(builder, group, b * emit.input_bytes) for b in range(columns))
-            given = [emit.inputs(builder, address) for address in at]
+        def weight(at: Any, n: int) -> Any:
+            return emit.weights(builder, llvm.shifted(builder, at, n * LINE_BYTES))
+
+        def turn(at: list[Any], group_at: Any, sums: list[Any]) -> list[Any]:
+            """One row of every tile; whichever is less, its lines or the activations, waits in registers."""
             new = list(sums)
-            for s in range(S):
-                start = builder.add(tiles[s], offset)
-                for n in range(N):
-                    loaded = emit.weights(builder, llvm.shifted(builder, start, n * LINE_BYTES))
-                    for b in range(columns):
-                        i = (s * columns + b) * N + n
-                        new[i] = emit.add(builder, new[i], loaded, given[b])
-            if distance:  # last: no load moves past it, into the instruction that uses it
-                for tile in tiles:
-                    start = builder.add(tile, offset)
-                    for line in range(0, row, LINE_BYTES):
-                        llvm.prefetch(builder, llvm.shifted(builder, start, line + distance))
+
+            def add(s: int, b: int, n: int, loaded: Any, given: Any) -> None:
+                i = (s * columns + b) * N + n
+                new[i] = emit.add(builder, new[i], loaded, given)
+
+            def given(b: int) -> Any:
+                return emit.inputs(builder, llvm.shifted(builder, group_at, b * group))
+
+            if columns <= S * N:
+                all_given = [given(b) for b in range(columns)]
+                for s in range(S):
+                    for n in range(N):
+                        loaded = weight(at[s], n)
+                        for b in range(columns):
+                            add(s, b, n, loaded, all_given[b])
+            else:
+                loads = [(s, n, weight(at[s], n)) for s in range(S) for n in range(N)]
+                for b in range(columns):
+                    one = given(b)
+                    for s, n, loaded in loads:
+                        add(s, b, n, loaded, one)
+            for tile in (
+                at if lines else ()
+            ):  # last: no load moves past it, into the instruction that uses it
+                start = builder.add(tile, distance)
+                for line in range(lines):
+                    llvm.prefetch(builder, llvm.shifted(builder, start, line * LINE_BYTES))
             return new
 
-        zero = ir.Constant(emit.sums, [0] * LANES)
-        totals = llvm.loop(builder, count, turn, [zero] * (S * columns * N))
-        for i, total in enumerate(totals):
-            place = llvm.shifted(builder, target, (i // N * G + i % N) * LINE_BYTES)
+        def some(number: Any, carried: list[Any]) -> list[Any]:
+            """Up to TURNS turns, whose activations lie side by side."""
+            done = builder.mul(number, i64(TURNS))
+            left = builder.sub(count, done)
+            these = builder.select(builder.icmp_unsigned("<", left, i64(TURNS)), left, i64(TURNS))
+            offset = builder.mul(done, i64(row))
+            starts = [builder.add(tile, offset) for tile in tiles]
+            group_at = builder.add(x, builder.mul(number, i64(columns * group)))
+
+            def one(k: Any, sums: list[Any]) -> list[Any]:
+                shift = builder.mul(k, i64(row))
+                at = [builder.add(start, shift) for start in starts]
+                word = builder.add(group_at, builder.mul(k, i64(emit.input_bytes)))
+                return turn(at, word, sums)
+
+            return llvm.loop(builder, these, one, carried)
+
+        before = [llvm.load(builder, place, emit.sums, LINE_BYTES) for place in places]
+        blocks = builder.udiv(builder.add(count, i64(TURNS - 1)), i64(TURNS))
+        after = llvm.loop(builder, blocks, some, before)
+        for total, place in zip(after, places, strict=True):
             llvm.store(builder, total, place, LINE_BYTES)
 
     return signature, generate
@@ -187,3 +232,5 @@ _KINDS = {
     "int8": _Kind(_splats(4), _int8, _multiply_adds, input_bytes=16),
     "int8 limbs": _Kind(_word, _unsigned, _fours, sums=INTS),
 }
+GROUP_BYTES = {name: limbs(name) * kind.input_bytes * TURNS for name, kind in _KINDS.items()}
+"""Bytes of one sequence's activations that lie side by side, of TURNS turns: all limbs of them."""

@@ -17,42 +17,59 @@ from sys import intern
 from typing import NamedTuple
 
 import numba
-from numba import prange, uintp
+import numpy as np
+from numba import carray, prange, uintp
 
 from kernels.case import GATES
 from kernels.vector.barrier import cleared, enrolled, together
 from kernels.vector.gates import gates
 from kernels.vector.llvm import LANES, LINE_BYTES
-from kernels.vector.parallel import for_all_threads
-from kernels.vector.products import DEPTH, limbs, products
-from kernels.vector.step import _ORDERS, _WIDENED, _arrange
+from kernels.vector.parallel import for_all_threads, pointer
+from kernels.vector.products import DEPTH, GROUP_BYTES, TURNS, limbs
+from kernels.vector.step import _ORDERS, _WIDENED, Skeleton, _arrange
+from kernels.vector.tiles import run
 
 
-class Shape(NamedTuple):
-    """How a sequence is cut: what it is compiled for."""
+class Plan(NamedTuple):
+    """How a sequence is cut, as its compiled function reads it: numbers, and addresses of tiles of all gates.
 
-    cell: str
-    kind: str
-    activations: str
+    Passes over a block of W of `rows` of all inputs, `rows_full` of them and `rows_less` with one row less, by a tile
+    for each; after `chunk` turns of k the next pass. Likewise passes over a block of U of `most` sequences; there
+    `streams` blocks are read at once, and by tiles for one block those that are left.
+    """
+
     rows: int
-    """of all inputs of all steps, per pass over a block of W"""
-    sequences: int
-    """per pass over a block of U"""
+    rows_full: int
+    rows_less: int
+    chunk: int
+    rows_tile: int
+    rows_tile_less: int
     streams: int
-    """blocks of U read at once"""
+    most: int
+    full: int
+    less: int
+    many: int
+    many_less: int
+    one: int
+    one_less: int
+
+
+FIELDS = len(Plan._fields)
 
 
 class Places(NamedTuple):
     """Addresses and sizes that a call is given, beside weights, inputs and outputs.
 
     barrier   memory of the region's barriers, cleared before every call
-    rows      [passes][rows_bytes] all inputs as the kind of product wants them
+    plan      the numbers of a Plan
+    rows      [T*B][rows_bytes] all inputs as the kind of product wants them, pass by pass
     units     a line for each row of all inputs: what limbs' units are worth
     sums      [blocks][T*B][limbs][gates][16] products of W with all inputs
     own       a thread's own memory, own_bytes of it: sums of U, then h as the kind wants it, then lines as `units`
     """
 
     barrier: int
+    plan: int
     rows: int
     units: int
     sums: int
@@ -64,21 +81,20 @@ class Places(NamedTuple):
 
 
 @cache
-def compiled(shape: Shape) -> Callable[..., None]:
-    """The sequence of this shape: takes addresses of weights, inputs and outputs, sizes, and the places' fields."""
+def compiled(skeleton: Skeleton) -> Callable[..., None]:
+    """The sequence: takes addresses of weights, inputs and outputs, sizes, and the places' fields."""
     # interned: numba finds them in its cache by their pickle, in which one word twice is not two equal words
-    cell, kind, activations = (intern(word) for word in shape[:3])
-    rows, most, streams = shape[3:]
-    G, depth, per_sum = GATES[cell], DEPTH[kind], limbs(kind)
+    cell, kind, activations = (intern(word) for word in skeleton)
+    G, depth, per_sum, group = GATES[cell], DEPTH[kind], limbs(kind), GROUP_BYTES[kind]
     bias_bytes = LINE_BYTES // 2 if kind.startswith("bfloat16") else LINE_BYTES
     element = 2 if activations == "bfloat16" else 4
     has_c = cell == "lstm"
     order = _WIDENED if kind == activations == "bfloat16" else _ORDERS[kind]
 
-    @for_all_threads(*shape)
+    @for_all_threads(*skeleton)
     def sequence(
         U, W, scales, biases, x, h, c, new_h, new_c, T, B, I, H, threads, in_place,
-        barrier, rows_at, units_at, sums_at, own_at, rows_bytes, h_bytes, sums_bytes, own_bytes,
+        barrier, plan, rows_at, units_at, sums_at, own_at, rows_bytes, h_bytes, sums_bytes, own_bytes,
     ):  # fmt: skip
         cleared(uintp(barrier))
         for thread in prange(threads):
@@ -87,15 +103,15 @@ def compiled(shape: Shape) -> Callable[..., None]:
                 number = thread if members == threads else me
                 own = uintp(own_at) + uintp(number * own_bytes)
                 _project(
-                    number, members, uintp(barrier), uintp(W), uintp(x), T * B, I, H,
+                    number, members, uintp(barrier), uintp(plan), uintp(W), uintp(x), T * B, I, H,
                     uintp(rows_at), uintp(units_at), uintp(sums_at), rows_bytes,
-                    kind, G, rows, depth, per_sum, element, order,
+                    G, depth, per_sum, element, order, group,
                 )  # fmt: skip
                 _steps(
-                    number, members, uintp(barrier), uintp(U), uintp(scales), uintp(biases),
+                    number, members, uintp(barrier), uintp(plan), uintp(U), uintp(scales), uintp(biases),
                     uintp(h), uintp(c), uintp(new_h), uintp(new_c), T, B, H, in_place,
                     uintp(units_at), uintp(sums_at), own, h_bytes, sums_bytes, has_c,
-                    cell, kind, activations, G, most, streams, depth, per_sum, element, bias_bytes, order,
+                    cell, kind, activations, G, depth, per_sum, element, bias_bytes, order, group,
                 )  # fmt: skip
 
     return sequence
@@ -103,62 +119,80 @@ def compiled(shape: Shape) -> Callable[..., None]:
 
 @numba.njit(nogil=True)
 def _project(
-    number, members, barrier, W, x, R, I, H, rows_at, units_at, sums_at, rows_bytes,
-    kind, G, rows, depth, per_sum, element, order,
+    number, members, barrier, plan, W, x, R, I, H, rows_at, units_at, sums_at, rows_bytes,
+    G, depth, per_sum, element, order, group,
 ):  # fmt: skip
     """Products of a thread's blocks of W with all `R` inputs, which all threads bring into order before."""
-    passes, turns = (R + rows - 1) // rows, (I + depth - 1) // depth
+    cut = carray(pointer(plan, np.int64), (FIELDS,))
+    most, full, passes, chunk = cut[0], cut[1], cut[1] + cut[2], cut[3]
     for one in range(number, passes, members):
-        first = min(one * rows, R - rows)
+        first, size = one * most - max(0, one - full), most if one < full else most - 1
         _arrange(
-            order, x + uintp(first * I * element), rows_at + uintp(one * rows_bytes), rows_bytes,
-            units_at + uintp(first * LINE_BYTES), rows, I, rows, element,
+            order, x + uintp(first * I * element), rows_at + uintp(first * rows_bytes), rows_bytes,
+            units_at + uintp(first * LINE_BYTES), I, size, 1, 0, element, depth * TURNS, group,
         )  # fmt: skip
     together(barrier, members, 1)
-    block_bytes, row_bytes = turns * G * LINE_BYTES, per_sum * G * LINE_BYTES
+    turns = (I + depth - 1) // depth
+    line, row_bytes = G * LINE_BYTES, per_sum * G * LINE_BYTES
     blocks = (H + LANES - 1) // LANES
     for block in range(number * blocks // members, (number + 1) * blocks // members):
+        at = W + uintp(block * turns * line)
         sums = sums_at + uintp(block * R * row_bytes)
-        for one in range(passes):
-            first = min(one * rows, R - rows)
-            products(
-                W + uintp(block * block_bytes), uintp(0), rows_at + uintp(one * rows_bytes),
-                uintp(turns), sums + uintp(first * row_bytes), kind, G, rows, 1, G, 0,
-            )  # fmt: skip
+        carray(pointer(sums, np.int32), (R * row_bytes // 4,))[:] = 0
+        for done in range(0, turns, chunk):
+            first = 0
+            for one in range(passes):
+                size = most if one < full else most - 1
+                run(
+                    uintp(cut[4] if one < full else cut[5]), at + uintp(done * line), uintp(0),
+                    rows_at + uintp(first * rows_bytes + size * (done // TURNS) * group),
+                    uintp(min(chunk, turns - done)), sums + uintp(first * row_bytes), uintp(0), uintp(0),
+                )  # fmt: skip
+                first += size
 
 
 @numba.njit(nogil=True)
 def _steps(
-    number, members, barrier, U, scales, biases, h, c, new_h, new_c, T, B, H, in_place,
+    number, members, barrier, plan, U, scales, biases, h, c, new_h, new_c, T, B, H, in_place,
     units_at, sums_at, own, h_bytes, sums_bytes, has_c,
-    cell, kind, activations, G, most, streams, depth, per_sum, element, bias_bytes, order,
+    cell, kind, activations, G, depth, per_sum, element, bias_bytes, order, group,
 ):  # fmt: skip
     """All steps of a thread's blocks."""
+    cut = carray(pointer(plan, np.int64), (FIELDS,))
+    streams, most, full, less = cut[6], cut[7], cut[8], cut[9]
     blocks = (H + LANES - 1) // LANES
     first, end = number * blocks // members, (number + 1) * blocks // members
-    passes = (B + most - 1) // most
-    units = own + uintp(sums_bytes + passes * h_bytes)
+    units = own + uintp(sums_bytes + B * h_bytes)
     before, state = h, c
     for t in range(T):
         h_at = before
         if not in_place:
             h_at = own + uintp(sums_bytes)
-            _arrange(order, before, h_at, h_bytes, units, B, H, most, element)
+            _arrange(
+                order,
+                before,
+                h_at,
+                h_bytes,
+                units,
+                H,
+                most,
+                full,
+                less,
+                element,
+                depth * TURNS,
+                group,
+            )
         after = new_h + uintp(t * B * H * element)
         state = (c if t == 0 else new_c) if has_c else before
         block = first
-        while block + streams <= end:
-            _blocks_at(
-                streams, block, t, T, B, H, U, scales, biases, h_at, h_bytes, units, units_at, sums_at, own,
-                state, after, new_c, cell, kind, activations, G, most, depth, per_sum, element, bias_bytes,
-            )  # fmt: skip
-            block += streams
         while block < end:
+            at_once = streams if block + streams <= end else 1
             _blocks_at(
-                1, block, t, T, B, H, U, scales, biases, h_at, h_bytes, units, units_at, sums_at, own,
-                state, after, new_c, cell, kind, activations, G, most, depth, per_sum, element, bias_bytes,
+                at_once, block, t, T, B, H, cut, U, scales, biases, h_at, h_bytes, units, units_at,
+                sums_at, own, state, after, new_c,
+                cell, kind, activations, G, depth, per_sum, element, bias_bytes,
             )  # fmt: skip
-            block += 1
+            block += at_once
         before = after
         if t + 1 < T:
             together(barrier, members, t + 2)
@@ -166,18 +200,23 @@ def _steps(
 
 @numba.njit(nogil=True)
 def _blocks_at(
-    S, first, t, T, B, H, U, scales, biases, h_at, h_bytes, units_h, units_x, sums_x, sums,
-    state, after, new_c, cell, kind, activations, G, most, depth, per_sum, element, bias_bytes,
+    S, first, t, T, B, H, cut, U, scales, biases, h_at, h_bytes, units_h, units_x, sums_x, sums,
+    state, after, new_c, cell, kind, activations, G, depth, per_sum, element, bias_bytes,
 ):  # fmt: skip
     """Step t of `S` blocks from the first one on."""
+    most, full, less = cut[7], cut[8], cut[9]
+    tile, tile_less = (cut[10], cut[11]) if cut[6] == S else (cut[12], cut[13])
     turns, row_bytes = (H + depth - 1) // depth, per_sum * G * LINE_BYTES
     block_bytes = turns * G * LINE_BYTES
-    for one in range((B + most - 1) // most):
-        there = min(one * most, B - most) * row_bytes
-        products(
-            U + uintp(first * block_bytes), uintp(block_bytes), h_at + uintp(one * h_bytes),
-            uintp(turns), sums + uintp(there), kind, G, most, S, G, 0,
+    carray(pointer(sums, np.int32), (S * B * row_bytes // 4,))[:] = 0
+    sequence = 0
+    for one in range(full + less):
+        run(
+            uintp(tile if one < full else tile_less), U + uintp(first * block_bytes), uintp(block_bytes),
+            h_at + uintp(sequence * h_bytes), uintp(turns), sums + uintp(sequence * row_bytes),
+            uintp(B * row_bytes), uintp(0),
         )  # fmt: skip
+        sequence += most if one < full else most - 1
     for s in range(S):
         block = first + s
         count = uintp(min(LANES, H - block * LANES))

@@ -19,54 +19,74 @@ from kernels.vector.gates import gates
 from kernels.vector.limbs import in_limbs
 from kernels.vector.llvm import LANES, LINE_BYTES
 from kernels.vector.parallel import for_all_threads, named, pointer, take
-from kernels.vector.products import DEPTH, limbs, products
+from kernels.vector.products import DEPTH, GROUP_BYTES, TURNS, limbs
+from kernels.vector.tiles import run
 
 OWN, SHARES = 7, 8
 """Shares of the blocks that are a thread's own; who is done takes from the rest, for memory serves no two alike."""
 
 
-class Shape(NamedTuple):
-    """How a step is cut: what it is compiled for."""
+class Skeleton(NamedTuple):
+    """What a step is compiled for; how it is cut, its plan says."""
 
     cell: str
     kind: str
     activations: str
-    vectors: int
-    """of rows side by side: the gates of a block, or a part of them"""
-    sequences: int
-    """per pass over the weights"""
+
+
+class Plan(NamedTuple):
+    """How a step is cut, as the compiled step reads it: numbers and addresses of tiles.
+
+    streams     blocks read at once
+    vectors     gates of a block that a tile multiplies; the others follow in further parts
+    most        sequences of the first `full` passes; the `less` others have one sequence less
+    chunk       turns after which all parts and passes have gone over the same weights
+    ahead       bytes prefetched ahead, of which a tile of pass p takes `prefetched` lines from p * prefetched on
+    many, one   addresses of the tiles of `streams` blocks and of one block, for passes of `most`, and of one less
+    """
+
     streams: int
-    """blocks read at once"""
+    vectors: int
+    most: int
+    full: int
+    less: int
+    chunk: int
     ahead: int
-    """bytes prefetched ahead"""
+    prefetched: int
+    many: int
+    many_less: int
+    one: int
+    one_less: int
+
+
+FIELDS = len(Plan._fields)
 
 
 @cache
-def compiled(shape: Shape) -> Callable[..., None]:
-    """The step of this shape: takes addresses of weights, scales, biases, x, h, state, h', c', and sizes."""
+def compiled(skeleton: Skeleton) -> Callable[..., None]:
+    """The step: takes addresses of weights, scales, biases, x, h, state, h', c', sizes, and the address of its plan."""
     # interned: numba finds them in its cache by their pickle, in which one word twice is not two equal words
-    cell, kind, activations = (intern(word) for word in shape[:3])
-    N, most, streams, ahead = shape[3:]
+    cell, kind, activations = (intern(word) for word in skeleton)
     G, depth = GATES[cell], DEPTH[kind]
     per_sum = limbs(kind)
     bias_bytes = LINE_BYTES // 2 if kind.startswith("bfloat16") else LINE_BYTES
     element = 2 if activations == "bfloat16" else 4
-    widened = kind == activations == "bfloat16"
-    order = _WIDENED if widened else _ORDERS[kind]
+    order = _WIDENED if kind == activations == "bfloat16" else _ORDERS[kind]
+    group = GROUP_BYTES[kind]
 
-    @for_all_threads(*shape)
+    @for_all_threads(*skeleton)
     def step(
         weights, scales, biases, x, h, state, new_h, new_c, B, I, H, threads, in_place,
-        work, sums_bytes, x_bytes, h_bytes, work_bytes,
+        plan, work, sums_bytes, x_bytes, h_bytes, work_bytes,
     ):  # fmt: skip
         counter = uintp(work)
         carray(pointer(counter, np.int64), (1,))[0] = 0
         for thread in prange(threads):
             _share(
                 thread, threads, counter, uintp(weights), uintp(scales), uintp(biases), uintp(x), uintp(h),
-                uintp(state), uintp(new_h), uintp(new_c), B, I, H, in_place,
+                uintp(state), uintp(new_h), uintp(new_c), B, I, H, in_place, uintp(plan),
                 counter + uintp(LINE_BYTES + thread * work_bytes), sums_bytes, x_bytes, h_bytes,
-                cell, kind, activations, G, N, most, streams, ahead, depth, per_sum, element, bias_bytes, order,
+                cell, kind, activations, G, depth, per_sum, element, bias_bytes, order, group,
             )  # fmt: skip
 
     return step
@@ -75,62 +95,84 @@ def compiled(shape: Shape) -> Callable[..., None]:
 @numba.njit(nogil=True)
 def _share(
     thread, threads, counter, weights, scales, biases, x, h, state, new_h, new_c, B, I, H,
-    in_place, work, sums_bytes, x_bytes, h_bytes,
-    cell, kind, activations, G, N, most, streams, ahead, depth, per_sum, element, bias_bytes, order,
+    in_place, plan, work, sums_bytes, x_bytes, h_bytes,
+    cell, kind, activations, G, depth, per_sum, element, bias_bytes, order, group,
 ):  # fmt: skip
     """One thread's blocks."""
-    passes = (B + most - 1) // most
-    x_at, h_at = work + uintp(2 * sums_bytes), work + uintp(2 * sums_bytes + passes * x_bytes)
-    steps = h_at + uintp(passes * h_bytes)
+    cut = carray(pointer(plan, np.int64), (FIELDS,))
+    streams, most, full, less = cut[0], cut[2], cut[3], cut[4]
+    x_at, h_at = work + uintp(2 * sums_bytes), work + uintp(2 * sums_bytes + B * x_bytes)
+    steps = h_at + uintp(B * h_bytes)
     if in_place:
         x_at, h_at = x, h
     else:
-        _arrange(order, x, x_at, x_bytes, steps, B, I, most, element)
+        per_turns = depth * TURNS
+        _arrange(order, x, x_at, x_bytes, steps, I, most, full, less, element, per_turns, group)
         beside = steps + uintp(B * LINE_BYTES)
-        _arrange(order, h, h_at, h_bytes, beside, B, H, most, element)
+        _arrange(order, h, h_at, h_bytes, beside, H, most, full, less, element, per_turns, group)
     blocks = (H + LANES - 1) // LANES
     each = blocks * OWN // SHARES // (threads * streams)
     for block in range(thread * each * streams, thread * each * streams + each):
         _blocks_at(streams, block, each, weights, scales, biases, x_at, h_at, state, new_h, new_c,
-                   B, I, H, x_bytes, h_bytes, work, steps,
-                   cell, kind, activations, G, N, most, ahead, depth, per_sum, element, bias_bytes)  # fmt: skip
-    block = threads * each * streams + take(counter, 1)
+                   B, I, H, x_bytes, h_bytes, work, sums_bytes, steps, cut,
+                   cell, kind, activations, G, depth, per_sum, element, bias_bytes, group)  # fmt: skip
+    block = (threads * each + take(counter, 1)) * streams
     while block < blocks:
-        _blocks_at(1, block, 0, weights, scales, biases, x_at, h_at, state, new_h, new_c,
-                   B, I, H, x_bytes, h_bytes, work, steps,
-                   cell, kind, activations, G, N, most, ahead, depth, per_sum, element, bias_bytes)  # fmt: skip
-        block = threads * each * streams + take(counter, 1)
+        at_once = streams if block + streams <= blocks else 1
+        for one in range(block, min(block + streams, blocks), at_once):
+            _blocks_at(at_once, one, 1, weights, scales, biases, x_at, h_at, state, new_h, new_c,
+                       B, I, H, x_bytes, h_bytes, work, sums_bytes, steps, cut,
+                       cell, kind, activations, G, depth, per_sum, element, bias_bytes, group)  # fmt: skip
+        block = (threads * each + take(counter, 1)) * streams
 
 
 @numba.njit(nogil=True)
 def _blocks_at(
-    S, first, each, weights, scales, biases, x, h, state, new_h, new_c, B, I, H, x_bytes, h_bytes, sums, steps,
-    cell, kind, activations, G, N, most, ahead, depth, per_sum, element, bias_bytes,
+    S, first, each, weights, scales, biases, x, h, state, new_h, new_c, B, I, H, x_bytes, h_bytes,
+    sums, sums_bytes, steps, cut, cell, kind, activations, G, depth, per_sum, element, bias_bytes, group,
 ):  # fmt: skip
     """New state of `S` blocks, `each` apart, the first being `first`."""
+    N, most, full, less, chunk, ahead, prefetched = (
+        cut[1],
+        cut[2],
+        cut[3],
+        cut[4],
+        cut[5],
+        cut[6],
+        cut[7],
+    )
+    tile, tile_less = (cut[8], cut[9]) if cut[0] == S else (cut[10], cut[11])
+    row, per_sequence = G * LINE_BYTES, per_sum * G * LINE_BYTES
     turns_x, turns_h = (I + depth - 1) // depth, (H + depth - 1) // depth
-    part = uintp((turns_x + turns_h) * N * LINE_BYTES)
-    block = part * uintp(G // N)
-    sums_h = sums + uintp(S * B * per_sum * G * LINE_BYTES)
-    for p in range(G // N):
-        at = weights + uintp(first) * block + uintp(p) * part
-        for turn in range((B + most - 1) // most):
-            first_of_turn = uintp(min(turn * most, B - most))
-            there = uintp(p * N * LINE_BYTES) + first_of_turn * uintp(per_sum * G * LINE_BYTES)
-            products(
-                at, uintp(each) * block, x + uintp(turn * x_bytes), uintp(turns_x),
-                sums + there, kind, N, most, S, G, ahead,
-            )  # fmt: skip
-            products(
-                at + uintp(turns_x * N * LINE_BYTES), uintp(each) * block,
-                h + uintp(turn * h_bytes), uintp(turns_h),
-                sums_h + there, kind, N, most, S, G, ahead,
-            )  # fmt: skip
+    block = (turns_x + turns_h) * row
+    sums_h = sums + uintp(sums_bytes)
+    carray(pointer(sums, np.int32), (S * B * per_sequence // 4,))[:] = 0
+    carray(pointer(sums_h, np.int32), (S * B * per_sequence // 4,))[:] = 0
+    for half in range(2):
+        turns = turns_h if half else turns_x
+        at = weights + uintp(first * block + half * turns_x * row)
+        given, bytes_each = (h, h_bytes) if half else (x, x_bytes)
+        into = sums_h if half else sums
+        for done in range(0, turns, chunk):
+            count = min(chunk, turns - done)
+            for part in range(0, G, N):
+                sequence = 0
+                for turn in range(full + less):
+                    size = most if turn < full else most - 1
+                    run(
+                        uintp(tile if turn < full else tile_less),
+                        at + uintp(done * row + part * LINE_BYTES), uintp(each * block),
+                        given + uintp(sequence * bytes_each + size * (done // TURNS) * group),
+                        uintp(count),
+                        into + uintp(sequence * per_sequence + part * LINE_BYTES), uintp(B * per_sequence),
+                        uintp(ahead + turn * prefetched * LINE_BYTES),
+                    )  # fmt: skip
+                    sequence += size
     for s in range(S):
         one = uintp(first + s * each)
         units = uintp(min(LANES, H - int(one) * LANES))
         for b in range(B):
-            got = uintp((s * B + b) * per_sum * G * LINE_BYTES)
+            got = uintp((s * B + b) * per_sequence)
             unit = (uintp(b * H) + one * uintp(LANES)) * uintp(element)
             record = uintp(b * LINE_BYTES)
             gates(
@@ -140,49 +182,62 @@ def _blocks_at(
             )  # fmt: skip
 
 
-def _copying(given_as: Any, wanted_as: Any, depth: int, shift: int) -> Callable[..., None]:
-    """Compile what brings one sequence's activations into groups [turns][sequences] of `depth` neighbours."""
+def _copying(given_as: Any, wanted_as: Any, shift: int) -> Callable[..., None]:
+    """Compile what copies one sequence's activations in blocks of `per_block`, `apart` bytes from one to the next."""
 
-    def copy(source, count, target, b, most):
+    def copy(source, count, target, apart, per_block):
         given = carray(pointer(source, given_as), (count,))
-        wanted = carray(pointer(target, wanted_as), ((count + depth - 1) // depth, most, depth))
-        for k in range(count):
-            wanted[k // depth, b, k % depth] = wanted_as(given[k]) << shift
+        for first in range(0, count, per_block):
+            wanted = carray(
+                pointer(target + uintp(first // per_block * apart), wanted_as), (per_block,)
+            )
+            for k in range(min(per_block, count - first)):
+                wanted[k] = wanted_as(given[first + k]) << shift
 
-    variant = (np.dtype(given_as), np.dtype(wanted_as), depth, shift)
+    variant = (np.dtype(given_as), np.dtype(wanted_as), shift)
     return numba.njit(nogil=True)(named(copy, *variant))  # type: ignore[no-any-return] # numba publishes no types
 
 
-_copy_1 = _copying(np.uint32, np.uint32, 1, 0)
-_copy_2 = _copying(np.uint32, np.uint32, 2, 0)
-_copy_4 = _copying(np.uint32, np.uint32, 4, 0)
-_copy_pairs = _copying(np.uint16, np.uint16, 2, 0)
-_widen_2 = _copying(np.uint16, np.uint32, 2, 16)
-_ORDERS = {"float32": 0, "bfloat16": 1, "int8": 2, "bfloat16 pairs": 3, "int8 limbs": 4}
-_WIDENED = 5
-"""The order in which a kind of product reads its activations: a number, so that one function serves all."""
+_copy_words = _copying(np.uint32, np.uint32, 0)
+_copy_halves = _copying(np.uint16, np.uint16, 0)
+_widen = _copying(np.uint16, np.uint32, 16)
+_ORDERS = {"float32": 0, "bfloat16": 0, "int8": 0, "bfloat16 pairs": 1, "int8 limbs": 2}
+_WIDENED = 3
+"""How a kind of product wants its activations: a number, so that one function serves all."""
 
 
 @numba.njit(nogil=True)
-def _arrange(order, source, target, pass_bytes, records, B, count, most, element):
+def _arrange(
+    order,
+    source,
+    target,
+    bytes_each,
+    records,
+    count,
+    most,
+    full,
+    less,
+    element,
+    per_block,
+    block_bytes,
+):
     """Bring activations (B, count) into the order in which the products read them, pass by pass.
 
-    The zeros that fill up the last group are there from the start.
+    The zeros that fill up the last block are there from the start.
     """
-    for turn in range((B + most - 1) // most):
-        to = target + uintp(turn * pass_bytes)
-        for b in range(most):
-            one = min(turn * most, B - most) + b
-            given = source + uintp(one * count * element)
+    b = 0
+    for turn in range(full + less):
+        size = most if turn < full else most - 1
+        for beside in range(size):
+            given = source + uintp(b * count * element)
+            to = target + uintp((b - beside) * bytes_each + beside * block_bytes)
+            apart = size * block_bytes
             if order == 0:
-                _copy_1(given, count, to, b, most)
+                _copy_words(given, count, to, apart, per_block)
             elif order == 1:
-                _copy_2(given, count, to, b, most)
+                _copy_halves(given, count, to, apart, per_block)
             elif order == 2:
-                _copy_4(given, count, to, b, most)
-            elif order == 3:
-                _copy_pairs(given, count, to, b, most)
-            elif order == 4:
-                in_limbs(given, count, to, b, most, records + uintp(one * LINE_BYTES))
+                in_limbs(given, count, to, apart, records + uintp(b * LINE_BYTES))
             else:
-                _widen_2(given, count, to, b, most)
+                _widen(given, count, to, apart, per_block)
+            b += 1

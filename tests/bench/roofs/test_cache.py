@@ -10,7 +10,7 @@ import pytest
 from bench.roofs import _shared, _vector, matmul
 from kernels.case import CELLS, Case
 from kernels.implementations import numba_fused
-from kernels.vector import step
+from kernels.vector import cuts, products, step, tiles
 
 
 @pytest.fixture
@@ -30,19 +30,38 @@ def kept(monkeypatch):
     return names
 
 
-def test_every_shape_of_a_step_is_kept_under_a_name_of_its_own(kept):
+def test_every_kind_of_step_is_kept_under_a_name_of_its_own(kept):
     dtypes = ("float32", "float32"), ("bfloat16", "float32"), ("bfloat16", "bfloat16")
-    shapes = {
-        numba_fused._shape(Case(cell, 37, 13, batch, dtype=dtype, activations=activations))
+    kinds = {
+        numba_fused._skeleton(Case(cell, 37, 13, 1, dtype=dtype, activations=activations))
         for cell in CELLS
         for dtype, activations in (*dtypes, ("int8", "float32"))
-        for batch in (1, 2, 3, 4, 17, 35)
     }
-    for shape in shapes:
-        step.compiled.__wrapped__(shape)
-    assert len(kept) == len(shapes) > 30
+    for kind in kinds:
+        step.compiled.__wrapped__(kind)
+    assert len(kept) == len(kinds) == 12
     assert len(set(kept)) == len(kept)
     assert all(re.fullmatch(r"step_\w+", name) for name in kept)
+
+
+def test_every_tile_is_kept_under_a_name_of_its_own(monkeypatch):
+    names = []
+    monkeypatch.setattr(
+        numba,
+        "cfunc",
+        lambda *_signature, **_options: lambda one: names.append(one.__qualname__),
+    )
+    some = {
+        tiles.Tile(kind, cut.vectors, cut.sequences, cut.streams, G, lines)
+        for kind in products.DEPTH
+        for G in (1, 3, 4)
+        for batch in (1, 2, 3, 4, 17, 35)
+        for cut in cuts.cuts(G, kind, batch, 64, 2)
+        for lines in (0, 1)
+    }
+    for tile in some:
+        tiles.compiled.__wrapped__(tile)
+    assert len(set(names)) == len(names) == len(some) > 100
 
 
 def test_every_kind_of_probe_is_kept_under_a_name_of_its_own(kept):

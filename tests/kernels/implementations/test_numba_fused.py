@@ -19,7 +19,8 @@ from kernels.implementations import numba_fused
 from kernels.reference import cells, check
 from kernels.reference.cells import Weights
 from kernels.reference.inputs import TORCH_DTYPES, Arena, draw, set_bytes
-from kernels.vector import limbs
+from kernels.vector import cuts, limbs
+from kernels.vector.cuts import Cut
 
 ROOT = Path(__file__).parents[3]
 LANES, DEPTH = 16, {"float32": 1, "bfloat16": 2, "int8": 4}
@@ -66,13 +67,11 @@ def packed(case, weights, scales):
     for tensor in tensors:
         tensor.fill_(FILLING)
     place, biases = tensors[0], tensors[-1]
-    vectors_side_by_side = place.shape[3] // LANES
     start = -(-case.input // depth)
     for gate in range(G):
-        part, beside = divmod(gate, vectors_side_by_side)
         for unit in range(H):
             block, lane = divmod(unit, LANES)
-            row = place[block, part, :, beside * LANES + lane, :]
+            row = place[block, :, gate * LANES + lane, :]
             for matrix, turns in ((weights.W, row[:start]), (weights.U, row[start:])):
                 line = torch.full((turns.numel(),), FILLING, dtype=matrix.dtype)
                 line[: matrix.shape[1]] = matrix[gate * H + unit]
@@ -84,22 +83,22 @@ def packed(case, weights, scales):
     return tensors
 
 
-def prepared(case, seed=0):
+def prepared(case, seed=0, choice=None):
     """Weights as meant, one set of inputs, and the step bound to both."""
     weights, scales = drawn(case, seed)
     tensors = packed(case, weights, scales)
     inputs = draw(case, torch.Generator().manual_seed(seed))
-    step = numba_fused.prepare(case, [tensors], inputs)(0, 0)
+    step = numba_fused.prepare(case, [tensors], inputs, choice)(0, 0)
     return meant(weights, scales), inputs[0], step
 
 
-def holds(case):
+def holds(case, choice=None):
     """Whether the step agrees with the reference, and its answer."""
-    weights, inputs, step = prepared(case)
+    weights, inputs, step = prepared(case, choice=choice)
     check.poison(step())
     answer = step()
     worst = check.error(case, answer, cells.reference(case, inputs, weights))
-    assert worst <= check.tolerance(case), case.id
+    assert worst <= check.tolerance(case), (case.id, choice)
     return answer
 
 
@@ -121,15 +120,28 @@ def test_sizes_that_fill_no_vector_and_no_group(cell, dtype, activations):
     holds(replace(case, hidden=2, input=1))
 
 
-@pytest.mark.parametrize("batch", [17, 35])
-@pytest.mark.parametrize("dtype", ["float32", "int8"])
-def test_passes_that_overlap(dtype, batch):
-    """Over 16 sequences need passes; where they share no even number, two passes share sequences."""
-    case = Case("rnn", 37, 13, batch, dtype=dtype)
-    sequences = numba_fused._shape(case).sequences
-    assert sequences < batch
-    assert batch % sequences
-    holds(case)
+@pytest.mark.parametrize(("cell", "dtype", "activations"), CASES)
+@pytest.mark.parametrize("batch", [2, 7, 13, 35])
+def test_every_cut_is_right(cell, dtype, activations, batch):
+    """Passes of two sizes, parts of the gates, chunks that end amid W and amid U, blocks side by side and one left."""
+    case = Case(cell, 16 * 9 + 5, 301, batch, dtype=dtype, activations=activations)
+    choices = numba_fused.choices(case)
+    assert 1 < len(choices) <= 6
+    for choice in choices:
+        holds(case, choice)
+
+
+def test_a_cut_is_right_whatever_it_is():
+    """More parts, streams and passes than any case would be cut in."""
+    case = Case("lstm", 16 * 9 + 5, 77, 11)
+    for choice in (
+        Cut(2, 4, 3, 16, 4096),
+        Cut(8, 4, 1, 32, 0),
+        Cut(3, 2, 4, 0, 64),
+        Cut(1, 1, 11, 48, 1 << 20),
+        Cut(4, 1, 2, 16, 64),
+    ):
+        holds(case, choice)
 
 
 @pytest.mark.parametrize("batch", [1, 3])
@@ -155,21 +167,21 @@ def test_the_answer_is_the_same_however_often_and_whoever_takes_a_block():
 )
 def test_without_dot_products_it_computes_with_floats(monkeypatch, cell, dtype, activations, kind):
     monkeypatch.setattr(numba_fused, "runs", lambda _kind: False)
-    monkeypatch.setattr(numba_fused, "registers", lambda: 6)
+    monkeypatch.setattr(cuts, "registers", lambda: (16, 2))
     case = Case(cell, 37, 13, 9, dtype=dtype, activations=activations)
-    shape = numba_fused._shape(case)
-    assert shape.kind == kind
-    assert shape.sequences * shape.vectors <= 6
-    holds(case)
+    assert numba_fused._kind(case) == kind
+    for choice in numba_fused.choices(case):
+        assert choice.sequences * choice.vectors * choice.streams <= 6
+        holds(case, choice)
 
 
 def test_no_sum_of_limbs_has_more_terms_than_are_exact(monkeypatch):
     monkeypatch.setattr(numba_fused, "runs", lambda _kind: True)
     case = Case("rnn", 16, limbs.MOST_TERMS, 1, dtype="int8")
-    assert numba_fused._shape(case).kind == "int8 limbs"
+    assert numba_fused._kind(case) == "int8 limbs"
     for field in ("input", "hidden"):
         longer = replace(case, **{field: limbs.MOST_TERMS + 1})
-        assert numba_fused._shape(longer).kind == "int8"
+        assert numba_fused._kind(longer) == "int8"
 
 
 @pytest.mark.parametrize("broken", [float("nan"), float("inf"), -float("inf")])
@@ -182,7 +194,7 @@ def test_what_is_no_number_stays_none_and_other_sequences_know_nothing_of_it(dty
     getattr(inputs, into)[1, 11] = broken
     answer = step()[0]
     right = cells.reference(case, inputs, weights)[0]
-    if numba_fused._shape(case).kind == "int8 limbs" or math.isnan(broken):
+    if numba_fused._kind(case) == "int8 limbs" or math.isnan(broken):
         assert answer[1].isnan().all()
     else:
         assert torch.equal(answer[1].double(), right[1])
@@ -207,7 +219,7 @@ from kernels.case import Case
 from kernels.implementations import numba_fused
 from tests.kernels.implementations.test_numba_fused import holds
 holds(Case("rnn", 37, 13, 1))
-one = step.compiled(numba_fused._shape(Case("rnn", 37, 13, 1)))
+one = step.compiled(numba_fused._skeleton(Case("rnn", 37, 13, 1)))
 print(sum(one.stats.cache_misses.values()))
 """
 
@@ -239,11 +251,11 @@ from kernels.vector import llvm, products
 from kernels.case import Case
 from kernels.implementations import numba_fused
 from tests.kernels.implementations.test_numba_fused import holds
-print(llvm.registers(), *(kind for kind in products.DEPTH if products.runs(kind)), sep=",")
+print(*llvm.registers(), *(kind for kind in products.DEPTH if products.runs(kind)), sep=",")
 for dtype, activations in (("float32", "float32"), ("bfloat16", "bfloat16")):
     case = Case("rnn", 37, 13, 3, dtype=dtype, activations=activations)
     holds(case)
-    print(numba_fused._shape(case).kind)
+    print(numba_fused._kind(case))
 """
 HASWELL = "+sse4.2,+popcnt,+avx,+avx2,+fma,+bmi,+bmi2,+lzcnt,+movbe,+f16c"
 
@@ -257,4 +269,4 @@ def test_it_is_right_on_a_processor_with_avx2_alone(tmp_path):
     lines = python(
         AVX2, NUMBA_CPU_NAME="haswell", NUMBA_CPU_FEATURES=HASWELL, NUMBA_CACHE_DIR=str(tmp_path)
     )
-    assert lines == ["6,float32,bfloat16,int8", "float32", "bfloat16"]
+    assert lines == ["16,2,float32,bfloat16,int8", "float32", "bfloat16"]

@@ -19,48 +19,68 @@ def split(floats, count, per_unit, target, apart):
 
 
 def limbs_of(floats, per_unit, apart=24):
-    """Whole numbers that the limbs stand for, by group of 4; both sums; and the memory."""
-    target = Guarded(4 * apart)
+    """Whole numbers that the limbs stand for, both limbs, and their sums."""
+    target = Guarded(2 * apart)
     source = Guarded.of(np.float32(floats))
     sums = split(source.address, len(floats), np.float32(per_unit), target.address, np.uintp(apart))
-    groups = target.as_(np.int8, 4, apart)[:, :8].reshape(4, 2, 4).astype(np.int64)
+    both = target.as_(np.int8, 2, apart)
     assert target.guards_hold()
-    assert untouched(target.as_(np.uint8, 4, apart)[:, 8:])
-    return groups[:, 0] * 256 + groups[:, 1], groups, sums
+    assert untouched(both[:, LANES:])
+    high, low = both[:, :LANES].astype(np.int64)
+    return high * 256 + low, (high, low), sums
 
 
 @pytest.mark.parametrize("count", range(1, LANES + 1))
 def test_limbs_make_up_the_rounded_value_and_the_filling_is_zero(count):
     floats = np.random.default_rng(count).uniform(-1, 1, count).astype(np.float32)
     per_unit = np.float32(limbs.LARGEST / abs(floats).max())
-    whole, groups, sums = limbs_of(floats, per_unit)
-    used = -(-count // 4)
-    right = np.zeros(4 * used, np.int64)
+    whole, (high, low), sums = limbs_of(floats, per_unit)
+    right = np.zeros(LANES, np.int64)
     right[:count] = np.rint(floats * per_unit)
-    assert np.array_equal(whole[:used].reshape(-1), right)
-    assert sums == (groups[:used, 0].sum(), groups[:used, 1].sum())
-    assert untouched(groups[used:].astype(np.int8))
+    assert np.array_equal(whole, right)
+    assert sums == (high.sum(), low.sum())
+
+
+@pytest.mark.parametrize("count", [1, 16, 63, 64, 65, 150])
+def test_a_sequence_in_limbs_lies_in_blocks_of_64_neighbours(count):
+    """High limbs of 64, then the low ones, and as much again that belongs to another sequence."""
+    floats = np.random.default_rng(count).uniform(-1, 1, count).astype(np.float32)
+    blocks = -(-count // limbs.BLOCK)
+    target, record = Guarded.of(np.zeros((blocks, 4, limbs.BLOCK), np.int8)), Guarded(16)
+    source = Guarded.of(floats)
+    limbs.in_limbs(source.address, count, target.address, np.uintp(4 * limbs.BLOCK), record.address)
+    found = target.as_(np.int8, blocks, 4, limbs.BLOCK).astype(np.int64)
+    assert not found[:, 2:].any()
+    high, low = found[:, 0].reshape(-1), found[:, 1].reshape(-1)
+    worth = record.as_(np.float32, 4)[0]
+    right = np.rint(floats * (np.float32(limbs.LARGEST) / abs(floats).max()))
+    assert np.array_equal((256 * high + low)[:count], right)
+    assert not high[count:].any()
+    assert not low[count:].any()
+    assert worth == abs(floats).max() / np.float32(limbs.LARGEST)
+    assert record.as_(np.int32, 4)[1:3].tolist() == [128 * high.sum(), 128 * low.sum()]
 
 
 def test_limbs_round_to_even_and_reach_the_largest_value_of_either_sign():
-    whole, groups, sums = limbs_of([0.5, 1.5, -0.5, -2.5, 1, -1, 0, -0.0], 1)
-    assert whole[:2].tolist() == [[0, 2, 0, -2], [1, -1, 0, 0]]
-    whole, groups, sums = limbs_of([1, -1, 127.5 / 32512, 128 / 32512], limbs.LARGEST)
-    assert whole[0].tolist() == [limbs.LARGEST, -limbs.LARGEST, 128, 128]
-    assert groups[0].tolist() == [[127, -127, 1, 1], [0, 0, -128, -128]]
+    whole, _both, sums = limbs_of([0.5, 1.5, -0.5, -2.5, 1, -1, 0, -0.0], 1)
+    assert whole[:8].tolist() == [0, 2, 0, -2, 1, -1, 0, 0]
+    whole, (high, low), sums = limbs_of([1, -1, 127.5 / 32512, 128 / 32512], limbs.LARGEST)
+    assert whole[:4].tolist() == [limbs.LARGEST, -limbs.LARGEST, 128, 128]
+    assert high[:4].tolist() == [127, -127, 1, 1]
+    assert low[:4].tolist() == [0, 0, -128, -128]
     assert sums == (2, -256)
 
 
 def test_zeros_have_zero_limbs():
-    whole, _groups, sums = limbs_of([0] * 16, 0)
+    whole, _both, sums = limbs_of([0] * 16, 0)
     assert not whole.any()
     assert sums == (0, 0)
 
 
 def test_what_is_not_finite_has_limbs_all_the_same():
     """Its worth says that it is none (see `limbs.in_limbs`)."""
-    whole, _groups, sums = limbs_of([np.nan, np.inf, -np.inf, 1], 0)
-    assert whole[0].tolist() == [0, 0, 0, 0]
+    whole, _both, sums = limbs_of([np.nan, np.inf, -np.inf, 1], 0)
+    assert not whole.any()
     assert sums == (0, 0)
 
 

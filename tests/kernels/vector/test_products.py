@@ -13,16 +13,17 @@ from kernels.vector import limbs, products
 from kernels.vector.llvm import LANES
 from kernels.vector.products import DEPTH
 from tests.kernels.emitted import assembled, emitted, literals
-from tests.kernels.memory import Guarded, untouched
+from tests.kernels.memory import Guarded
 
 PORTABLE = sorted(DEPTH.keys() - products.NEEDS.keys())
 TILES = [
-    # vectors, sequences, streams, gates, bytes ahead, turns
+    # vectors, sequences, streams, gates, lines prefetched, turns
     (1, 1, 1, 1, 0, 1),
     (4, 1, 2, 4, 0, 7),
-    (2, 3, 1, 4, 8192, 5),
-    (1, 9, 1, 3, 64, 11),
-    (3, 2, 3, 3, 1 << 20, 2),
+    (2, 3, 1, 4, 2, 37),
+    (1, 9, 1, 3, 1, 16),
+    (3, 2, 3, 3, 2, 17),
+    (3, 8, 1, 3, 0, 33),
 ]
 
 
@@ -34,12 +35,23 @@ def kind(request):
 
 
 @cache
-def compiled_products(kind, N, B, S, G, ahead):
+def compiled_products(kind, N, B, S, G, prefetched):
     @numba.njit
-    def run(weights, apart, inputs, turns, sums):
-        products.products(weights, apart, inputs, turns, sums, kind, N, B, S, G, ahead)
+    def run(weights, apart, inputs, turns, sums, sums_apart, ahead):
+        products.products(
+            weights, apart, inputs, turns, sums, sums_apart, ahead, kind, N, B, S, G, prefetched
+        )
 
     return run
+
+
+def arranged(given):
+    """[turns][batch][limbs][depth] as products want it; what stands behind the last turn is not counted."""
+    turns, filling = len(given), -len(given) % products.TURNS
+    shape = (-1, products.TURNS, *given.shape[1:])
+    whole = np.concatenate([given, np.full((filling, *given.shape[1:]), 77, given.dtype)])
+    assert turns
+    return np.ascontiguousarray(np.moveaxis(whole.reshape(shape), 1, 3))
 
 
 def bfloat16(numbers):
@@ -66,31 +78,45 @@ def drawn(kind, chance, weights_shape, inputs_shape):
     return numbers, numbers.astype(np.float64), given, given.astype(np.float64)
 
 
-@pytest.mark.parametrize(("N", "B", "S", "G", "ahead", "turns"), TILES)
-def test_products_are_those_of_numpy_and_nothing_else_is_stored(kind, N, B, S, G, ahead, turns):
+@pytest.mark.parametrize(("N", "B", "S", "G", "prefetched", "turns"), TILES)
+def test_products_are_added_to_what_is_there_and_nothing_else_is_stored(
+    kind, N, B, S, G, prefetched, turns
+):
     chance = np.random.default_rng(turns)
     limbs_each, depth, unused = (2 if kind == "int8 limbs" else 1), DEPTH[kind], 64
-    rows = N * LANES
     weights, w, inputs, x = drawn(
-        kind, chance, (S, turns, rows, depth), (turns, B, limbs_each, depth)
+        kind, chance, (S, turns, G * LANES, depth), (turns, B, limbs_each, depth)
     )
     tile_bytes = weights[0].nbytes
     packed = Guarded(S * (tile_bytes + unused))
     for s in range(S):
         start = s * (tile_bytes + unused)
         packed.bytes[start : start + tile_bytes] = weights[s].reshape(-1).view(np.uint8)
-    given, sums = Guarded.of(inputs), Guarded(S * B * limbs_each * G * LANES * 4)
-    run = compiled_products(kind, N, B, S, G, ahead)
-    run(packed.address, np.uintp(tile_bytes + unused), given.address, np.uintp(turns), sums.address)
-    exact = np.einsum("stnk,tbdk->sbdn", w, x).reshape(S, B, limbs_each, N, LANES)
     dtype = np.int32 if kind == "int8 limbs" else np.float32
-    found = sums.as_(dtype, S, B, limbs_each, G, LANES)
+    before = chance.integers(-9, 9, (S, B * limbs_each + 1, G, LANES)).astype(dtype)
+    given, sums = Guarded.of(arranged(inputs)), Guarded.of(before)
+    run = compiled_products(kind, N, B, S, G, prefetched)
+    apart = np.uintp(tile_bytes + unused), np.uintp(before[0].nbytes)
+    run(
+        packed.address,
+        apart[0],
+        given.address,
+        np.uintp(turns),
+        sums.address,
+        apart[1],
+        np.uintp(8192),
+    )
+    exact = np.einsum("stnk,tbdk->sbdn", w, x).reshape(S, B * limbs_each, G, LANES)[:, :, :N]
+    found = sums.as_(dtype, *before.shape)
+    mine, already = found[:, :-1, :N], before[:, :-1, :N]
     if kind == "int8 limbs":
-        assert np.array_equal(found[..., :N, :], exact)
+        assert np.array_equal(mine, exact + already)
     else:
-        size = np.einsum("stnk,tbdk->sbdn", abs(w), abs(x)).reshape(exact.shape)
-        assert (abs(found[..., :N, :] - exact) <= 2.0**-23 * turns * depth * size).all()
-    assert untouched(found[..., N:, :])
+        size = np.einsum("stnk,tbdk->sbdn", abs(w), abs(x)).reshape(S, B, G, LANES)[:, :, :N]
+        worst = 2.0**-23 * (turns * depth + 1) * (size + abs(already))
+        assert (abs(mine - exact - already) <= worst).all()
+    assert np.array_equal(found[:, -1], before[:, -1])
+    assert np.array_equal(found[:, :, N:], before[:, :, N:])
     assert sums.guards_hold()
 
 
@@ -100,10 +126,10 @@ def test_sums_of_limbs_are_exact_up_to_as_many_terms_as_are_allowed():
     if not products.runs(kind):
         pytest.skip(f"this processor has no {products.NEEDS[kind]}")
     weights = Guarded.of(np.full((turns, LANES, 4), -128, np.int8))
-    limbs_each = Guarded.of(np.tile(np.int8([[-128] * 4, [127] * 4]), (turns, 1, 1, 1)))
-    sums = Guarded(2 * 64)
+    limbs_each = Guarded.of(arranged(np.tile(np.int8([[-128] * 4, [127] * 4]), (turns, 1, 1, 1))))
+    sums, none = Guarded.of(np.zeros((2, LANES), np.int32)), np.uintp(0)
     compiled_products(kind, 1, 1, 1, 1, 0)(
-        weights.address, np.uintp(0), limbs_each.address, np.uintp(turns), sums.address
+        weights.address, none, limbs_each.address, np.uintp(turns), sums.address, none, none
     )
     excess = 4 * turns * 128 * np.int64([-128, 127])
     found = sums.as_(np.int32, 2, LANES) - excess.astype(np.int32)[:, None]
@@ -113,7 +139,7 @@ def test_sums_of_limbs_are_exact_up_to_as_many_terms_as_are_allowed():
 
 @pytest.mark.parametrize("kind", PORTABLE)
 def test_products_that_run_everywhere_compile_for_arm(kind):
-    words = emitted(products.products, *(types.uintp,) * 5, *literals(kind, 4, 1, 1, 4, 8192))
+    words = emitted(products.products, *(types.uintp,) * 7, *literals(kind, 4, 1, 1, 4, 4))
     assert "x86" not in words
     assembly = assembled(words, "aarch64-unknown-linux-gnu", "neoverse-n1")
     assert "fmla\tv" in assembly

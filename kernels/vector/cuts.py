@@ -1,0 +1,120 @@
+"""How a step can be cut into tiles: what the arithmetic of registers and ports leaves to be tried.
+
+A tile of R lines of weights and C columns of activations (sequences, or their limbs) has R * C sums in registers, and
+beside them whichever is fewer, its lines or its columns, and one of the others. For each k it takes R * C multiply-adds
+and R + C loads. A processor with F multiply-adds and L loads a cycle needs max(R * C / F, (R + C) / L) cycles; the
+processors that are known have F = L, 1 or 2 (an activation's load counts half on some of F = 1). Sums that wait for
+each other, of which F * 4 are to be in flight, make a tile slower that has fewer. Which of the cuts left is best also
+depends on caches and on what prefetches by itself: that is measured.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from kernels.vector.llvm import LINE_BYTES, registers
+from kernels.vector.products import TURNS, WIDTH, limbs
+
+CHUNK_BYTES = 16 << 10
+"""Weights over which all parts and passes go before the next ones: half of the smallest first cache that is known."""
+MOST_LINES = 8
+"""Lines of weights that a tile reads side by side."""
+IN_FLIGHT = 8
+"""Sums that are to be in flight: two multiply-adds a cycle, each of which takes four."""
+AHEAD = (0, 2 << 10, 8 << 10)
+"""Bytes that a tile which meets its weights once may prefetch ahead."""
+MOST = 6
+"""Cuts that are tried at most."""
+
+
+class Cut(NamedTuple):
+    """A way to cut a step.
+
+    streams    blocks of 16 units read side by side
+    vectors    gates of a block that a tile multiplies; the others follow in further parts
+    sequences  of a tile; where they are not all, others follow in further passes, of as many or of one less
+    chunk      turns of k after which the next part or pass begins; 0: all
+    ahead      bytes prefetched ahead; 0: none
+    """
+
+    streams: int
+    vectors: int
+    sequences: int
+    chunk: int
+    ahead: int
+
+    @property
+    def name(self) -> str:
+        """As a profile states it."""
+        words = [f"{self.streams}x{self.vectors}x{self.sequences}"]
+        words += [f"in {self.chunk} turns"] if self.chunk else []
+        words += [f"{self.ahead} ahead"] if self.ahead else []
+        return ", ".join(words)
+
+
+def passes(batch: int, most: int) -> list[int]:
+    """Sequences of each pass over a batch: as few passes of up to `most` as there can be, the longer ones first."""
+    count = -(-batch // most)
+    longer = batch - count * (batch // count)
+    return [batch // count + 1] * longer + [batch // count] * (count - longer)
+
+
+def sized(sizes: list[int]) -> tuple[int, int, int]:
+    """Sequences of the first passes, how many these are, and how many have one less."""
+    full = sizes.count(sizes[0])
+    return sizes[0], full, len(sizes) - full
+
+
+def fits(kind: str, lines: int, columns: int) -> bool:
+    """Whether a tile's sums fit into registers, beside what waits there to be multiplied."""
+    count, pieces = registers()
+    width = WIDTH[kind]
+    waiting = columns if columns <= lines else lines * pieces
+    spare = 0 if kind == "float32" else 1
+    return lines * columns * pieces + (waiting + 1) * width + spare <= count
+
+
+def cuts(gates: int, kind: str, batch: int, blocks: int, threads: int) -> tuple[Cut, ...]:
+    """The cuts to try of a step of `blocks` blocks, at most MOST, the likeliest first."""
+    shapes = sorted(_shapes(gates, kind, batch, blocks, threads))
+    found = [
+        cut
+        for way in range(len(AHEAD))
+        for _, cut in shapes[:3]
+        for cut in _variants(cut, gates)[way : way + 1]
+    ]
+    return tuple(dict.fromkeys(found))[:MOST]
+
+
+def _shapes(
+    gates: int, kind: str, batch: int, blocks: int, threads: int
+) -> Iterator[tuple[tuple[bool, float], Cut]]:
+    """Shapes of tiles whose sums fit, each with what it is ranked by: less is better."""
+    for vectors in (n for n in range(1, gates + 1) if gates % n == 0):
+        for streams in (1, 2, 4, 8):
+            lines = streams * vectors
+            apart = streams == 1 or (
+                vectors == gates and lines <= MOST_LINES and blocks >= 2 * threads * streams
+            )
+            most = max(
+                (n for n in range(1, batch + 1) if fits(kind, lines, n * limbs(kind))), default=0
+            )
+            if not apart or not most:
+                continue
+            sizes = passes(batch, most)
+            slots = sum(
+                max(lines * c, IN_FLIGHT) + (lines + c) / 2
+                for c in (n * limbs(kind) for n in sizes)
+            )
+            again = len(sizes) * gates > vectors
+            chunk = max(TURNS, CHUNK_BYTES // (streams * gates * LINE_BYTES) // TURNS * TURNS)
+            yield (
+                (again, slots * gates / vectors / streams),
+                Cut(streams, vectors, sizes[0], chunk if again else 0, 0),
+            )
+
+
+def _variants(cut: Cut, gates: int) -> list[Cut]:
+    """Without prefetching and with it: of the next chunk, where weights are met again, else so many bytes ahead."""
+    if cut.chunk:
+        return [cut._replace(ahead=cut.chunk * gates * LINE_BYTES), cut]
+    return [cut._replace(ahead=ahead) for ahead in AHEAD]
