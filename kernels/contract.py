@@ -31,7 +31,9 @@ Bind: TypeAlias = Callable[[int, int], Step]
 Prepare: TypeAlias = Callable[..., Bind]
 """Everything that is not the step, for a case, its sets, its inputs, and one of its `choices`. Returns `bind`."""
 
-READS = ("per_step", "per_call")
+READS = ("per_step", "own_cache", "per_call")
+Reads: TypeAlias = Mapping[str, str]
+"""One of READS for W and for U."""
 NO_FUNCTIONS = ("label", "reads", "rounds_to")
 """Of what an implementation provides."""
 ONE_DTYPE = (("float32", "float32"), ("bfloat16", "bfloat16"), ("float16", "float16"))
@@ -52,8 +54,8 @@ class Implementation:
 
     label: str
     """A few words for plots."""
-    reads: Mapping[str, str]
-    """Whether W and U are read `per_step` or `per_call`."""
+    reads: Reads | Callable[[Case, int | None], Reads]
+    """How often W and U are read, one of READS each; or that of a case, by the bytes of a core's own cache."""
     version: Callable[[], str]
     """Name and version of what computes, as a report prints it."""
     unavailable: Callable[[Case], str | None]
@@ -74,6 +76,10 @@ class Implementation:
     """What it compiles for a case, equal for cases that share it; None where it does not tell."""
     rounds_to: str | None = None
     """The dtype that it rounds activations to before its products, or None where it takes them as they are."""
+
+    def reads_of(self, case: Case, own_bytes: int | None) -> Reads:
+        """How often it reads W and U here, where a core's own cache holds so many bytes; None where that is unknown."""
+        return self.reads(case, own_bytes) if callable(self.reads) else self.reads
 
 
 @dataclass(frozen=True)
@@ -143,7 +149,7 @@ def checked(module: ModuleType, where: str) -> Implementation:
     if not isinstance(label, str) or not label:
         raise Unavailable(f"{where}: label {label!r} is not a few words: see kernels/README.md")
     told = isinstance(reads, dict) and reads.keys() == {"W", "U"}
-    if not told or not all(value in READS for value in reads.values()):
+    if not callable(reads) and not (told and all(value in READS for value in reads.values())):
         raise Unavailable(f"{where}: reads {reads!r} must give W and U one of {', '.join(READS)}")
     if rounds_to not in (None, *ELEMENT_BYTES):
         raise Unavailable(f"{where}: rounds_to {rounds_to!r} is none of {', '.join(ELEMENT_BYTES)}")

@@ -52,6 +52,7 @@ A sequence of T steps is charged per step the T-th part of what its call reads a
 reads W (with its bias) and U (with its own), its implementation declares:
 
     per_step   T times a call
+    own_cache  T times a call, each core its part, which its own cache holds from the first step to the last
     per_call   once a call: W because the products of all x_t come first, in one stage of B*T rows (W is hoisted), and
                U because it is kept on chip
     the rest   x T*B*I*e_a read; h_1 .. h_T T*B*H*e_a written; h_0 (and c_0) read and c_T written, B*H*e_a each
@@ -165,7 +166,7 @@ def _training(case: Case) -> Cost:
 def walked_bytes(case: Case, reads: Mapping[str, str]) -> int:
     """Bytes of the weights that every step of a call reads: its working set. All of them where they stay on chip."""
     sizes = _matrix_bytes(case)
-    return sum(size for name, size in sizes.items() if reads[name] == "per_step") or sum(
+    return sum(size for name, size in sizes.items() if reads[name] != "per_call") or sum(
         sizes.values()
     )
 
@@ -174,7 +175,7 @@ def _sequence(case: Case, reads: Mapping[str, str]) -> Cost:
     """A single step's FLOPs, and the T-th part of a call's bytes."""
     T, B, e_a = case.steps, case.batch, ELEMENT_BYTES[case.activations]
     one, sizes = count(replace(case, steps=1)), _matrix_bytes(case)
-    times = {"per_step": T, "per_call": 1}
+    times = {"per_step": T, "own_cache": T, "per_call": 1}
     if unknown := [word for word in reads.values() if word not in times]:
         raise ValueError(f"reads {unknown[0]!r} is unknown: use one of {', '.join(times)}")
     weights = sum(size * times[reads[name]] for name, size in sizes.items())

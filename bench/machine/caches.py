@@ -53,6 +53,15 @@ def last_level_bytes(caches: Sequence[dict[str, Any]]) -> int | None:
     return sum(one["size_bytes"] * one["instances"] for one in outermost) or None
 
 
+def own_bytes(caches: Sequence[Cache], cores: Iterable[frozenset[int]]) -> int | None:
+    """The largest cache that a core has for itself, of these cores the smallest; None where one tells of none."""
+    mine = [
+        max((c.size_bytes for c in caches if c.shared & core and c.shared <= core), default=0)
+        for core in cores
+    ]
+    return min(mine, default=0) or None
+
+
 def _bytes(text: str | None) -> int | None:
     number = (text or "").rstrip("KMG")
     return int(number) * SCALES.get((text or "")[-1:], 1) if number.isdecimal() else None

@@ -1,7 +1,7 @@
 """One point: build it, check it, visit it, check it again. Each of these returns a record, whatever happens."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import perf_counter
@@ -16,11 +16,11 @@ from bench.measure.checker import Checker, Wrong
 from bench.measure.context import Context
 from bench.profile import stats
 from bench.profile.records import Point, Status
-from bench.telemetry import energy
+from bench.telemetry import energy, memory
 from bench.timing import interrupts, rounds, timeout
 from kernels import cost, roofline_model
 from kernels.case import Case, Unavailable
-from kernels.contract import Implementation
+from kernels.contract import Implementation, Reads
 from kernels.reference.inputs import draw, redraw, set_bytes
 
 VISITS = 3
@@ -97,7 +97,7 @@ class Opened:
         self._inputs = draw(case, self._generator)
         if case.steps > 1:
             _make_sure_it_ends(context, case, implementation, sets)
-            one_set = min(one_set, cost.walked_bytes(case, implementation.reads))
+            one_set = min(one_set, cost.walked_bytes(case, base.reads or cost.PER_STEP))
         self._checker = checker(case, implementation, sets, self._inputs, arena, used, context.seed)
         prepared_before, began = context.cache.preparing_seconds, perf_counter()
         known = earlier.choice if earlier else None
@@ -261,7 +261,7 @@ def opened(
         order=order,
         at=earlier.at if earlier else datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    counted = _guarded(context, base, lambda: _counted(base, implementation.reads))
+    counted = _guarded(context, base, lambda: _counted(base, _reads(implementation, case)))
     if counted.reason:
         return counted
     return _guarded(
@@ -346,7 +346,12 @@ def _seen(now: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
     return {**now, "load": max(loads, default=None), "throttle": sorted(causes)}
 
 
-def _counted(base: Point, reads: Mapping[str, str]) -> Point:
+def _reads(implementation: Implementation, case: Case) -> Reads:
+    """How often it reads W and U on this machine."""
+    return implementation.reads_of(case, memory.own_cache_bytes() if case.device == "cpu" else None)
+
+
+def _counted(base: Point, reads: Reads) -> Point:
     """With its FLOPs and bytes, for an implementation that reads its weights so often."""
     costs = cost.count(base.case, reads)
     projection = {"linear": costs.projection_flops, "read": costs.projection_bytes_read}

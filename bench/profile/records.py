@@ -44,7 +44,8 @@ class Roof:
     """Samples of one limit of the machine, all of them; the roof is the best of those that are `counted`.
 
     kind `read`, `write`, `copy`, `triad` are bandwidths over `working_set_bytes`, `matmul` is arithmetic, `floor` is an
-    implementation's call without work, `call` the machine's emptiest call; `sentinel` is a single look at the read roof
+    implementation's call without work, `call` the machine's emptiest call, `barrier` its running threads' wait for each
+    other; `sentinel` is a single look at the read roof
     of memory, to see whether it drifted, and no part of a curve. `source` is measured or datasheet. Records of one
     `sweep` took turns, round by round: their samples pair by index.
     """
@@ -182,12 +183,17 @@ class Point:
         """Which of W and U every step must fetch: points that differ in it do not do the same work."""
         if self.case.steps == 1 or self.reads is None:
             return "W", "U"
-        return tuple(name for name in ("W", "U") if self.reads.get(name) == "per_step")
+        return tuple(name for name in ("W", "U") if self.reads.get(name) != "per_call")
 
     @property
     def persistent(self) -> bool:
-        """Whether it is a sequence that declares to read U once a call: no step of it waits for weights."""
-        return self.case.steps > 1 and "U" not in self.fetched
+        """Whether it is a sequence whose U stays on chip: read once a call, or by each core from its own cache."""
+        return self.case.steps > 1 and ("U" not in self.fetched or self.in_own_cache)
+
+    @property
+    def in_own_cache(self) -> bool:
+        """Whether it is a sequence of which every core reads its part of U from its own cache at every step."""
+        return self.case.steps > 1 and (self.reads or {}).get("U") == "own_cache"
 
     @property
     def projected(self) -> tuple[float, float]:

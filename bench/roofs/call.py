@@ -11,7 +11,7 @@ from numba import prange
 from bench.roofs import CALLS
 from kernels.vector.parallel import for_all_threads
 
-SWEPT, TURN = CALLS, 0
+SWEPT, TURN = CALLS, 1
 KIND, UNIT = "call", "s"
 
 

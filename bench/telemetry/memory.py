@@ -36,6 +36,13 @@ def last_level_bytes() -> int | None:
     return caches.last_level_bytes(caches.described(caches.read(system.THIS, mine), mine))
 
 
+def own_cache_bytes() -> int | None:
+    """The largest cache that a core has for itself, of the cores of this process the smallest; None if not told."""
+    mine = topology.usable_cores(system.THIS)
+    whole = [core | topology.siblings(system.THIS, min(core)) for core in mine]
+    return caches.own_bytes(caches.read(system.THIS, sorted(frozenset().union(*mine))), whole)
+
+
 def page_bytes(address: int) -> int | None:
     """The page size that holds at least nine tenths of the mapping at `address`; None where it cannot be read."""
     for mapping in MAPPING.finditer(system.THIS.text("proc/self/smaps") or ""):

@@ -4,9 +4,9 @@ The products of all inputs with W come first. Then each thread goes through the 
 barrier of all threads parts the steps: what of U fits a core's own cache stays there from the first step to the last.
 Products, gates and their dtypes are those of `numba_fused`.
 
-Reads W, both biases (int8: and scales) and all x once a call, U at every step, the first h (c); writes the products
-with W, every h, and the last c, to memory that is used again. NaN comes out where NaN goes in. int8 in limbs has one
-unit for all activations of a sequence: an infinity, too, makes its new state NaN.
+Reads W, its biases (int8: and scales) and all x once a call, U and its own at every step, the first h (c); writes the
+products with W, every h, and the last c, to memory that is used again. NaN comes out where NaN goes in. int8 in limbs
+has one unit for all activations of a sequence: an infinity, too, makes its new state NaN.
 """
 
 import numba
@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kernels.case import GATES, Case
-from kernels.contract import Bind, InputSets, Sets, Step, Support, Tensors
+from kernels.case import ELEMENT_BYTES, GATES, Case
+from kernels.contract import Bind, InputSets, Reads, Sets, Step, Support, Tensors
 from kernels.implementations import _layouts, numba_fused
 from kernels.reference.cells import Weights
 from kernels.reference.inputs import Floats, Layout
@@ -27,7 +27,6 @@ from kernels.vector.sequence import Places, Plan, compiled
 from kernels.vector.tiles import Tile
 
 label = "sequence (numba)"
-reads = {"W": "per_call", "U": "per_step"}
 version = numba_fused.version
 
 SUPPORTS = Support(
@@ -41,6 +40,20 @@ SUPPORTS = Support(
         "device": "triton_persistent and cuda_persistent are our sequences on a GPU",
     },
 )
+
+OF_A_GATE = 4
+"""Lines of a gate's biases and scales, of W and of U each."""
+
+
+def reads(case: Case, own_bytes: int | None) -> Reads:
+    """U from the cores' own caches where each holds what a step of its thread meets: blocks of U, sums of W, all h."""
+    shape = _shape(case)
+    G, B, per_sum = GATES[case.cell], case.batch, limbs(shape.kind)
+    blocks, turns = -(-case.hidden // LANES), -(-case.hidden // DEPTH[shape.kind])
+    of_a_block = (turns + OF_A_GATE + B * per_sum) * G * LINE_BYTES
+    met = -(-blocks // case.threads) * of_a_block + 2 * B * case.hidden * ELEMENT_BYTES["float32"]
+    fits = own_bytes is not None and met <= own_bytes
+    return {"W": "per_call", "U": "own_cache" if fits else "per_step"}
 
 
 def layout(case: Case) -> Layout:

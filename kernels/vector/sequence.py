@@ -14,13 +14,15 @@ As in `step.py`, what a sequence is compiled for reaches the functions as litera
 from collections.abc import Callable
 from functools import cache
 from sys import intern
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
-from numba import carray, prange, uintp
+from numba import carray, prange, types, uintp
+from numba.extending import intrinsic
 
 from kernels.case import GATES
+from kernels.vector import llvm
 from kernels.vector.barrier import cleared, enrolled, together
 from kernels.vector.gates import gates
 from kernels.vector.llvm import LANES, LINE_BYTES
@@ -169,33 +171,35 @@ def _steps(
         if not in_place:
             h_at = own + uintp(sums_bytes)
             _arrange(
-                order,
-                before,
-                h_at,
-                h_bytes,
-                units,
-                H,
-                most,
-                full,
-                less,
-                element,
-                depth * TURNS,
-                group,
-            )
+                order, before, h_at, h_bytes, units, H, most, full, less, element, depth * TURNS, group,
+            )  # fmt: skip
         after = new_h + uintp(t * B * H * element)
         state = (c if t == 0 else new_c) if has_c else before
-        block = first
-        while block < end:
-            at_once = streams if block + streams <= end else 1
+        groups = (end - first) // streams
+        alone = end - first - groups * streams
+        for turn in range(groups + alone):
+            # there and back: what a core read last is the likeliest to be in its cache
+            one = groups + alone - 1 - turn if t % 2 else turn
+            at_once = streams if one < groups else 1
             _blocks_at(
-                at_once, block, t, T, B, H, cut, U, scales, biases, h_at, h_bytes, units, units_at,
+                at_once, first + min(one, groups) * streams + max(0, one - groups), t, T, B, H, cut, U, scales, biases, h_at, h_bytes, units, units_at,
                 sums_at, own, state, after, new_c,
                 cell, kind, activations, G, depth, per_sum, element, bias_bytes,
             )  # fmt: skip
-            block += at_once
         before = after
         if t + 1 < T:
             together(barrier, members, t + 2)
+
+
+@intrinsic
+def _fetch(_typing: Any, address: Any) -> Any:
+    """Begin to bring the line at this address into the first level."""
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        llvm.prefetch(builder, arguments[0], locality=3)
+        return context.get_dummy_value()
+
+    return types.void(types.uintp), generate
 
 
 @numba.njit(nogil=True)
@@ -208,6 +212,10 @@ def _blocks_at(
     tile, tile_less = (cut[10], cut[11]) if cut[6] == S else (cut[12], cut[13])
     turns, row_bytes = (H + depth - 1) // depth, per_sum * G * LINE_BYTES
     block_bytes = turns * G * LINE_BYTES
+    for s in range(S):
+        given = sums_x + uintp(((first + s) * T + t) * B * row_bytes)
+        for line in range(B * per_sum * G):
+            _fetch(given + uintp(line * LINE_BYTES))
     carray(pointer(sums, np.int32), (S * B * row_bytes // 4,))[:] = 0
     sequence = 0
     for one in range(full + less):

@@ -59,8 +59,9 @@ class Analysis:
         if row.fraction is None:
             return Verdict("unknown", reason=row.lacking)
         shares = (row.fraction, row.explained, row.overhead, row.balance)
-        persistent, visited = row.point.persistent, row.sampled.visited
-        return verdict.reading(*shares, row.level, persistent=persistent, visited=visited)
+        kept = verdict.OWN_CACHE if row.point.in_own_cache else verdict.KEPT
+        chained = kept if row.point.persistent else ()
+        return verdict.reading(*shares, row.level, chained=chained, visited=row.sampled.visited)
 
     @cached_property
     def disturbed(self) -> frozenset[str]:

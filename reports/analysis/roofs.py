@@ -151,6 +151,11 @@ class Roofs:
             return level
         return level if level is known[-1] and self._in_memory(point, size, known) else None
 
+    def level_behind(self, point: Point) -> Level | None:
+        """The level behind the one that holds the working set; None where none is, or where that is not known."""
+        holding, known = self.level_by_size(point), self.levels(point.case.device)
+        return next((b for a, b in pairwise(known) if a is holding), None)
+
     def _in_memory(self, point: Point, size: int, known: Sequence[Level]) -> bool:
         """Whether the curve of a point's own threads is nearer, in ratio, to memory's rate there than to a cache's.
 

@@ -3,6 +3,7 @@
 What other points confirm of such a reading is told by `reports.analysis.confirm`.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import product
 
@@ -21,6 +22,9 @@ MARK, CONFIRMED = "\N{DAGGER}", "\N{CHECK MARK}"
 BOUNDS = (BANDWIDTH, COMPUTE, CALL, CODE)
 LATENCY = "latency"
 """Of a sequence whose weights stay on chip: neither bytes nor products take its time."""
+KEPT, OWN_CACHE = (CODE, CALL), (CALL,)
+"""What reads so of such a sequence. A step of it is no call: what a tiny one takes for each step is the chain of steps,
+a barrier in each. Bytes of a core's own cache are charged, and so what they leave unexplained is the code's."""
 ORDER = (CALL, BANDWIDTH + BOTH, COMPUTE + BOTH, BANDWIDTH, COMPUTE, CODE, LATENCY)
 
 
@@ -63,14 +67,13 @@ def reading(
     balance: Estimate | None,
     level: str | None,
     *,
-    persistent: bool,
+    chained: Collection[str],
     visited: bool,
 ) -> Verdict:
     """The verdict of a point with a roof fraction, by its figures (`points.Row`).
 
     Mixed where an interval straddles a threshold. Of a point that was not `visited` again the interval is made as wide
-    as another run may find it. `persistent`: its weights stay on chip, and no step waits for them. Nor is a step of it
-    a call: what a tiny sequence takes for each of its steps is the chain of steps too.
+    as another run may find it. Of `chained`, what bounds it is the chain of its steps: latency, by another name.
     """
     again = 1.0 if visited else 1 + AGAIN
     faster = 1 / (explained or fraction).median
@@ -81,7 +84,7 @@ def reading(
         return Verdict("unknown", level, faster, reason=reason)
     ends = [(one.low / again, one.high * again) for one in (overhead, explained, balance)]
     names = {roofline_model.bound(*corner) for corner in product(*ends)}
-    found = {LATENCY if name in (CODE, CALL) and persistent else name for name in names}
+    found = {LATENCY if name in chained else name for name in names}
     if len(found) > 1:
         return Verdict("mixed", level, faster, tuple(name for name in ORDER if name in found))
     return Verdict(found.pop(), level, faster)

@@ -117,10 +117,11 @@ for LSTM, 6BH² for GRU, 2BH² + BH for its vanilla cell. Its published runs lef
 inputs, and its vanilla cell’s activation is ReLU. These calls compute those products, and tanh: on the same hardware
 they take longer."""
 
-ON_CHIP = """A sequence that keeps U on chip fetches it once a call. Beside its step stands the least time of one that
-fetches U at every step, at the bandwidth of memory and at the roof sampled beside it, of the level that the weights lie
-in: it may go past both, which is no contradiction, because it does not move these bytes. An implementation declares
-this; of a library it is the least that it must read."""
+ON_CHIP = """A sequence that keeps U on chip fetches it once a call, or has each core read its part from its own cache.
+Beside its step stands the least time of one that fetches U at every step, at the bandwidth of memory and at the roof
+sampled beside it, of the level that the weights lie in; of cores’ own caches, at that of the level behind. It may go
+past both, which is no contradiction, because it does not move these bytes. An implementation declares this; of a
+library it is the least that it must read."""
 
 ROOFS = """The roofs of all threads together, best of their samples, and what a thread has of them in a cycle, by the
 median clock beside the points."""

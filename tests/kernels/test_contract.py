@@ -63,6 +63,19 @@ def test_more_sets_of_weights_than_are_compiled_are_a_reason():
         limit_sets([()] * 4, 3, "sessions")
 
 
+def test_how_often_weights_are_read_may_depend_on_what_a_core_holds():
+    asked = []
+
+    def reads(case, own_bytes):
+        asked.append((case, own_bytes))
+        return {"W": "per_call", "U": "own_cache"}
+
+    found = checked(provided(reads=reads), "it")
+    assert found.reads_of(CASE, 5) == {"W": "per_call", "U": "own_cache"}
+    assert asked == [(CASE, 5)]
+    assert checked(provided(), "it").reads_of(CASE, None) == {"W": "per_step", "U": "per_step"}
+
+
 def provided(**instead):
     """What PyTorch's cell provides, as a file of one's own would, but for these."""
     found = implementations.load("torch_cell")

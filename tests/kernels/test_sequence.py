@@ -23,6 +23,7 @@ STEP = {"rnn": torch.nn.RNNCell, "lstm": torch.nn.LSTMCell, "gru": torch.nn.GRUC
 SHAPES = [(1, 1, 1, 1), (3, 5, 2, 1), (2, 7, 3, 5), (5, 33, 17, 3), (9, 16, 40, 2)]  # T, H, I, B
 HOISTED = {"W": "per_call", "U": "per_step"}
 FREQUENCIES = [{"W": w, "U": u} for w in ("per_step", "per_call") for u in ("per_step", "per_call")]
+FREQUENCIES += [{"W": "per_call", "U": "own_cache"}]
 each_cell = pytest.mark.parametrize("cell", CELLS)
 each_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
 
@@ -128,7 +129,7 @@ def test_the_bytes_of_a_step_are_a_share_of_the_tensors_a_call_takes_and_gives(c
     taken, given_back = [x, h], [outputs]
     if cell == "lstm":
         taken, given_back = [x, h, h], [outputs, last[1]]
-    times = {"per_step": case.steps, "per_call": 1}
+    times = {"per_step": case.steps, "own_cache": case.steps, "per_call": 1}
     sizes = {name: p.nbytes for name, p in own.named_parameters()}
     W, U = (sizes[f"weight_{n}_l0"] + sizes[f"bias_{n}_l0"] for n in ("ih", "hh"))
     weights = times[reads["W"]] * W + times[reads["U"]] * U
@@ -168,6 +169,8 @@ def test_a_sequence_that_hoists_nothing_reads_the_weights_of_as_many_steps(case)
     both = {"W": "per_call", "U": "per_call"}
     assert cost.count(case, both).weight_bytes == one.weight_bytes // case.steps
     assert cost.walked_bytes(case, both) == one.weight_bytes
+    kept, fetched = ({"W": "per_call", "U": u} for u in ("own_cache", "per_step"))
+    assert cost.walked_bytes(case, kept) == cost.walked_bytes(case, fetched) < one.weight_bytes
 
 
 @each_cell

@@ -28,7 +28,7 @@ AT = "2025-01-02T03:04:05Z"
 
 def roof(kind: str, samples: Sequence[float], **fields: Any) -> Roof:
     """A measured roof of the CPU at two threads."""
-    units = {"matmul": "flop/s", "floor": "s", "call": "s"}
+    units = {"matmul": "flop/s", "floor": "s", "call": "s", "barrier": "s"}
     known: dict[str, Any] = {
         "device": "cpu", "kind": kind, "source": "measured", "dtype": None, "working_set_bytes": None,
         "page_bytes": 4096, "threads": 2, "implementation": "probe", "unit": units.get(kind, "byte/s"),

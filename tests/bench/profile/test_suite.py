@@ -124,6 +124,7 @@ def test_smoke_has_every_cell_part_residency_dtype_and_implementation():
         "numba_fused",
         "torch_compile",
         "torch_int8",
+        "numba_sequence",
         "torch_sequence",
         "onnxruntime_sequence",
     }

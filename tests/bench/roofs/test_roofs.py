@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from bench import roofs
 from bench.device import cpu_sweep
 from bench.profile.records import BEST_OF
-from bench.roofs import _shared, _vector, call, copy, matmul, read, triad, write
+from bench.roofs import _shared, _vector, barrier, call, copy, matmul, read, triad, write
 from bench.timing import call_limit, rounds
 from kernels.reference.inputs import Arena
 
@@ -23,7 +23,7 @@ SIZE = 33_000
 
 GUARD = 1024
 WRITERS = [write, copy, triad]
-PROBES = [read, write, copy, triad, matmul, call]
+PROBES = [read, write, copy, triad, matmul, barrier, call]
 probes = pytest.mark.parametrize(
     ("probe", "variant"),
     [(probe, variant) for probe in WRITERS for variant in probe.VARIANTS],
@@ -366,6 +366,17 @@ def test_the_empty_region_runs_in_every_thread(threads, monkeypatch):
     assert made[0][::16].tolist() == [1.0] * threads
 
 
+@threads
+def test_as_many_barriers_are_waited_at_by_every_thread_as_asked_for(threads, monkeypatch):
+    numbers = []
+    real = barrier._compiled()
+    monkeypatch.setattr(
+        barrier, "_compiled", lambda: lambda at, *given: numbers.append(given) or real(at, *given)
+    )
+    barrier.prepare(threads)(2500)
+    assert numbers == [(threads, 1000), (threads, 1000), (threads, 500)]
+
+
 def test_a_probe_is_found_by_its_file_and_swept_in_its_turn():
     ways = (roofs.CURVE, roofs.LEVELS, roofs.PRODUCTS, roofs.CALLS)
     found = [probe for way in ways for probe in roofs.probes("cpu", way)]
@@ -376,7 +387,7 @@ def test_a_probe_is_found_by_its_file_and_swept_in_its_turn():
 
 @pytest.mark.parametrize("probe", PROBES)
 def test_a_probe_says_its_kind_and_unit(probe):
-    units = {"matmul": "flop/s", "call": "s"}
+    units = {"matmul": "flop/s", "barrier": "s", "call": "s"}
     assert units.get(probe.KIND, "byte/s") == probe.UNIT
     assert roofs.load("cpu", probe.KIND) is probe
 

@@ -12,6 +12,7 @@ import torch
 
 from kernels import implementations
 from kernels.case import CELLS, GATES, Case, Unavailable
+from kernels.contract import READS
 from kernels.reference import cells, check, gradients
 from kernels.reference.inputs import INPUT_SETS, Arena, draw, set_bytes
 from tests.kernels import declared
@@ -195,8 +196,10 @@ def test_it_says_what_it_is(name):
     implementation = implementations.load(name)
     assert implementation.label
     assert implementation.version()
-    assert implementation.reads.keys() == {"W", "U"}
-    assert set(implementation.reads.values()) <= {"per_step", "per_call"}
+    for own_bytes in (None, 1 << 20):
+        reads = implementation.reads_of(next(declared.of(name)), own_bytes)
+        assert reads.keys() == {"W", "U"}
+        assert set(reads.values()) <= set(READS)
 
 
 def test_no_two_have_one_label():

@@ -125,6 +125,27 @@ def test_the_answer_is_the_same_however_often_it_is_called():
         assert torch.equal(call()[0], first)
 
 
+@pytest.mark.parametrize(
+    ("words", "fits"),
+    [
+        ({"hidden": 256}, True),
+        ({"hidden": 384}, False),
+        ({"hidden": 384, "dtype": "bfloat16", "activations": "bfloat16"}, True),
+        ({"hidden": 512, "dtype": "bfloat16"}, False),
+        ({"hidden": 512, "dtype": "int8"}, True),
+        ({"hidden": 512, "dtype": "int8", "threads": 1}, False),
+        ({"hidden": 512, "dtype": "int8", "batch": 64}, False),
+        ({"hidden": 512, "threads": 8}, True),
+    ],
+)
+def test_u_is_in_the_cores_own_caches_where_each_threads_part_fits(words, fits):
+    """U's share of an LSTM is 4*H*H/threads elements; here of a MiB."""
+    case = Case("lstm", **{"input": 512, "batch": 1, "threads": 2, "steps": 64, **words})
+    found = numba_sequence.reads(case, 1 << 20)
+    assert found == {"W": "per_call", "U": "own_cache" if fits else "per_step"}
+    assert numba_sequence.reads(case, None)["U"] == "per_step"
+
+
 @pytest.mark.parametrize("dtype", ["float32", "int8"])
 def test_what_is_no_number_stays_none_from_its_step_on_in_its_own_sequence(dtype):
     case = Case("gru", 37, 13, 3, dtype=dtype, steps=2)

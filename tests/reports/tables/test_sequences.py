@@ -17,6 +17,8 @@ from tests.reports.synthetic import MIB, profile
 from tests.reports.test_sequences import HOISTED, sequence
 
 ON_CHIP = {"W": "per_call", "U": "per_call"}
+OWN_CACHE = {"W": "per_call", "U": "own_cache"}
+OWN_BYTES = 4 * 192 * 192 * 4
 U_BYTES = 4 * 1024 * 1024 * 4
 STREAMED_SECONDS = U_BYTES / 52e9
 """Of a step that fetches the U of an LSTM of 1024 units in float32 from the synthetic machine's memory."""
@@ -73,6 +75,29 @@ def test_the_table_tells_how_many_times_as_fast_as_fetching_u_it_is():
     paired = line[10].sort
     assert paired == pytest.approx(U_BYTES / 155e9)
     assert line[11].sort == pytest.approx(paired / (STREAMED_SECONDS / 10))
+
+
+def owned(seconds, **fields):
+    """A sequence of which each core reads its part of U from its own cache; a working set in the second level."""
+    made = sequence(reads=OWN_CACHE, seconds=seconds, hidden=192, implementation="numba_sequence")
+    half = {"linear": made.flops["linear"] // 2, "read": made.bytes["read"] // 50}
+    beside = {"projection": half, "working_set_bytes": OWN_BYTES, "floor_seconds": 1e-7}
+    return replace(made, roof_bytes_per_s=(190e9,) * 11, **beside | fields)
+
+
+def test_what_lies_in_the_cores_own_caches_is_held_against_the_level_behind():
+    analysis = Analysis(profile([owned(OWN_BYTES / 190e9)]))
+    assert analysis.rows[0].level == "L2"
+    (line,) = sequences.persistent(analysis).rows
+    assert line[10].sort == pytest.approx(OWN_BYTES / 155e9)
+
+
+def test_bytes_of_an_own_cache_are_charged_and_what_they_do_not_explain_is_the_codes():
+    point = owned(1e-3)
+    assert point.persistent
+    assert point.fetched == ("U",)
+    assert reading(point).name == roofline_model.CODE
+    assert reading(replace(point, floor_seconds=0.9e-3)).name == "latency"
 
 
 def test_the_report_shows_it_under_its_own_title():
