@@ -47,10 +47,9 @@ OF_A_GATE = 4
 
 def reads(case: Case, own_bytes: int | None) -> Reads:
     """U from the cores' own caches where each holds what a step of its thread meets: blocks of U, sums of W, all h."""
-    shape = _shape(case)
-    G, B, per_sum = GATES[case.cell], case.batch, limbs(shape.kind)
-    blocks, turns = -(-case.hidden // LANES), -(-case.hidden // DEPTH[shape.kind])
-    of_a_block = (turns + OF_A_GATE + B * per_sum) * G * LINE_BYTES
+    G, B, kind = GATES[case.cell], case.batch, numba_fused._kind(case)
+    blocks, turns = -(-case.hidden // LANES), -(-case.hidden // DEPTH[kind])
+    of_a_block = (turns + OF_A_GATE + B * limbs(kind)) * G * LINE_BYTES
     met = -(-blocks // case.threads) * of_a_block + 2 * B * case.hidden * ELEMENT_BYTES["float32"]
     fits = own_bytes is not None and met <= own_bytes
     return {"W": "per_call", "U": "own_cache" if fits else "per_step"}
