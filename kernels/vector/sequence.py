@@ -181,8 +181,9 @@ def _steps(
             # there and back: what a core read last is the likeliest to be in its cache
             one = groups + alone - 1 - turn if t % 2 else turn
             at_once = streams if one < groups else 1
+            block = first + min(one, groups) * streams + max(0, one - groups)
             _blocks_at(
-                at_once, first + min(one, groups) * streams + max(0, one - groups), t, T, B, H, cut, U, scales, biases, h_at, h_bytes, units, units_at,
+                at_once, block, t, T, B, H, cut, U, scales, biases, h_at, h_bytes, units, units_at,
                 sums_at, own, state, after, new_c,
                 cell, kind, activations, G, depth, per_sum, element, bias_bytes,
             )  # fmt: skip
