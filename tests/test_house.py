@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 ORDER = {
     "kernels": (
         *("case", "cost", "roofline_model"),
-        *("reference", "contract", "vector", "gpu", "implementations"),
+        *("reference", "contract", "vector", "training", "gpu", "implementations"),
     ),
     "bench": (
         *("profile", "machine", "roofs", "telemetry", "timing"),

@@ -21,8 +21,10 @@ from typing import Any
 # Compiled probes and steps are cached on disk. numba renews a cache when the file of the function changes, not when the
 # intrinsics it calls do; so the folder's name carries a digest of all of them. Set before numba is imported.
 _HERE = Path(__file__).parent
-_VECTOR = _HERE.parents[1] / "kernels" / "vector"
-_FILES = (*sorted(_HERE.glob("[a-z_]*.py")), *sorted(_VECTOR.glob("[a-z_]*.py")))  # no editor's
+_KERNELS = (_HERE.parents[1] / "kernels" / room for room in ("training", "vector"))
+_FILES = [
+    path for room in (_HERE, *_KERNELS) for path in sorted(room.glob("[a-z_]*.py"))
+]  # no editor's
 _DIGEST = hashlib.sha256(b"".join(path.read_bytes() for path in _FILES)).hexdigest()[:12]
 _BASE = os.environ.get("NUMBA_CACHE_DIR", str(_HERE.parents[1] / ".cache" / "numba"))
 if not _BASE.endswith(_DIGEST):

@@ -10,16 +10,20 @@ of U; threads share the blocks. Sums of a few sequences stay in registers while 
 
 Reads W, U, both biases (int8: and scales), x, h (c); writes h' (c') to memory that is used again. NaN comes out where
 NaN goes in. int8 in limbs has one unit for all activations of a sequence: an infinity, too, makes its new state NaN.
+Phase train has a layout and kernels of its own: `_numba_training.py`.
 """
+
+from collections.abc import Hashable, Sequence
+from typing import Any
 
 import numba
 import numpy as np
 import torch
 from torch import Tensor
 
-from kernels.case import GATES, Case
-from kernels.contract import Bind, InputSets, Sets, Step, Support, Tensors
-from kernels.implementations import _layouts
+from kernels.case import GATES, PHASES, Case
+from kernels.contract import Bind, Choice, InputSets, Sets, Step, Support, Tensors
+from kernels.implementations import _layouts, _numba_training
 from kernels.reference.cells import Weights
 from kernels.reference.inputs import Floats, Layout
 from kernels.vector import tiles
@@ -36,8 +40,17 @@ LONGEST = 1 << 40
 label = "fused (numba)"
 reads = {"W": "per_step", "U": "per_step"}
 
+
+def _untrained(case: Case) -> str | None:
+    """Why it has no gradients of this case."""
+    if case.phase == "train" and case.dtype != "float32":
+        return f"it does not train in {case.dtype}: torch_cell does in bfloat16"
+    return None
+
+
 SUPPORTS = Support(
     device=("cpu",),
+    phase=PHASES,
     part=("cell",),
     weights_x_activations=(
         ("float32", "float32"),
@@ -47,10 +60,10 @@ SUPPORTS = Support(
     ),
     instead={
         "steps": "torch_sequence computes sequences",
-        "phase": "there are no gradients of its own yet",
         "part": "its linear and pointwise parts are one",
         "device": "triton_fused is our step on a GPU",
     },
+    also=_untrained,
 )
 
 
@@ -61,6 +74,8 @@ def version() -> str:
 
 def layout(case: Case) -> Layout:
     """Blocks (blocks, k of W and U, rows, depth); int8's scales and all biases (blocks, 2, G, 16)."""
+    if case.phase == "train":
+        return _numba_training.layout(case)
     blocks, G, depth = _blocks(case), GATES[case.cell], DEPTH[_kind(case)]
     k = _padded(case.input, depth) + _padded(case.hidden, depth)
     packed, beside = (blocks, k // depth, G * LANES, depth), (blocks, 2, G, LANES)
@@ -69,6 +84,8 @@ def layout(case: Case) -> Layout:
 
 def canonical(case: Case, tensors: Tensors) -> Weights:
     """Unpacked, without what fills up a block; int8 as the floats it stands for."""
+    if case.phase == "train":
+        return _numba_training.canonical(case, tensors)
     packed, *scales, biases = tensors
     G, H = GATES[case.cell], case.hidden
     blocks, turns, _rows, depth = packed.shape
@@ -87,14 +104,20 @@ def canonical(case: Case, tensors: Tensors) -> Weights:
     return Weights(W, U, stacked(biases[:, 0]), stacked(biases[:, 1]))
 
 
-def choices(case: Case) -> tuple[Cut, ...]:
-    """The ways to cut the step that are worth trying here, the likeliest first."""
+def choices(case: Case) -> Sequence[Choice]:
+    """The ways to cut the step that are worth trying here, the likeliest first; to train, those to store gradients."""
+    return _numba_training.choices(case) if case.phase == "train" else _cuts(case)
+
+
+def _cuts(case: Case) -> tuple[Cut, ...]:
     return cuts(GATES[case.cell], _kind(case), case.batch, _blocks(case), case.threads)
 
 
-def prepare(case: Case, sets: Sets, inputs: InputSets, choice: Cut | None = None) -> Bind:
-    """Compile for the cut, and bind addresses of one set of weights and one set of inputs to the call."""
-    cut, kind = choice or choices(case)[0], _kind(case)
+def prepare(case: Case, sets: Sets, inputs: InputSets, choice: Any = None) -> Bind:
+    """Compile for a choice, and bind addresses of one set of weights and one set of inputs to the call."""
+    if case.phase == "train":
+        return _numba_training.prepare(case, sets, inputs, choice)
+    cut, kind = choice or _cuts(case)[0], _kind(case)
     run = compiled(_skeleton(case))
     B, H, I = case.batch, case.hidden, case.input  # noqa: E741 - the method's own letters
     new = tuple(torch.empty_like(inputs[0].h) for _ in range(2 if case.cell == "lstm" else 1))
@@ -152,8 +175,10 @@ def _scratch(cut: Cut, kind: str, case: Case) -> tuple[int, int, int, int]:
     return sums, x, h, 2 * sums + case.batch * (x + h + 2 * LINE_BYTES)
 
 
-def compiled_as(case: Case) -> tuple[Skeleton, int]:
-    """Cases of one skeleton share a step, and those of one batch their tiles."""
+def compiled_as(case: Case) -> Hashable:
+    """Cases of one skeleton share a step, and those of one batch their tiles; training steps are one for each cell."""
+    if case.phase == "train":
+        return _numba_training.shape(case)
     return _skeleton(case), case.batch
 
 

@@ -236,6 +236,14 @@ def _tensor_bytes(shape: tuple[int, ...], dtype: str) -> int:
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 
+def on_large_pages(shape: tuple[int, ...]) -> Tensor:
+    """Zeros of float32 that begin on a large page where the system grants them: for an answer as large as weights."""
+    size = prod(shape) * ELEMENT_BYTES["float32"]
+    words = torch.frombuffer(_huge_pages(size), dtype=torch.float32)
+    skip = (-words.data_ptr() % HUGE_PAGE) // ELEMENT_BYTES["float32"]
+    return words[skip : skip + prod(shape)].view(shape).zero_()
+
+
 def _huge_pages(size: int) -> mmap.mmap:
     """Anonymous memory with room to start on a large page; asks for large pages where the system knows the question."""
     if not hasattr(mmap, "MADV_HUGEPAGE"):

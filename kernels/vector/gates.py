@@ -56,75 +56,75 @@ def gates(
         sums, steps = arguments[:2], arguments[2:4]
         bias_at, scale_at, state_at, h_at, c_at, units = arguments[4:10]
 
-        def part(part: int, gate: int) -> _Lanes:
+        def part(part: int, gate: int) -> Lanes:
             """W x + b_w (part 0) or U h + b_u (part 1) of this gate."""
             if product == "int8 limbs":
                 total = _of_limbs(builder, sums[part], steps[part], gate, G)
             else:
-                total = _floats(builder, sums[part], gate)
+                total = floats(builder, sums[part], gate)
             place = part * G + gate
             if product.startswith("int8"):
-                total = total * (_floats(builder, scale_at, place) * (1 / LARGEST_INT8))
-            of_place = _halves if product.startswith("bfloat16") else _floats
+                total = total * (floats(builder, scale_at, place) * (1 / LARGEST_INT8))
+            of_place = _halves if product.startswith("bfloat16") else floats
             return total + of_place(builder, bias_at, place)
 
-        def whole(gate: int) -> _Lanes:
+        def whole(gate: int) -> Lanes:
             return part(0, gate) + part(1, gate)
 
-        def before() -> _Lanes:
+        def before() -> Lanes:
             if dtype == "bfloat16":
                 return _widened(builder, llvm.masked_load(builder, state_at, HALVES, units))
-            return _Lanes(builder, llvm.masked_load(builder, state_at, FLOATS, units))
+            return Lanes(builder, llvm.masked_load(builder, state_at, FLOATS, units))
 
-        def store(lanes: _Lanes, address: Any) -> None:
+        def store(lanes: Lanes, address: Any) -> None:
             value = _narrowed(builder, lanes) if dtype == "bfloat16" else lanes.value
             llvm.masked_store(builder, value, address, units)
 
         if name == "rnn":
-            store(_tanh(whole(0)), h_at)
+            store(tanh(whole(0)), h_at)
         elif name == "lstm":
-            i, f, o = (_sigmoid(whole(gate)) for gate in (0, 1, 3))
-            c = f * before() + i * _tanh(whole(2))
+            i, f, o = (sigmoid(whole(gate)) for gate in (0, 1, 3))
+            c = f * before() + i * tanh(whole(2))
             store(c, c_at)
-            store(o * _tanh(c), h_at)
+            store(o * tanh(c), h_at)
         else:
-            r, z = (_sigmoid(whole(gate)) for gate in (0, 1))
-            n = _tanh(part(0, 2) + r * part(1, 2))
+            r, z = (sigmoid(whole(gate)) for gate in (0, 1))
+            n = tanh(part(0, 2) + r * part(1, 2))
             store(n + z * (before() - n), h_at)
 
     return signature, generate
 
 
 @dataclass
-class _Lanes:
+class Lanes:
     """16 floats in registers while code is being emitted, with the operators of arithmetic."""
 
     builder: Any
     value: Any
 
-    def __add__(self, other: _Lanes | float) -> _Lanes:
+    def __add__(self, other: Lanes | float) -> Lanes:
         return self._with(self.builder.fadd, other, flags=("contract",))
 
-    def __sub__(self, other: _Lanes | float) -> _Lanes:
+    def __sub__(self, other: Lanes | float) -> Lanes:
         return self._with(self.builder.fsub, other)
 
-    def __mul__(self, other: _Lanes | float) -> _Lanes:
+    def __mul__(self, other: Lanes | float) -> Lanes:
         return self._with(self.builder.fmul, other, flags=("contract",))
 
-    def __truediv__(self, other: _Lanes) -> _Lanes:
+    def __truediv__(self, other: Lanes) -> Lanes:
         return self._with(self.builder.fdiv, other)
 
-    def _with(self, emit: Any, other: _Lanes | float, **flags: Any) -> _Lanes:
-        value = other.value if isinstance(other, _Lanes) else _every(other)
-        return _Lanes(self.builder, emit(self.value, value, **flags))
+    def _with(self, emit: Any, other: Lanes | float, **flags: Any) -> Lanes:
+        value = other.value if isinstance(other, Lanes) else _every(other)
+        return Lanes(self.builder, emit(self.value, value, **flags))
 
-    def clamped(self, limit: float) -> _Lanes:
+    def clamped(self, limit: float) -> Lanes:
         """Within -limit to limit; what is not a number stays none."""
         value = self.value
         for sign, bound in ((">", limit), ("<", -limit)):
             beyond = self.builder.fcmp_ordered(sign, value, _every(bound))
             value = self.builder.select(beyond, _every(bound), value)
-        return _Lanes(self.builder, value)
+        return Lanes(self.builder, value)
 
 
 def _every(number: float) -> Any:
@@ -132,50 +132,50 @@ def _every(number: float) -> Any:
     return ir.Constant(FLOATS, [number] * LANES)
 
 
-def _tanh(x: _Lanes) -> _Lanes:
+def tanh(x: Lanes) -> Lanes:
     x = x.clamped(LIMIT)
     square = x * x
     return x * _polynomial(square, ODD) / _polynomial(square, EVEN)
 
 
-def _sigmoid(x: _Lanes) -> _Lanes:
-    return _tanh(x * 0.5) * 0.5 + 0.5
+def sigmoid(x: Lanes) -> Lanes:
+    return tanh(x * 0.5) * 0.5 + 0.5
 
 
-def _polynomial(x: _Lanes, coefficients: tuple[float, ...]) -> _Lanes:
+def _polynomial(x: Lanes, coefficients: tuple[float, ...]) -> Lanes:
     total = x * coefficients[-1] + coefficients[-2]
     for coefficient in coefficients[-3::-1]:
         total = total * x + coefficient
     return total
 
 
-def _of_limbs(b: Any, sums: Any, record: Any, gate: int, gates: int) -> _Lanes:
+def _of_limbs(b: Any, sums: Any, record: Any, gate: int, gates: int) -> Lanes:
     """The sums of both limbs, less 128 times what the limbs add up to, times what their unit is worth."""
     values = []
     for limb in range(LIMBS):
         at = llvm.shifted(b, sums, (limb * gates + gate) * LINE_BYTES)
         excess = llvm.splat(b, llvm.load(b, llvm.shifted(b, record, 4 + 4 * limb), I32, 4))
         exact = b.sub(llvm.load(b, at, INTS, LINE_BYTES), excess)
-        values.append(_Lanes(b, b.sitofp(exact, FLOATS)))
+        values.append(Lanes(b, b.sitofp(exact, FLOATS)))
     high, low = values
-    return (high * 256.0 + low) * _Lanes(b, llvm.splat(b, llvm.load(b, record, F32, 4)))
+    return (high * 256.0 + low) * Lanes(b, llvm.splat(b, llvm.load(b, record, F32, 4)))
 
 
-def _floats(b: Any, address: Any, place: int) -> _Lanes:
+def floats(b: Any, address: Any, place: int) -> Lanes:
     at = llvm.shifted(b, address, place * LINE_BYTES)
-    return _Lanes(b, llvm.load(b, at, FLOATS, LINE_BYTES))
+    return Lanes(b, llvm.load(b, at, FLOATS, LINE_BYTES))
 
 
-def _halves(b: Any, address: Any, place: int) -> _Lanes:
+def _halves(b: Any, address: Any, place: int) -> Lanes:
     size = LINE_BYTES // 2
     return _widened(b, llvm.load(b, llvm.shifted(b, address, place * size), HALVES, size))
 
 
-def _widened(b: Any, halves: Any) -> _Lanes:
-    return _Lanes(b, b.bitcast(b.shl(b.zext(halves, INTS), ints(16)), FLOATS))
+def _widened(b: Any, halves: Any) -> Lanes:
+    return Lanes(b, b.bitcast(b.shl(b.zext(halves, INTS), ints(16)), FLOATS))
 
 
-def _narrowed(b: Any, lanes: _Lanes) -> Any:
+def _narrowed(b: Any, lanes: Lanes) -> Any:
     """To the nearest bfloat16, ties to even; what is not a number stays none."""
     bits = b.bitcast(lanes.value, INTS)
     odd = b.and_(b.lshr(bits, ints(16)), ints(1))

@@ -227,3 +227,12 @@ def test_training_is_given_the_gradients_of_the_new_state_too(cell, used):
     drawn = draw(Case(cell, 7, 5, 3, phase="train"), torch.Generator().manual_seed(0))[0]
     assert drawn.d_h_new.shape == (3, 7)
     assert [name for name, t in drawn._asdict().items() if t.numel()] == used.split()
+
+
+def test_an_answer_on_large_pages_is_zeros_that_begin_on_one():
+    found = inputs.on_large_pages((3, 5, 7))
+    assert found.shape == (3, 5, 7)
+    assert found.dtype == torch.float32
+    assert found.data_ptr() % inputs.HUGE_PAGE == 0
+    assert found.is_contiguous()
+    assert not found.any()
