@@ -1,11 +1,12 @@
 """How a step can be cut into tiles: what the arithmetic of registers and ports leaves to be tried.
 
 A tile of R lines of weights and C columns of activations (sequences, or their limbs) has R * C sums in registers, and
-beside them whichever is fewer, its lines or its columns, and one of the others. For each k it takes R * C multiply-adds
-and R + C loads. A processor with F multiply-adds and L loads a cycle needs max(R * C / F, (R + C) / L) cycles; the
-processors that are known have F = L, 1 or 2 (an activation's load counts half on some of F = 1). Sums that wait for
-each other, of which F * 4 are to be in flight, make a tile slower that has fewer. Which of the cuts left is best also
-depends on caches and on what prefetches by itself: that is measured.
+beside them whichever is fewer, its lines or its columns, and one of the others. A line of 16 floats takes one register
+of AVX-512, two of AVX2, four of NEON; an activation, the same in every lane, takes one. For each k a tile takes R * C
+multiply-adds and R + C loads: a processor with F multiply-adds and L loads a cycle needs max(R * C / F, (R + C) / L)
+cycles. Those that are known have F = L, 1 or 2 (on some with 1 an activation's load counts half). F * 4 sums are to be
+in flight, for each waits four cycles for the last one. Which of the cuts left is best also depends on caches and on
+what prefetches by itself: that is measured.
 """
 
 from collections.abc import Iterator
@@ -68,9 +69,10 @@ def fits(kind: str, lines: int, columns: int) -> bool:
     """Whether a tile's sums fit into registers, beside what waits there to be multiplied."""
     count, pieces = registers()
     width = WIDTH[kind]
-    waiting = columns if columns <= lines else lines * pieces
-    spare = 0 if kind == "float32" else 1
-    return lines * columns * pieces + (waiting + 1) * width + spare <= count
+    line, activation = width * pieces, width
+    beside = columns * activation + line if columns <= lines else lines * line + activation
+    unpacking = 0 if kind == "float32" else 3
+    return lines * columns * pieces + beside + unpacking <= count
 
 
 def cuts(gates: int, kind: str, batch: int, blocks: int, threads: int) -> tuple[Cut, ...]:
@@ -96,7 +98,8 @@ def _shapes(
                 vectors == gates and lines <= MOST_LINES and blocks >= 2 * threads * streams
             )
             most = max(
-                (n for n in range(1, batch + 1) if fits(kind, lines, n * limbs(kind))), default=0
+                (n for n in range(1, batch + 1) if fits(kind, lines, n * limbs(kind))),
+                default=int(lines == 1),
             )
             if not apart or not most:
                 continue

@@ -77,6 +77,19 @@ def test_a_training_step_is_counted_too_with_its_gradients_written(counted):
     assert trained.written >= 0.5 * weights
 
 
+@needs_valgrind
+@pytest.mark.slow
+def test_more_sequences_than_registers_hold_read_their_weights_once():
+    """Beyond 64 KiB, which hold a chunk of weights and all activations, but no block of 16 units with its 128 KiB.
+
+    All activations are read once more for each block. Where a pass goes over a block, not a chunk, it reads five times.
+    """
+    case = Case("lstm", 256, 256, 9)
+    (found,) = callgrind.count([Job(case, "numba_fused", 1, 64 << 10)])
+    compulsory = cost.count(case).weight_bytes + 256 // 16 * 9 * (256 + 256) * 4
+    assert 0.98 < found.read / compulsory < 1.15
+
+
 def test_a_step_is_the_difference_of_five_steps_and_one_over_four_in_lines_of_64_bytes():
     one = {"Ir": 9, "DLmr": 1000, "DLmw": 5, "ILdmr": 1, "DLdmr": 10, "DLdmw": 100}
     many = {"Ir": 99, "DLmr": 9000, "DLmw": 7, "ILdmr": 5, "DLdmr": 50, "DLdmw": 500}
