@@ -149,7 +149,8 @@ def test_train_trains_three_cells_from_one_sequence_to_many_in_both_residencies(
     }
     sizes = itertools.product(CELLS, (512, 1024), (1, 8, 64), ("resident", "streamed"))
     assert found == set(sizes)
-    assert {p.implementation for p in points} == {"torch_cell", "torch_gates", "torch_compile"}
+    torch = {"torch_cell", "torch_gates", "torch_compile"}
+    assert {p.implementation for p in points} == {"numba_fused", *torch}
 
 
 def own_file(tmp_path):
