@@ -77,10 +77,6 @@ class Implementation:
     rounds_to: str | None = None
     """The dtype that it rounds activations to before its products, or None where it takes them as they are."""
 
-    def reads_of(self, case: Case, own_bytes: int | None) -> Reads:
-        """How often it reads W and U here, where a core's own cache holds so many bytes; None where that is unknown."""
-        return self.reads(case, own_bytes) if callable(self.reads) else self.reads
-
 
 @dataclass(frozen=True)
 class Support:
@@ -115,6 +111,12 @@ class Support:
                 reason = f"it computes {name} {' or '.join(known)}, not {value}"
                 return f"{reason}: {self.instead[name]}" if name in self.instead else reason
         return self.also(case) if self.also else None
+
+
+def reads_of(implementation: Implementation, case: Case, own_bytes: int | None) -> Reads:
+    """How often it reads W and U where a core's own cache holds so many bytes; None where that is unknown."""
+    reads = implementation.reads
+    return reads(case, own_bytes) if callable(reads) else reads
 
 
 def always(_case: Case) -> bool:

@@ -20,7 +20,7 @@ from bench.telemetry import energy, memory
 from bench.timing import interrupts, rounds, timeout
 from kernels import cost, roofline_model
 from kernels.case import Case, Unavailable
-from kernels.contract import Implementation, Reads
+from kernels.contract import Implementation, Reads, reads_of
 from kernels.reference.inputs import draw, redraw, set_bytes
 
 VISITS = 3
@@ -348,7 +348,8 @@ def _seen(now: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
 
 def _reads(implementation: Implementation, case: Case) -> Reads:
     """How often it reads W and U on this machine."""
-    return implementation.reads_of(case, memory.own_cache_bytes() if case.device == "cpu" else None)
+    own_bytes = memory.own_cache_bytes() if case.device == "cpu" else None
+    return reads_of(implementation, case, own_bytes)
 
 
 def _counted(base: Point, reads: Reads) -> Point:

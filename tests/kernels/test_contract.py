@@ -9,7 +9,7 @@ import pytest
 
 from kernels import implementations
 from kernels.case import Case, Unavailable
-from kernels.contract import ONE_DTYPE, Support, checked, limit_sets
+from kernels.contract import ONE_DTYPE, Support, checked, limit_sets, reads_of
 
 CASE = Case("lstm", 8, 6, 1)
 SUPPORTS = Support(
@@ -71,9 +71,9 @@ def test_how_often_weights_are_read_may_depend_on_what_a_core_holds():
         return {"W": "per_call", "U": "own_cache"}
 
     found = checked(provided(reads=reads), "it")
-    assert found.reads_of(CASE, 5) == {"W": "per_call", "U": "own_cache"}
+    assert reads_of(found, CASE, 5) == {"W": "per_call", "U": "own_cache"}
     assert asked == [(CASE, 5)]
-    assert checked(provided(), "it").reads_of(CASE, None) == {"W": "per_step", "U": "per_step"}
+    assert reads_of(checked(provided(), "it"), CASE, None) == {"W": "per_step", "U": "per_step"}
 
 
 def provided(**instead):

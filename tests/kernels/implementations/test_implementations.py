@@ -12,7 +12,7 @@ import torch
 
 from kernels import implementations
 from kernels.case import CELLS, GATES, Case, Unavailable
-from kernels.contract import READS
+from kernels.contract import READS, reads_of
 from kernels.reference import cells, check, gradients
 from kernels.reference.inputs import INPUT_SETS, Arena, draw, set_bytes
 from tests.kernels import declared
@@ -197,7 +197,7 @@ def test_it_says_what_it_is(name):
     assert implementation.label
     assert implementation.version()
     for own_bytes in (None, 1 << 20):
-        reads = implementation.reads_of(next(declared.of(name)), own_bytes)
+        reads = reads_of(implementation, next(declared.of(name)), own_bytes)
         assert reads.keys() == {"W", "U"}
         assert set(reads.values()) <= set(READS)
 
