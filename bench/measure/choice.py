@@ -1,8 +1,8 @@
 """Which way of computing a case is fastest here, where an implementation offers several: timed once, then remembered.
 
 The ways take turns at the same weights: each goes on with the sets where another stopped, so that streamed ones come
-from memory for all. What was found lies beside what numba compiled, by kind of machine and case. That folder's name
-changes with the source of the kernels, and then all is timed anew.
+from memory for all. What was found lies beside what numba compiled, by kind of machine, version and case. That folder's
+name changes with the source of the kernels, and then all is timed anew.
 """
 
 import os
@@ -31,7 +31,7 @@ BEHIND = 1.2
 
 Call = Callable[[], object]
 _Known = dict[str, dict[str, str]]
-"""Name of the choice, by machine, and by implementation and case."""
+"""Name of the choice, by machine, and by implementation, its version and case."""
 
 
 def made(
@@ -45,7 +45,8 @@ def made(
     if not ways:
         return None
     by_name = {way.name: way for way in ways}
-    who, what = machine()["id"], f"{implementation.label} {case.id}"
+    who = machine()["id"]
+    what = f"{implementation.label}, {implementation.version()}: {case.id}"
     found = known or _remembered().get(who, {}).get(what)
     if found not in by_name:
         steps = [rotation.bind(implementation, case, sets, inputs, way) for way in ways]

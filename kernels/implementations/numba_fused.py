@@ -2,11 +2,13 @@
 
 A block is 16 units with all their gates, so that new state follows as soon as its sums are there, and no sum leaves the
 core's cache. Rows of a block lie side by side for each k (`kernels/vector/products.py`), first those of W, then those
-of U; threads share the blocks. Sums of a few sequences stay in registers while the weights stream by once.
+of U; threads share the blocks. How many of its sums are in registers at once, a cut says (`kernels/vector/cuts.py`):
 
-    few sequences    all gates of a block side by side, and blocks far apart read as several streams
-    more sequences   gates of a block in parts, one after the other, because registers hold so many sums only
-    over 16          passes of up to 16 sequences over each part, which the second level still holds
+    few sequences    all of a block, or of several that lie far apart, while their weights stream by once
+    more sequences   a few of them, and some of the gates: passes and parts go over a chunk of weights in the first
+                     cache, one after the other, and prefetch the next chunk meanwhile
+
+Which cut is the fastest is measured, by whoever prepares a case (`choices`); without that the likeliest is taken.
 
 Reads W, U, both biases (int8: and scales), x, h (c); writes h' (c') to memory that is used again. NaN comes out where
 NaN goes in. int8 in limbs has one unit for all activations of a sequence: an infinity, too, makes its new state NaN.

@@ -1,8 +1,9 @@
 """The compiled step of `numba_fused`: threads share blocks of packed weights; sums and gates stay with the thread.
 
-What a step is compiled for reaches the functions as literals. They are functions of this module, not closures: numba
-does not find a closure over a compiled function in its cache again. Only whole steps are kept there, each in its own
-file: two processes that add variants of one function at once may take one number for both.
+How a case is cut is no part of it: a plan holds numbers, and addresses of compiled tiles. What it is compiled for
+reaches the functions as literals. They are functions of this module, not closures: numba does not find a closure over a
+compiled function in its cache again. Only whole steps and tiles are kept there, each in its own file: two processes
+that add variants of one function at once may take one number for both.
 """
 
 from collections.abc import Callable
