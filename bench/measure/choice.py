@@ -8,6 +8,7 @@ name changes with the source of the kernels, and then all is timed anew.
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from time import perf_counter
@@ -29,6 +30,9 @@ FIRST = 2
 BEHIND = 1.2
 """Times the fastest one's: that far."""
 
+STEADY = 1.25
+"""Times its least: a median beyond that is not remembered."""
+
 Call = Callable[[], object]
 _Known = dict[str, dict[str, str]]
 """Name of the choice, by machine, and by implementation, its version and case."""
@@ -45,21 +49,22 @@ def made(
     if not ways:
         return None
     by_name = {way.name: way for way in ways}
-    who = machine()["id"]
+    who = _machine()
     what = f"{implementation.label}, {implementation.version()}: {case.id}"
     found = known or _remembered().get(who, {}).get(what)
     if found not in by_name:
         steps = [rotation.bind(implementation, case, sets, inputs, way) for way in ways]
-        number = fastest([[call for _, _, call in one] for one in steps]) if len(ways) > 1 else 0
+        number, steady = fastest([[call for _, _, call in one] for one in steps])
         found = ways[number].name
-        _remember(who, what, found)
+        if steady:
+            _remember(who, what, found)
     return by_name[found]
 
 
-def fastest(ways: Sequence[Sequence[Call]]) -> int:
-    """The number of the way whose calls take the least time: the median of rounds in which they take turns.
+def fastest(ways: Sequence[Sequence[Call]]) -> tuple[int, bool]:
+    """The number of the way whose calls take the least time, and whether its rounds agree: else others had the machine.
 
-    Each way has a call for each pair of sets, in the same order.
+    By the median of rounds in which ways take turns. Each has a call for each pair of sets, in the same order.
     """
     at = 0
     seconds: list[list[float]] = [[] for _ in ways]
@@ -86,7 +91,15 @@ def fastest(ways: Sequence[Sequence[Call]]) -> int:
             if number + 1 == FIRST:
                 best = min(map(min, seconds))
                 left = [way for way in left if min(seconds[way]) <= BEHIND * best]
-    return min(left, key=lambda way: stats.median(seconds[way]))
+    first = min(left, key=lambda way: stats.median(seconds[way]))
+    return first, stats.median(seconds[first]) <= STEADY * min(seconds[first])
+
+
+@cache
+def _machine() -> str:
+    """The kind of machine, and what the kernels are compiled for where that is not all that it has."""
+    names = (f"NUMBA_CPU_{name}" for name in ("NAME", "FEATURES"))
+    return ", ".join([machine()["id"], *(os.environ[name] for name in names if name in os.environ)])
 
 
 def _file() -> Path:

@@ -15,7 +15,7 @@ NaN goes in. int8 in limbs has one unit for all activations of a sequence: an in
 Phase train has a layout and kernels of its own: `_numba_training.py`.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 import numba
@@ -151,22 +151,19 @@ def _plan(cut: Cut, kind: str, case: Case) -> Plan:
     G = GATES[case.cell]
     most, full, less = sized(passes(case.batch, cut.sequences))
     prefetched = -(-cut.vectors // (full + less)) if cut.ahead else 0
+    fetching = -(-cut.vectors // prefetched) if prefetched else 0
 
-    def tile(streams: int, size: int, needed: bool) -> int:
-        shape = Tile(kind, cut.vectors, size, streams, G, prefetched)
-        return tiles.compiled(shape).address if needed else 0
+    def of(streams: int) -> Iterator[int]:
+        """Addresses of these tiles; 0 of those that no pass needs."""
+        for lines, first, end in ((prefetched, 0, fetching), (0, fetching, full + less)):
+            for size, begin, stop in ((most, 0, full), (most - 1, full, full + less)):
+                needed = max(first, begin) < min(end, stop)
+                tile = Tile(kind, cut.vectors, size, streams, G, lines)
+                yield tiles.compiled(tile).address if needed else 0
 
-    alone = _blocks(case) % cut.streams > 0
-    return Plan(
-        cut.streams,
-        cut.vectors,
-        *(most, full, less),
-        cut.chunk or LONGEST,
-        cut.ahead,
-        prefetched,
-        *(tile(cut.streams, most - n, not n or less > 0) for n in range(2)),
-        *(tile(1, most - n, alone and (not n or less > 0)) for n in range(2)),
-    )
+    alone = of(1) if _blocks(case) % cut.streams else (0,) * 4
+    numbers = (cut.streams, cut.vectors, most, full, less, cut.chunk or LONGEST, cut.ahead)
+    return Plan._make([*numbers, prefetched, fetching, *of(cut.streams), *alone])
 
 
 def _scratch(cut: Cut, kind: str, case: Case) -> tuple[int, int, int, int]:

@@ -17,14 +17,16 @@ from kernels.vector.products import TURNS, WIDTH, limbs
 
 CHUNK_BYTES = 16 << 10
 """Weights over which all parts and passes go before the next ones: half of the smallest first cache that is known."""
+LONGER = 4
+"""Times the usual chunk's turns, in the other one that is tried."""
 MOST_LINES = 8
 """Lines of weights that a tile reads side by side."""
 IN_FLIGHT = 8
 """Sums that are to be in flight: two multiply-adds a cycle, each of which takes four."""
 AHEAD = (0, 2 << 10, 8 << 10)
 """Bytes that a tile which meets its weights once may prefetch ahead."""
-MOST = 6
-"""Cuts that are tried at most."""
+WAYS = (3, 2, 1)
+"""How many ways to prefetch are tried with the likeliest shape of tiles, with the next one, ...: six cuts at most."""
 
 
 class Cut(NamedTuple):
@@ -76,15 +78,10 @@ def fits(kind: str, lines: int, columns: int) -> bool:
 
 
 def cuts(gates: int, kind: str, batch: int, blocks: int, threads: int) -> tuple[Cut, ...]:
-    """The cuts to try of a step of `blocks` blocks, at most MOST, the likeliest first."""
-    shapes = sorted(_shapes(gates, kind, batch, blocks, threads))
-    found = [
-        cut
-        for way in range(len(AHEAD))
-        for _, cut in shapes[:3]
-        for cut in _variants(cut, gates)[way : way + 1]
-    ]
-    return tuple(dict.fromkeys(found))[:MOST]
+    """The cuts to try of a step of `blocks` blocks, at most six, the likeliest first."""
+    ranked = sorted(_shapes(gates, kind, batch, blocks, threads))
+    found = [_variants(cut, gates)[:ways] for (_, cut), ways in zip(ranked, WAYS, strict=False)]
+    return tuple(cut for variants in found for cut in variants)
 
 
 def _shapes(
@@ -117,7 +114,12 @@ def _shapes(
 
 
 def _variants(cut: Cut, gates: int) -> list[Cut]:
-    """Without prefetching and with it: of the next chunk, where weights are met again, else so many bytes ahead."""
+    """With prefetching of the next chunk, and without, where weights are met again; else so many bytes ahead, or none.
+
+    The longer chunk is for second levels that a tile reads as fast as the first.
+    """
     if cut.chunk:
-        return [cut._replace(ahead=cut.chunk * gates * LINE_BYTES), cut]
+        longer = cut._replace(chunk=LONGER * cut.chunk)
+        whole = (one._replace(ahead=one.chunk * gates * LINE_BYTES) for one in (cut, longer))
+        return [*whole, cut]
     return [cut._replace(ahead=ahead) for ahead in AHEAD]

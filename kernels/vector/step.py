@@ -42,8 +42,10 @@ class Plan(NamedTuple):
     vectors     gates of a block that a tile multiplies; the others follow in further parts
     most        sequences of the first `full` passes; the `less` others have one sequence less
     chunk       turns after which all parts and passes have gone over the same weights
-    ahead       bytes prefetched ahead, of which a tile of pass p takes `prefetched` lines from p * prefetched on
-    many, one   addresses of the tiles of `streams` blocks and of one block, for passes of `most`, and of one less
+    ahead       bytes prefetched ahead, of which a tile of pass p takes `prefetched` lines from p * prefetched on, as
+                long as p is less than `fetching`
+    many, one   addresses of the tiles of `streams` blocks and of one block, for passes of `most`, and of one less;
+                of those that prefetch, and `plain` ones
     """
 
     streams: int
@@ -54,13 +56,18 @@ class Plan(NamedTuple):
     chunk: int
     ahead: int
     prefetched: int
+    fetching: int
     many: int
     many_less: int
+    many_plain: int
+    many_plain_less: int
     one: int
     one_less: int
+    one_plain: int
+    one_plain_less: int
 
 
-FIELDS = len(Plan._fields)
+FIELDS, FIRST_TILE = len(Plan._fields), Plan._fields.index("many")
 
 
 @cache
@@ -133,16 +140,9 @@ def _blocks_at(
     sums, sums_bytes, steps, cut, cell, kind, activations, G, depth, per_sum, element, bias_bytes, group,
 ):  # fmt: skip
     """New state of `S` blocks, `each` apart, the first being `first`."""
-    N, most, full, less, chunk, ahead, prefetched = (
-        cut[1],
-        cut[2],
-        cut[3],
-        cut[4],
-        cut[5],
-        cut[6],
-        cut[7],
-    )
-    tile, tile_less = (cut[8], cut[9]) if cut[0] == S else (cut[10], cut[11])
+    N, most, full, less = cut[1], cut[2], cut[3], cut[4]
+    chunk, ahead, prefetched, fetching = cut[5], cut[6], cut[7], cut[8]
+    tiles = FIRST_TILE if cut[0] == S else FIRST_TILE + 4
     row, per_sequence = G * LINE_BYTES, per_sum * G * LINE_BYTES
     turns_x, turns_h = (I + depth - 1) // depth, (H + depth - 1) // depth
     block = (turns_x + turns_h) * row
@@ -160,8 +160,9 @@ def _blocks_at(
                 sequence = 0
                 for turn in range(full + less):
                     size = most if turn < full else most - 1
+                    tile = tiles + (2 if turn >= fetching else 0) + (1 if turn >= full else 0)
                     run(
-                        uintp(tile if turn < full else tile_less),
+                        uintp(cut[tile]),
                         at + uintp(done * row + part * LINE_BYTES), uintp(each * block),
                         given + uintp(sequence * bytes_each + size * (done // TURNS) * group),
                         uintp(count),

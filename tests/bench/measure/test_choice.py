@@ -86,9 +86,27 @@ def test_what_was_found_is_remembered_by_machine_and_case(several, monkeypatch):
     calls.clear()
     assert make().name == "fast"
     assert not calls
-    monkeypatch.setattr(choice, "machine", lambda: {"id": "another"})
+    monkeypatch.setattr(choice, "_machine", lambda: "another")
     make()
     assert calls
+
+
+def test_what_was_found_while_others_had_the_machine_is_not_remembered(several, times, monkeypatch):
+    """Every call takes longer than the one before."""
+    make, calls = several
+    for name in SECONDS:
+        monkeypatch.setitem(SECONDS, name, 0.0)
+    monkeypatch.setattr(choice, "perf_counter", lambda: times.seconds + 1e-6 * len(calls) ** 3)
+    make()
+    calls.clear()
+    make()
+    assert calls
+
+
+def test_what_the_kernels_are_compiled_for_is_part_of_the_machine(monkeypatch):
+    here = choice._machine.__wrapped__()
+    monkeypatch.setenv("NUMBA_CPU_NAME", "haswell")
+    assert choice._machine.__wrapped__() == f"{here}, haswell"
 
 
 def test_what_an_earlier_visit_took_is_taken_again(several):
