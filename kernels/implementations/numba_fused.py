@@ -175,7 +175,7 @@ def _scratch(cut: Cut, kind: str, case: Case) -> tuple[int, int, int, int]:
 
 
 def compiled_as(case: Case) -> Hashable:
-    """Cases of one skeleton share a step, and those of one batch their tiles; training steps are one for each cell."""
+    """Cases of one skeleton share a step, those of one batch most of their tiles; a cell has one training step."""
     if case.phase == "train":
         return _numba_training.shape(case)
     return _skeleton(case), case.batch

@@ -5,7 +5,8 @@ beside them whichever is fewer, its lines or its columns, and one of the others.
 of AVX-512, two of AVX2, four of NEON; an activation, the same in every lane, takes one. For each k a tile takes R * C
 multiply-adds and R + C loads: a processor with F multiply-adds and L loads a cycle needs max(R * C / F, (R + C) / L)
 cycles. Those that are known have F = L, 1 or 2 (on some with 1 an activation's load counts half). F * 4 sums are to be
-in flight, for each waits four cycles for the last one. Which of the cuts left is best also depends on caches and on
+in flight, for each waits four cycles for the last one. F and L are not told: shapes are ranked by the sum R * C + (R +
+C) / 2, which both processors order alike but for the closest. Which of the first is best also depends on caches and on
 what prefetches by itself: that is measured.
 """
 

@@ -1,7 +1,7 @@
 """Tiles: products of a few lines of weights with a few sequences, each compiled as a C function of its own.
 
 A step calls them by their addresses, so that one compiled step serves every way of cutting a case, and a tile takes a
-tenth of a second to compile where a step takes some.
+tenth of a second to compile where a step takes some seconds.
 """
 
 from functools import cache
