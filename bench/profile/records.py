@@ -45,9 +45,8 @@ class Roof:
 
     kind `read`, `write`, `copy`, `triad` are bandwidths over `working_set_bytes`, `matmul` is arithmetic, `floor` is an
     implementation's call without work, `call` the machine's emptiest call, `barrier` its running threads' wait for each
-    other; `sentinel` is a single look at the read roof
-    of memory, to see whether it drifted, and no part of a curve. `source` is measured or datasheet. Records of one
-    `sweep` took turns, round by round: their samples pair by index.
+    other; `sentinel` is a single look at the read roof of memory, to see whether it drifted, and no part of a curve.
+    `source` is measured or datasheet. Records of one `sweep` took turns, round by round: their samples pair by index.
     """
 
     device: Text

@@ -61,7 +61,7 @@ def confirmed(
 def _settled(found: Verdict, outcomes: Sequence[Outcome], apart: bool) -> tuple[bool, str]:
     bound = found.bound
     if found.name == LATENCY:
-        return False, "no step waits for weights: barriers and the chain of steps are left"
+        return False, "weights stay on chip: what is left is the chain of steps, a barrier in each"
     if bound is None:
         return False, "the interval leaves more than one bound open"
     if against := _names(outcomes, bound, CONTRADICTS):

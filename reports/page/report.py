@@ -120,8 +120,8 @@ they take longer."""
 ON_CHIP = """A sequence that keeps U on chip fetches it once a call, or has each core read its part from its own cache.
 Beside its step stands the least time of one that fetches U at every step, at the bandwidth of memory and at the roof
 sampled beside it, of the level that the weights lie in; of cores’ own caches, at that of the level behind. It may go
-past both, which is no contradiction, because it does not move these bytes. An implementation declares this; of a
-library it is the least that it must read."""
+past both, which is no contradiction, because it does not fetch them from there. An implementation declares this; of
+a library it is the least that it must read."""
 
 ROOFS = """The roofs of all threads together, best of their samples, and what a thread has of them in a cycle, by the
 median clock beside the points."""
