@@ -25,7 +25,16 @@ COUNTS = {
     "projection": ("linear", "read"),
     "reads": ("W", "U"),
 }
-ABOUT = ("implementation", "version", "status", "reason", "order", "at", "steps_per_sample")
+ABOUT = (
+    "implementation",
+    "version",
+    "choice",
+    "status",
+    "reason",
+    "order",
+    "at",
+    "steps_per_sample",
+)
 MEMORY = ("weight_sets", "working_set_bytes", "page_bytes", "error", "tolerance", "floor_seconds")
 
 
