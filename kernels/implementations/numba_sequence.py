@@ -47,12 +47,14 @@ OF_A_GATE = 4
 
 def reads(case: Case, own_bytes: int | None) -> Reads:
     """U from the cores' own caches where each holds what a step of its thread meets: blocks of U, sums of W, all h."""
+    if own_bytes is None or SUPPORTS.unavailable(case):
+        return {"W": "per_call", "U": "per_step"}
     G, B, kind = GATES[case.cell], case.batch, numba_fused._kind(case)
     blocks, turns = -(-case.hidden // LANES), -(-case.hidden // DEPTH[kind])
     of_a_block = (turns + OF_A_GATE + B * limbs(kind)) * G * LINE_BYTES
     met = -(-blocks // case.threads) * of_a_block + 2 * B * case.hidden * ELEMENT_BYTES["float32"]
-    fits = own_bytes is not None and met <= own_bytes
-    return {"W": "per_call", "U": "own_cache" if fits else "per_step"}
+    held = met <= own_bytes
+    return {"W": "per_call", "U": "own_cache" if held else "per_step"}
 
 
 def layout(case: Case) -> Layout:

@@ -28,7 +28,7 @@ def back(
     weights, gradients  addresses of the tile's first line, in either
     x, dx               addresses of [lines][batch][16]
     d                   address of the gradients of the rows' sums: [batch][16], of which `rows` are read
-    ahead               bytes of weights prefetched ahead; 0 fetches what is read at once
+    ahead               bytes of weights prefetched ahead; 0: none
     around              1 to store gradients past the caches
     """
     literals = (rows, around)
@@ -43,7 +43,8 @@ def back(
             offset = builder.mul(number, i64(R * LINE_BYTES))
             start = builder.add(weights_at, offset)
             weights = [line(builder, start, r) for r in range(R)]
-            prefetch(builder, builder.add(start, distance), i64(0), R)
+            with builder.if_then(builder.icmp_unsigned("!=", distance, i64(0))):
+                prefetch(builder, builder.add(start, distance), i64(0), R)
             here = builder.mul(number, step)
             x_here, dx_here = builder.add(x_at, here), builder.add(dx_at, here)
 

@@ -116,8 +116,8 @@ def compiled(shape: Shape) -> Callable[..., None]:
                 else:
                     first = kept + uintp(kept_bytes)
                     _gather(
-                        thread, threads, uintp(dx), uintp(dh), B, I, H, first, uintp(work_bytes)
-                    )
+                        thread, threads, uintp(dx), uintp(dh), B, I, H, first, uintp(work_bytes),
+                    )  # fmt: skip
 
     return step
 
@@ -152,32 +152,16 @@ def _forward(
     number, block = 0, _taken(0, thread, threads, counter, H)
     while block < _lines(H):
         _block_forward(
-            block,
-            weights,
-            biases,
-            own,
-            h_at,
-            state,
-            new_h,
-            new_c,
-            B,
-            I,
-            H,
-            kept,
-            cell,
-            G,
-            S,
-            R,
-            most,
-        )
+            block, weights, biases, own, h_at, state, new_h, new_c, B, I, H, kept, cell, G, S, R, most,
+        )  # fmt: skip
         number += 1
         block = _taken(number, thread, threads, counter, H)
 
 
 @njit(nogil=True)
 def _block_forward(
-    block, weights, biases, x, h, state, new_h, new_c, B, I, H, kept, cell, G, S, R, most
-):
+    block, weights, biases, x, h, state, new_h, new_c, B, I, H, kept, cell, G, S, R, most,
+):  # fmt: skip
     lines_x, lines_h = _lines(I), _lines(H)
     tile = uintp((lines_x + lines_h) * R * LINE_BYTES)
     at = weights + uintp(block * G * (LANES // R)) * tile
@@ -295,35 +279,20 @@ def _block_backward(
         of_bias(of_u, uintp(B), bias + uintp(G * LINE_BYTES))
         for part in range(LANES // R):
             at, to, row = weights + first, d_weights + first, uintp(part * R * 4)
-            if around:
-                back(at, to, x, parts, of_w + row, uintp(lines_x), uintp(B), ahead, R, 1)
-                back(
-                    at + to_u,
-                    to + to_u,
-                    x + to_h,
-                    parts + to_h,
-                    of_u + row,
-                    uintp(lines_h),
-                    uintp(B),
-                    ahead,
-                    R,
-                    1,
-                )
-            else:
-                back(at, to, x, parts, of_w + row, uintp(lines_x), uintp(B), ahead, R, 0)
-                back(
-                    at + to_u,
-                    to + to_u,
-                    x + to_h,
-                    parts + to_h,
-                    of_u + row,
-                    uintp(lines_h),
-                    uintp(B),
-                    ahead,
-                    R,
-                    0,
-                )
+            _back(at, to, x, parts, of_w + row, uintp(lines_x), uintp(B), ahead, R, around)
+            _back(
+                at + to_u, to + to_u, x + to_h, parts + to_h, of_u + row, uintp(lines_h), uintp(B), ahead, R, around,
+            )  # fmt: skip
             first += tile
+
+
+@njit(nogil=True)
+def _back(weights, gradients, x, dx, d, lines, batch, ahead, R, around):
+    """`back` past the caches or into them, as is known only now."""
+    if around:
+        back(weights, gradients, x, dx, d, lines, batch, ahead, R, 1)
+    else:
+        back(weights, gradients, x, dx, d, lines, batch, ahead, R, 0)
 
 
 @njit(nogil=True)

@@ -27,10 +27,10 @@ def features() -> list[str]:
 
 def registers() -> tuple[int, int]:
     """Vector registers of this machine, and how many of them 16 floats take."""
-    known = features()
+    known = set(features())
     if "+avx512f" in known:
         return 32, 1
-    if "+avx" in known:
+    if {"+avx", "+avx2"} & known:
         return 16, 2
     return (32 if platform.machine() in ("aarch64", "arm64") else 16), 4
 

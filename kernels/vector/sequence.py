@@ -14,15 +14,13 @@ As in `step.py`, what a sequence is compiled for reaches the functions as litera
 from collections.abc import Callable
 from functools import cache
 from sys import intern
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numba
 import numpy as np
-from numba import carray, prange, types, uintp
-from numba.extending import intrinsic
+from numba import carray, prange, uintp
 
 from kernels.case import GATES
-from kernels.vector import llvm
 from kernels.vector.barrier import cleared, enrolled, together
 from kernels.vector.gates import gates
 from kernels.vector.llvm import LANES, LINE_BYTES
@@ -54,9 +52,6 @@ class Plan(NamedTuple):
     many_less: int
     one: int
     one_less: int
-
-
-FIELDS = len(Plan._fields)
 
 
 class Places(NamedTuple):
@@ -120,13 +115,22 @@ def compiled(skeleton: Skeleton) -> Callable[..., None]:
 
 
 @numba.njit(nogil=True)
+def _read(plan):
+    """The Plan whose numbers lie at this address."""
+    n = carray(pointer(plan, np.int64), (14,))
+    return Plan(
+        n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9], n[10], n[11], n[12], n[13],
+    )  # fmt: skip
+
+
+@numba.njit(nogil=True)
 def _project(
     number, members, barrier, plan, W, x, R, I, H, rows_at, units_at, sums_at, rows_bytes,
     G, depth, per_sum, element, order, group,
 ):  # fmt: skip
     """Products of a thread's blocks of W with all `R` inputs, which all threads bring into order before."""
-    cut = carray(pointer(plan, np.int64), (FIELDS,))
-    most, full, passes, chunk = cut[0], cut[1], cut[1] + cut[2], cut[3]
+    cut = _read(plan)
+    most, full, passes, chunk = cut.rows, cut.rows_full, cut.rows_full + cut.rows_less, cut.chunk
     for one in range(number, passes, members):
         first, size = one * most - max(0, one - full), most if one < full else most - 1
         _arrange(
@@ -146,7 +150,7 @@ def _project(
             for one in range(passes):
                 size = most if one < full else most - 1
                 run(
-                    uintp(cut[4] if one < full else cut[5]), at + uintp(done * line), uintp(0),
+                    uintp(cut.rows_tile if one < full else cut.rows_tile_less), at + uintp(done * line), uintp(0),
                     rows_at + uintp(first * rows_bytes + size * (done // TURNS) * group),
                     uintp(min(chunk, turns - done)), sums + uintp(first * row_bytes), uintp(0), uintp(0),
                 )  # fmt: skip
@@ -160,8 +164,8 @@ def _steps(
     cell, kind, activations, G, depth, per_sum, element, bias_bytes, order, group,
 ):  # fmt: skip
     """All steps of a thread's blocks."""
-    cut = carray(pointer(plan, np.int64), (FIELDS,))
-    streams, most, full, less = cut[6], cut[7], cut[8], cut[9]
+    cut = _read(plan)
+    streams = cut.streams
     blocks = (H + LANES - 1) // LANES
     first, end = number * blocks // members, (number + 1) * blocks // members
     units = own + uintp(sums_bytes + B * h_bytes)
@@ -171,7 +175,7 @@ def _steps(
         if not in_place:
             h_at = own + uintp(sums_bytes)
             _arrange(
-                order, before, h_at, h_bytes, units, H, most, full, less, element, depth * TURNS, group,
+                order, before, h_at, h_bytes, units, H, cut.most, cut.full, cut.less, element, depth * TURNS, group,
             )  # fmt: skip
         after = new_h + uintp(t * B * H * element)
         state = (c if t == 0 else new_c) if has_c else before
@@ -192,34 +196,19 @@ def _steps(
             together(barrier, members, t + 2)
 
 
-@intrinsic
-def _fetch(_typing: Any, address: Any) -> Any:
-    """Begin to bring the line at this address into the first level."""
-
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        llvm.prefetch(builder, arguments[0], locality=3)
-        return context.get_dummy_value()
-
-    return types.void(types.uintp), generate
-
-
 @numba.njit(nogil=True)
 def _blocks_at(
     S, first, t, T, B, H, cut, U, scales, biases, h_at, h_bytes, units_h, units_x, sums_x, sums,
     state, after, new_c, cell, kind, activations, G, depth, per_sum, element, bias_bytes,
 ):  # fmt: skip
     """Step t of `S` blocks from the first one on."""
-    most, full, less = cut[7], cut[8], cut[9]
-    tile, tile_less = (cut[10], cut[11]) if cut[6] == S else (cut[12], cut[13])
+    most, full = cut.most, cut.full
+    tile, tile_less = (cut.many, cut.many_less) if cut.streams == S else (cut.one, cut.one_less)
     turns, row_bytes = (H + depth - 1) // depth, per_sum * G * LINE_BYTES
     block_bytes = turns * G * LINE_BYTES
-    for s in range(S):
-        given = sums_x + uintp(((first + s) * T + t) * B * row_bytes)
-        for line in range(B * per_sum * G):
-            _fetch(given + uintp(line * LINE_BYTES))
     carray(pointer(sums, np.int32), (S * B * row_bytes // 4,))[:] = 0
     sequence = 0
-    for one in range(full + less):
+    for one in range(full + cut.less):
         run(
             uintp(tile if one < full else tile_less), U + uintp(first * block_bytes), uintp(block_bytes),
             h_at + uintp(sequence * h_bytes), uintp(turns), sums + uintp(sequence * row_bytes),

@@ -146,6 +146,21 @@ def test_u_is_in_the_cores_own_caches_where_each_threads_part_fits(words, fits):
     assert numba_sequence.reads(case, None)["U"] == "per_step"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"device": "cuda", "threads": 0},
+        {"dtype": "float16", "activations": "float16"},
+        {"dtype": "float8"},
+        {"part": "linear", "steps": 1},
+    ],
+)
+def test_of_a_case_that_it_does_not_compute_nothing_stays_in_the_cores_caches(words):
+    case = Case("lstm", 64, 64, 1, **{"steps": 2, **words})
+    assert numba_sequence.SUPPORTS.unavailable(case)
+    assert numba_sequence.reads(case, 1 << 20) == {"W": "per_call", "U": "per_step"}
+
+
 @pytest.mark.parametrize("dtype", ["float32", "int8"])
 def test_what_is_no_number_stays_none_from_its_step_on_in_its_own_sequence(dtype):
     case = Case("gru", 37, 13, 3, dtype=dtype, steps=2)
