@@ -35,6 +35,13 @@ def recurrent_first(case: Case) -> Layout:
     return U, b_u, W, b_w
 
 
+def stacked(of_block: Tensor, hidden: int) -> Tensor:
+    """From blocks of units (blocks, G, units, ...) to PyTorch's order (G*H, ...), without the last one's filling."""
+    blocks, gates, units, *beside = of_block.shape
+    by_gate = of_block.transpose(0, 1).reshape(gates, blocks * units, *beside)
+    return by_gate[:, :hidden].reshape(gates * hidden, *beside)
+
+
 def meant(case: Case, matrix: Tensor, scales: Tensor) -> Tensor:
     """What quantised weights stand for in float64, by the scales of their rows."""
     return matrix.double() * (scales.double() / QUANTISED[case.dtype])[:, None]

@@ -5,10 +5,10 @@ Reads W and U twice, biases, x, h (c), d_h' (d_c'); writes h' (c'), and all grad
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from kernels.case import GATES, Case
 from kernels.contract import Bind, InputSets, Sets, Step, Tensors
+from kernels.implementations import _layouts
 from kernels.reference.cells import Weights
 from kernels.reference.inputs import Layout, on_large_pages
 from kernels.training import step as training
@@ -34,15 +34,10 @@ def canonical(case: Case, tensors: Tensors) -> Weights:
     packed, biases = tensors
     G, H, split = GATES[case.cell], case.hidden, _lines(case.input) * LANES
     blocks, _, lines, _, _ = packed.shape
-
-    def stacked(of_block: Tensor) -> Tensor:
-        """(blocks, G, 16, ...) to (G*H, ...)."""
-        units = of_block.transpose(0, 1).reshape(G, blocks * LANES, *of_block.shape[3:])
-        return units[:, :H].reshape(G * H, *of_block.shape[3:])
-
-    matrix = stacked(packed.permute(0, 1, 3, 2, 4).reshape(blocks, G, LANES, lines * LANES))
+    of_block = packed.permute(0, 1, 3, 2, 4).reshape(blocks, G, LANES, lines * LANES)
+    matrix = _layouts.stacked(of_block, H)
     W, U = matrix[:, : case.input], matrix[:, split : split + H]
-    return Weights(W, U, stacked(biases[:, 0]), stacked(biases[:, 1]))
+    return Weights(W, U, *(_layouts.stacked(biases[:, part], H) for part in range(2)))
 
 
 def choices(case: Case) -> tuple[Stores, ...]:

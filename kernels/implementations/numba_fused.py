@@ -21,7 +21,6 @@ from typing import Any
 import numba
 import numpy as np
 import torch
-from torch import Tensor
 
 from kernels.case import GATES, PHASES, Case
 from kernels.contract import Bind, Choice, InputSets, Sets, Step, Support, Tensors
@@ -32,7 +31,7 @@ from kernels.vector import tiles
 from kernels.vector.cuts import Cut, cuts, passes, sized
 from kernels.vector.limbs import MOST_TERMS
 from kernels.vector.llvm import LANES, LINE_BYTES
-from kernels.vector.products import DEPTH, GROUP_BYTES, TURNS, limbs, runs
+from kernels.vector.products import DEPTH, GROUP_BYTES, TURNS, as_they_lie, limbs, runs
 from kernels.vector.step import Plan, Skeleton, compiled
 from kernels.vector.tiles import Tile
 
@@ -91,19 +90,14 @@ def canonical(case: Case, tensors: Tensors) -> Weights:
     packed, *scales, biases = tensors
     G, H = GATES[case.cell], case.hidden
     blocks, turns, _rows, depth = packed.shape
-
-    def stacked(of_block: Tensor) -> Tensor:
-        """(blocks, G, 16, ...) to (G*H, ...)."""
-        units = of_block.transpose(0, 1).reshape(G, blocks * LANES, *of_block.shape[3:])
-        return units[:, :H].reshape(G * H, *of_block.shape[3:])
-
-    matrix = stacked(packed.permute(0, 2, 1, 3).reshape(blocks, G, LANES, turns * depth))
+    of_block = packed.permute(0, 2, 1, 3).reshape(blocks, G, LANES, turns * depth)
+    matrix = _layouts.stacked(of_block, H)
     split = _padded(case.input, depth)
     W, U = matrix[:, : case.input], matrix[:, split : split + H]
     if scales:
-        of_w, of_u = (stacked(scales[0][:, part]) for part in range(2))
+        of_w, of_u = (_layouts.stacked(scales[0][:, part], H) for part in range(2))
         W, U = _layouts.meant(case, W, of_w), _layouts.meant(case, U, of_u)
-    return Weights(W, U, stacked(biases[:, 0]), stacked(biases[:, 1]))
+    return Weights(W, U, *(_layouts.stacked(biases[:, part], H) for part in range(2)))
 
 
 def choices(case: Case) -> Sequence[Choice]:
@@ -127,7 +121,7 @@ def prepare(case: Case, sets: Sets, inputs: InputSets, choice: Any = None) -> Bi
     plan = np.array(_plan(cut, kind, case), np.int64)
     work = np.zeros(case.threads * of_thread + 2 * LINE_BYTES, np.uint8)
     work_at = -(-work.ctypes.data // LINE_BYTES) * LINE_BYTES
-    in_place = _in_place(kind, case)
+    in_place = B == 1 and as_they_lie(kind, case.activations, I, H)
 
     def bind(w: int, i: int) -> Step:
         given, (packed, *beside) = inputs[i], sets[w]
@@ -196,14 +190,6 @@ def _kind(case: Case) -> str:
     if case.dtype == "int8" and max(case.input, case.hidden) <= MOST_TERMS and runs("int8 limbs"):
         return "int8 limbs"
     return case.dtype
-
-
-def _in_place(kind: str, case: Case) -> bool:
-    """Whether the products can read the activations where they lie."""
-    as_wanted = {"bfloat16 pairs": "bfloat16", "int8 limbs": ""}.get(kind, "float32")
-    depth = DEPTH[kind]
-    whole = case.input % depth == 0 and case.hidden % depth == 0
-    return case.activations == as_wanted and whole and case.batch == 1
 
 
 def _padded(size: int, to: int) -> int:

@@ -20,9 +20,9 @@ from kernels.implementations import _layouts, numba_fused
 from kernels.reference.cells import Weights
 from kernels.reference.inputs import Floats, Layout
 from kernels.vector import barrier, tiles
-from kernels.vector.cuts import CHUNK_BYTES, fits, passes, sized
+from kernels.vector.cuts import MOST_LINES, STREAMS, chunk, most, passes, sized
 from kernels.vector.llvm import LANES, LINE_BYTES
-from kernels.vector.products import DEPTH, GROUP_BYTES, TURNS, limbs
+from kernels.vector.products import DEPTH, GROUP_BYTES, TURNS, as_they_lie, limbs
 from kernels.vector.sequence import Places, Plan, compiled
 from kernels.vector.tiles import Tile
 
@@ -71,21 +71,16 @@ def canonical(case: Case, tensors: Tensors) -> Weights:
     packed_u, *scales, biases, packed_w = tensors
     G, H = GATES[case.cell], case.hidden
 
-    def stacked(of_block: Tensor) -> Tensor:
-        """(blocks, G, 16, ...) to (G*H, ...)."""
-        units = of_block.transpose(0, 1).reshape(G, -1, *of_block.shape[3:])
-        return units[:, :H].reshape(G * H, *of_block.shape[3:])
-
     def matrix(packed: Tensor, columns: int) -> Tensor:
         blocks, turns, _, depth = packed.shape
         rows = packed.transpose(1, 2).reshape(blocks, G, LANES, turns * depth)
-        return stacked(rows)[:, :columns]
+        return _layouts.stacked(rows, H)[:, :columns]
 
     W, U = matrix(packed_w, case.input), matrix(packed_u, H)
     if scales:
-        of_w, of_u = (stacked(scales[0][:, part]) for part in range(2))
+        of_w, of_u = (_layouts.stacked(scales[0][:, part], H) for part in range(2))
         W, U = _layouts.meant(case, W, of_w), _layouts.meant(case, U, of_u)
-    return Weights(W, U, stacked(biases[:, 0]), stacked(biases[:, 1]))
+    return Weights(W, U, *(_layouts.stacked(biases[:, part], H) for part in range(2)))
 
 
 def prepare(case: Case, sets: Sets, inputs: InputSets) -> Bind:
@@ -98,7 +93,8 @@ def prepare(case: Case, sets: Sets, inputs: InputSets) -> Bind:
     answer = (out, c_new) if case.cell == "lstm" else (out,)
     plan = np.array(_plan(skeleton.kind, case), np.int64)
     work, places = _memory(skeleton.kind, plan, case)
-    in_place, threads = _in_place(skeleton.kind, case), min(case.threads, numba.get_num_threads())
+    in_place = B == 1 and as_they_lie(skeleton.kind, case.activations, H)
+    threads = min(case.threads, numba.get_num_threads())
 
     def bind(w: int, i: int) -> Step:
         given, (U, *beside, W) = inputs[i], sets[w]
@@ -128,27 +124,21 @@ def _plan(kind: str, case: Case) -> Plan:
     """How to cut this case: as many sequences at once as leave room for the sums of all gates of a block."""
     G, B = GATES[case.cell], case.batch
 
-    def most(lines: int) -> int:
-        return max((n for n in range(1, 33) if fits(kind, lines, n * limbs(kind))), default=1)
-
     def tile(streams: int, size: int, count: int) -> int:
         return tiles.compiled(Tile(kind, G, size, streams, G, 0)).address if count else 0
 
-    of_rows, of_h = (sized(passes(n, most(G))) for n in (case.steps * B, B))
-    streams = max(n for n in (1, 2, 4, 8) if n == 1 or (n * G <= 8 and most(n * G) >= of_h[0]))
-    chunk = max(TURNS, CHUNK_BYTES // (G * LINE_BYTES) // TURNS * TURNS)
+    of_rows, of_h = (sized(passes(n, max(1, most(kind, G, n)))) for n in (case.steps * B, B))
+    streams = max(
+        n
+        for n in STREAMS
+        if n == 1 or (n * G <= MOST_LINES and max(1, most(kind, n * G, B)) >= of_h[0])
+    )
 
     def tiled(at_once: int, of: tuple[int, int, int]) -> list[int]:
         return [tile(at_once, of[0] - n, of[1 + n]) for n in range(2)]
 
-    over_w = [*of_rows, chunk, *tiled(1, of_rows)]
+    over_w = [*of_rows, chunk(G), *tiled(1, of_rows)]
     return Plan._make([*over_w, streams, *of_h, *tiled(streams, of_h), *tiled(1, of_h)])
-
-
-def _in_place(kind: str, case: Case) -> bool:
-    """Whether the products can read h where it lies."""
-    as_wanted = {"bfloat16 pairs": "bfloat16", "int8 limbs": ""}.get(kind, "float32")
-    return case.activations == as_wanted and case.hidden % DEPTH[kind] == 0 and case.batch == 1
 
 
 def _memory(kind: str, plan: np.ndarray, case: Case) -> tuple[np.ndarray, Places]:

@@ -11,6 +11,7 @@ what prefetches by itself: that is measured.
 """
 
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import NamedTuple
 
 from kernels.vector.llvm import LINE_BYTES, registers
@@ -20,6 +21,8 @@ CHUNK_BYTES = 16 << 10
 """Weights over which all parts and passes go before the next ones: half of the smallest first cache that is known."""
 LONGER = 4
 """Times the usual chunk's turns, in the other one that is tried."""
+STREAMS = (1, 2, 4, 8)
+"""Blocks that may be read side by side."""
 MOST_LINES = 8
 """Lines of weights that a tile reads side by side."""
 IN_FLIGHT = 8
@@ -78,6 +81,18 @@ def fits(kind: str, lines: int, columns: int) -> bool:
     return lines * columns * pieces + beside + unpacking <= count
 
 
+def most(kind: str, lines: int, batch: int) -> int:
+    """Sequences of a batch whose sums fit at once into registers; of one line one in any case, else 0 where none do."""
+    each = limbs(kind)  # more columns never fit where fewer do not
+    held = takewhile(lambda n: fits(kind, lines, n * each), range(1, batch + 1))
+    return max(held, default=int(lines == 1))
+
+
+def chunk(lines: int) -> int:
+    """Turns of so many lines that make a chunk, in whole blocks of activations."""
+    return max(TURNS, CHUNK_BYTES // (lines * LINE_BYTES) // TURNS * TURNS)
+
+
 def cuts(gates: int, kind: str, batch: int, blocks: int, threads: int) -> tuple[Cut, ...]:
     """The cuts to try of a step of `blocks` blocks, at most six, the likeliest first."""
     ranked = sorted(_shapes(gates, kind, batch, blocks, threads))
@@ -90,27 +105,23 @@ def _shapes(
 ) -> Iterator[tuple[tuple[bool, float], Cut]]:
     """Shapes of tiles whose sums fit, each with what it is ranked by: less is better."""
     for vectors in (n for n in range(1, gates + 1) if gates % n == 0):
-        for streams in (1, 2, 4, 8):
+        for streams in STREAMS:
             lines = streams * vectors
             apart = streams == 1 or (
                 vectors == gates and lines <= MOST_LINES and blocks >= 2 * threads * streams
             )
-            most = max(
-                (n for n in range(1, batch + 1) if fits(kind, lines, n * limbs(kind))),
-                default=int(lines == 1),
-            )
-            if not apart or not most:
+            at_once = most(kind, lines, batch)
+            if not apart or not at_once:
                 continue
-            sizes = passes(batch, most)
+            sizes = passes(batch, at_once)
             slots = sum(
                 max(lines * c, IN_FLIGHT) + (lines + c) / 2
                 for c in (n * limbs(kind) for n in sizes)
             )
             again = len(sizes) * gates > vectors
-            chunk = max(TURNS, CHUNK_BYTES // (streams * gates * LINE_BYTES) // TURNS * TURNS)
             yield (
                 (again, slots * gates / vectors / streams),
-                Cut(streams, vectors, sizes[0], chunk if again else 0, 0),
+                Cut(streams, vectors, sizes[0], chunk(streams * gates) if again else 0, 0),
             )
 
 

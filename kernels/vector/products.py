@@ -47,6 +47,12 @@ def limbs(kind: str) -> int:
     return LIMBS if kind == "int8 limbs" else 1
 
 
+def as_they_lie(kind: str, activations: str, *lengths: int) -> bool:
+    """Whether products read one sequence's activations of these lengths as they are: in this dtype, in whole groups."""
+    wanted = {"bfloat16 pairs": "bfloat16", "int8 limbs": ""}.get(kind, "float32")
+    return activations == wanted and all(length % DEPTH[kind] == 0 for length in lengths)
+
+
 @intrinsic(prefer_literal=True)
 def products(
     _typing: Any, weights: Any, apart: Any, inputs: Any, turns: Any, sums: Any, sums_apart: Any, ahead: Any,

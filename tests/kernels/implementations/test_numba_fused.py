@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
-import platform
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
-import numba
 import pytest
 import torch
 
@@ -21,8 +15,8 @@ from kernels.reference.cells import Weights
 from kernels.reference.inputs import TORCH_DTYPES, Arena, draw, set_bytes
 from kernels.vector import cuts, limbs
 from kernels.vector.cuts import Cut
+from tests.kernels.elsewhere import python, with_avx2_alone
 
-ROOT = Path(__file__).parents[3]
 LANES, DEPTH = 16, {"float32": 1, "bfloat16": 2, "int8": 4}
 FILLING = 64
 """What stands where nothing belongs; a step that counts it in is far off."""
@@ -224,20 +218,6 @@ print(sum(one.stats.cache_misses.values()))
 """
 
 
-def python(code, **variables):
-    """What this prints in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.split("\n")[:-1]
-
-
 @pytest.mark.slow
 def test_a_compiled_step_is_found_again_by_the_next_process(tmp_path):
     assert python(CACHED, NUMBA_CACHE_DIR=str(tmp_path)) == ["1"]
@@ -257,16 +237,9 @@ for dtype, activations in (("float32", "float32"), ("bfloat16", "bfloat16")):
     holds(case)
     print(numba_fused._kind(case))
 """
-HASWELL = "+sse4.2,+popcnt,+avx,+avx2,+fma,+bmi,+bmi2,+lzcnt,+movbe,+f16c"
 
 
 @pytest.mark.slow
 def test_it_is_right_on_a_processor_with_avx2_alone(tmp_path):
-    """This processor, with what it has beyond that left aside."""
-    known = numba.core.codegen.get_host_cpu_features().split(",")
-    if platform.machine() not in ("x86_64", "AMD64") or "+avx2" not in known:
-        pytest.skip("no x86 processor with AVX2")
-    lines = python(
-        AVX2, NUMBA_CPU_NAME="haswell", NUMBA_CPU_FEATURES=HASWELL, NUMBA_CACHE_DIR=str(tmp_path)
-    )
+    lines = with_avx2_alone(AVX2, tmp_path)
     assert lines == ["16,2,float32,bfloat16,int8", "float32", "bfloat16"]

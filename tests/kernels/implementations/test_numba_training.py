@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
-import numba
 import pytest
 import torch
 
@@ -19,8 +13,8 @@ from kernels.reference import cells, check, gradients
 from kernels.reference.cells import Weights
 from kernels.reference.inputs import Arena, draw, set_bytes
 from kernels.vector import llvm
+from tests.kernels.elsewhere import with_avx2_alone
 
-ROOT = Path(__file__).parents[3]
 LANES = 16
 FILLING = 64
 """What stands where nothing belongs; a step that counts it in is far off."""
@@ -156,26 +150,8 @@ for cell in ("rnn", "gru"):
     for batch in (1, 5):
         holds(trained(cell, 37, 13, batch))
 """
-HASWELL = "+sse4.2,+popcnt,+avx,+avx2,+fma,+bmi,+bmi2,+lzcnt,+movbe,+f16c"
 
 
 @pytest.mark.slow
 def test_it_is_right_on_a_processor_with_avx2_alone(tmp_path):
-    """This processor, with what it has beyond that left aside."""
-    known = numba.core.codegen.get_host_cpu_features().split(",")
-    if platform.machine() not in ("x86_64", "AMD64") or "+avx2" not in known:
-        pytest.skip("no x86 processor with AVX2")
-    variables = {
-        "NUMBA_CPU_NAME": "haswell",
-        "NUMBA_CPU_FEATURES": HASWELL,
-        "NUMBA_CACHE_DIR": str(tmp_path),
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", AVX2],
-        cwd=ROOT,
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    assert with_avx2_alone(AVX2, tmp_path) == []

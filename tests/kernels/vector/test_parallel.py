@@ -1,11 +1,7 @@
 """More threads than this machine may have cores: a process of its own, with eight of them."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
+from tests.kernels.elsewhere import python
 
-ROOT = Path(__file__).parents[3]
 THREADS = 8
 BOTH = """
 from dataclasses import replace
@@ -30,12 +26,4 @@ print("all hold")
 
 def test_steps_training_and_sequences_hold_with_more_threads_than_two():
     """Fewer blocks of units than threads, and more."""
-    done = subprocess.run(
-        [sys.executable, "-c", BOTH],
-        cwd=ROOT,
-        env={**os.environ, "NUMBA_NUM_THREADS": str(THREADS)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.stdout == "all hold\n", done.stderr
+    assert python(BOTH, NUMBA_NUM_THREADS=str(THREADS)) == ["all hold"]
