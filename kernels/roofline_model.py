@@ -3,13 +3,17 @@
 Numbers in, numbers out; measuring, reading and predicting all import it. Williams, Waterman and Patterson, Roofline: An
 Insightful Visual Performance Model, CACM 52(4), 2009, in times instead of rates:
 
-    t_bytes    bytes read / read roof + bytes written / write roof
+    t_bytes    bytes read / read roof + what writing adds to that
     t_flops    linear FLOPs / arithmetic roof
     limit      max(t_bytes, t_flops), for bytes and products of one step can overlap
     fraction   limit / t, the roof fraction
     explained  (t_floor + limit) / t, for the call itself overlaps with neither
     overhead   t_floor / t
     balance    t_flops / t_bytes: 1 at the ridge
+
+Memory that reads and writes at once moves more than it does of either alone, so bytes read / read roof + bytes written
+/ write roof is no least time. What is moved as a triad does, two bytes read for one written, takes its total / triad
+roof; the rest is read or written apart. Whichever way is the shorter counts, and none is shorter than the reading.
 
 A sequence that multiplies its inputs before the first step (a hoisted W) has two stages that cannot overlap: its limit
 is the sum of both stages' limits, and its balance is that of the longer one.
@@ -29,7 +33,7 @@ EXPLAINED = 0.75
 IMPOSSIBLE = 1.03
 """A roof fraction whose whole interval lies above it says that the roof or the bytes are wrong."""
 WRITTEN_SHARE = 0.1
-"""Of the bytes that a step moves: from there on its write roof is sampled beside it, too."""
+"""Of the bytes that a step moves: from there on its write and triad roofs are sampled beside it, too."""
 
 BANDWIDTH, COMPUTE, CALL, CODE = "bandwidth", "compute", "overhead", "implementation"
 LIMIT = "limit"
@@ -37,6 +41,22 @@ LIMIT = "limit"
 BOTH = " + overhead"
 
 Stages = tuple[tuple[float, float], tuple[float, float]]
+
+
+def writing(
+    read: float, written: float, read_roof: float, write_roof: float, triad_roof: float | None
+) -> float:
+    """The seconds that writing so many bytes adds to reading so many, by the roofs in byte/s.
+
+    A triad of T bytes in all reads 2 T / 3 and writes T / 3. So of the bytes written s = min(written, read / 2) can go
+    beside the 2 s that are read, in 3 s / triad roof instead of 2 s / read roof. Without a triad roof nothing does.
+    """
+    apart = written / write_roof
+    if triad_roof is None:
+        return apart
+    beside = min(written, read / 2)
+    together = beside * (3 / triad_roof - 2 / read_roof) + (written - beside) / write_roof
+    return max(0.0, min(apart, together))
 
 
 def stages(

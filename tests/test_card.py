@@ -231,6 +231,8 @@ def test_answers_name_no_single_card(tmp_path, monkeypatch):
 THEIRS = """\
 {"kind": "read", "megabytes": 24, "variant": "a", "resident": 8, "median": 6e12, "best": 7e12, "right": true}
 {"kind": "read", "megabytes": 24, "variant": "b", "resident": 8, "median": 7e12, "best": 7e12, "right": false}
+{"kind": "read", "megabytes": 16, "variant": "ld x4, 256 threads", "median": 32e12, "right": true}
+{"kind": "read", "megabytes": 16, "variant": "ld.nc x8, 256 threads", "median": 8e12, "right": true}
 {"kind": "read", "megabytes": 4096, "variant": "c", "resident": 8, "median": 3e12, "best": 3e12, "right": true}
 {"kind": "copy", "megabytes": 4096, "variant": "d", "resident": 8, "median": 3e12, "best": 3e12, "right": true}
 {"kind": "read", "megabytes": 409"""
@@ -239,6 +241,7 @@ THEIRS = """\
 def test_of_the_independent_probes_the_fastest_right_answer_counts():
     assert probe.best_of_theirs(THEIRS) == {
         ("read", 24): (6e12, "a"),
+        ("read", 16): (8e12, "ld.nc x8, 256 threads"),  # the other read the first-level caches
         ("read", 4096): (3e12, "c"),
         ("copy", 4096): (3e12, "d"),
     }

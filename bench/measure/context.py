@@ -23,12 +23,12 @@ class Cache:
     """How far the visits of each point lay apart so far, by its key."""
     variants: dict[Walk, Any] = field(default_factory=dict)
     """The read probe's fastest variant over each kind of memory that it walked so far: see `probes.alike`."""
-    write_variants: dict[Walk, Any] = field(default_factory=dict)
-    """The write probe's fastest variant over as many bytes; None where they are too few for every one."""
+    store_variants: dict[tuple[str, Walk], Any] = field(default_factory=dict)
+    """A storing probe's fastest variant over as many bytes; None where they are too few for every one."""
     stand_in: Arena | None = None
     """A block as libraries allocate theirs: see `Context.memory`."""
-    written: Arena | None = None
-    """What the write probe fills beside a step."""
+    stored: dict[str, Arena] = field(default_factory=dict)
+    """What probes overwrite beside a step, by their kind."""
     digests: dict[tuple[int, Hashable], int] = field(default_factory=dict)
     """Of the arena, by the bytes that it held and what they were filled as, while nobody had written there."""
     preparing_seconds: float = 0.0
@@ -39,7 +39,8 @@ class Cache:
 
     def release(self) -> None:
         """Give back what earlier points needed beside the arena, and those that stay built: no others took it."""
-        self.stand_in = self.written = None
+        self.stand_in = None
+        self.stored.clear()
         self.opened.clear()
 
 

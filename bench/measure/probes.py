@@ -1,4 +1,4 @@
-"""What a step is timed beside: the read probe over its own memory, the write probe, the matrix product, the floor."""
+"""What a step is timed beside: the read probe over its own memory, those that store, the matrix product, the floor."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -122,25 +122,34 @@ def _fastest(context: Context, kind: str, block: Arena, walk: Walk) -> Any:
     return max(rates, key=lambda variant: rates[variant], default=None)
 
 
-def write_probe(context: Context, bytes_moved: dict[str, int], threads: int) -> Probe | None:
-    """The write probe to pair with, where more than `WRITTEN_SHARE` of all bytes are written.
+def store_probes(
+    context: Context, bytes_moved: dict[str, int], walk: Walk
+) -> tuple[Probe | None, Probe | None]:
+    """The write and the triad probe to pair with, where more than `WRITTEN_SHARE` of all bytes are written.
 
-    It fills a block of its own, as large as what a step writes, by the variant that is fastest there. None where the
-    device pairs no writing or the block is too small to be shared out, too.
+    They overwrite blocks of their own, by the variants that are fastest there: as large as what a step writes, and as
+    what it walks and writes in all, up to where streamed weights end. None where less is written, and where that is too
+    small a block to be shared out.
     """
     written = bytes_moved["written"]
     if written <= roofline_model.WRITTEN_SHARE * (bytes_moved["read"] + written):
+        return None, None
+    writing = _storing(context, "write", written, walk)
+    touched = min(walk.one_set * walk.sets + written, max(context.span_bytes, written))
+    return writing, _storing(context, "triad", touched, walk) if writing else None
+
+
+def _storing(context: Context, kind: str, size: int, walk: Walk) -> Probe | None:
+    device, blocks, known = context.device, context.cache.stored, context.cache.store_variants
+    if kind not in blocks or blocks[kind].size_bytes < size:
+        blocks.pop(kind, None)  # before another one is allocated
+        blocks[kind] = Arena(size, device.name, context.seed)
+    block, over = blocks[kind], Walk(size, 1, walk.threads)
+    if (kind, over) not in known:
+        known[kind, over] = _fastest(context, kind, block, over)
+    if known[kind, over] is None:
         return None
-    device, cache = context.device, context.cache
-    if cache.written is None or cache.written.size_bytes < written:
-        cache.written = None  # before another one is allocated
-        cache.written = Arena(written, device.name, context.seed)
-    block, known, walk = cache.written, cache.write_variants, Walk(written, 1, threads)
-    if walk not in known:
-        known[walk] = _fastest(context, "write", block, walk)
-    if known[walk] is None:
-        return None
-    run, moved = device.probe("write", known[walk], block, walk)
+    run, moved = device.probe(kind, known[kind, over], block, over)
     return Probe(rounds.Contender(run), moved, block=block)
 
 

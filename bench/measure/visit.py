@@ -39,16 +39,21 @@ class Beside:
     step: Contender
     reading: ReadProbe
     writing: Probe | None
+    triad: Probe | None
     product: Probe | None
     floor: Contender | None
     floor_paired: bool
     calls: tuple[int, ...]
 
     @property
+    def probes(self) -> tuple[Probe | None, ...]:
+        """In the order of their records in PAIRED; None of what it is not timed beside."""
+        return self.reading, self.writing, self.triad, self.product
+
+    @property
     def contenders(self) -> list[Contender]:
         """In the order of `calls`, of the step and what is paired with it."""
-        probed = (self.reading, self.writing, self.product)
-        paired = [self.step, *(probe.contender for probe in probed if probe)]
+        paired = [self.step, *(probe.contender for probe in self.probes if probe)]
         return [*paired, self.floor] if self.floor and self.floor_paired else paired
 
 
@@ -61,19 +66,20 @@ def beside(
     case = point.case
     reading = probes.read_probe(context, walk)
     t_read = point.bytes["read"] / reading.amount * reading.seconds_per_pass
-    writing = probes.write_probe(context, point.bytes, case.threads)
+    writing, triad = probes.store_probes(context, point.bytes, walk)
     linear, product = point.flops["linear"], None
     floor_paired = floor is not None
     if point.seconds:
         # what goes on pairs what it paired before, whatever its bytes would take today
         writing = writing if point.roof_write_bytes_per_s else None
+        triad = triad if point.roof_triad_bytes_per_s else None
         if point.roof_flop_per_s:
             product = probes.arithmetic_probe(context, case, linear, 0.0)
         floor_paired = bool(point.floor_beside)
     else:
         for t_bytes, flops in roofline_model.stages(t_read, 0.0, linear, point.projected):
             product = product or probes.arithmetic_probe(context, case, flops, t_bytes)
-    chosen = Beside(step, reading, writing, product, floor, floor_paired, ())
+    chosen = Beside(step, reading, writing, triad, product, floor, floor_paired, ())
     calls = rounds.calibrated(chosen.contenders, context.settle_seconds, context.device.clock)
     if floor_paired and not point.seconds:
         # blocks are alike in length, so their numbers of calls tell how long a call is; of one call, at least so long
@@ -105,9 +111,11 @@ def taken(
     left, steps = iter(rows), point.case.steps
     rates = [
         tuple(probe.amount / each for each in next(left)) if probe else ()
-        for probe in (chosen.reading, chosen.writing, chosen.product)
+        for probe in chosen.probes
     ]
     floors = [each / steps for each in next(left)] if chosen.floor_paired else []
+    found_beside = zip(PAIRED, (*rates, floors), strict=True)
+    paired = {name: (*getattr(point, name), *each) for name, each in found_beside}
     visit = Visit(at, len(seconds), retaken)
     once = 0.0
     if chosen.floor and not floors:
@@ -117,10 +125,7 @@ def taken(
             point,
             seconds=(*point.seconds, *(each / steps for each in seconds)),
             steps_per_sample=chosen.calls[0] * steps,
-            roof_bytes_per_s=(*point.roof_bytes_per_s, *rates[0]),
-            roof_write_bytes_per_s=(*point.roof_write_bytes_per_s, *rates[1]),
-            roof_flop_per_s=(*point.roof_flop_per_s, *rates[2]),
-            floor_beside=(*point.floor_beside, *floors),
+            **paired,
             visits=(*(point.visits or ()), visit),
         ),
         once,

@@ -18,7 +18,10 @@ LONGEST_TEXT = 1 << 20
 """Characters."""
 MOST_RECORDS = 100_000
 """Of each kind in one profile."""
-PAIRED = ("roof_bytes_per_s", "roof_write_bytes_per_s", "roof_flop_per_s", "floor_beside")
+PAIRED = (
+    *("roof_bytes_per_s", "roof_write_bytes_per_s", "roof_triad_bytes_per_s"),
+    *("roof_flop_per_s", "floor_beside"),
+)
 """Samples of limits beside a point's: each list as long as `seconds`, or empty where that limit was not sampled."""
 SENTINEL = "sentinel"
 BEST_OF = 3
@@ -134,6 +137,7 @@ class Point:
     roof_walk: dict[Text, int] | None = None
     roof_bytes_per_s: Samples = ()
     roof_write_bytes_per_s: Samples = ()
+    roof_triad_bytes_per_s: Samples = ()
     roof_flop_per_s: Samples = ()
     floor_seconds: Figure | None = None
     floor_beside: Samples = ()

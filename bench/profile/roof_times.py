@@ -8,7 +8,7 @@ from kernels import roofline_model
 
 
 def byte_times(point: Point, written_seconds: float | None) -> list[tuple[float, float]]:
-    """Seconds of reading and of writing, round by round; empty where a roof is missing.
+    """Seconds of reading and what writing adds to them, round by round; empty where a roof is missing.
 
     `written_seconds` is what writing takes at the roof of the sweep, None where there is none: samples beside the step
     count before it.
@@ -18,10 +18,15 @@ def byte_times(point: Point, written_seconds: float | None) -> list[tuple[float,
     read, written = point.bytes["read"], point.bytes["written"]
     if not written:
         written_seconds = 0.0
-    writing: Sequence[float] = [written / roof for roof in point.roof_write_bytes_per_s]
+    reading, sampled = point.roof_bytes_per_s, point.roof_write_bytes_per_s
+    triad = point.roof_triad_bytes_per_s or (None,) * len(sampled)
+    writing: Sequence[float] = [
+        roofline_model.writing(read, written, *roofs)
+        for roofs in zip(reading, sampled, triad, strict=False)
+    ]
     if not writing and written_seconds is not None:
-        writing = [written_seconds] * len(point.roof_bytes_per_s)
-    return [(read / roof, w) for roof, w in zip(point.roof_bytes_per_s, writing, strict=False)]
+        writing = [written_seconds] * len(reading)
+    return [(read / roof, w) for roof, w in zip(reading, writing, strict=False)]
 
 
 def product_times(point: Point, product_seconds: float | None) -> list[float]:

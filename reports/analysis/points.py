@@ -44,7 +44,7 @@ Priors = Mapping[str, Spread | None]
 class Sampled:
     """The figures of one point before they are summed up.
 
-    byte_times  bytes read / paired read roof + bytes written / write roof, round by round
+    byte_times  bytes read / paired read roof + what writing adds, round by round
     flop_times  linear FLOPs / arithmetic roof, the paired one where there is one, round by round
     visited     whether there was more than one visit
     values      by figure: the medians of its visits, in order; the rounds themselves where there was one

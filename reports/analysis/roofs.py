@@ -190,8 +190,11 @@ class Roofs:
         read = level.bytes_per_s if level else paired
         peak = self.peak(case) or products or inf
         curve = self.curve(case.device).get(case.threads, [])
-        written = point.bytes["written"] / write_roof if write_roof else 0.0
-        times = (point.bytes["read"] / read, written, point.flops["linear"] / peak)
+        triad = median(point.roof_triad_bytes_per_s) if point.roof_triad_bytes_per_s else None
+        moved, writing = (point.bytes["read"], point.bytes["written"]), 0.0
+        if write_roof:
+            writing = roofline_model.writing(*moved, read, write_roof, triad)
+        times = (moved[0] / read, writing, point.flops["linear"] / peak)
         return Under(
             level=level.name if level else None,
             bytes_per_s=read,

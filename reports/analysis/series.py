@@ -12,6 +12,7 @@ from math import ceil
 from bench.profile import stats
 from bench.profile.records import Point
 from bench.profile.stats import Estimate, median
+from kernels import roofline_model
 from kernels.case import Case
 from kernels.roofline_model import BANDWIDTH
 from reports.analysis.points import Row
@@ -197,7 +198,8 @@ def ridge_batch(row: Row, roofs: Roofs) -> int | None:
 
     Weights are read whatever the batch, and to train their gradients written; activations and FLOPs grow with it.
     Solved for B: B * flops_1 / F >= weights / R + gradients / W + B * (read_1 / R + written_1 / W), with roofs F, R and
-    W. None where roofs are missing, or where the bytes of a sequence alone take longer than its FLOPs.
+    W; gradients that are written while weights are read add what `roofline_model.writing` says. None where roofs are
+    missing, or where the bytes of a sequence alone take longer than its FLOPs.
     """
     case, point = row.case, row.point
     if not point.bytes or not point.flops or not point.roof_bytes_per_s or point.projection:
@@ -215,7 +217,9 @@ def ridge_batch(row: Row, roofs: Roofs) -> int | None:
     bytes_1 += (written - gradients) / case.batch / write if write else 0.0
     if flops_1 <= bytes_1:
         return None
-    fixed = weights / read + (gradients / write if write else 0.0)
+    triad = median(point.roof_triad_bytes_per_s) if point.roof_triad_bytes_per_s else None
+    fixed = weights / read
+    fixed += roofline_model.writing(weights, gradients, read, write, triad) if write else 0.0
     return max(1, ceil(fixed / (flops_1 - bytes_1)))
 
 

@@ -77,6 +77,7 @@ def _entry(analysis: Analysis, row: Row, everyone: int | None) -> Entry | None:
         paired=point.roof_bytes_per_s,
         read=point.bytes["read"],
         written=point.bytes["written"],
+        together=bool(point.roof_triad_bytes_per_s),
         flops=point.flops["linear"],
         recurrent=point.flops["recurrent"],
         working_set=point.working_set_bytes,
@@ -104,6 +105,12 @@ def limits(points: Iterable[Point], roofs: Roofs, device: str, threads: int) -> 
     read = _beside(roofs.typical_curve(device).get(threads, []), by_size)
     by_size = [(p.bytes["written"], p.roof_write_bytes_per_s) for p in here if p.bytes]
     write = _beside(roofs.curve(device, "write").get(threads, []), by_size)
+    by_size = [
+        (p.working_set_bytes + p.bytes["written"], p.roof_triad_bytes_per_s)
+        for p in here
+        if p.bytes and p.working_set_bytes
+    ]
+    triad = _beside(roofs.curve(device, "triad").get(threads, []), by_size)
     once = [median(p.roof_bytes_per_s) for p in streamed if p.case.phase != TRAIN]
     twice = [median(p.roof_bytes_per_s) for p in streamed if p.case.phase == TRAIN]
     memory = median(once) if once else read[-1][1] if read else None
@@ -150,6 +157,7 @@ def limits(points: Iterable[Point], roofs: Roofs, device: str, threads: int) -> 
         floors={call: median(found) for call, found in floors.items()},
         call=roofs.call(device, threads),
         training=training,
+        triad=triad,
     )
 
 

@@ -167,15 +167,22 @@ def limit(entry: Entry, limits: Limits) -> Estimate | None:
     streamed = entry.work.residency == STREAMED
     read = memory if streamed else interpolated(limits.read, entry.working_set)
     write = roofline_model.nearest(limits.write, entry.written)
+    touched = entry.working_set + entry.written
+    triad = roofline_model.nearest(limits.triad, touched) if entry.together else None
     product = limits.products.get((entry.work.dtype, entry.work.activations))
     if not read or (entry.flops and not product) or (entry.written and not write):
         return None
 
     def at(reading: float, multiplying: float) -> float:
         """With the read roof and the products so many times what they are as a rule."""
+        rate, writing = read * reading, 0.0
+        if write:
+            # a triad reads, too: it is as slow or quick as reading is
+            beside = triad * reading if triad else None
+            writing = roofline_model.writing(entry.read, entry.written, rate, write, beside)
         return roofline_model.limit(
-            entry.read / (read * reading),
-            entry.written / write if write else 0.0,
+            entry.read / rate,
+            writing,
             entry.flops / (product * multiplying) if product else 0.0,
             entry.projected,
         )

@@ -62,6 +62,7 @@ class Entry:
     roof       the height of that line at its intensity, FLOP/s
     projected  the shares of `read` and `flops` that come before a sequence's first step
     overhead   the cost of an empty call over the time
+    together   whether what it writes was held against a triad beside it, which reads too
     joules     energy of a step; None where it was not counted
     visits     which samples followed one another; None: all of them
     runs       what this joins, where the same was timed in several runs of one side; else empty
@@ -87,6 +88,7 @@ class Entry:
     projected: tuple[float, float] = (0.0, 0.0)
     joules: float | None = None
     visits: tuple[Visit, ...] | None = None
+    together: bool = False
     runs: tuple["Entry", ...] = ()
 
     @property
@@ -139,6 +141,7 @@ class Limits:
     read      as a rule: the median beside the machine's own resident steps, elsewhere of the sweep's best variant
     write     as a rule: the median beside its own steps that write as much, elsewhere the best of the sweep, by
               which fractions are formed there
+    triad     likewise of a triad, by all that a step walks and writes
     memory    what streamed steps read at: the median beside its own, else the end of `read`
     training  what streamed training reads at, which goes through each set twice in a row and may find it in a cache
               then: the median beside its own; None where there is none
@@ -157,6 +160,7 @@ class Limits:
     floors: dict[tuple[object, ...], float] = field(default_factory=dict)
     call: float | None = None
     training: float | None = None
+    triad: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,49 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import linprog
 
 from kernels import roofline_model as model
 from kernels.case import ARITHMETIC
 
 some_seconds = st.floats(1e-9, 1e3)
 share = st.floats(0, 1)
+
+
+rate = st.floats(1e8, 1e12)
+
+
+@given(st.integers(1, 1 << 32), st.integers(1, 1 << 32), rate, rate, st.floats(0.1, 1.5))
+def test_bytes_take_the_least_time_that_passes_of_the_three_probes_can_move_them_in(
+    read, written, read_roof, write_roof, more
+):
+    """By linear programming, over seconds of reading, of writing and of a triad.
+
+    A triad that reads or writes faster than what does that alone would tell that a roof is too low.
+    """
+    triad_roof = min(more * read_roof, 3 * write_roof)
+    reads = [read_roof, 0.0, 2 / 3 * triad_roof]
+    writes = [0.0, write_roof, triad_roof / 3]
+    found = linprog(
+        np.ones(3),
+        A_ub=-np.array([np.divide(reads, read), np.divide(writes, written)]),
+        b_ub=-np.ones(2),
+    )
+    moved = read / read_roof + model.writing(read, written, read_roof, write_roof, triad_roof)
+    assert moved == pytest.approx(found.fun, rel=1e-6)
+
+
+@given(st.integers(1, 1 << 32), st.integers(0, 1 << 32), rate, rate, rate)
+def test_writing_costs_no_more_than_alone_and_never_less_than_nothing(
+    read, written, read_roof, write_roof, triad_roof
+):
+    found = model.writing(read, written, read_roof, write_roof, triad_roof)
+    assert 0.0 <= found <= written / write_roof
+    assert model.writing(read, written, read_roof, write_roof, None) == written / write_roof
 
 
 def test_bytes_and_products_overlap_and_reading_and_writing_do_not():

@@ -375,7 +375,7 @@ def test_the_arithmetic_probe_is_paired_where_products_take_more_than_half_as_lo
     assert found.roof_flop_per_s == ()
 
 
-def test_the_write_probe_is_paired_where_more_than_a_tenth_of_the_bytes_is_written(
+def test_write_and_triad_probes_are_paired_where_more_than_a_tenth_of_the_bytes_is_written(
     context, monkeypatch
 ):
     train = replace(CASE, phase="train")
@@ -383,20 +383,30 @@ def test_the_write_probe_is_paired_where_more_than_a_tenth_of_the_bytes_is_writt
     assert written > 0.1 * (cost.count(train).bytes_read + written)
     seen = rounds_of(monkeypatch, (1.0, 1e-3))
     found = point.point(context, train, "torch_cell", torch_cell, order=0)
-    assert len(seen[0]) == 3
-    (rate,) = set(found.roof_write_bytes_per_s)
+    assert len(seen[0]) == 4
+    (rate,), (triad,) = set(found.roof_write_bytes_per_s), set(found.roof_triad_bytes_per_s)
     assert rate == pytest.approx(written / 1e-3, rel=0.05)
+    # its weights, once, and what it writes: a triad goes over so much memory as the step does
+    assert triad == pytest.approx((found.working_set_bytes + written) / 1e-3, rel=0.05)
     assert found.roof_flop_per_s == ()
     context = replace(context, writes={1: {1 << 20: 1.0}})  # what was surveyed counts no more
-    half = found.bytes["read"] / found.roof_bytes_per_s[0] + written / rate
-    assert roof_times.roof_fractions(found, 1e9) == pytest.approx([half / 1.0] * len(found.seconds))
+    read, reading = found.bytes["read"], found.roof_bytes_per_s[0]
+    apart = read / reading + written / rate
+    together = 3 * (read / 2) / triad + (written - read / 2) / rate
+    assert (
+        read < 2 * written
+    )  # states count as written, too: a little is left for which nothing is read
+    least = min(apart, max(together, read / reading))
+    assert roof_times.roof_fractions(found, 1e9) == pytest.approx([least] * len(found.seconds))
+    alone = replace(found, roof_triad_bytes_per_s=())  # as of older profiles
+    assert roof_times.roof_fractions(alone, 1e9) == pytest.approx([apart] * len(found.seconds))
     seen = rounds_of(monkeypatch, (1.0, 1e-3))
     found = point.point(context, CASE, "torch_cell", torch_cell, order=0)
     assert len(seen[0]) == 2
     assert found.roof_write_bytes_per_s == ()
 
 
-def test_a_training_step_at_its_arithmetic_limit_is_held_against_all_three_probes(
+def test_a_training_step_at_its_arithmetic_limit_is_held_against_all_four_probes(
     context, monkeypatch
 ):
     variant = matmul.Shape(8, 8, 8)
@@ -404,7 +414,7 @@ def test_a_training_step_at_its_arithmetic_limit_is_held_against_all_three_probe
     seen = rounds_of(monkeypatch, (1e3, 1e-3))
     train = replace(CASE, phase="train")
     found = point.point(context, train, "torch_cell", torch_cell, order=0)
-    assert len(seen[0]) == 4
+    assert len(seen[0]) == 5
     assert found.roof_flop_per_s == (variant.flops / 1e-3,) * 12
 
 

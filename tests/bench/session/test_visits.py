@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from bench.device import cpu
+from bench.device.device import Walk
 from bench.measure import point, probes, visit
 from bench.profile.journal import from_journal
 from bench.profile.suite import Planned, Suite
@@ -223,13 +224,16 @@ def test_precision_is_looked_at_after_three_six_and_twelve_visits(context, monke
 def test_a_probe_keeps_the_memory_that_it_walks(context):
     """A larger block takes its place in the cache while the point waits for its next visit."""
     train = replace(LONE, phase="train")
-    small, large = {"read": 1 << 16, "written": 1 << 16}, {"read": 1 << 22, "written": 1 << 22}
-    first = probes.write_probe(context, small, 1)
-    block = context.cache.written
-    second = probes.write_probe(context, large, 1)
-    assert context.cache.written is second.block is not block
-    assert first.block is block
-    first.contender.run(3)
+    small, large = 1 << 16, 1 << 22
+    kept = {}
+    for size in (small, large):
+        moved, walk = {"read": 2 * size, "written": size}, Walk(size, 1, 1, times=2)
+        kept[size] = probes.store_probes(context, moved, walk)
+        for kind, probe in zip(("write", "triad"), kept[size], strict=True):
+            assert context.cache.stored[kind] is probe.block
+    for first, second in zip(kept[small], kept[large], strict=True):
+        assert first.block is not second.block
+        first.contender.run(3)
     torch_cell = implementations.load("torch_cell")
     assert point.point(context, train, "torch_cell", torch_cell, order=0).status == "ok"
 
