@@ -65,10 +65,10 @@ class Variant(NamedTuple):
 
 
 VARIANTS = (
-    Variant(1, 8192, EACH, 8),
+    Variant(1, 2048, EACH, 4),
     Variant(1, 8192, EACH, 16),
+    Variant(1, 16384, EACH, 8),
     Variant(1, 1024, 8, 4, 4),
-    Variant(1, 4096, 3, 8, 4),
     Variant(1, 8192, 1, 8, 6),
 )
 WRITING = (
