@@ -1,7 +1,7 @@
 """A GPU's bandwidths: runs its memory probes over their sizes, a record for each, and the levels of its read curve.
 
 A sample is one launch of as many passes as last SAMPLE_SECONDS; throttled ones are taken again. Tested with a stand-in
-whose bandwidths are known; ran on an H200.
+whose bandwidths are known; ran on an H100 and an H200.
 """
 
 import itertools

@@ -121,8 +121,9 @@ def _try(case: Case, name: str) -> None:
     sets = Arena(size, case.device, 0).sets(layout, case.dtype, WEIGHT_SETS)
     inputs = draw(case, torch.Generator(device=case.device).manual_seed(0))
     with torch.inference_mode(case.phase == "step"):
-        for _, _, call in rotation.bind(implementation, case, sets, inputs):
-            call()
+        for way in implementation.choices(case) or (None,):
+            for _, _, call in rotation.bind(implementation, case, sets, inputs, way):
+                call()
     if case.device == "cuda":
         torch.cuda.synchronize()
 

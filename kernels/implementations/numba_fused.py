@@ -60,7 +60,7 @@ SUPPORTS = Support(
         ("int8", "float32"),
     ),
     instead={
-        "steps": "torch_sequence computes sequences",
+        "steps": "numba_sequence is our sequence on a CPU",
         "part": "its linear and pointwise parts are one",
         "device": "triton_fused is our step on a GPU",
     },
@@ -77,7 +77,7 @@ def layout(case: Case) -> Layout:
     """Blocks (blocks, k of W and U, rows, depth); int8's scales and all biases (blocks, 2, G, 16)."""
     if case.phase == "train":
         return _numba_training.layout(case)
-    blocks, G, depth = _blocks(case), GATES[case.cell], DEPTH[_kind(case)]
+    blocks, G, depth = _blocks(case), GATES[case.cell], DEPTH[products_of(case)]
     k = _padded(case.input, depth) + _padded(case.hidden, depth)
     packed, beside = (blocks, k // depth, G * LANES, depth), (blocks, 2, G, LANES)
     return (packed, Floats(beside), Floats(beside)) if case.dtype == "int8" else (packed, beside)
@@ -106,15 +106,15 @@ def choices(case: Case) -> Sequence[Choice]:
 
 
 def _cuts(case: Case) -> tuple[Cut, ...]:
-    return cuts(GATES[case.cell], _kind(case), case.batch, _blocks(case), case.threads)
+    return cuts(GATES[case.cell], products_of(case), case.batch, _blocks(case), case.threads)
 
 
 def prepare(case: Case, sets: Sets, inputs: InputSets, choice: Any = None) -> Bind:
     """Compile for a choice, and bind addresses of one set of weights and one set of inputs to the call."""
     if case.phase == "train":
         return _numba_training.prepare(case, sets, inputs, choice)
-    cut, kind = choice or _cuts(case)[0], _kind(case)
-    run = compiled(_skeleton(case))
+    cut, kind = choice or _cuts(case)[0], products_of(case)
+    run = compiled(skeleton(case))
     B, H, I = case.batch, case.hidden, case.input  # noqa: E741 - the method's own letters
     new = tuple(torch.empty_like(inputs[0].h) for _ in range(2 if case.cell == "lstm" else 1))
     *of_parts, of_thread = _scratch(cut, kind, case)
@@ -172,18 +172,19 @@ def compiled_as(case: Case) -> Hashable:
     """Cases of one skeleton share a step, those of one batch most of their tiles; a cell has one training step."""
     if case.phase == "train":
         return _numba_training.shape(case)
-    return _skeleton(case), case.batch
+    return skeleton(case), case.batch
 
 
-def _skeleton(case: Case) -> Skeleton:
-    return Skeleton(case.cell, _kind(case), case.activations)
+def skeleton(case: Case) -> Skeleton:
+    """What a step of this case is compiled for, but for its tiles."""
+    return Skeleton(case.cell, products_of(case), case.activations)
 
 
 def _blocks(case: Case) -> int:
     return -(-case.hidden // LANES)
 
 
-def _kind(case: Case) -> str:
+def products_of(case: Case) -> str:
     """The product that is exact enough and fastest here."""
     if case.dtype == "bfloat16" and case.activations == "bfloat16" and runs("bfloat16 pairs"):
         return "bfloat16 pairs"

@@ -49,7 +49,7 @@ def reads(case: Case, own_bytes: int | None) -> Reads:
     """U from the cores' own caches where each holds what a step of its thread meets: blocks of U, sums of W, all h."""
     if own_bytes is None or SUPPORTS.unavailable(case):
         return {"W": "per_call", "U": "per_step"}
-    G, B, kind = GATES[case.cell], case.batch, numba_fused._kind(case)
+    G, B, kind = GATES[case.cell], case.batch, numba_fused.products_of(case)
     blocks, turns = -(-case.hidden // LANES), -(-case.hidden // DEPTH[kind])
     of_a_block = (turns + OF_A_GATE + B * limbs(kind)) * G * LINE_BYTES
     met = -(-blocks // case.threads) * of_a_block + 2 * B * case.hidden * ELEMENT_BYTES["float32"]
@@ -85,7 +85,7 @@ def canonical(case: Case, tensors: Tensors) -> Weights:
 
 def prepare(case: Case, sets: Sets, inputs: InputSets) -> Bind:
     """Compile for the case, and bind addresses of one set of weights and one set of inputs to the call."""
-    skeleton = numba_fused._skeleton(case)
+    skeleton = numba_fused.skeleton(case)
     run = compiled(skeleton)
     T, B, H, I = case.steps, case.batch, case.hidden, case.input  # noqa: E741 - the method's own letters
     first = inputs[0].h

@@ -26,7 +26,7 @@ from kernels.vector.gates import gates
 from kernels.vector.llvm import LANES, LINE_BYTES
 from kernels.vector.parallel import for_all_threads, pointer
 from kernels.vector.products import DEPTH, GROUP_BYTES, TURNS, limbs
-from kernels.vector.step import _ORDERS, _WIDENED, Skeleton, _arrange
+from kernels.vector.step import Skeleton, arrange, order_of
 from kernels.vector.tiles import run
 
 
@@ -86,7 +86,7 @@ def compiled(skeleton: Skeleton) -> Callable[..., None]:
     bias_bytes = LINE_BYTES // 2 if kind.startswith("bfloat16") else LINE_BYTES
     element = 2 if activations == "bfloat16" else 4
     has_c = cell == "lstm"
-    order = _WIDENED if kind == activations == "bfloat16" else _ORDERS[kind]
+    order = order_of(kind, activations)
 
     @for_all_threads(*skeleton)
     def sequence(
@@ -133,7 +133,7 @@ def _project(
     most, full, passes, chunk = cut.rows, cut.rows_full, cut.rows_full + cut.rows_less, cut.chunk
     for one in range(number, passes, members):
         first, size = one * most - max(0, one - full), most if one < full else most - 1
-        _arrange(
+        arrange(
             order, x + uintp(first * I * element), rows_at + uintp(first * rows_bytes), rows_bytes,
             units_at + uintp(first * LINE_BYTES), I, size, 1, 0, element, depth * TURNS, group,
         )  # fmt: skip
@@ -174,7 +174,7 @@ def _steps(
         h_at = before
         if not in_place:
             h_at = own + uintp(sums_bytes)
-            _arrange(
+            arrange(
                 order, before, h_at, h_bytes, units, H, cut.most, cut.full, cut.less, element, depth * TURNS, group,
             )  # fmt: skip
         after = new_h + uintp(t * B * H * element)

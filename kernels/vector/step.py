@@ -79,7 +79,7 @@ def compiled(skeleton: Skeleton) -> Callable[..., None]:
     per_sum = limbs(kind)
     bias_bytes = LINE_BYTES // 2 if kind.startswith("bfloat16") else LINE_BYTES
     element = 2 if activations == "bfloat16" else 4
-    order = _WIDENED if kind == activations == "bfloat16" else _ORDERS[kind]
+    order = order_of(kind, activations)
     group = GROUP_BYTES[kind]
 
     @for_all_threads(*skeleton)
@@ -115,9 +115,9 @@ def _share(
         x_at, h_at = x, h
     else:
         per_turns = depth * TURNS
-        _arrange(order, x, x_at, x_bytes, steps, I, most, full, less, element, per_turns, group)
+        arrange(order, x, x_at, x_bytes, steps, I, most, full, less, element, per_turns, group)
         beside = steps + uintp(B * LINE_BYTES)
-        _arrange(order, h, h_at, h_bytes, beside, H, most, full, less, element, per_turns, group)
+        arrange(order, h, h_at, h_bytes, beside, H, most, full, less, element, per_turns, group)
     blocks = (H + LANES - 1) // LANES
     each = blocks * OWN // SHARES // (threads * streams)
     for block in range(thread * each * streams, thread * each * streams + each):
@@ -205,11 +205,15 @@ _copy_halves = _copying(np.uint16, np.uint16, 0)
 _widen = _copying(np.uint16, np.uint32, 16)
 _ORDERS = {"float32": 0, "bfloat16": 0, "int8": 0, "bfloat16 pairs": 1, "int8 limbs": 2}
 _WIDENED = 3
-"""How a kind of product wants its activations: a number, so that one function serves all."""
+
+
+def order_of(kind: str, activations: str) -> int:
+    """How a kind of product wants activations of this dtype: a number for `arrange`; one function serves all."""
+    return _WIDENED if kind == activations == "bfloat16" else _ORDERS[kind]
 
 
 @numba.njit(nogil=True)
-def _arrange(
+def arrange(
     order,
     source,
     target,

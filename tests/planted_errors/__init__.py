@@ -28,7 +28,8 @@ class Planted:
     @property
     def here(self):
         """Whether this checkout has the file, and the tests."""
-        return all((ROOT / path).exists() for path in (self.file, *self.tests))
+        files = (path.split("::")[0] for path in (self.file, *self.tests))
+        return all((ROOT / path).exists() for path in files)
 
     @property
     def times(self):

@@ -33,7 +33,7 @@ def kept(monkeypatch):
 def test_every_kind_of_step_is_kept_under_a_name_of_its_own(kept):
     dtypes = ("float32", "float32"), ("bfloat16", "float32"), ("bfloat16", "bfloat16")
     kinds = {
-        numba_fused._skeleton(Case(cell, 37, 13, 1, dtype=dtype, activations=activations))
+        numba_fused.skeleton(Case(cell, 37, 13, 1, dtype=dtype, activations=activations))
         for cell in CELLS
         for dtype, activations in (*dtypes, ("int8", "float32"))
     }

@@ -163,7 +163,7 @@ def test_without_dot_products_it_computes_with_floats(monkeypatch, cell, dtype, 
     monkeypatch.setattr(numba_fused, "runs", lambda _kind: False)
     monkeypatch.setattr(cuts, "registers", lambda: (16, 2))
     case = Case(cell, 37, 13, 9, dtype=dtype, activations=activations)
-    assert numba_fused._kind(case) == kind
+    assert numba_fused.products_of(case) == kind
     for choice in numba_fused.choices(case):
         assert choice.sequences * choice.vectors * choice.streams <= 6
         holds(case, choice)
@@ -172,10 +172,10 @@ def test_without_dot_products_it_computes_with_floats(monkeypatch, cell, dtype, 
 def test_no_sum_of_limbs_has_more_terms_than_are_exact(monkeypatch):
     monkeypatch.setattr(numba_fused, "runs", lambda _kind: True)
     case = Case("rnn", 16, limbs.MOST_TERMS, 1, dtype="int8")
-    assert numba_fused._kind(case) == "int8 limbs"
+    assert numba_fused.products_of(case) == "int8 limbs"
     for field in ("input", "hidden"):
         longer = replace(case, **{field: limbs.MOST_TERMS + 1})
-        assert numba_fused._kind(longer) == "int8"
+        assert numba_fused.products_of(longer) == "int8"
 
 
 @pytest.mark.parametrize("broken", [float("nan"), float("inf"), -float("inf")])
@@ -188,7 +188,7 @@ def test_what_is_no_number_stays_none_and_other_sequences_know_nothing_of_it(dty
     getattr(inputs, into)[1, 11] = broken
     answer = step()[0]
     right = cells.reference(case, inputs, weights)[0]
-    if numba_fused._kind(case) == "int8 limbs" or math.isnan(broken):
+    if numba_fused.products_of(case) == "int8 limbs" or math.isnan(broken):
         assert answer[1].isnan().all()
     else:
         assert torch.equal(answer[1].double(), right[1])
@@ -213,7 +213,7 @@ from kernels.case import Case
 from kernels.implementations import numba_fused
 from tests.kernels.implementations.test_numba_fused import holds
 holds(Case("rnn", 37, 13, 1))
-one = step.compiled(numba_fused._skeleton(Case("rnn", 37, 13, 1)))
+one = step.compiled(numba_fused.skeleton(Case("rnn", 37, 13, 1)))
 print(sum(one.stats.cache_misses.values()))
 """
 
@@ -235,7 +235,7 @@ print(*llvm.registers(), *(kind for kind in products.DEPTH if products.runs(kind
 for dtype, activations in (("float32", "float32"), ("bfloat16", "bfloat16")):
     case = Case("rnn", 37, 13, 3, dtype=dtype, activations=activations)
     holds(case)
-    print(numba_fused._kind(case))
+    print(numba_fused.products_of(case))
 """
 
 
