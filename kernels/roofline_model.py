@@ -50,6 +50,7 @@ def writing(
 
     A triad of T bytes in all reads 2 T / 3 and writes T / 3. So of the bytes written s = min(written, read / 2) can go
     beside the 2 s that are read, in 3 s / triad roof instead of 2 s / read roof. Without a triad roof nothing does.
+    `read` is what may be read while anything is written: of two stages the second one's.
     """
     apart = written / write_roof
     if triad_roof is None:

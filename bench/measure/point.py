@@ -190,8 +190,10 @@ class Opened:
         so_far = replace(self.record, **visit.NONE) if history.anew else self.record
         self._telemetry.resume()
         if self._beside is None:
+            before = context.device.memory_taken()
             floor = probes.floor(context, case, self._base.implementation, self._implementation)
             self._beside = visit.beside(context, so_far, self._step, self._walk, floor)
+            had += context.device.memory_taken() - before  # what probes store to is not the step's
         began, made = perf_counter(), None
         while made is None:
             made = visit.taken(context, so_far, self._beside, between, history.retaken)

@@ -115,7 +115,7 @@ def taken(
     ]
     floors = [each / steps for each in next(left)] if chosen.floor_paired else []
     found_beside = zip(PAIRED, (*rates, floors), strict=True)
-    paired = {name: (*getattr(point, name), *each) for name, each in found_beside}
+    paired: dict[str, Any] = {name: (*getattr(point, name), *each) for name, each in found_beside}
     visit = Visit(at, len(seconds), retaken)
     once = 0.0
     if chosen.floor and not floors:

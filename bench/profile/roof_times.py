@@ -16,17 +16,26 @@ def byte_times(point: Point, written_seconds: float | None) -> list[tuple[float,
     if not point.bytes or not point.bytes["read"]:
         return []
     read, written = point.bytes["read"], point.bytes["written"]
+    beside = read * (
+        1 - point.projected[0]
+    )  # what is read before the first step is over when anything is written
     if not written:
         written_seconds = 0.0
     reading, sampled = point.roof_bytes_per_s, point.roof_write_bytes_per_s
     triad = point.roof_triad_bytes_per_s or (None,) * len(sampled)
     writing: Sequence[float] = [
-        roofline_model.writing(read, written, *roofs)
+        roofline_model.writing(beside, written, *roofs)
         for roofs in zip(reading, sampled, triad, strict=False)
     ]
     if not writing and written_seconds is not None:
         writing = [written_seconds] * len(reading)
     return [(read / roof, w) for roof, w in zip(reading, writing, strict=False)]
+
+
+def triad_roof(point: Point) -> float | None:
+    """What a triad moved beside the step, read and written, in byte/s: the median; None where it was not sampled."""
+    sampled = point.roof_triad_bytes_per_s
+    return median(sampled) if sampled else None
 
 
 def product_times(point: Point, product_seconds: float | None) -> list[float]:

@@ -2,17 +2,18 @@
 
 It bypasses the first-level cache, so that a small working set shows the second level and a large one the device's
 memory. A launch makes all its passes itself, because a small block is read in less than a launch takes. One compiled
-kernel serves any number of passes, so that nothing is compiled while they are doubled until they last long enough.
-A program reads the same groups in every pass, so that a set which does not fit the second level is never found there:
-where programs took each other's groups in turn, those that ran ahead left them in the cache for the others, and an H200
-seemed to read 256 MiB at 8.8 TB/s. There are as many programs as make their shares equal.
+kernel serves any number of passes, so that nothing is compiled while they are doubled until they last long enough. A
+program that lives on reads the same groups in every pass, so that a set which does not fit the second level is never
+found there: where programs took each other's groups in turn, those that ran ahead left them in the cache for the
+others, and an H200 seemed to read 256 MiB at 8.8 TB/s. There are as many programs as make their shares equal.
 
-A processor must have 30 KB in flight, bandwidth times latency. So what reads copies its groups to shared memory some
-stages ahead; where it loaded to registers, the compiler took three loads at a time, whatever stood in the source. An
-H200 gave 4.64 TB/s to groups of 16 KB in four stages, over 4 GiB, and 4.55 to groups that were loaded ahead to
-registers. There are variants, too, with a program for every group of every pass: programs that live on fall behind one
-another. There an H200's memory was written at 4.35 TB/s, by PyTorch's kernels, which do not, at 4.67, and an H100's
-second level was read at 7.80 where programs of a group each, in C++, read at 8.21.
+A processor must have 30 KB in flight, bandwidth times latency. So a program that lives on copies its groups to shared
+memory some stages ahead; where it loaded to registers, the compiler took three loads at a time, whatever stood in the
+source. An H200 gave 4.64 TB/s to groups of 16 KB in four stages, over 4 GiB, and 4.55 to groups that were loaded ahead
+to registers. There are variants, too, with a program for every group of every pass: programs that live on fall behind
+one another. There an H200's memory was written at 4.35 TB/s, by PyTorch's kernels, which do not, at 4.67, and an H100's
+second level was read at 7.80 where programs of a group each, in C++, read at 8.21. But sets that nearly fill a second
+level are found there again only by programs that live on.
 """
 
 from collections.abc import Callable
@@ -104,8 +105,9 @@ def prepare(
 ) -> tuple[Callable[[int], None], Tensor]:
     """A function of the number of passes over `memory` (int32), in one launch, and where read's sums are left.
 
-    The sums, one a program or, with a program for every group of every pass, one a group, are those of all passes of
-    one launch, or of all launches. Other kinds than read overwrite memory. Raises ValueError for too small a block.
+    There is a sum for each program, of all passes of the last launch; with a program for every group of every pass, one
+    for each group, of all passes of all launches. Other kinds than read overwrite memory. Raises ValueError for too
+    small a block.
     """
     once = variant.programs == EACH
     each = words_each(kind, variant, memory.numel() * 4)

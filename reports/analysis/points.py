@@ -111,6 +111,11 @@ class Row:
         return self.sampled.point.case
 
     @property
+    def triad_roof(self) -> float | None:
+        """As sampled beside the point, byte/s."""
+        return roof_times.triad_roof(self.point)
+
+    @property
     def byte_times(self) -> Values:
         """As sampled."""
         return self.sampled.byte_times

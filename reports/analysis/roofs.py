@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from math import exp, inf, log
 
+from bench.profile import roof_times
 from bench.profile.records import Level, Point, Profile, Roof
 from bench.profile.stats import median
 from kernels import roofline_model
@@ -190,11 +191,12 @@ class Roofs:
         read = level.bytes_per_s if level else paired
         peak = self.peak(case) or products or inf
         curve = self.curve(case.device).get(case.threads, [])
-        triad = median(point.roof_triad_bytes_per_s) if point.roof_triad_bytes_per_s else None
-        moved, writing = (point.bytes["read"], point.bytes["written"]), 0.0
+        to_read, writing = point.bytes["read"], 0.0
         if write_roof:
-            writing = roofline_model.writing(*moved, read, write_roof, triad)
-        times = (moved[0] / read, writing, point.flops["linear"] / peak)
+            beside, triad = to_read * (1 - point.projected[0]), roof_times.triad_roof(point)
+            written = point.bytes["written"]
+            writing = roofline_model.writing(beside, written, read, write_roof, triad)
+        times = (to_read / read, writing, point.flops["linear"] / peak)
         return Under(
             level=level.name if level else None,
             bytes_per_s=read,

@@ -9,7 +9,7 @@ from functools import lru_cache
 from itertools import takewhile
 from math import ceil
 
-from bench.profile import stats
+from bench.profile import roof_times, stats
 from bench.profile.records import Point
 from bench.profile.stats import Estimate, median
 from kernels import roofline_model
@@ -217,9 +217,10 @@ def ridge_batch(row: Row, roofs: Roofs) -> int | None:
     bytes_1 += (written - gradients) / case.batch / write if write else 0.0
     if flops_1 <= bytes_1:
         return None
-    triad = median(point.roof_triad_bytes_per_s) if point.roof_triad_bytes_per_s else None
     fixed = weights / read
-    fixed += roofline_model.writing(weights, gradients, read, write, triad) if write else 0.0
+    if write:
+        triad = roof_times.triad_roof(point)
+        fixed += roofline_model.writing(weights, gradients, read, write, triad)
     return max(1, ceil(fixed / (flops_1 - bytes_1)))
 
 

@@ -245,9 +245,16 @@ def _recurrent_share(entry: Entry) -> float:
 
 
 def _limits(a: Entry, b: Entry) -> dict[str, float | None]:
-    """Per limit, how much longer the second would take if that limit alone decided."""
+    """Per limit, how much longer the second would take if that limit alone decided.
+
+    Not of bytes where writing was held against a triad on one side alone.
+    """
+    alike = a.together == b.together
     ends = (
-        (_per(b.t_bytes, b.read + b.written), _per(a.t_bytes, a.read + a.written)),
+        (
+            _per(b.t_bytes if alike else None, b.read + b.written),
+            _per(a.t_bytes, a.read + a.written),
+        ),
         (_per(b.t_flops, b.flops), _per(a.t_flops, a.flops)),
         (b.floor, a.floor),
     )

@@ -34,12 +34,13 @@ def _joined(runs: Sequence[Entry]) -> Entry:
     """One step of several runs: samples one after the other, and of every figure the middle over runs."""
     fractions = [one.fraction.median for one in runs if one.fraction and one.fraction.median > 0]
     paired = all(one.paired for one in runs)
+    alike = len({one.together for one in runs}) == 1
     return replace(
         runs[0],
         seconds=tuple(second for one in runs for second in one.seconds),
         paired=tuple(roof for one in runs for roof in one.paired) if paired else (),
-        fraction=of_visits(fractions) if len(fractions) == len(runs) else None,
-        t_bytes=_middle([one.t_bytes for one in runs]),
+        fraction=of_visits(fractions) if alike and len(fractions) == len(runs) else None,
+        t_bytes=_middle([one.t_bytes if alike else None for one in runs]),
         t_flops=_middle([one.t_flops for one in runs]),
         floor=_middle([one.floor for one in runs]),
         overhead=_middle([one.overhead for one in runs]),

@@ -55,6 +55,7 @@ COLUMNS: dict[str, str] = {
     **_each("row", ("bytes_per_s", "flop_per_s")),
     "flop_per_byte": "row.intensity",
     "write_roof_bytes_per_s": "row.write_roof",
+    "triad_roof_bytes_per_s": "row.triad_roof",
     "arithmetic_roof_flop_per_s": "peak",
     "level": "row.level",
     "verdict": "said",

@@ -21,7 +21,7 @@ SECONDS = 17
 SIZES = {"read": (4096, 1024, 24, 16), "write": (4096, 24), "copy": (4096, 24), "triad": (4096, 24)}
 """MiB of working sets over which ours run, too."""
 KEPT_CLOSE = ("ld ", "ld.evict_first ")
-"""Variants whose loads leave lines in the first-level caches: those of an H100 hold 33 MB together, so that 16 MiB were
+"""Variants whose loads leave lines in the first-level caches: those of an H100 hold 33 MiB together, so that 16 were
 read at 32 TB/s. Of what a cache may hold they do not count."""
 FROM_MEMORY = 1024
 """MiB from which on they count."""

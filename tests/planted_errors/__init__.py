@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -24,10 +25,13 @@ class Planted:
     old: str
     new: str
     tests: tuple[str, ...]
+    needs: str | None = None
 
     @property
     def here(self):
-        """Whether this checkout has the file, and the tests."""
+        """Whether this checkout has the file and the tests, and this Python what these need: else they are skipped."""
+        if self.needs and not _installed(self.needs):
+            return False
         files = (path.split("::")[0] for path in (self.file, *self.tests))
         return all((ROOT / path).exists() for path in files)
 
@@ -35,6 +39,13 @@ class Planted:
     def times(self):
         """How often the text to be changed stands in the file: once, or the error no longer fits."""
         return (ROOT / self.file).read_text(encoding="utf-8").count(self.old)
+
+
+def _installed(name):
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:  # what it would lie in
+        return False
 
 
 def all_of_them():

@@ -14,7 +14,7 @@ from bench.roofs._triton import Variant
 KINDS = tuple(_triton.STREAMS)
 LEAST_IN_FLIGHT = 40 << 10
 """Bytes of a processor. An H200 has 4.8e12 byte/s over 132 of them and answers within 0.8 us under load: 29 KB."""
-CASES = [(kind, _triton.OF_KIND[kind][end]) for kind in KINDS for end in (0, -1)]
+CASES = [(kind, _triton.OF_KIND[kind][end]) for end in (-1, 0) for kind in KINDS]
 
 
 answers = ahead.interpreting("roofs")
@@ -86,7 +86,7 @@ def compiled(kind, variant, capability, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("case", "capability"), ahead.chosen(CASES, 1))
+@pytest.mark.parametrize(("case", "capability"), ahead.chosen(CASES, 3))
 def test_compiled_ahead_it_moves_16_bytes_at_once_past_the_first_level(
     case, capability, tmp_path, monkeypatch
 ):

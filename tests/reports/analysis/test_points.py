@@ -72,6 +72,48 @@ def test_a_paired_write_sample_goes_before_the_surveyed_roof():
     assert only(point).fraction.median == pytest.approx((2.0 + 1.5) / 2)
 
 
+def test_bytes_written_beside_those_read_take_a_triads_time():
+    # 10 s of reading and 1 of writing apart; or 200 of the bytes read, with all that are written, in 300 / 200 s, and
+    # the other 800 in 8. A triad of 60 byte/s would take 5 s and leave 8: apart they are quicker
+    sampled = {"roof_write_bytes_per_s": (100.0, 100.0), "roof_triad_bytes_per_s": (200.0, 60.0)}
+    point = planted((19.0, 22.0), (100.0, 100.0), **sampled)
+    row = only(point)
+    assert row.byte_times == pytest.approx([max(10.0, 9.5), 11.0])
+    assert row.triad_roof == 130.0
+    assert only(replace(point, roof_triad_bytes_per_s=(125.0, 125.0))).byte_times == pytest.approx(
+        [10.4, 10.4]
+    )
+
+
+def test_what_a_sequence_reads_before_its_first_step_is_over_when_it_writes():
+    """Of 1000 bytes 900 come first: beside the 100 left go 50 written, in 150 / 125 s; the other 50 take half a second.
+    """
+    sampled = {"roof_write_bytes_per_s": (100.0,), "roof_triad_bytes_per_s": (125.0,)}
+    point = planted((19.0,), (100.0,), **sampled)
+    assert only(point).byte_times == pytest.approx([10.4])
+    hoisted = replace(
+        point,
+        case=replace(point.case, steps=2, residency="resident"),
+        projection={"linear": 2000, "read": 900},
+    )
+    assert only(hoisted).byte_times == pytest.approx([9.0 + 1.2 + 0.5])
+
+
+def test_a_point_is_drawn_under_the_limit_that_its_triad_allows():
+    point = synthetic.point(phase="train")
+    rounds = len(point.seconds)
+    point = replace(
+        point,
+        roof_write_bytes_per_s=(synthetic.WRITE_BYTES_PER_S,) * rounds,
+        roof_triad_bytes_per_s=(1.4 * point.roof_bytes_per_s[0],) * rounds,
+    )
+    found = Analysis(profile([point]))
+    (row,), (under,) = found.rows, found.under.values()
+    assert under.seconds == pytest.approx(row.limit.median)
+    alone = only(replace(point, roof_triad_bytes_per_s=()))
+    assert row.limit.median < 0.9 * alone.limit.median
+
+
 def test_a_point_planted_at_half_its_roof_scores_a_half():
     assert only(synthetic.point(fraction=0.5)).fraction.median == pytest.approx(0.5)
 

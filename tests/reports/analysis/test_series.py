@@ -108,6 +108,21 @@ def test_the_ridge_is_where_the_roofs_times_cross(phase, ridge):
     assert series.ridge_batch(row, Roofs(made)) == batch == ridge
 
 
+def test_gradients_that_are_written_while_weights_are_read_bring_the_ridge_nearer():
+    """Two weights are read for each gradient: a triad of 75 GB/s takes 3 / 75 where both apart take 2 / 52 + 1 / 40."""
+    point = synthetic.point(phase="train")
+    sampled = {
+        "roof_write_bytes_per_s": (synthetic.WRITE_BYTES_PER_S,) * len(point.seconds),
+        "roof_triad_bytes_per_s": (75e9,) * len(point.seconds),
+    }
+    made = profile([replace(point, **sampled)])
+    (row,) = Analysis(made).rows
+    apart, beside = 2 / 52 + 1 / synthetic.WRITE_BYTES_PER_S * 1e9, 3 / 75
+    fewer = 8 * beside / apart
+    assert series.ridge_batch(row, Roofs(made)) == pytest.approx(fewer, abs=1)
+    assert fewer < 6
+
+
 def test_there_is_no_ridge_where_sequences_bring_more_bytes_than_work():
     made = profile([synthetic.point()], roofs=(
         synthetic.roof("write", [1.0], working_set_bytes=8192),

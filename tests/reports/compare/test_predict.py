@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 
+from bench.profile import roof_times
 from bench.profile.records import Point
 from bench.profile.stats import median
 from reports import locate, published
@@ -120,6 +121,30 @@ def test_what_was_sampled_of_writing_beside_a_step_is_what_it_writes_at_there():
     other = measured.system(Analysis(replace(fast, points=(quick,))), "b")
     (row,) = predict.predict(measured.system(Analysis(made), "a"), other).rows
     assert row.error == pytest.approx(0, abs=1e-3)
+
+
+def test_a_step_that_was_held_against_a_triad_is_held_against_one_there():
+    """As its fraction was formed; a step that was not is charged the sum on either machine."""
+    for triad in (60e9, None):
+        (point,) = profile([synthetic.point(fraction=0.5, phase="train")]).points
+        rounds = len(point.seconds)
+        sampled = {"roof_write_bytes_per_s": (synthetic.WRITE_BYTES_PER_S,) * rounds}
+        sampled |= {"roof_triad_bytes_per_s": (triad,) * rounds} if triad else {}
+        point = replace(point, **sampled)
+        shares = roof_times.roof_fractions(point, None)
+        point = replace(
+            point,
+            seconds=tuple(2 * t * s for t, s in zip(point.seconds, shares, strict=True)),
+        )
+        made = replace(profile([point]), points=(point,))
+        fast = twice_as_fast(made)
+        twice = {name: tuple(2 * rate for rate in rates) for name, rates in sampled.items()}
+        fast = replace(fast, points=tuple(replace(one, **twice) for one in fast.points))
+        (row,) = predict.predict(
+            measured.system(Analysis(made), "a"), measured.system(Analysis(fast), "b")
+        ).rows
+        assert row.entry.together == bool(triad)
+        assert row.error == pytest.approx(0, abs=1e-6)
 
 
 def test_a_step_that_the_call_bounds_is_marked():
