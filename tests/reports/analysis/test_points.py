@@ -86,7 +86,7 @@ def test_bytes_written_beside_those_read_take_a_triads_time():
 
 
 def test_what_a_sequence_reads_before_its_first_step_is_over_when_it_writes():
-    """Of 1000 bytes 900 come first: beside the 100 left go 50 written, in 150 / 125 s; the other 50 take half a second."""
+    """900 bytes come first. Beside the 100 left go 50 written, in 150 / 125 s; 50 more take half a second."""
     sampled = {"roof_write_bytes_per_s": (100.0,), "roof_triad_bytes_per_s": (125.0,)}
     point = planted((19.0,), (100.0,), **sampled)
     assert only(point).byte_times == pytest.approx([10.4])
