@@ -36,8 +36,8 @@ from reports.locate import BadInput
 COVERED = 0.95
 ENOUGH = 20
 """From so many other steps on their errors tell what 19 in 20 of them stay within."""
-SHARE = 1.67
-"""Within this factor the gallery's two profiles of a CPU predicted 19 in 20 steps of one another (FINDINGS)."""
+SHARE = 2.5
+"""Within this factor the profiles of the gallery predicted 19 in 20 steps of one another (FINDINGS)."""
 
 
 @dataclass(frozen=True, slots=True)
