@@ -87,6 +87,6 @@ def _reaching(steps: int, percent: int, most: float) -> Promise:
 
 PROMISES = (
     *(_holding(steps, percent) for steps in (6, 40) for percent in (5, 20, 30)),
-    _reaching(6, 20, 1.8),
+    _reaching(6, 20, 2.6),
     _reaching(40, 20, 1.8),
 )
