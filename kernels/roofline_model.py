@@ -44,18 +44,23 @@ Stages = tuple[tuple[float, float], tuple[float, float]]
 
 
 def writing(
-    read: float, written: float, read_roof: float, write_roof: float, triad_roof: float | None
+    read: float,
+    written: float,
+    read_roof: float,
+    write_roof: float,
+    triad_roof: float | None,
+    before: float = 0.0,
 ) -> float:
     """The seconds that writing so many bytes adds to reading so many, by the roofs in byte/s.
 
     A triad of T bytes in all reads 2 T / 3 and writes T / 3. So of the bytes written s = min(written, read / 2) can go
     beside the 2 s that are read, in 3 s / triad roof instead of 2 s / read roof. Without a triad roof nothing does.
-    `read` is what may be read while anything is written: of two stages the second one's.
+    `before` is the share of the reading that is over when the writing begins: the first of two stages.
     """
     apart = written / write_roof
     if triad_roof is None:
         return apart
-    beside = min(written, read / 2)
+    beside = min(written, (1 - before) * read / 2)
     together = beside * (3 / triad_roof - 2 / read_roof) + (written - beside) / write_roof
     return max(0.0, min(apart, together))
 

@@ -43,9 +43,8 @@ def make(context: Context, case: Case, weights: int, copies: int) -> None:
     """
     arena, device, free = context.arena, context.device, context.free_bytes
     needed = memory_needed(case, weights) + copies * weights
-    needed += (
-        context.span_bytes if case.phase == "train" else 0
-    )  # at most, for the probes that store beside it
+    if case.phase == "train":
+        needed += context.span_bytes  # at most, for the probes that store beside it
     for bytes_needed, most in ((needed, free // 2), (weights, arena.most_bytes)):
         if bytes_needed > most:
             raise Unavailable(

@@ -16,15 +16,12 @@ def byte_times(point: Point, written_seconds: float | None) -> list[tuple[float,
     if not point.bytes or not point.bytes["read"]:
         return []
     read, written = point.bytes["read"], point.bytes["written"]
-    beside = read * (
-        1 - point.projected[0]
-    )  # what is read before the first step is over when anything is written
     if not written:
         written_seconds = 0.0
     reading, sampled = point.roof_bytes_per_s, point.roof_write_bytes_per_s
     triad = point.roof_triad_bytes_per_s or (None,) * len(sampled)
     writing: Sequence[float] = [
-        roofline_model.writing(beside, written, *roofs)
+        roofline_model.writing(read, written, *roofs, point.projected[0])
         for roofs in zip(reading, sampled, triad, strict=False)
     ]
     if not writing and written_seconds is not None:

@@ -193,9 +193,9 @@ class Roofs:
         curve = self.curve(case.device).get(case.threads, [])
         to_read, writing = point.bytes["read"], 0.0
         if write_roof:
-            beside, triad = to_read * (1 - point.projected[0]), roof_times.triad_roof(point)
-            written = point.bytes["written"]
-            writing = roofline_model.writing(beside, written, read, write_roof, triad)
+            written, triad = point.bytes["written"], roof_times.triad_roof(point)
+            rates = read, write_roof, triad
+            writing = roofline_model.writing(to_read, written, *rates, point.projected[0])
         times = (to_read / read, writing, point.flops["linear"] / peak)
         return Under(
             level=level.name if level else None,

@@ -178,9 +178,8 @@ def limit(entry: Entry, limits: Limits) -> Estimate | None:
         rate, writing = read * reading, 0.0
         if write:
             # a triad reads, too: it is as slow or quick as reading is
-            moved = entry.read * (1 - entry.projected[0]), entry.written
-            beside = triad * reading if triad else None
-            writing = roofline_model.writing(*moved, rate, write, beside)
+            rates = rate, write, triad * reading if triad else None
+            writing = roofline_model.writing(entry.read, entry.written, *rates, entry.projected[0])
         return roofline_model.limit(
             entry.read / rate,
             writing,

@@ -9,7 +9,7 @@ import pytest
 from bench.measure import point, probes, room, rotation
 from kernels import cost, implementations, roofline_model
 from kernels.case import Case
-from tests.bench.measure.test_point import rounds_of
+from tests.bench.measure.test_probes import rounds_of
 
 torch_cell, torch_sequence = map(implementations.load, ("torch_cell", "torch_sequence"))
 CASE = Case("gru", hidden=64, input=160, batch=2, steps=6)
