@@ -15,7 +15,7 @@ NaN goes in. int8 in limbs has one unit for all activations of a sequence: an in
 Phase train has a layout and kernels of its own: `_numba_training.py`.
 """
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numba
@@ -28,7 +28,7 @@ from kernels.implementations import _layouts, _numba_training
 from kernels.reference.cells import Weights
 from kernels.reference.inputs import Floats, Layout
 from kernels.vector import tiles
-from kernels.vector.cuts import Cut, cuts, passes, sized
+from kernels.vector.cuts import Cut, cuts, passes, shared, sized
 from kernels.vector.limbs import MOST_TERMS
 from kernels.vector.llvm import LANES, LINE_BYTES
 from kernels.vector.products import DEPTH, GROUP_BYTES, TURNS, as_they_lie, limbs, runs
@@ -143,21 +143,33 @@ def prepare(case: Case, sets: Sets, inputs: InputSets, choice: Any = None) -> Bi
 def _plan(cut: Cut, kind: str, case: Case) -> Plan:
     """The cut as the compiled step reads it, its tiles compiled."""
     G = GATES[case.cell]
-    most, full, less = sized(passes(case.batch, cut.sequences))
-    prefetched = -(-cut.vectors // (full + less)) if cut.ahead else 0
-    fetching = -(-cut.vectors // prefetched) if prefetched else 0
+    sizes = passes(case.batch, cut.sequences)
+    most, full, less = sized(sizes)
+    sizes *= G // cut.vectors
+    lines = G if cut.ahead and not cut.chunk else 0
+    sections = shared(cut.streams * G, len(sizes)) if cut.ahead and cut.chunk else [0] * len(sizes)
+    fetching = sections.count(sections[0])
+    needed = set(zip(sizes, sections, strict=True))
 
-    def of(streams: int) -> Iterator[int]:
-        """Addresses of these tiles; 0 of those that no pass needs."""
-        for lines, first, end in ((prefetched, 0, fetching), (0, fetching, full + less)):
-            for size, begin, stop in ((most, 0, full), (most - 1, full, full + less)):
-                needed = max(first, begin) < min(end, stop)
-                tile = Tile(kind, cut.vectors, size, streams, G, lines)
-                yield tiles.compiled(tile).address if needed else 0
+    def tile(streams: int, size: int, fetched: int) -> int:
+        return tiles.compiled(
+            Tile(
+                kind, cut.vectors, size, streams, G, lines if streams == cut.streams else 0, fetched
+            )
+        ).address
 
-    alone = of(1) if _blocks(case) % cut.streams else (0,) * 4
-    numbers = (cut.streams, cut.vectors, most, full, less, cut.chunk or LONGEST, cut.ahead)
-    return Plan._make([*numbers, prefetched, fetching, *of(cut.streams), *alone])
+    together = [
+        tile(cut.streams, size, fetched) if (size, fetched) in needed else 0
+        for fetched in (sections[0], sections[0] - 1)
+        for size in (most, most - 1)
+    ]
+    alone = [
+        tile(1, size, 0) if size in sizes and _blocks(case) % cut.streams else 0
+        for size in (most, most - 1)
+    ]
+    ahead = cut.ahead if lines else 0
+    numbers = (cut.streams, cut.vectors, most, full, less, cut.chunk or LONGEST, ahead)
+    return Plan._make([*numbers, sections[0], fetching, *together, *alone])
 
 
 def _scratch(cut: Cut, kind: str, case: Case) -> tuple[int, int, int, int]:

@@ -125,7 +125,7 @@ def _plan(kind: str, case: Case) -> Plan:
     G, B = GATES[case.cell], case.batch
 
     def tile(streams: int, size: int, count: int) -> int:
-        return tiles.compiled(Tile(kind, G, size, streams, G, 0)).address if count else 0
+        return tiles.compiled(Tile(kind, G, size, streams, G, 0, 0)).address if count else 0
 
     of_rows, of_h = (sized(passes(n, max(1, most(kind, G, n)))) for n in (case.steps * B, B))
     streams = max(

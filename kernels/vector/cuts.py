@@ -29,8 +29,10 @@ IN_FLIGHT = 8
 """Sums that are to be in flight: two multiply-adds a cycle, each of which takes four."""
 AHEAD = (0, 2 << 10, 8 << 10)
 """Bytes that a tile which meets its weights once may prefetch ahead."""
-WAYS = (3, 2, 1)
-"""How many ways to prefetch are tried with the likeliest shape of tiles, with the next one, ...: six cuts at most."""
+WAYS = (4, 2, 1)
+"""How many ways to prefetch are tried with the likeliest shape of tiles, with the next one, ..."""
+MOST = 6
+"""Cuts that are tried."""
 
 
 class Cut(NamedTuple):
@@ -40,7 +42,7 @@ class Cut(NamedTuple):
     vectors    gates of a block that a tile multiplies; the others follow in further parts
     sequences  of a tile; where they are not all, others follow in further passes, of as many or of one less
     chunk      turns of k after which the next part or pass begins; 0: all
-    ahead      bytes prefetched ahead; 0: none
+    ahead      bytes prefetched ahead, of chunks the next one as a whole, in shares of its own; 0: none
     """
 
     streams: int
@@ -60,9 +62,13 @@ class Cut(NamedTuple):
 
 def passes(batch: int, most: int) -> list[int]:
     """Sequences of each pass over a batch: as few passes of up to `most` as there can be, the longer ones first."""
-    count = -(-batch // most)
-    longer = batch - count * (batch // count)
-    return [batch // count + 1] * longer + [batch // count] * (count - longer)
+    return shared(batch, -(-batch // most))
+
+
+def shared(number: int, count: int) -> list[int]:
+    """So many things in so many shares of one size, or of two: first those that have one more."""
+    each, longer = divmod(number, count)
+    return [each + 1] * longer + [each] * (count - longer)
 
 
 def sized(sizes: list[int]) -> tuple[int, int, int]:
@@ -97,7 +103,7 @@ def cuts(gates: int, kind: str, batch: int, blocks: int, threads: int) -> tuple[
     """The cuts to try of a step of `blocks` blocks, at most six, the likeliest first."""
     ranked = sorted(_shapes(gates, kind, batch, blocks, threads))
     found = [_variants(cut, gates)[:ways] for (_, cut), ways in zip(ranked, WAYS, strict=False)]
-    return tuple(cut for variants in found for cut in variants)
+    return tuple(cut for variants in found for cut in variants)[:MOST]
 
 
 def _shapes(
@@ -128,10 +134,15 @@ def _shapes(
 def _variants(cut: Cut, gates: int) -> list[Cut]:
     """With prefetching of the next chunk, and without, where weights are met again; else so many bytes ahead, or none.
 
-    The longer chunk is for second levels that a tile reads as fast as the first.
+    The longer chunk is for second levels that a tile reads as fast as the first. Weights of several gates that are met
+    once may go in chunks too, for the sake of what is prefetched: several lines far apart, each followed by the next.
     """
+
+    def chunked(turns: int) -> Cut:
+        return cut._replace(chunk=turns, ahead=turns * gates * LINE_BYTES)
+
     if cut.chunk:
-        longer = cut._replace(chunk=LONGER * cut.chunk)
-        whole = (one._replace(ahead=one.chunk * gates * LINE_BYTES) for one in (cut, longer))
-        return [*whole, cut]
-    return [cut._replace(ahead=ahead) for ahead in AHEAD]
+        return [chunked(cut.chunk), chunked(LONGER * cut.chunk), cut]
+    none, *ahead = (cut._replace(ahead=ahead) for ahead in AHEAD)
+    apart = [chunked(chunk(cut.streams * gates))] if gates > 1 else []
+    return [none, *apart, *ahead]

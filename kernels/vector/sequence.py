@@ -150,7 +150,8 @@ def _project(
             for one in range(passes):
                 size = most if one < full else most - 1
                 run(
-                    uintp(cut.rows_tile if one < full else cut.rows_tile_less), at + uintp(done * line), uintp(0),
+                    uintp(cut.rows_tile if one < full else cut.rows_tile_less),
+                    at + uintp(done * line), uintp(0), uintp(0),
                     rows_at + uintp(first * rows_bytes + size * (done // TURNS) * group),
                     uintp(min(chunk, turns - done)), sums + uintp(first * row_bytes), uintp(0), uintp(0),
                 )  # fmt: skip
@@ -210,7 +211,7 @@ def _blocks_at(
     sequence = 0
     for one in range(full + cut.less):
         run(
-            uintp(tile if one < full else tile_less), U + uintp(first * block_bytes), uintp(block_bytes),
+            uintp(tile if one < full else tile_less), U + uintp(first * block_bytes), uintp(0), uintp(block_bytes),
             h_at + uintp(sequence * h_bytes), uintp(turns), sums + uintp(sequence * row_bytes),
             uintp(B * row_bytes), uintp(0),
         )  # fmt: skip

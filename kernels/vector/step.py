@@ -42,10 +42,10 @@ class Plan(NamedTuple):
     vectors     gates of a block that a tile multiplies; the others follow in further parts
     most        sequences of the first `full` passes; the `less` others have one sequence less
     chunk       turns after which all parts and passes have gone over the same weights
-    ahead       bytes prefetched ahead, of which a tile of pass p takes `prefetched` lines from p * prefetched on, as
-                long as p is less than `fetching`
-    many, one   addresses of the tiles of `streams` blocks and of one block, for passes of `most`, and of one less;
-                of those that prefetch, and `plain` ones
+    ahead       bytes that rows are prefetched ahead; 0 in chunks, of which the next one is prefetched in sections
+    sections    of the next chunk that each of the first `fetching` tiles of a chunk prefetches; the others one less
+    many, one   addresses of the tiles of `streams` blocks, and of one block, for passes of `most` and of one `less`; of
+                those that prefetch one section less, `fewer`; those of one block prefetch nothing
     """
 
     streams: int
@@ -55,19 +55,17 @@ class Plan(NamedTuple):
     less: int
     chunk: int
     ahead: int
-    prefetched: int
+    sections: int
     fetching: int
     many: int
     many_less: int
-    many_plain: int
-    many_plain_less: int
+    many_fewer: int
+    many_less_fewer: int
     one: int
     one_less: int
-    one_plain: int
-    one_plain_less: int
 
 
-FIELDS, FIRST_TILE = len(Plan._fields), Plan._fields.index("many")
+FIELDS, OF_MANY, OF_ONE = len(Plan._fields), Plan._fields.index("many"), Plan._fields.index("one")
 
 
 @cache
@@ -141,8 +139,8 @@ def _blocks_at(
 ):  # fmt: skip
     """New state of `S` blocks, `each` apart, the first being `first`."""
     N, most, full, less = cut[1], cut[2], cut[3], cut[4]
-    chunk, ahead, prefetched, fetching = cut[5], cut[6], cut[7], cut[8]
-    tiles = FIRST_TILE if cut[0] == S else FIRST_TILE + 4
+    chunk, ahead, sections, fetching = cut[5], cut[6], cut[7], cut[8]
+    together = cut[0] == S
     row, per_sequence = G * LINE_BYTES, per_sum * G * LINE_BYTES
     turns_x, turns_h = (I + depth - 1) // depth, (H + depth - 1) // depth
     block = (turns_x + turns_h) * row
@@ -156,20 +154,26 @@ def _blocks_at(
         into = sums_h if half else sums
         for done in range(0, turns, chunk):
             count = min(chunk, turns - done)
+            call = 0
             for part in range(0, G, N):
                 sequence = 0
                 for turn in range(full + less):
                     size = most if turn < full else most - 1
-                    tile = tiles + (2 if turn >= fetching else 0) + (1 if turn >= full else 0)
+                    less_of = 1 if turn >= full else 0
+                    fewer = max(0, call - fetching)
+                    tile = OF_ONE + less_of
+                    if together:
+                        tile = OF_MANY + less_of + (2 if call >= fetching else 0)
                     run(
                         uintp(cut[tile]),
-                        at + uintp(done * row + part * LINE_BYTES), uintp(each * block),
+                        at + uintp(done * row), uintp(part * LINE_BYTES), uintp(each * block),
                         given + uintp(sequence * bytes_each + size * (done // TURNS) * group),
                         uintp(count),
                         into + uintp(sequence * per_sequence + part * LINE_BYTES), uintp(B * per_sequence),
-                        uintp(ahead + turn * prefetched * LINE_BYTES),
+                        uintp(ahead + call * sections - fewer),
                     )  # fmt: skip
                     sequence += size
+                    call += 1
     for s in range(S):
         one = uintp(first + s * each)
         units = uintp(min(LANES, H - int(one) * LANES))

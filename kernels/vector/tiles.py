@@ -17,7 +17,7 @@ from kernels.vector.llvm import I64
 from kernels.vector.parallel import named
 from kernels.vector.products import products
 
-SIGNATURE = types.void(*(types.uintp,) * 7)
+SIGNATURE = types.void(*(types.uintp,) * 8)
 """Addresses and lengths, in the order of `products`."""
 
 
@@ -30,17 +30,18 @@ class Tile(NamedTuple):
     streams: int
     gates: int
     prefetched: int
+    sections: int
 
 
 @cache
 def compiled(tile: Tile) -> Any:
     """The tile, with its `address`; the next process finds it in numba's cache."""
     kind = intern(tile.kind)
-    N, B, S, G, lines = tile[1:]
+    N, B, S, G, lines, parts = tile[1:]
 
-    def multiply(weights, apart, inputs, turns, sums, sums_apart, ahead):
+    def multiply(weights, part, apart, inputs, turns, sums, sums_apart, ahead):
         products(
-            weights, apart, inputs, turns, sums, sums_apart, ahead, kind, N, B, S, G, lines
+            weights, part, apart, inputs, turns, sums, sums_apart, ahead, kind, N, B, S, G, lines, parts
         )  # fmt: skip
 
     return numba.cfunc(SIGNATURE, nopython=True, cache=True)(named(multiply, *tile))
@@ -48,7 +49,7 @@ def compiled(tile: Tile) -> Any:
 
 @intrinsic
 def run(
-    _typing: Any, address: Any, weights: Any, apart: Any, inputs: Any, turns: Any, sums: Any,
+    _typing: Any, address: Any, weights: Any, part: Any, apart: Any, inputs: Any, turns: Any, sums: Any,
     sums_apart: Any, ahead: Any,
 ) -> Any:  # fmt: skip
     """Call the tile at this address."""

@@ -7,9 +7,10 @@ from functools import cache
 import numba
 import numpy as np
 import pytest
+from llvmlite import ir
 from numba import types
 
-from kernels.vector import limbs, products
+from kernels.vector import limbs, llvm, products
 from kernels.vector.llvm import LANES
 from kernels.vector.products import DEPTH
 from tests.kernels.emitted import assembled, emitted, literals
@@ -17,13 +18,13 @@ from tests.kernels.memory import Guarded
 
 PORTABLE = sorted(DEPTH.keys() - products.NEEDS.keys())
 TILES = [
-    # vectors, sequences, streams, gates, lines prefetched, turns
-    (1, 1, 1, 1, 0, 1),
-    (4, 1, 2, 4, 0, 7),
-    (2, 3, 1, 4, 2, 37),
-    (1, 9, 1, 3, 1, 16),
-    (3, 2, 3, 3, 2, 17),
-    (3, 8, 1, 3, 0, 33),
+    # vectors, sequences, streams, gates, lines prefetched, sections prefetched, turns
+    (1, 1, 1, 1, 0, 0, 1),
+    (4, 1, 2, 4, 0, 1, 7),
+    (2, 3, 1, 4, 2, 0, 37),
+    (1, 9, 1, 3, 1, 0, 16),
+    (3, 2, 3, 3, 2, 0, 17),
+    (3, 8, 1, 3, 0, 2, 33),
 ]
 
 
@@ -35,12 +36,12 @@ def kind(request):
 
 
 @cache
-def compiled_products(kind, N, B, S, G, prefetched):
+def compiled_products(kind, N, B, S, G, prefetched, sections):
     @numba.njit
-    def run(weights, apart, inputs, turns, sums, sums_apart, ahead):
+    def run(weights, part, apart, inputs, turns, sums, sums_apart, ahead):
         products.products(
-            weights, apart, inputs, turns, sums, sums_apart, ahead, kind, N, B, S, G, prefetched
-        )
+            weights, part, apart, inputs, turns, sums, sums_apart, ahead, kind, N, B, S, G, prefetched, sections
+        )  # fmt: skip
 
     return run
 
@@ -78,9 +79,9 @@ def drawn(kind, chance, weights_shape, inputs_shape):
     return numbers, numbers.astype(np.float64), given, given.astype(np.float64)
 
 
-@pytest.mark.parametrize(("N", "B", "S", "G", "prefetched", "turns"), TILES)
+@pytest.mark.parametrize(("N", "B", "S", "G", "prefetched", "sections", "turns"), TILES)
 def test_products_are_added_to_what_is_there_and_nothing_else_is_stored(
-    kind, N, B, S, G, prefetched, turns
+    kind, N, B, S, G, prefetched, sections, turns
 ):
     chance = np.random.default_rng(turns)
     limbs_each, depth, unused = (2 if kind == "int8 limbs" else 1), DEPTH[kind], 64
@@ -95,28 +96,32 @@ def test_products_are_added_to_what_is_there_and_nothing_else_is_stored(
     dtype = np.int32 if kind == "int8 limbs" else np.float32
     before = chance.integers(-9, 9, (S, B * limbs_each + 1, G, LANES)).astype(dtype)
     given, sums = Guarded.of(arranged(inputs)), Guarded.of(before)
-    run = compiled_products(kind, N, B, S, G, prefetched)
-    apart = np.uintp(tile_bytes + unused), np.uintp(before[0].nbytes)
+    run = compiled_products(kind, N, B, S, G, prefetched, sections)
+    apart, behind = (
+        (np.uintp(tile_bytes + unused), np.uintp(before[0].nbytes)),
+        np.uintp((G - N) * llvm.LINE_BYTES),
+    )
     run(
         packed.address,
+        behind,
         apart[0],
         given.address,
         np.uintp(turns),
-        sums.address,
+        sums.address + behind,
         apart[1],
         np.uintp(8192),
     )
-    exact = np.einsum("stnk,tbdk->sbdn", w, x).reshape(S, B * limbs_each, G, LANES)[:, :, :N]
+    exact = np.einsum("stnk,tbdk->sbdn", w, x).reshape(S, B * limbs_each, G, LANES)[:, :, G - N :]
     found = sums.as_(dtype, *before.shape)
-    mine, already = found[:, :-1, :N], before[:, :-1, :N]
+    mine, already = found[:, :-1, G - N :], before[:, :-1, G - N :]
     if kind == "int8 limbs":
         assert np.array_equal(mine, exact + already)
     else:
-        size = np.einsum("stnk,tbdk->sbdn", abs(w), abs(x)).reshape(S, B, G, LANES)[:, :, :N]
+        size = np.einsum("stnk,tbdk->sbdn", abs(w), abs(x)).reshape(S, B, G, LANES)[:, :, G - N :]
         worst = 2.0**-23 * (turns * depth + 1) * (size + abs(already))
         assert (abs(mine - exact - already) <= worst).all()
     assert np.array_equal(found[:, -1], before[:, -1])
-    assert np.array_equal(found[:, :, N:], before[:, :, N:])
+    assert np.array_equal(found[:, :, : G - N], before[:, :, : G - N])
     assert sums.guards_hold()
 
 
@@ -128,8 +133,8 @@ def test_sums_of_limbs_are_exact_up_to_as_many_terms_as_are_allowed():
     weights = Guarded.of(np.full((turns, LANES, 4), -128, np.int8))
     limbs_each = Guarded.of(arranged(np.tile(np.int8([[-128] * 4, [127] * 4]), (turns, 1, 1, 1))))
     sums, none = Guarded.of(np.zeros((2, LANES), np.int32)), np.uintp(0)
-    compiled_products(kind, 1, 1, 1, 1, 0)(
-        weights.address, none, limbs_each.address, np.uintp(turns), sums.address, none, none
+    compiled_products(kind, 1, 1, 1, 1, 0, 0)(
+        weights.address, none, none, limbs_each.address, np.uintp(turns), sums.address, none, none
     )
     excess = 4 * turns * 128 * np.int64([-128, 127])
     found = sums.as_(np.int32, 2, LANES) - excess.astype(np.int32)[:, None]
@@ -137,9 +142,48 @@ def test_sums_of_limbs_are_exact_up_to_as_many_terms_as_are_allowed():
     assert np.array_equal(found, np.tile(right[:, None], LANES))
 
 
+@pytest.mark.parametrize(("S", "G", "shares"), [(1, 4, [2, 1, 1]), (2, 3, [4, 2]), (4, 1, [1] * 4)])
+def test_sections_are_every_line_of_the_rows_that_follow_once_and_none_else(
+    monkeypatch, S, G, shares
+):
+    """With marks in memory in the place of prefetches."""
+    turns, row = 20, G * llvm.LINE_BYTES
+    monkeypatch.setattr(llvm, "prefetch", marked)
+    stream = 3 * turns * row
+    weights = Guarded(S * stream)
+    weights.bytes[:] = 0
+    given = Guarded.of(np.zeros((2, products.TURNS), np.float32))
+    sums = Guarded.of(np.zeros((S, 1, G, LANES), np.float32))
+    first = 0
+    for share in shares:
+        run = compiled_products.__wrapped__("float32", G, 1, S, G, 0, share)
+        apart = np.uintp(stream), np.uintp(row)
+        place, told = np.uintp(turns), np.uintp(first)
+        run(
+            weights.address,
+            np.uintp(0),
+            apart[0],
+            given.address,
+            place,
+            sums.address,
+            apart[1],
+            told,
+        )
+        first += share
+    marks = weights.as_(np.uint8, S, 3, turns * G, llvm.LINE_BYTES)
+    assert (marks[:, 1, :, 0] == 1).all()
+    assert marks.sum() == S * turns * G
+
+
+def marked(builder, address, _locality=2):
+    """A byte more, instead of a prefetch."""
+    place = builder.inttoptr(address, ir.IntType(8).as_pointer())
+    builder.store(builder.add(builder.load(place), ir.Constant(ir.IntType(8), 1)), place)
+
+
 @pytest.mark.parametrize("kind", PORTABLE)
 def test_products_that_run_everywhere_compile_for_arm(kind):
-    words = emitted(products.products, *(types.uintp,) * 7, *literals(kind, 4, 1, 1, 4, 4))
+    words = emitted(products.products, *(types.uintp,) * 8, *literals(kind, 4, 1, 1, 4, 4, 0))
     assert "x86" not in words
     assembly = assembled(words, "aarch64-unknown-linux-gnu", "neoverse-n1")
     assert "fmla\tv" in assembly
