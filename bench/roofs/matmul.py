@@ -125,8 +125,8 @@ def _compile(variant: Tile, kind: str) -> Callable[..., None]:
                 while take(counter, AT_ONCE) < count * REPEATS:
                     for _ in range(AT_ONCE):
                         products(
-                            at, uintp(0), x, uintp(TURNS), sums, uintp(0), uintp(0),
-                            kind, vectors, batch, 1, vectors, 0,
+                            at, uintp(0), uintp(0), x, uintp(TURNS), sums, uintp(0), uintp(0), uintp(0),
+                            kind, vectors, batch, 1, vectors, 0, 0,
                         )  # fmt: skip
 
     return multiply

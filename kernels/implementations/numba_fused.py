@@ -6,7 +6,8 @@ of U; threads share the blocks. How many of its sums are in registers at once, a
 
     few sequences    all of a block, or of several that lie far apart, while their weights stream by once
     more sequences   a few of them, and some of the gates: passes and parts go over a chunk of weights in the first
-                     cache, one after the other, and prefetch the next chunk meanwhile
+                     cache, one after the other, and prefetch the next chunk meanwhile, each a share; of few sequences
+                     a single pass may do so, too
 
 Which cut is the fastest is measured, by whoever prepares a case (`choices`); without that the likeliest is taken.
 
@@ -146,30 +147,23 @@ def _plan(cut: Cut, kind: str, case: Case) -> Plan:
     sizes = passes(case.batch, cut.sequences)
     most, full, less = sized(sizes)
     sizes *= G // cut.vectors
-    lines = G if cut.ahead and not cut.chunk else 0
-    sections = shared(cut.streams * G, len(sizes)) if cut.ahead and cut.chunk else [0] * len(sizes)
-    fetching = sections.count(sections[0])
+    in_sections = cut.streams * G if cut.ahead and cut.chunk else 0
+    of_rows = cut.vectors if cut.ahead and not cut.chunk else 0
+    sections = shared(in_sections, len(sizes))
     needed = set(zip(sizes, sections, strict=True))
 
-    def tile(streams: int, size: int, fetched: int) -> int:
-        return tiles.compiled(
-            Tile(
-                kind, cut.vectors, size, streams, G, lines if streams == cut.streams else 0, fetched
-            )
-        ).address
+    def tile(streams: int, size: int, lines: int, fetched: int) -> int:
+        return tiles.compiled(Tile(kind, cut.vectors, size, streams, G, lines, fetched)).address
 
-    together = [
-        tile(cut.streams, size, fetched) if (size, fetched) in needed else 0
+    many = [
+        tile(cut.streams, size, of_rows, fetched) if (size, fetched) in needed else 0
         for fetched in (sections[0], sections[0] - 1)
         for size in (most, most - 1)
     ]
-    alone = [
-        tile(1, size, 0) if size in sizes and _blocks(case) % cut.streams else 0
-        for size in (most, most - 1)
-    ]
-    ahead = cut.ahead if lines else 0
-    numbers = (cut.streams, cut.vectors, most, full, less, cut.chunk or LONGEST, ahead)
-    return Plan._make([*numbers, sections[0], fetching, *together, *alone])
+    left = _blocks(case) % cut.streams
+    one = [tile(1, size, 0, 0) if left and size in sizes else 0 for size in (most, most - 1)]
+    numbers = (cut.streams, cut.vectors, most, full, less, cut.chunk or LONGEST, cut.ahead)
+    return Plan._make([*numbers, sections[0], sections.count(sections[0]), *many, *one])
 
 
 def _scratch(cut: Cut, kind: str, case: Case) -> tuple[int, int, int, int]:

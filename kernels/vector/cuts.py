@@ -30,9 +30,9 @@ IN_FLIGHT = 8
 AHEAD = (0, 2 << 10, 8 << 10)
 """Bytes that a tile which meets its weights once may prefetch ahead."""
 WAYS = (4, 2, 1)
-"""How many ways to prefetch are tried with the likeliest shape of tiles, with the next one, ..."""
+"""How many ways to prefetch are tried with the likeliest shape of tiles, with the next one and with the third."""
 MOST = 6
-"""Cuts that are tried."""
+"""Cuts that are tried at most: the third shape is left out where the others make as many."""
 
 
 class Cut(NamedTuple):
@@ -42,7 +42,7 @@ class Cut(NamedTuple):
     vectors    gates of a block that a tile multiplies; the others follow in further parts
     sequences  of a tile; where they are not all, others follow in further passes, of as many or of one less
     chunk      turns of k after which the next part or pass begins; 0: all
-    ahead      bytes prefetched ahead, of chunks the next one as a whole, in shares of its own; 0: none
+    ahead      bytes prefetched ahead, of a chunk as many as it is long; 0: none
     """
 
     streams: int
@@ -135,7 +135,7 @@ def _variants(cut: Cut, gates: int) -> list[Cut]:
     """With prefetching of the next chunk, and without, where weights are met again; else so many bytes ahead, or none.
 
     The longer chunk is for second levels that a tile reads as fast as the first. Weights of several gates that are met
-    once may go in chunks too, for the sake of what is prefetched: several lines far apart, each followed by the next.
+    once may go in chunks too, only so that the next chunk is prefetched in sections.
     """
 
     def chunked(turns: int) -> Cut:
@@ -143,6 +143,5 @@ def _variants(cut: Cut, gates: int) -> list[Cut]:
 
     if cut.chunk:
         return [chunked(cut.chunk), chunked(LONGER * cut.chunk), cut]
-    none, *ahead = (cut._replace(ahead=ahead) for ahead in AHEAD)
-    apart = [chunked(chunk(cut.streams * gates))] if gates > 1 else []
-    return [none, *apart, *ahead]
+    in_sections = [chunked(chunk(cut.streams * gates))] if gates > 1 else []
+    return [*(cut._replace(ahead=ahead) for ahead in AHEAD), *in_sections]

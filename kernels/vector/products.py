@@ -55,7 +55,8 @@ def as_they_lie(kind: str, activations: str, *lengths: int) -> bool:
 
 @intrinsic(prefer_literal=True)
 def products(
-    _typing: Any, weights: Any, part: Any, apart: Any, inputs: Any, turns: Any, sums: Any, sums_apart: Any, ahead: Any,
+    _typing: Any, weights: Any, part: Any, apart: Any, inputs: Any, turns: Any, sums: Any, sums_apart: Any,
+    ahead: Any, section: Any,
     kind: Any, vectors: Any, batch: Any, streams: Any, gates: Any, prefetched: Any, sections: Any,
 ) -> Any:  # fmt: skip
     """Add W_s x_b to sums[s][b][v] for `streams` tiles of weights, `batch` sequences and `vectors` vectors of rows.
@@ -67,21 +68,22 @@ def products(
     turns       length in k over the kind's DEPTH, at least 1
     sums        address of [batch][gates][16] float32, or of [batch][limbs][gates][16] int32, `sums_apart` bytes from
                 one stream's to the next one's
-    ahead       of `prefetched` lines of each row: how many bytes ahead of the row they are prefetched; of `sections`:
-                the first of those that are prefetched, a line of each in a turn
+    ahead       how many bytes ahead of its rows a tile prefetches: of each row the first `prefetched` of the lines that
+                are multiplied; or so many `sections`, of each a line in every turn
+    section     the first of these sections
 
-    Sections are of the rows that follow a stream's own, as many as these: each `turns` lines that lie side by side,
-    `gates` of them a stream. Section u is of stream u % streams. Memory serves lines that are asked for in the order in
-    which they lie a fifth to a quarter faster than some lines of each row, then the others of each.
+    The rows that lie `ahead` of a stream's are `gates` sections of `turns` lines each, one section behind the other.
+    Section u is of stream u % streams. Tiles of the same rows share the sections, so that each asks for lines in the
+    order in which they lie. Memory serves them faster then than some lines of each row, and later the others.
     """
     literals = (kind, vectors, batch, streams, gates, prefetched, sections)
-    signature = types.void(*(types.uintp,) * 8, *literals)
-    name, N, B, S, G, lines, parts = (t.literal_value for t in literals)
+    signature = types.void(*(types.uintp,) * 9, *literals)
+    name, N, B, S, G, lines, own_sections = (t.literal_value for t in literals)
     emit = _KINDS[name]
     columns, row, group = B * limbs(name), G * LINE_BYTES, emit.input_bytes * TURNS
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        rows, part, spread, x, count, target, target_spread, distance = arguments[:8]
+        rows, part, spread, x, count, target, target_spread, distance, first_section = arguments[:9]
         first = builder.add(rows, part)
         tiles = [builder.add(first, builder.mul(spread, i64(s))) for s in range(S)]
         targets = [builder.add(target, builder.mul(target_spread, i64(s))) for s in range(S)]
@@ -93,20 +95,18 @@ def products(
         ]
 
         def section(number: int) -> Any:
-            """Where a section begins: `number` of those that this tile prefetches."""
-            which = builder.add(distance, i64(number))
+            """Where the section begins that is `number` of those that this tile prefetches."""
+            which = builder.add(first_section, i64(number))
             stream, of_stream = builder.urem(which, i64(S)), builder.udiv(which, i64(S))
-            behind = builder.mul(
-                count, builder.add(i64(row), builder.mul(of_stream, i64(LINE_BYTES)))
-            )
-            return builder.add(builder.add(rows, builder.mul(spread, stream)), behind)
+            start = builder.add(builder.add(rows, builder.mul(spread, stream)), distance)
+            return builder.add(start, builder.mul(of_stream, builder.mul(count, i64(LINE_BYTES))))
 
-        sought = [section(number) for number in range(parts)]
+        sections = [section(number) for number in range(own_sections)]
 
         def weight(at: Any, n: int) -> Any:
             return emit.weights(builder, llvm.shifted(builder, at, n * LINE_BYTES))
 
-        def turn(at: list[Any], passed: Any, group_at: Any, sums: list[Any]) -> list[Any]:
+        def turn(at: list[Any], number: Any, group_at: Any, sums: list[Any]) -> list[Any]:
             """One row of every tile; whichever is less, its lines or the activations, waits in registers."""
             new = list(sums)
 
@@ -135,8 +135,8 @@ def products(
                 start = builder.add(tile, distance)
                 for line in range(lines):
                     llvm.prefetch(builder, llvm.shifted(builder, start, line * LINE_BYTES))
-            for start in sought:
-                line_at = builder.mul(passed, i64(LINE_BYTES))
+            for start in sections:
+                line_at = builder.mul(number, i64(LINE_BYTES))
                 llvm.prefetch(builder, builder.add(start, line_at))
             return new
 

@@ -153,7 +153,7 @@ def _project(
                     uintp(cut.rows_tile if one < full else cut.rows_tile_less),
                     at + uintp(done * line), uintp(0), uintp(0),
                     rows_at + uintp(first * rows_bytes + size * (done // TURNS) * group),
-                    uintp(min(chunk, turns - done)), sums + uintp(first * row_bytes), uintp(0), uintp(0),
+                    uintp(min(chunk, turns - done)), sums + uintp(first * row_bytes), uintp(0), uintp(0), uintp(0),
                 )  # fmt: skip
                 first += size
 
@@ -213,7 +213,7 @@ def _blocks_at(
         run(
             uintp(tile if one < full else tile_less), U + uintp(first * block_bytes), uintp(0), uintp(block_bytes),
             h_at + uintp(sequence * h_bytes), uintp(turns), sums + uintp(sequence * row_bytes),
-            uintp(B * row_bytes), uintp(0),
+            uintp(B * row_bytes), uintp(0), uintp(0),
         )  # fmt: skip
         sequence += most if one < full else most - 1
     for s in range(S):

@@ -42,10 +42,16 @@ class Plan(NamedTuple):
     vectors     gates of a block that a tile multiplies; the others follow in further parts
     most        sequences of the first `full` passes; the `less` others have one sequence less
     chunk       turns after which all parts and passes have gone over the same weights
-    ahead       bytes that rows are prefetched ahead; 0 in chunks, of which the next one is prefetched in sections
-    sections    of the next chunk that each of the first `fetching` tiles of a chunk prefetches; the others one less
-    many, one   addresses of the tiles of `streams` blocks, and of one block, for passes of `most` and of one `less`; of
-                those that prefetch one section less, `fewer`; those of one block prefetch nothing
+    ahead       bytes that are prefetched ahead, where tiles do
+    sections    that each of the first `fetching` tiles of a chunk prefetches; the others prefetch one less
+
+    The rest are addresses of tiles:
+
+    many              of `streams` blocks, for passes of `most` sequences
+    many_less         of one sequence less
+    many_fewer        of `most` sequences, that prefetch one section less
+    many_less_fewer   both
+    one, one_less     of the blocks that are left where `streams` does not divide them; they prefetch nothing
     """
 
     streams: int
@@ -140,7 +146,7 @@ def _blocks_at(
     """New state of `S` blocks, `each` apart, the first being `first`."""
     N, most, full, less = cut[1], cut[2], cut[3], cut[4]
     chunk, ahead, sections, fetching = cut[5], cut[6], cut[7], cut[8]
-    together = cut[0] == S
+    side_by_side = cut[0] == S
     row, per_sequence = G * LINE_BYTES, per_sum * G * LINE_BYTES
     turns_x, turns_h = (I + depth - 1) // depth, (H + depth - 1) // depth
     block = (turns_x + turns_h) * row
@@ -159,18 +165,17 @@ def _blocks_at(
                 sequence = 0
                 for turn in range(full + less):
                     size = most if turn < full else most - 1
-                    less_of = 1 if turn >= full else 0
-                    fewer = max(0, call - fetching)
-                    tile = OF_ONE + less_of
-                    if together:
-                        tile = OF_MANY + less_of + (2 if call >= fetching else 0)
+                    shorter = 1 if turn >= full else 0
+                    tile = OF_ONE + shorter
+                    if side_by_side:
+                        tile = OF_MANY + shorter + (2 if call >= fetching else 0)
                     run(
                         uintp(cut[tile]),
                         at + uintp(done * row), uintp(part * LINE_BYTES), uintp(each * block),
                         given + uintp(sequence * bytes_each + size * (done // TURNS) * group),
                         uintp(count),
                         into + uintp(sequence * per_sequence + part * LINE_BYTES), uintp(B * per_sequence),
-                        uintp(ahead + call * sections - fewer),
+                        uintp(ahead), uintp(call * sections - max(0, call - fetching)),
                     )  # fmt: skip
                     sequence += size
                     call += 1

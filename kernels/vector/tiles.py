@@ -17,7 +17,7 @@ from kernels.vector.llvm import I64
 from kernels.vector.parallel import named
 from kernels.vector.products import products
 
-SIGNATURE = types.void(*(types.uintp,) * 8)
+SIGNATURE = types.void(*(types.uintp,) * 9)
 """Addresses and lengths, in the order of `products`."""
 
 
@@ -37,11 +37,12 @@ class Tile(NamedTuple):
 def compiled(tile: Tile) -> Any:
     """The tile, with its `address`; the next process finds it in numba's cache."""
     kind = intern(tile.kind)
-    N, B, S, G, lines, parts = tile[1:]
+    N, B, S, G, lines, sections = tile[1:]
 
-    def multiply(weights, part, apart, inputs, turns, sums, sums_apart, ahead):
+    def multiply(weights, part, apart, inputs, turns, sums, sums_apart, ahead, section):
         products(
-            weights, part, apart, inputs, turns, sums, sums_apart, ahead, kind, N, B, S, G, lines, parts
+            weights, part, apart, inputs, turns, sums, sums_apart, ahead, section,
+            kind, N, B, S, G, lines, sections,
         )  # fmt: skip
 
     return numba.cfunc(SIGNATURE, nopython=True, cache=True)(named(multiply, *tile))
@@ -50,7 +51,7 @@ def compiled(tile: Tile) -> Any:
 @intrinsic
 def run(
     _typing: Any, address: Any, weights: Any, part: Any, apart: Any, inputs: Any, turns: Any, sums: Any,
-    sums_apart: Any, ahead: Any,
+    sums_apart: Any, ahead: Any, section: Any,
 ) -> Any:  # fmt: skip
     """Call the tile at this address."""
 

@@ -52,12 +52,12 @@ def test_every_tile_is_kept_under_a_name_of_its_own(monkeypatch):
         lambda *_signature, **_options: lambda one: names.append(one.__qualname__),
     )
     some = {
-        tiles.Tile(kind, cut.vectors, cut.sequences, cut.streams, G, lines)
+        tiles.Tile(kind, cut.vectors, cut.sequences, cut.streams, G, lines, sections)
         for kind in products.DEPTH
         for G in (1, 3, 4)
         for batch in (1, 2, 3, 4, 17, 35)
         for cut in cuts.cuts(G, kind, batch, 64, 2)
-        for lines in (0, 1)
+        for lines, sections in ((0, 0), (1, 0), (0, 1))
     }
     for tile in some:
         tiles.compiled.__wrapped__(tile)

@@ -112,7 +112,7 @@ def test_no_sum_leaves_the_registers(monkeypatch, triple, processor, registers, 
         for cut in cuts.cuts(gates, kind, batch, 64, 2)
     }
     for tile in sorted(tiles):
-        words = emitted(products.products, *(types.uintp,) * 8, *literals(*tile))
+        words = emitted(products.products, *(types.uintp,) * 9, *literals(*tile))
         inner = loops(assembled(words, triple, processor))
         assert not re.findall(spilled, inner), (processor, tile)
 
@@ -120,7 +120,7 @@ def test_no_sum_leaves_the_registers(monkeypatch, triple, processor, registers, 
 def prefetched(cut, batch, gates):
     """Lines of each row and sections that the first tile of a chunk prefetches."""
     if not cut.ahead or not cut.chunk:
-        return gates * (cut.ahead > 0), 0
+        return cut.vectors * (cut.ahead > 0), 0
     tiles = gates // cut.vectors * len(cuts.passes(batch, cut.sequences))
     return 0, -(-cut.streams * gates // tiles)
 

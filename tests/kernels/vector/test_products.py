@@ -38,9 +38,10 @@ def kind(request):
 @cache
 def compiled_products(kind, N, B, S, G, prefetched, sections):
     @numba.njit
-    def run(weights, part, apart, inputs, turns, sums, sums_apart, ahead):
+    def run(weights, part, apart, inputs, turns, sums, sums_apart, ahead, section):
         products.products(
-            weights, part, apart, inputs, turns, sums, sums_apart, ahead, kind, N, B, S, G, prefetched, sections
+            weights, part, apart, inputs, turns, sums, sums_apart, ahead, section,
+            kind, N, B, S, G, prefetched, sections,
         )  # fmt: skip
 
     return run
@@ -97,10 +98,8 @@ def test_products_are_added_to_what_is_there_and_nothing_else_is_stored(
     before = chance.integers(-9, 9, (S, B * limbs_each + 1, G, LANES)).astype(dtype)
     given, sums = Guarded.of(arranged(inputs)), Guarded.of(before)
     run = compiled_products(kind, N, B, S, G, prefetched, sections)
-    apart, behind = (
-        (np.uintp(tile_bytes + unused), np.uintp(before[0].nbytes)),
-        np.uintp((G - N) * llvm.LINE_BYTES),
-    )
+    apart = np.uintp(tile_bytes + unused), np.uintp(before[0].nbytes)
+    behind = np.uintp((G - N) * llvm.LINE_BYTES)
     run(
         packed.address,
         behind,
@@ -110,6 +109,7 @@ def test_products_are_added_to_what_is_there_and_nothing_else_is_stored(
         sums.address + behind,
         apart[1],
         np.uintp(8192),
+        np.uintp(0),
     )
     exact = np.einsum("stnk,tbdk->sbdn", w, x).reshape(S, B * limbs_each, G, LANES)[:, :, G - N :]
     found = sums.as_(dtype, *before.shape)
@@ -134,7 +134,15 @@ def test_sums_of_limbs_are_exact_up_to_as_many_terms_as_are_allowed():
     limbs_each = Guarded.of(arranged(np.tile(np.int8([[-128] * 4, [127] * 4]), (turns, 1, 1, 1))))
     sums, none = Guarded.of(np.zeros((2, LANES), np.int32)), np.uintp(0)
     compiled_products(kind, 1, 1, 1, 1, 0, 0)(
-        weights.address, none, none, limbs_each.address, np.uintp(turns), sums.address, none, none
+        weights.address,
+        none,
+        none,
+        limbs_each.address,
+        np.uintp(turns),
+        sums.address,
+        none,
+        none,
+        none,
     )
     excess = 4 * turns * 128 * np.int64([-128, 127])
     found = sums.as_(np.int32, 2, LANES) - excess.astype(np.int32)[:, None]
@@ -143,36 +151,23 @@ def test_sums_of_limbs_are_exact_up_to_as_many_terms_as_are_allowed():
 
 
 @pytest.mark.parametrize(("S", "G", "shares"), [(1, 4, [2, 1, 1]), (2, 3, [4, 2]), (4, 1, [1] * 4)])
-def test_sections_are_every_line_of_the_rows_that_follow_once_and_none_else(
-    monkeypatch, S, G, shares
-):
-    """With marks in memory in the place of prefetches."""
-    turns, row = 20, G * llvm.LINE_BYTES
+def test_sections_are_every_line_of_the_rows_ahead_once_and_none_else(monkeypatch, S, G, shares):
+    """With marks in memory in the place of prefetches; 20 rows, and those that lie 24 rows ahead."""
+    turns, ahead, row = 20, 24, G * llvm.LINE_BYTES
     monkeypatch.setattr(llvm, "prefetch", marked)
-    stream = 3 * turns * row
-    weights = Guarded(S * stream)
+    weights = Guarded(S * 3 * ahead * row)
     weights.bytes[:] = 0
     given = Guarded.of(np.zeros((2, products.TURNS), np.float32))
     sums = Guarded.of(np.zeros((S, 1, G, LANES), np.float32))
-    first = 0
+    sizes = 3 * ahead * row, given.address, turns, sums.address, row, ahead * row
+    section = 0
     for share in shares:
         run = compiled_products.__wrapped__("float32", G, 1, S, G, 0, share)
-        apart = np.uintp(stream), np.uintp(row)
-        place, told = np.uintp(turns), np.uintp(first)
-        run(
-            weights.address,
-            np.uintp(0),
-            apart[0],
-            given.address,
-            place,
-            sums.address,
-            apart[1],
-            told,
-        )
-        first += share
-    marks = weights.as_(np.uint8, S, 3, turns * G, llvm.LINE_BYTES)
-    assert (marks[:, 1, :, 0] == 1).all()
-    assert marks.sum() == S * turns * G
+        run(*(np.uintp(one) for one in (weights.address, 0, *sizes, section)))
+        section += share
+    marks = weights.as_(np.uint8, S, 3 * ahead * G, llvm.LINE_BYTES)[:, :, 0]
+    assert (marks[:, ahead * G : (ahead + turns) * G] == 1).all()
+    assert weights.as_(np.uint8, S * 3 * ahead * row).sum() == S * turns * G
 
 
 def marked(builder, address, _locality=2):
@@ -183,7 +178,7 @@ def marked(builder, address, _locality=2):
 
 @pytest.mark.parametrize("kind", PORTABLE)
 def test_products_that_run_everywhere_compile_for_arm(kind):
-    words = emitted(products.products, *(types.uintp,) * 8, *literals(kind, 4, 1, 1, 4, 4, 0))
+    words = emitted(products.products, *(types.uintp,) * 9, *literals(kind, 4, 1, 1, 4, 4, 0))
     assert "x86" not in words
     assembly = assembled(words, "aarch64-unknown-linux-gnu", "neoverse-n1")
     assert "fmla\tv" in assembly
