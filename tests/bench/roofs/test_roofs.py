@@ -17,6 +17,7 @@ from bench.profile.records import BEST_OF
 from bench.roofs import _shared, _vector, barrier, call, copy, matmul, read, triad, write
 from bench.timing import call_limit, rounds
 from kernels.reference.inputs import Arena
+from kernels.vector import cuts, products
 
 SIZE = 33_000
 """Bytes; no multiple of any probe's turn."""
@@ -294,6 +295,29 @@ def test_the_flops_of_a_tile_are_those_of_its_product_in_pytorch(dtype):
         torch.ones(rows, elements // rows) @ torch.ones(elements // rows, tile.batch)
     assert matmul.flops(tile, dtype, 3) == counter.get_total_flops() * matmul.REPEATS * 3
     assert weights <= 16 << 10  # half of the smallest first cache there is
+
+
+@pytest.mark.parametrize(("known", "dtype", "tile"), [
+    ((32, 1), "float32", (4, 6)), ((32, 1), "bfloat16", (4, 6)), ((32, 1), "int8", (4, 3)),
+    ((16, 2), "float32", (1, 6)), ((32, 4), "float32", (1, 6)),
+])  # fmt: skip
+def test_the_roof_has_as_many_sums_in_registers_as_the_tiles_of_steps(
+    monkeypatch, known, dtype, tile
+):
+    """Of AVX-512, AVX2 and NEON; 24 sums, 4 lines and an activation are 29 registers of 32."""
+    monkeypatch.setattr(matmul, "registers", lambda: known)
+    monkeypatch.setattr(cuts, "registers", lambda: known)
+    assert matmul.tile(dtype) == tile
+    for batch in range(1, 65):
+        for cut in cuts.cuts(4, matmul.DTYPES[dtype], batch, 64, 2):
+            step = cut.streams * cut.vectors, cut.sequences
+            assert loads_each(*step, dtype, known[1]) >= loads_each(*tile, dtype, known[1])
+
+
+def loads_each(lines, sequences, dtype, registers_a_line):
+    """Loads for each multiply-add."""
+    columns = sequences * products.limbs(matmul.DTYPES[dtype])
+    return 1 / (lines * registers_a_line) + 1 / columns
 
 
 def test_a_tile_adds_products_of_what_lies_in_its_memory(monkeypatch):
