@@ -37,8 +37,6 @@ AT_ONCE = 16
 threads, every 5 us by each. Who is done takes of what others have left, as a step does with its last blocks."""
 DTYPES = {"float32": "float32", "bfloat16": "bfloat16 pairs", "int8": "int8 limbs"}
 """What is multiplied, and by which of the step kernels' products a tile is."""
-
-
 MOST_SEQUENCES = 16
 """Of a tile: more than any registers hold."""
 

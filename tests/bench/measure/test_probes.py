@@ -45,6 +45,12 @@ def rounds_of(monkeypatch, *each):
     return Seen(seen)
 
 
+def timed(context, monkeypatch, case, step_seconds):
+    """A point of a step that takes so long, whose probes take a millisecond; and how many take turns with them."""
+    seen = rounds_of(monkeypatch, (step_seconds, 1e-3))
+    return point.point(context, case, "torch_cell", torch_cell, order=0), len(seen[0])
+
+
 class Seen:
     """Contenders of each measurement."""
 
@@ -87,14 +93,12 @@ def test_the_arithmetic_probe_is_paired_where_products_take_more_than_half_as_lo
     context = replace(
         context, arithmetic={("float32", 1): (1e6, variant)}
     )  # so slow that arithmetic must be the limit
-    seen = rounds_of(monkeypatch, (1.0, 1e-3))
-    found = point.point(context, CASE, "torch_cell", torch_cell, order=0)
-    assert len(seen[0]) == 3
+    found, contenders = timed(context, monkeypatch, CASE, 1.0)
+    assert contenders == 3
     assert found.roof_flop_per_s == (matmul.flops(variant, "float32", 1) / 1e-3,) * 12
     context = replace(context, arithmetic={("float32", 1): (1e18, variant)})
-    seen = rounds_of(monkeypatch, (1.0, 1e-3))
-    found = point.point(context, CASE, "torch_cell", torch_cell, order=0)
-    assert len(seen[0]) == 2
+    found, contenders = timed(context, monkeypatch, CASE, 1.0)
+    assert contenders == 2
     assert found.roof_flop_per_s == ()
 
 
@@ -104,9 +108,8 @@ def test_write_and_triad_probes_are_paired_where_more_than_a_tenth_of_the_bytes_
     train = replace(CASE, phase="train")
     written = cost.count(train).bytes_written
     assert written > 0.1 * (cost.count(train).bytes_read + written)
-    seen = rounds_of(monkeypatch, (1.0, 1e-3))
-    found = point.point(context, train, "torch_cell", torch_cell, order=0)
-    assert len(seen[0]) == 4
+    found, contenders = timed(context, monkeypatch, train, 1.0)
+    assert contenders == 4
     (rate,), (triad,) = set(found.roof_write_bytes_per_s), set(found.roof_triad_bytes_per_s)
     assert rate == pytest.approx(written / 1e-3, rel=0.05)
     # its weights, once, and what it writes: a triad goes over so much memory as the step does
@@ -121,9 +124,8 @@ def test_write_and_triad_probes_are_paired_where_more_than_a_tenth_of_the_bytes_
     assert roof_times.roof_fractions(found, 1e9) == pytest.approx([least] * len(found.seconds))
     alone = replace(found, roof_triad_bytes_per_s=())  # as of older profiles
     assert roof_times.roof_fractions(alone, 1e9) == pytest.approx([apart] * len(found.seconds))
-    seen = rounds_of(monkeypatch, (1.0, 1e-3))
-    found = point.point(context, CASE, "torch_cell", torch_cell, order=0)
-    assert len(seen[0]) == 2
+    found, contenders = timed(context, monkeypatch, CASE, 1.0)
+    assert contenders == 2
     assert found.roof_write_bytes_per_s == ()
 
 
@@ -132,10 +134,9 @@ def test_a_training_step_at_its_arithmetic_limit_is_held_against_all_four_probes
 ):
     variant = matmul.Shape(8, 8, 8)
     context = replace(context, arithmetic={("float32", 1): (1e6, variant)})
-    seen = rounds_of(monkeypatch, (1e3, 1e-3))
     train = replace(CASE, phase="train")
-    found = point.point(context, train, "torch_cell", torch_cell, order=0)
-    assert len(seen[0]) == 5
+    found, contenders = timed(context, monkeypatch, train, 1e3)
+    assert contenders == 5
     assert found.roof_flop_per_s == (variant.flops / 1e-3,) * 12
 
 

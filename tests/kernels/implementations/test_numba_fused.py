@@ -246,13 +246,10 @@ def test_it_is_right_on_a_processor_with_avx2_alone(tmp_path):
 
 
 MARKED = """
-from llvmlite import ir
 from kernels.vector import llvm
+from tests.kernels import marks
 BEHIND = 1 << 20
-def marked(builder, address, _locality=2):
-    place = builder.inttoptr(builder.add(address, ir.Constant(llvm.I64, BEHIND)), llvm.I8.as_pointer())
-    builder.store(builder.add(builder.load(place), ir.Constant(llvm.I8, 1)), place)
-llvm.prefetch = marked
+llvm.prefetch = marks.behind(BEHIND)
 import torch
 from kernels.case import Case
 from kernels.implementations import numba_fused

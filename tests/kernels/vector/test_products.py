@@ -7,12 +7,12 @@ from functools import cache
 import numba
 import numpy as np
 import pytest
-from llvmlite import ir
 from numba import types
 
 from kernels.vector import limbs, llvm, products
 from kernels.vector.llvm import LANES
 from kernels.vector.products import DEPTH
+from tests.kernels import marks
 from tests.kernels.emitted import assembled, emitted, literals
 from tests.kernels.memory import Guarded
 
@@ -154,7 +154,7 @@ def test_sums_of_limbs_are_exact_up_to_as_many_terms_as_are_allowed():
 def test_sections_are_every_line_of_the_rows_ahead_once_and_none_else(monkeypatch, S, G, shares):
     """With marks in memory in the place of prefetches; 20 rows, and those that lie 24 rows ahead."""
     turns, ahead, row = 20, 24, G * llvm.LINE_BYTES
-    monkeypatch.setattr(llvm, "prefetch", marked)
+    monkeypatch.setattr(llvm, "prefetch", marks.behind())
     weights = Guarded(S * 3 * ahead * row)
     weights.bytes[:] = 0
     given = Guarded.of(np.zeros((2, products.TURNS), np.float32))
@@ -165,15 +165,9 @@ def test_sections_are_every_line_of_the_rows_ahead_once_and_none_else(monkeypatc
         run = compiled_products.__wrapped__("float32", G, 1, S, G, 0, share)
         run(*(np.uintp(one) for one in (weights.address, 0, *sizes, section)))
         section += share
-    marks = weights.as_(np.uint8, S, 3 * ahead * G, llvm.LINE_BYTES)[:, :, 0]
-    assert (marks[:, ahead * G : (ahead + turns) * G] == 1).all()
+    asked = weights.as_(np.uint8, S, 3 * ahead * G, llvm.LINE_BYTES)[:, :, 0]
+    assert (asked[:, ahead * G : (ahead + turns) * G] == 1).all()
     assert weights.as_(np.uint8, S * 3 * ahead * row).sum() == S * turns * G
-
-
-def marked(builder, address, _locality=2):
-    """A byte more, instead of a prefetch."""
-    place = builder.inttoptr(address, ir.IntType(8).as_pointer())
-    builder.store(builder.add(builder.load(place), ir.Constant(ir.IntType(8), 1)), place)
 
 
 @pytest.mark.parametrize("kind", PORTABLE)
