@@ -21,12 +21,13 @@ import numpy as np
 from numba import carray, prange, uintp
 
 from kernels.case import GATES
+from kernels.vector.activations import arrange, order_of
 from kernels.vector.barrier import cleared, enrolled, together
 from kernels.vector.gates import gates
 from kernels.vector.llvm import LANES, LINE_BYTES
 from kernels.vector.parallel import for_all_threads, pointer
 from kernels.vector.products import DEPTH, GROUP_BYTES, TURNS, limbs
-from kernels.vector.step import Skeleton, arrange, order_of
+from kernels.vector.step import Skeleton
 from kernels.vector.tiles import run
 
 

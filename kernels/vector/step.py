@@ -9,17 +9,17 @@ that add variants of one function at once may take one number for both.
 from collections.abc import Callable
 from functools import cache
 from sys import intern
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numba
 import numpy as np
 from numba import carray, prange, uintp
 
 from kernels.case import GATES
+from kernels.vector.activations import arrange, order_of
 from kernels.vector.gates import gates
-from kernels.vector.limbs import in_limbs
 from kernels.vector.llvm import LANES, LINE_BYTES
-from kernels.vector.parallel import for_all_threads, named, pointer, take
+from kernels.vector.parallel import for_all_threads, pointer, take
 from kernels.vector.products import DEPTH, GROUP_BYTES, TURNS, limbs
 from kernels.vector.tiles import run
 
@@ -191,68 +191,3 @@ def _blocks_at(
                 biases + one * uintp(2 * G * bias_bytes), scales + one * uintp(2 * G * LINE_BYTES),
                 state + unit, new_h + unit, new_c + unit, units, cell, kind, activations,
             )  # fmt: skip
-
-
-def _copying(given_as: Any, wanted_as: Any, shift: int) -> Callable[..., None]:
-    """Compile what copies one sequence's activations in blocks of `per_block`, `apart` bytes from one to the next."""
-
-    def copy(source, count, target, apart, per_block):
-        given = carray(pointer(source, given_as), (count,))
-        for first in range(0, count, per_block):
-            wanted = carray(
-                pointer(target + uintp(first // per_block * apart), wanted_as), (per_block,)
-            )
-            for k in range(min(per_block, count - first)):
-                wanted[k] = wanted_as(given[first + k]) << shift
-
-    variant = (np.dtype(given_as), np.dtype(wanted_as), shift)
-    return numba.njit(nogil=True)(named(copy, *variant))  # type: ignore[no-any-return] # numba publishes no types
-
-
-_copy_words = _copying(np.uint32, np.uint32, 0)
-_copy_halves = _copying(np.uint16, np.uint16, 0)
-_widen = _copying(np.uint16, np.uint32, 16)
-_ORDERS = {"float32": 0, "bfloat16": 0, "int8": 0, "bfloat16 pairs": 1, "int8 limbs": 2}
-_WIDENED = 3
-
-
-def order_of(kind: str, activations: str) -> int:
-    """How a kind of product wants activations of this dtype: a number for `arrange`; one function serves all."""
-    return _WIDENED if kind == activations == "bfloat16" else _ORDERS[kind]
-
-
-@numba.njit(nogil=True)
-def arrange(
-    order,
-    source,
-    target,
-    bytes_each,
-    records,
-    count,
-    most,
-    full,
-    less,
-    element,
-    per_block,
-    block_bytes,
-):
-    """Bring activations (B, count) into the order in which the products read them, pass by pass.
-
-    The zeros that fill up the last block are there from the start.
-    """
-    b = 0
-    for turn in range(full + less):
-        size = most if turn < full else most - 1
-        for beside in range(size):
-            given = source + uintp(b * count * element)
-            to = target + uintp((b - beside) * bytes_each + beside * block_bytes)
-            apart = size * block_bytes
-            if order == 0:
-                _copy_words(given, count, to, apart, per_block)
-            elif order == 1:
-                _copy_halves(given, count, to, apart, per_block)
-            elif order == 2:
-                in_limbs(given, count, to, apart, records + uintp(b * LINE_BYTES))
-            else:
-                _widen(given, count, to, apart, per_block)
-            b += 1

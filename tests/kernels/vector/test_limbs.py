@@ -18,24 +18,35 @@ def split(floats, count, per_unit, target, apart):
     return limbs.split(floats, count, per_unit, target, apart)
 
 
-def limbs_of(floats, per_unit, apart=24):
-    """Whole numbers that the limbs stand for, both limbs, and their sums."""
-    target = Guarded(2 * apart)
+@numba.njit
+def largest_bits(floats, count):
+    return limbs.largest_bits(floats, count)
+
+
+def limbs_of(floats, per_unit):
+    """Whole numbers that the limbs stand for, both limbs, and their sums: in blocks three times as far apart."""
+    apart = 3 * limbs.LIMBS * limbs.BLOCK
+    blocks, lanes = -(-len(floats) // limbs.BLOCK), -(-len(floats) // LANES) * LANES
+    target = Guarded(blocks * apart)
     source = Guarded.of(np.float32(floats))
-    sums = split(source.address, len(floats), np.float32(per_unit), target.address, np.uintp(apart))
-    both = target.as_(np.int8, 2, apart)
+    count = np.uintp(len(floats))
+    sums = split(source.address, count, np.float32(per_unit), target.address, np.uintp(apart))
+    all_blocks = target.as_(np.int8, blocks, 3 * limbs.LIMBS, limbs.BLOCK)
     assert target.guards_hold()
-    assert untouched(both[:, LANES:])
-    high, low = both[:, :LANES].astype(np.int64)
+    assert untouched(all_blocks[:, limbs.LIMBS :])
+    high, low = (all_blocks[:, limb].reshape(-1) for limb in range(limbs.LIMBS))
+    assert untouched(high[lanes:])
+    assert untouched(low[lanes:])
+    high, low = high[:lanes].astype(np.int64), low[:lanes].astype(np.int64)
     return high * 256 + low, (high, low), sums
 
 
-@pytest.mark.parametrize("count", range(1, LANES + 1))
+@pytest.mark.parametrize("count", [*range(1, LANES + 1), 63, 64, 65, 128, 150, 1000])
 def test_limbs_make_up_the_rounded_value_and_the_filling_is_zero(count):
     floats = np.random.default_rng(count).uniform(-1, 1, count).astype(np.float32)
     per_unit = np.float32(limbs.LARGEST / abs(floats).max())
     whole, (high, low), sums = limbs_of(floats, per_unit)
-    right = np.zeros(LANES, np.int64)
+    right = np.zeros(len(whole), np.int64)
     right[:count] = np.rint(floats * per_unit)
     assert np.array_equal(whole, right)
     assert sums == (high.sum(), low.sum())
@@ -84,7 +95,23 @@ def test_what_is_not_finite_has_limbs_all_the_same():
     assert sums == (0, 0)
 
 
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 40, 1000])
+@pytest.mark.parametrize("value", [2.5, -2.5, np.inf, -np.inf])
+def test_the_largest_is_found_wherever_it_is_and_nothing_behind(count, value):
+    for place in {0, count // 2, count - 1}:
+        floats = np.full(-(-count // LANES) * LANES, 3e38, np.float32)
+        floats[:count] = np.random.default_rng(count).uniform(-2, 2, count)
+        floats[place] = value
+        bits = largest_bits(Guarded.of(floats).address, np.uintp(count))
+        assert np.int32(bits).view(np.float32) == abs(np.float32(value))
+
+
+def test_what_is_no_number_is_above_infinity():
+    bits = largest_bits(Guarded.of(np.float32([np.inf, np.nan, 1])).address, np.uintp(3))
+    assert np.isnan(np.int32(bits).view(np.float32))
+
+
 def test_limbs_compile_for_arm():
-    words = emitted(limbs.split, types.uintp, types.int64, types.float32, types.uintp, types.uintp)
+    words = emitted(limbs.split, *(types.uintp,) * 2, types.float32, *(types.uintp,) * 2)
     assert "x86" not in words
     assert "frintx\tv" in assembled(words, "aarch64-unknown-linux-gnu", "neoverse-n1")
