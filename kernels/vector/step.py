@@ -23,8 +23,8 @@ from kernels.vector.parallel import for_all_threads, pointer, take
 from kernels.vector.products import DEPTH, GROUP_BYTES, TURNS, limbs
 from kernels.vector.tiles import run
 
-OWN, SHARES = 7, 8
-"""Shares of the blocks that are a thread's own; who is done takes from the rest, for memory serves no two alike."""
+OWN, SHARES = 3, 4
+"""Shares of the blocks that are a thread's own; who is done takes from the rest, for no two cores are served alike."""
 
 
 class Skeleton(NamedTuple):
