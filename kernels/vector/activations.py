@@ -1,7 +1,7 @@
 """Activations in the order in which products read them: those of a pass lie side by side for every few neighbours in k.
 
-They are copied in vectors of 16. A loop over single ones, as numba compiles it, took 36 ns for a line of 64 bytes on a
-Cascade Lake, a fourth to a half of a step of an RNN at batch 16 and more; vectors take 3 to 7 ns.
+They are copied in vectors of 16: by single activations, as numba compiles a loop over them, copying took up to 30 % of
+a step of an RNN of 512 units (`bench/FINDINGS.md`).
 """
 
 from typing import Any
@@ -35,6 +35,13 @@ def arrange(
 ):  # fmt: skip
     """Bring activations (B, count) into the order in which the products read them, pass by pass.
 
+    order        what `order_of` says
+    target       [pass][block][sequence of the pass][per_block], aligned to 64 bytes
+    bytes_each   of one sequence in target: its blocks, `block_bytes` each
+    records      a line of 64 bytes for each sequence, where limbs say what their unit is worth; others have none
+    most         sequences of the first `full` passes; the `less` others have one less
+    element      bytes of a given activation
+
     The last block of a sequence is filled up with zeros to a multiple of 16; what lies behind is left as it is.
     """
     b = 0
@@ -58,26 +65,29 @@ def arrange(
 
 
 @numba.njit(nogil=True)
-def _copy(source, count, target, size, per_block, block_bytes, given, wanted):
+def _copy(source, count, target, size, per_block, block_bytes, given_bytes, wanted_bytes):
     """The activations of a pass of `size` sequences, in blocks of `per_block` of each."""
     for first in range(0, count, per_block):
         for one in range(size):
             for k in range(first, min(first + per_block, count), LANES):
                 copied(
-                    source + uintp((one * count + k) * given), uintp(min(LANES, count - k)),
-                    target + uintp((k - first) * wanted), given, wanted,
+                    source + uintp((one * count + k) * given_bytes), uintp(min(LANES, count - k)),
+                    target + uintp((k - first) * wanted_bytes), given_bytes, wanted_bytes,
                 )  # fmt: skip
             target += uintp(block_bytes)
 
 
 @intrinsic(prefer_literal=True)
-def copied(_typing: Any, source: Any, count: Any, target: Any, given: Any, wanted: Any) -> Any:
+def copied(
+    _typing: Any, source: Any, count: Any, target: Any, given_bytes: Any, wanted_bytes: Any
+) -> Any:
     """Copy `count` activations (1 to 16), and zeros behind them up to the 16th.
 
-    `given` and `wanted` are bytes of one: 4 and 4, 2 and 2, or 2 and 4, where bfloat16 becomes float32.
+    One has `given_bytes` and then `wanted_bytes`: 4 and 4, 2 and 2, or 2 and 4, where bfloat16 becomes float32. The
+    target is aligned to all that is stored.
     """
-    signature = types.void(*(types.uintp,) * 3, given, wanted)
-    before, after = ({2: HALVES, 4: INTS}[t.literal_value] for t in (given, wanted))
+    signature = types.void(*(types.uintp,) * 3, given_bytes, wanted_bytes)
+    before, after = ({2: HALVES, 4: INTS}[t.literal_value] for t in (given_bytes, wanted_bytes))
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         at, length, to = arguments[:3]
@@ -85,12 +95,12 @@ def copied(_typing: Any, source: Any, count: Any, target: Any, given: Any, wante
         def put(lanes: Any) -> None:
             if after != before:
                 lanes = builder.shl(builder.zext(lanes, after), ints(16))
-            llvm.store(builder, lanes, to, LANES * wanted.literal_value)
+            llvm.store(builder, lanes, to, LANES * wanted_bytes.literal_value)
 
         whole = builder.icmp_unsigned("==", length, i64(LANES))
         with builder.if_else(whole, likely=True) as (all_of_them, some):
             with all_of_them:
-                put(llvm.load(builder, at, before, given.literal_value))
+                put(llvm.load(builder, at, before, given_bytes.literal_value))
             with some:
                 put(llvm.masked_load(builder, at, before, length))
 

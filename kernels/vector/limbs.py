@@ -21,7 +21,7 @@ LARGEST = 127 * 256
 MOST_TERMS = 1 << 16
 """Terms that a sum of limbs may have: each is at most 2**14, and their sum must fit 32 bits."""
 LEAST_LARGEST = 1e-30
-"""Of a sequence's activations, for limbs of them."""
+"""Of a sequence's activations, for limbs of them: the inverse of a unit is well within float32."""
 
 
 @numba.njit(nogil=True)
@@ -29,7 +29,7 @@ def in_limbs(source, count, target, apart, record):
     """One sequence in limbs; into its record what a unit is worth, and 128 times the sums of both limbs.
 
     Where they go, `split` says. An infinity, or what is no number, makes the unit none and thereby the sequence's whole
-    new state. Activations that are all too small for a unit to have an inverse count as 0.
+    new state. Activations that are all below LEAST_LARGEST count as 0.
     """
     largest = np.int32(largest_bits(source, uintp(count))).view(np.float32)
     usable = LEAST_LARGEST <= largest < np.inf
@@ -62,10 +62,10 @@ def largest_bits(_typing: Any, floats: Any, count: Any) -> Any:
 def split(_typing: Any, floats: Any, count: Any, per_unit: Any, target: Any, apart: Any) -> Any:
     """`count` floats (at least 1), times `per_unit`, as LIMBS signed 8-bit limbs.
 
-    BLOCK high limbs and behind them as many low ones go to target, target + apart, ... The last ones are filled up with
-    zeros to a multiple of 16; what lies behind is left as it is. Returns the sums of the high and of the low limbs.
-    What is not a number counts as 0; any other product is to be within LARGEST. LLVM's conversion that also serves
-    larger ones takes one after the other on AVX-512, 30 ns for 16.
+    BLOCK high limbs and behind them as many low ones go to target, aligned to 16 bytes, to target + apart, ... The last
+    ones are filled up with zeros to a multiple of 16; what lies behind is left as it is. Returns the sums of the high
+    and of the low limbs. What is not a number counts as 0; any other product is to be within LARGEST, for the
+    conversion is undefined beyond 32 bits. LLVM's, which is defined there too, takes one number after the other.
     """
     sums_type = types.UniTuple(types.int32, LIMBS)
     signature = sums_type(types.uintp, types.uintp, types.float32, types.uintp, types.uintp)

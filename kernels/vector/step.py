@@ -24,7 +24,7 @@ from kernels.vector.products import DEPTH, GROUP_BYTES, TURNS, limbs
 from kernels.vector.tiles import run
 
 OWN, SHARES = 3, 4
-"""Shares of the blocks that are a thread's own; who is done takes from the rest, for no two cores are served alike."""
+"""Shares of the blocks that are a thread's own. Who is done takes from the rest: cores are not alike, or in use."""
 
 
 class Skeleton(NamedTuple):

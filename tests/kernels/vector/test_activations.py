@@ -7,6 +7,8 @@ import pytest
 from numba import types
 
 from kernels.vector import activations
+from kernels.vector.limbs import BLOCK, LIMBS, in_limbs
+from kernels.vector.llvm import LINE_BYTES
 from kernels.vector.products import DEPTH, GROUP_BYTES, TURNS
 from tests.kernels.emitted import assembled, emitted, literals
 from tests.kernels.memory import Guarded, untouched
@@ -39,7 +41,7 @@ def test_every_pass_has_its_sequences_side_by_side(kind, given_as, dtype, count,
     random = np.random.default_rng(count)
     given = random.integers(0, 1 << 16, (sum(sizes), count)).astype(dtype)
     right = in_blocks(given, kind, sizes)
-    target = Guarded.of(np.zeros_like(right))
+    target = Guarded(right.nbytes)
     source = Guarded.of(given)
     per_block, block_bytes = DEPTH[kind] * TURNS, GROUP_BYTES[kind]
     bytes_each = -(-count // per_block) * block_bytes
@@ -48,18 +50,48 @@ def test_every_pass_has_its_sequences_side_by_side(kind, given_as, dtype, count,
         activations.order_of(kind, given_as), source.address, target.address, bytes_each, np.uintp(0), count,
         sizes[0], full, len(sizes) - full, given.itemsize, per_block, block_bytes,
     )  # fmt: skip
-    assert np.array_equal(target.bytes, right.view(np.uint8))
+    filled = in_blocks(np.ones((len(given), -(-count // 16) * 16), dtype), kind, sizes) != 0
+    found = target.as_(right.dtype, len(right))
+    assert found[filled].tobytes() == right[filled].tobytes()
+    assert untouched(found[~filled])
     assert target.guards_hold()
 
 
-def test_what_lies_behind_a_multiple_of_16_is_left_as_it_is():
-    target, source = Guarded(256), Guarded.of(np.ones(17, np.float32))
+@pytest.mark.parametrize("count", [1, 64, 65, 150])
+@pytest.mark.parametrize("sizes", [(1,), (2, 1), (4, 4, 3, 3)])
+def test_limbs_of_every_pass_are_those_of_its_sequences(count, sizes):
+    """Beside what `in_limbs` makes of each sequence alone."""
+    batch, blocks = sum(sizes), -(-count // BLOCK)
+    given = np.random.default_rng(count).uniform(-1, 1, (batch, count)).astype(np.float32)
+    given *= np.arange(1, batch + 1, dtype=np.float32)[:, None]
+    block_bytes, source = LIMBS * BLOCK, Guarded.of(given)
+    target, records = Guarded(batch * blocks * block_bytes), Guarded(batch * LINE_BYTES)
+    full = sizes.count(sizes[0])
     activations.arrange(
-        activations.order_of("int8", "float32"), source.address, target.address, 256, np.uintp(0), 17,
-        1, 1, 0, 4, 64, 256,
+        activations.order_of("int8 limbs", "float32"), source.address, target.address, blocks * block_bytes,
+        records.address, count, sizes[0], full, len(sizes) - full, 4, BLOCK, block_bytes,
     )  # fmt: skip
-    assert target.as_(np.float32, 64)[:32].tolist() == [1.0] * 17 + [0.0] * 15
-    assert untouched(target.bytes[32 * 4 :])
+    found = np.split(
+        target.as_(np.int8, batch * blocks, block_bytes), blocks * np.cumsum(sizes)[:-1]
+    )
+    rows = [
+        row
+        for one, size in zip(found, sizes, strict=True)
+        for row in one.reshape(blocks, size, -1).swapaxes(0, 1)
+    ]
+    for b, row in enumerate(rows):
+        alone, record = Guarded(blocks * block_bytes), Guarded(LINE_BYTES)
+        in_limbs(
+            Guarded.of(given[b]).address,
+            count,
+            alone.address,
+            np.uintp(block_bytes),
+            record.address,
+        )
+        assert np.array_equal(row.reshape(-1), alone.as_(np.int8, blocks * block_bytes))
+        assert np.array_equal(records.as_(np.uint8, batch, LINE_BYTES)[b], record.bytes)
+    assert target.guards_hold()
+    assert records.guards_hold()
 
 
 @pytest.mark.parametrize(("given", "wanted"), [(4, 4), (2, 2), (2, 4)])

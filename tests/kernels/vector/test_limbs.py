@@ -115,3 +115,6 @@ def test_limbs_compile_for_arm():
     words = emitted(limbs.split, *(types.uintp,) * 2, types.float32, *(types.uintp,) * 2)
     assert "x86" not in words
     assert "frintx\tv" in assembled(words, "aarch64-unknown-linux-gnu", "neoverse-n1")
+    words = emitted(limbs.largest_bits, types.uintp, types.uintp)
+    assert "x86" not in words
+    assert assembled(words, "aarch64-unknown-linux-gnu", "neoverse-n1")
