@@ -49,26 +49,6 @@ def prefetch(builder: Any, address: Any, number: Any, lines: int) -> None:
 
 
 @intrinsic
-def arrange(_typing: Any, source: Any, count: Any, target: Any, apart: Any) -> Any:
-    """One sequence's `count` activations (at least 1) into lines of 16, `apart` bytes apart; zeros fill up the last."""
-
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        source, count, target, apart = arguments
-
-        def turn(number: Any, nothing: list[Any]) -> list[Any]:
-            at = builder.add(source, builder.mul(number, i64(LINE_BYTES)))
-            left = _least(builder, builder.sub(count, builder.mul(number, i64(LANES))))
-            value = llvm.masked_load(builder, at, FLOATS, left)
-            place = builder.add(target, builder.mul(number, apart))
-            llvm.store(builder, value, place, LINE_BYTES)
-            return nothing
-
-        llvm.loop(builder, _lines(builder, count), turn, [])
-
-    return types.void(*(types.uintp,) * 4), generate
-
-
-@intrinsic
 def gather(_typing: Any, parts: Any, apart: Any, threads: Any, target: Any, count: Any) -> Any:
     """Store the first `count` (1 to 16) elements of a line that every thread has its part of: the parts' sum.
 
@@ -86,11 +66,3 @@ def gather(_typing: Any, parts: Any, apart: Any, threads: Any, target: Any, coun
         llvm.masked_store(builder, total, target, count)
 
     return types.void(*(types.uintp,) * 5), generate
-
-
-def _lines(builder: Any, count: Any) -> Any:
-    return builder.udiv(llvm.shifted(builder, count, LANES - 1), i64(LANES))
-
-
-def _least(builder: Any, count: Any) -> Any:
-    return builder.select(builder.icmp_unsigned("<", count, i64(LANES)), count, i64(LANES))

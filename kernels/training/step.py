@@ -26,7 +26,8 @@ from kernels.case import GATE_SUMS, GATES
 from kernels.training.backward import back
 from kernels.training.derivatives import derive, keep, of_bias
 from kernels.training.forward import dots, totals
-from kernels.training.lines import arrange, gather
+from kernels.training.lines import gather
+from kernels.vector.activations import side_by_side
 from kernels.vector.llvm import LANES, LINE_BYTES
 from kernels.vector.parallel import for_all_threads, pointer, take
 from kernels.vector.step import OWN, SHARES
@@ -144,11 +145,9 @@ def _forward(
     thread, threads, counter, weights, biases, x, h, state, new_h, new_c, B, I, H, kept, own, cell, G, S, R, most,
 ):  # fmt: skip
     """One thread's blocks: gates, kept in `kept`, and new state. Leaves the activations in lines at `own`."""
-    line = uintp(B * LINE_BYTES)
-    h_at = own + uintp(_lines(I)) * line
-    for b in range(B):
-        arrange(x + uintp(b * I * 4), uintp(I), own + uintp(b * LINE_BYTES), line)
-        arrange(h + uintp(b * H * 4), uintp(H), h_at + uintp(b * LINE_BYTES), line)
+    h_at = own + uintp(_lines(I) * B * LINE_BYTES)
+    side_by_side(x, I, own, B, LANES, LINE_BYTES, 4, 4)
+    side_by_side(h, H, h_at, B, LANES, LINE_BYTES, 4, 4)
     number, block = 0, _taken(0, thread, threads, counter, H)
     while block < _lines(H):
         _block_forward(

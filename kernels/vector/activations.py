@@ -50,11 +50,11 @@ def arrange(
         given, to = source + uintp(b * count * element), target + uintp(b * bytes_each)
         apart = uintp(size * block_bytes)
         if order == _WORDS:
-            _copy(given, count, to, size, per_block, block_bytes, 4, 4)
+            side_by_side(given, count, to, size, per_block, block_bytes, 4, 4)
         elif order == _PAIRS:
-            _copy(given, count, to, size, per_block, block_bytes, 2, 2)
+            side_by_side(given, count, to, size, per_block, block_bytes, 2, 2)
         elif order == _WIDENED:
-            _copy(given, count, to, size, per_block, block_bytes, 2, 4)
+            side_by_side(given, count, to, size, per_block, block_bytes, 2, 4)
         else:
             for one in range(size):
                 record = records + uintp((b + one) * LINE_BYTES)
@@ -65,8 +65,8 @@ def arrange(
 
 
 @numba.njit(nogil=True)
-def _copy(source, count, target, size, per_block, block_bytes, given_bytes, wanted_bytes):
-    """The activations of a pass of `size` sequences, in blocks of `per_block` of each."""
+def side_by_side(source, count, target, size, per_block, block_bytes, given_bytes, wanted_bytes):
+    """Copy activations (size, count) as [block][size][per_block]; zeros fill up the last ones to a multiple of 16."""
     for first in range(0, count, per_block):
         for one in range(size):
             for k in range(first, min(first + per_block, count), LANES):

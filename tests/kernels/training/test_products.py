@@ -10,6 +10,7 @@ import pytest
 from numba import types, uintp
 
 from kernels.training import backward, forward, lines
+from kernels.vector import activations
 from kernels.vector.llvm import LANES
 from tests.kernels.emitted import assembled, emitted, literals
 from tests.kernels.memory import Guarded
@@ -40,8 +41,8 @@ def run_totals(sums, target):
 
 
 @numba.njit
-def run_arrange(source, count, target, apart):
-    lines.arrange(source, uintp(count), target, uintp(apart))
+def run_side_by_side(source, count, target, size):
+    activations.side_by_side(source, count, target, size, LANES, 64, 4, 4)
 
 
 @numba.njit
@@ -99,14 +100,13 @@ def test_back_writes_gradients_and_adds_to_those_of_x(around, batch):
 
 @pytest.mark.parametrize("count", [1, 15, 16, 17, 32, 33])
 def test_arranged_activations_end_in_zeros(count):
-    given = drawn(count)
+    given = drawn(3, count)
     lines = -(-count // LANES)
     target, source = Guarded(lines * 3 * 64), Guarded.of(given)
-    run_arrange(source.address, count, target.address, 3 * 64)
-    found = target.as_(np.float32, lines, 3, LANES)
-    assert np.array_equal(found[:, 0].reshape(-1)[:count], given)
-    assert not found[:, 0].reshape(-1)[count:].any()
-    assert (target.as_(np.uint8, lines, 3, 64)[:, 1:] == 0xA5).all()
+    run_side_by_side(source.address, count, target.address, 3)
+    found = target.as_(np.float32, lines, 3, LANES).swapaxes(0, 1).reshape(3, -1)
+    assert np.array_equal(found[:, :count], given)
+    assert not found[:, count:].any()
     assert target.guards_hold()
 
 

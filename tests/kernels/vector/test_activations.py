@@ -81,13 +81,8 @@ def test_limbs_of_every_pass_are_those_of_its_sequences(count, sizes):
     ]
     for b, row in enumerate(rows):
         alone, record = Guarded(blocks * block_bytes), Guarded(LINE_BYTES)
-        in_limbs(
-            Guarded.of(given[b]).address,
-            count,
-            alone.address,
-            np.uintp(block_bytes),
-            record.address,
-        )
+        one = Guarded.of(given[b])
+        in_limbs(one.address, count, alone.address, np.uintp(block_bytes), record.address)
         assert np.array_equal(row.reshape(-1), alone.as_(np.int8, blocks * block_bytes))
         assert np.array_equal(records.as_(np.uint8, batch, LINE_BYTES)[b], record.bytes)
     assert target.guards_hold()

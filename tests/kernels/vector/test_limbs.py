@@ -102,12 +102,14 @@ def test_the_largest_is_found_wherever_it_is_and_nothing_behind(count, value):
         floats = np.full(-(-count // LANES) * LANES, 3e38, np.float32)
         floats[:count] = np.random.default_rng(count).uniform(-2, 2, count)
         floats[place] = value
-        bits = largest_bits(Guarded.of(floats).address, np.uintp(count))
+        source = Guarded.of(floats)
+        bits = largest_bits(source.address, np.uintp(count))
         assert np.int32(bits).view(np.float32) == abs(np.float32(value))
 
 
 def test_what_is_no_number_is_above_infinity():
-    bits = largest_bits(Guarded.of(np.float32([np.inf, np.nan, 1])).address, np.uintp(3))
+    source = Guarded.of(np.float32([np.inf, np.nan, 1]))
+    bits = largest_bits(source.address, np.uintp(3))
     assert np.isnan(np.int32(bits).view(np.float32))
 
 
