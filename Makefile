@@ -24,14 +24,14 @@ export XDG_CACHE_HOME := $(CACHE)
 unexport PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help report report-gpu card rehearse-gpu test lint smoke format venv lock clean
+.PHONY: help report report-gpu card rehearse-gpu test guests lint smoke format venv lock clean
 
 help: ## this list
 	@echo "usage: make TARGET [ARGS='options for pytest'] [PYTHON=python3.12]"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-11s %s\n", $$1, $$2 }'
 
 report: $(STAMP) | .cache/tmp ## measure this machine with the quick suite; print the headline and the page's path
-	@$(BIN)/python -m pytest --benchmark-only $(ARGS)
+	@$(BIN)/python -m pytest -c pyproject.toml --benchmark-only $(ARGS)
 
 # Installs nothing: a machine with a GPU brings its own PyTorch and Triton, and may have no network.
 NEEDED := filelock jinja2 msgspec numpy psutil pytest pytest_benchmark rich scipy torch
@@ -41,7 +41,7 @@ report-gpu: | .cache/tmp ## measure this machine's GPU by the packages that PYTH
 	  absent = [name for name in sys.argv[1:] if find_spec(name) is None]; \
 	  sys.exit(f"error: {sys.executable} lacks " + ", ".join(absent) + \
 	  "; name another: make PYTHON=python3.12 report-gpu" if absent else 0)' $(NEEDED)
-	@$(PYTHON) -m pytest --benchmark-only --device cuda $(ARGS)
+	@$(PYTHON) -m pytest -c pyproject.toml --benchmark-only --device cuda $(ARGS)
 
 # Nothing is installed here either, and PYTHONPATH may name what the machine lacks.
 SECONDS := 270
@@ -62,13 +62,19 @@ rehearse-gpu: | .cache/tmp ## what can be tested for a GPU without one, with the
 test: $(STAMP) | .cache/tmp ## run the tests; needs no network once installed
 	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(ARGS)
 
+# In a folder of its own, and no other run of pytest has them. Beside torch's pins these are small: some 40 packages.
+guests: $(STAMP) | .cache/tmp ## install plugins of pytest that the tests try beside ours
+	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["guests"], sep="\n")' > .cache/guests.txt
+	@rm -rf .cache/guests
+	@$(BIN)/python -m pip install --quiet --no-deps --target .cache/guests -r .cache/guests.txt
+
 lint: $(STAMP) | .cache/tmp ## check format, rules and types
 	@$(BIN)/python -m ruff format --check .
 	@$(BIN)/python -m ruff check .
 	@$(BIN)/python -m mypy
 
 smoke: $(STAMP) | .cache/tmp ## measure a handful of cases, to see that measuring works
-	@$(BIN)/python -m pytest --benchmark-only --suite smoke $(ARGS)
+	@$(BIN)/python -m pytest -c pyproject.toml --benchmark-only --suite smoke $(ARGS)
 
 format: $(STAMP) | .cache/tmp ## rewrite the code in the house format
 	@$(BIN)/python -m ruff check --fix-only .
@@ -76,7 +82,7 @@ format: $(STAMP) | .cache/tmp ## rewrite the code in the house format
 
 venv: $(STAMP) ## install the locked dependencies into .venv, if the locks changed
 
-$(STAMP): requirements.lock requirements-torch.lock | .cache/tmp
+$(STAMP): requirements.lock requirements-torch.lock bench/plugin/link.py | .cache/tmp
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	  { echo "error: $(PYTHON) is missing or older than Python 3.11; name another: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
@@ -87,6 +93,7 @@ $(STAMP): requirements.lock requirements-torch.lock | .cache/tmp
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install -r requirements-torch.lock
+	@$(BIN)/python -m bench.plugin.link
 	@touch $@
 
 # Inductor keeps its precompiled headers in the temporary folder, whatever its cache's name.

@@ -7,7 +7,8 @@ measured; so its table, --benchmark-json, --benchmark-save and compare work on o
 
 from __future__ import annotations
 
-import sys
+import os
+import threading
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -15,10 +16,12 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pytest_benchmark.session import PerformanceRegression
 
 from bench.device import threads
+from bench.plugin import faults, options, refused
 from bench.profile.errors import OneLine
-from bench.timing import interrupts, timeout
+from bench.timing import interrupts, timeout, tracing
 from bench.timing.interrupts import INTERRUPTED
 from kernels.case import Unavailable
 
@@ -28,80 +31,44 @@ if TYPE_CHECKING:
     from bench.profile.records import Point, Profile, Roof
     from bench.profile.suite import Planned
     from bench.session.run import Run
+    from reports.analysis.analysis import Analysis
     from reports.page.build import Built
 
 ROOT = Path(__file__).parent
 FAILED, BAD_USAGE = 1, 2
-OPTIONS = {
-    "suite": (
-        "NAME|FILE",
-        "smoke, quick (default), full, gpu (default of --device cuda), or a .toml file",
-    ),
-    "implementation": (
-        "NAME|FILE",
-        "these in place of the suite's: a name, or a .py file of your own, which is run (repeatable)",
-    ),
-    "device": ("DEVICE", "cpu, cuda, or all (default: every device there is)"),
-    "seed": ("N", "of weights, inputs and the order of points (default 0)"),
-    "out": ("DIR", "folder for this run (default: a new one under reports/runs)"),
-    "resume": ("DIR", "go on with the run in this folder, measuring nothing twice"),
-}
-"""Options by their names, as `bench.session.start.of_suite` takes them: what they are given, and their help."""
-KINDS: dict[str, dict[str, Any]] = {"implementation": {"action": "append"}, "seed": {"type": int}}
-"""Of those that are no single text."""
+NOT_APART = "tests run in a process or a thread of their own: a run is one process: leave out the plugin that does so"
+pytest_plugins = ("bench.plugin.hooks",)  # where our configuration, which names it, is not read
 LINE_SECONDS = 10.0
 """Between lines of progress where the output is no terminal."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The suite's own options; their help is `pytest --help`, section rnn-roofline."""
-    group = parser.getgroup(
-        "rnn-roofline",
-        "rnn-roofline (with --benchmark-only; example: --suite quick -k 'lstm and resident')",
-    )
-    for name, (metavar, words) in OPTIONS.items():
-        group.addoption(f"--{name}", metavar=metavar, help=words, **KINDS.get(name, {}))
+    """The suite's own options, where no configuration named the plugin that adds them earlier."""
+    options.add(parser)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """bench/ alone with --benchmark-only, tests/ alone without."""
-    other = ROOT / ("tests" if config.getoption("--benchmark-only") else "bench")
+    other = ROOT / ("tests" if options.measures(config) else "bench")
     return True if collection_path.is_relative_to(other) else None
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
-    """Exit 2 with one line for bad usage, where pytest would exit 4 (its own options' errors still do).
-
-    And 130 where a signal ended what had not become a session that measures yet.
-    """
-    try:
-        code = yield
-        return INTERRUPTED if config.getoption("--benchmark-only") and interrupts.asked() else code
-    except pytest.UsageError as error:
-        sys.stderr.write(f"rnn-roofline: {error}\n")
-        return BAD_USAGE
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Read the plan before anything is collected, so that bad input costs nothing."""
-    if not config.getoption("--benchmark-only"):
-        for name in OPTIONS:
-            if config.getoption(name) is not None:
-                raise pytest.UsageError(f"--{name} has no meaning without --benchmark-only")
+    if not options.measures(config):
         return
-    if hasattr(config, "workerinput") or getattr(config.option, "numprocesses", None):
-        raise pytest.UsageError(
-            "benchmarks do not run under pytest-xdist: processes beside one another spoil each other's samples"
-        )
     if config.getoption("--help", default=False) or config.getoption("--version", default=0):
         return
+    if threading.current_thread() is not threading.main_thread():
+        raise pytest.UsageError(NOT_APART)
     timeout.report_to_a_copy()
     heard = ExitStack()
     heard.enter_context(interrupts.listening())
     config.add_cleanup(heard.close)
-    config.pluginmanager.register(Session(config), "rnn-roofline")
+    session = Session(config)
+    config.add_cleanup(session.leave_nothing)
+    config.pluginmanager.register(session, "rnn-roofline")
 
 
 class ReplayClock:
@@ -128,21 +95,30 @@ class Session:
         self._selected: dict[str, Planned] = {}
         self._profile: Profile | None = None
         self._told = 0.0
+        self._analysis: Analysis | None = None
         self._built: Built | None = None
         self._lost = ""
         self._failed: set[str] = set()
-        self._visited = False
+        self._begun = self._visited = False
+        self._process = os.getpid(), threading.get_ident()
         try:
             threads.settle()  # before anything imports torch or numba
             threads.libraries(config.getoption("device"))
             from bench.session import start
 
-            self._start = start.of_suite(**{name: config.getoption(name) for name in OPTIONS})
+            self._start = start.of_suite(
+                **{name: config.getoption(name) for name in options.OPTIONS}
+            )
         except (OneLine, Unavailable) as error:
             raise pytest.UsageError(str(error)) from error
 
     def begin(self) -> Session:
-        """Measure the roofs. Ends the session where it cannot begin."""
+        """Measure the roofs, at the first call. Ends the session where it cannot begin."""
+        if self._process != (os.getpid(), threading.get_ident()):
+            pytest.exit(f"rnn-roofline: {NOT_APART}", returncode=BAD_USAGE)
+        if self._begun:
+            pytest.exit("rnn-roofline: measuring the roofs was stopped", returncode=FAILED)
+        self._begun = True
         suite = self._start.suite.name
         self._tell(f"measuring the roofs of this machine for suite {suite} ...")
         try:
@@ -204,7 +180,19 @@ class Session:
                 terminal.ensure_newline()
                 terminal.write_line(text, flush=True)
 
+    def leave_nothing(self) -> None:
+        """The folder goes where it was claimed and nothing was measured; one that holds something stays."""
+        if self._run is None and self._start.earlier is None:
+            with suppress(OSError):
+                self._start.folder.rmdir()
+
     # pytest's hooks
+
+    def pytest_sessionstart(self) -> None:
+        """By now pytest-benchmark has read what to compare with. Raises pytest.UsageError where that is nothing."""
+        theirs: Any = self.config.pluginmanager.get_plugin("pytest-benchmark")
+        for reason in refused.nothing_to_compare(self.config, theirs.compared_mapping):
+            raise pytest.UsageError(reason)
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """One test per planned point, one per kind of roof."""
@@ -226,10 +214,22 @@ class Session:
             return -1 if planned is None else place[planned.key]
 
         items.sort(key=order)
+        ours = [
+            item for item in items if _parameter(item, "planned") or _parameter(item, "roof_kind")
+        ]
+        if items and not ours:
+            raise pytest.UsageError(
+                "no benchmark is among what is named: leave out --benchmark-only, or name bench/test_steps.py"
+            )
         for item in items:
-            item.add_marker(pytest.mark.benchmark(timer=CLOCK))
-        found = ((item.nodeid, _parameter(item, "planned")) for item in items)
+            if item not in ours and "benchmark" in getattr(item, "fixturenames", ()):
+                raise pytest.UsageError(
+                    f"{item.nodeid} is a benchmark of somebody else's: run it without this suite's"
+                )
+        found = ((item.nodeid, _parameter(item, "planned")) for item in ours)
         self._selected = {node: planned for node, planned in found if planned is not None}
+        for item in ours:
+            item.add_marker(pytest.mark.benchmark(timer=CLOCK))
 
     def pytest_report_header(self) -> list[str]:
         """What is about to be measured, and on what."""
@@ -268,21 +268,22 @@ class Session:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
-        """Whatever ended the session: what was measured is assembled into a profile."""
+        """Whatever ended the session: what was measured is assembled and reported, before anything long is printed.
+
+        What another plugin raises then costs neither report nor headline: `bench.plugin.hooks` tells it.
+        """
         interrupts.hold()
-        if self._run is not None:
-            try:
-                self._profile = self._run.finish(self._selected.values())
-            except OneLine as error:
-                if not self._lost:
-                    sys.stderr.write(f"rnn-roofline: {error}\n")
-                self._lost = str(error)
-        elif self._start.earlier is None:
-            with suppress(OSError):
-                self._start.folder.rmdir()  # claimed, and nothing was measured; one that holds something stays
-        yield
-        self._tell_the_end()
-        if session.exitstatus == pytest.ExitCode.OK and self._built and self._built.impossible:
+        self._assemble()
+        self._report()
+        try:
+            yield
+        except PerformanceRegression:  # told by pytest-benchmark
+            session.exitstatus = FAILED
+        finally:
+            self._tell_the_end()
+        unsound = not self._profile.complete if self._profile else self._wanted()
+        unsound |= self._built is not None and self._built.impossible
+        if session.exitstatus == pytest.ExitCode.OK and unsound:
             session.exitstatus = FAILED
         if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             session.exitstatus = BAD_USAGE
@@ -290,6 +291,47 @@ class Session:
             session.exitstatus = BAD_USAGE
         elif interrupts.asked():
             session.exitstatus = INTERRUPTED
+
+    def _wanted(self) -> bool:
+        """Whether points were to be measured, and not only listed."""
+        listed = ("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test")
+        return bool(self._selected) and not any(
+            self.config.getoption(name, default=False) for name in listed
+        )
+
+    def _assemble(self) -> None:
+        """The profile of what was measured."""
+        if self._run is not None:
+            try:
+                self._profile = self._run.finish(self._selected.values())
+            except OneLine as error:
+                self._lose(str(error))
+
+    def _report(self) -> None:
+        """The report on the profile, whose folder has it then."""
+        if self._profile is None:
+            return
+        from reports.analysis.analysis import Analysis
+        from reports.locate import BadInput
+        from reports.page import build
+
+        folder = self._start.folder
+        try:
+            self._analysis = Analysis(self._profile)
+            self._built = build.build(self._analysis, folder)
+        except BadInput as error:
+            self._lose(f"{error}: python -m reports build makes it anew")
+        except Exception as error:  # noqa: BLE001 - of whatever draws it: the profile is written, and others go on
+            why = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+            self._lose(
+                f"the report cannot be made: {why}: python -m reports build {folder} shows where"
+            )
+
+    def _lose(self, why: str) -> None:
+        """Say what was lost, once: what follows from it needs no line."""
+        if not self._lost:
+            faults.say(why)
+        self._lost = self._lost or why
 
     def pytest_benchmark_update_machine_info(self, machine_info: dict[str, Any]) -> None:
         """No host name in a file that people share."""
@@ -303,22 +345,13 @@ class Session:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Our table; the report is built here, so that a failure to write it is seen."""
-        if self._profile is None or self._run is None:
+        """Our table, before pytest-benchmark's."""
+        if self._analysis is None or not self._analysis.profile.points:
             return
-        from reports.analysis.analysis import Analysis
-        from reports.locate import BadInput
-        from reports.page import build, terminal
+        from reports.page import terminal
 
         terminalreporter.ensure_newline()
-        analysis = Analysis(self._profile)
-        if self._profile.points:
-            terminal.closing(analysis)
-        try:
-            self._built = build.build(analysis, self._run.folder)
-        except BadInput as error:
-            self._lost = str(error)
-            sys.stderr.write(f"rnn-roofline: {self._lost}: python -m reports build makes it anew\n")
+        terminal.closing(self._analysis)
 
     def _tell_the_end(self) -> None:
         """Headline and page, under everything else that pytest and its plugins print."""
@@ -342,7 +375,11 @@ def roofline(request: pytest.FixtureRequest) -> Session:
     """The session, whose roofs are measured when a test first asks for it; only with --benchmark-only."""
     session: Session | None = request.config.pluginmanager.get_plugin("rnn-roofline")
     assert session is not None
-    return session.begin()
+    try:
+        return session.begin()
+    except (Exception, pytest.fail.Exception):
+        request.session.shouldfail = "the roofs were not measured"
+        raise
 
 
 @pytest.fixture
@@ -355,6 +392,7 @@ def replay() -> Callable[[Any, list[float]], None]:
         def pass_time() -> None:
             CLOCK.now += next(samples)
 
-        benchmark.pedantic(pass_time, rounds=len(seconds), iterations=1)
+        with tracing.paused():  # pytest-benchmark cannot put cProfile's profiler back
+            benchmark.pedantic(pass_time, rounds=len(seconds), iterations=1)
 
     return rounds

@@ -5,11 +5,12 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from bench.profile import streams
 from bench.profile.errors import OneLine, absent
 from bench.timing.interrupts import INTERRUPTED
 from kernels.case import InvalidCase, Unavailable
 
-GOOD, BAD_USAGE = 0, 2
+BAD_USAGE = 2
 VERBS = ("list", "machine", "doctor", "roofs", "verify", "step", "repeat")
 EXAMPLES = """examples:
   python -m bench list                              suites, implementations, and what they would measure
@@ -22,6 +23,7 @@ EXAMPLES = """examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb. Returns the exit code; every foreseen error is one line on standard error."""
+    streams.forgive()
     try:
         given = _parser().parse_args(arguments)
         if given.measures_here:
@@ -39,9 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("bench: interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()
-        return GOOD
+    if reason := streams.lost():
+        print(f"bench: what is printed cannot be written: {reason}", file=sys.stderr)
+        return BAD_USAGE
     return code
 
 

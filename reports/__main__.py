@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.profile import streams
 from bench.profile.errors import OneLine, absent
 
 if TYPE_CHECKING:  # what --help need not load
@@ -33,6 +34,7 @@ WITNESSES = ("project", "machine", "environment", "settings")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. Errors are one line on stderr."""
+    streams.forgive()
     given = _parser().parse_args(arguments)
     try:
         code: int = given.run(given)
@@ -44,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    if reason := streams.lost():
+        print(f"error: what is printed cannot be written: {reason}", file=sys.stderr)
+        return 2
     return code
 
 
@@ -99,6 +104,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PERCENT",
         help="exit 1 where a case is surely slower than before by more, 3 where the runs do not tell; the first half "
         "of the profiles are those before, the second half those after: three runs a side at least",
+    )
+
+    one.add_argument(
+        "--unlike",
+        action="store_true",
+        help="judge runs although they were measured with other threads, cores, versions or settings of the machine",
     )
 
     one = verb(
@@ -201,6 +212,7 @@ def summary(profile: Profile) -> tuple[bool, str]:
 
 def _compare(given: argparse.Namespace) -> int:
     """Print a comparison, write it where `out` is given, and gate it where a percentage is."""
+    from reports import locate
     from reports.compare import match
     from reports.page import comparison as page
     from reports.page.terminal import say, show
@@ -208,8 +220,10 @@ def _compare(given: argparse.Namespace) -> int:
 
     gated = given.fail_if_slower is not None
     match.refuse_number(len(given.profile))
+    if given.unlike and not gated:
+        raise locate.BadInput("--unlike has no meaning without --fail-if-slower")
     sides = [_side(argument) for argument in given.profile]
-    judged = _gate(sides, given.fail_if_slower) if gated else 0
+    judged = _gate(sides, given.fail_if_slower, unlike=given.unlike) if gated else 0
     if gated:
         half = len(sides) // 2
         sides = [[run for side in part for run in side] for part in (sides[:half], sides[half:])]
@@ -232,7 +246,7 @@ def _compare(given: argparse.Namespace) -> int:
     return judged
 
 
-def _gate(sides: Sequence[Sequence[System]], percent: float) -> int:
+def _gate(sides: Sequence[Sequence[System]], percent: float, *, unlike: bool) -> int:
     """Print how a gate ended and why, before anything else; its exit code. Raises BadInput."""
     from reports.compare import gate
     from reports.locate import BadInput
@@ -247,7 +261,7 @@ def _gate(sides: Sequence[Sequence[System]], percent: float) -> int:
         [run for side in part for run in side]
         for part in (sides[: len(sides) // 2], sides[len(sides) // 2 :])
     )
-    judged = gate.gate(before, after, percent)
+    judged = gate.gate(before, after, percent, unlike=unlike)
     say(*tables.judgement(judged))
     show("Gate", tables.gate_table(judged))
     return GATED[judged.outcome]

@@ -6,6 +6,7 @@ promises   of PROMISES: every promise of the method beside its simulated figure
 excerpt, gpu_steps, gpu_sequences
            of README: the command that stands in each, and what that prints
 rooms      of CONTRIBUTING: every room, by the first sentence of its docstring
+guests     of PYTEST: what was tried beside our own options, and how it ends
 
 tests/test_docs.py holds the documents to these.
 """
@@ -20,12 +21,15 @@ import textwrap
 from functools import cache
 from pathlib import Path
 
+from tests import guests
+from tests.guests.cases import CASES
 from tests.statistics import promises
 
 ROOT = Path(__file__).parents[1]
 METHODOLOGY = ROOT / "bench" / "METHODOLOGY.md"
 FAULTS = ROOT / "bench" / "FAULTS.md"
 PROMISES = ROOT / "bench" / "PROMISES.md"
+PYTEST = ROOT / "bench" / "PYTEST.md"
 README = ROOT / "README.md"
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 NAME = re.compile(r"`((?:\w+\.)?[A-Z][A-Z_]+)`")
@@ -54,6 +58,7 @@ def documents() -> dict[Path, str]:
             constants_table(methodology + FAULTS.read_text(encoding="utf-8")),
         ),
         PROMISES: filled(PROMISES.read_text(encoding="utf-8"), "promises", promises.table()),
+        PYTEST: filled(PYTEST.read_text(encoding="utf-8"), "guests", guests_lines()),
         README: readme,
         CONTRIBUTING: filled(CONTRIBUTING.read_text(encoding="utf-8"), "rooms", rooms_table()),
     }
@@ -88,6 +93,30 @@ def excerpt(readme: str, marker: str) -> list[str]:
         ["sh", "-c", typed], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
     return [*command, *(f"    {line}".rstrip() for line in printed.splitlines())]
+
+
+def guests_lines() -> list[str]:
+    """Of each kind of case those that are measured as ever, then a row for each other one."""
+    lines: list[str] = []
+    for kind, cases in CASES.items():
+        plain = [one for one in cases if one.expect == guests.MEASURED and not one.why]
+        told = ", ".join(f"`{one.name}`" for one in plain)
+        lines += [f"### {kind}", ""]
+        if plain:
+            lines += [
+                *textwrap.wrap(
+                    f"Measured as ever: {told}.",
+                    120,
+                    break_long_words=False,
+                    break_on_hyphens=False,
+                ),
+                "",
+            ]
+        lines += ["| what | ends | because |", "| --- | --- | --- |"]
+        rows = [one for one in cases if one not in plain]
+        lines += [f"| `{one.name}` | {one.expect} | {one.why} |".replace("``", "") for one in rows]
+        lines += [""]
+    return lines[:-1]
 
 
 def rooms_table() -> list[str]:

@@ -24,7 +24,8 @@ ORDER = {
     ),
     "bench": (
         *("profile", "machine", "roofs", "telemetry", "timing"),
-        *("device", "measure", "session", "verify", "commands", "test_roofs", "test_steps"),
+        *("device", "measure", "session", "verify", "commands", "plugin"),
+        *("test_roofs", "test_steps"),
         "__main__",
     ),
     "reports": (

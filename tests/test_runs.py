@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ from tests import sockets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import ModuleType
 
 ROOT = Path(__file__).parents[1]
 TINY = """
@@ -210,13 +213,19 @@ def test_a_filter_selects_points_by_their_words(tmp_path: Path) -> None:
     assert all("lstm" in line and "resident" in line for line in chosen)
 
 
-def test_a_signal_where_pythons_code_has_no_line_ends_a_run_as_anywhere_else() -> None:
-    """What pytest would show of it has no line there, and showing it raises TypeError."""
+def _measuring() -> ModuleType:
+    """The checkout's conftest.py, apart from the one that pytest has loaded."""
     spec = importlib.util.spec_from_file_location("measuring", ROOT / "conftest.py")
     assert spec is not None
     assert spec.loader is not None
     measuring = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(measuring)
+    return measuring
+
+
+def test_a_signal_where_pythons_code_has_no_line_ends_a_run_as_anywhere_else() -> None:
+    """What pytest would show of it has no line there, and showing it raises TypeError."""
+    measuring = _measuring()
 
     class Terminal:
         def pytest_keyboard_interrupt(self) -> None:
@@ -228,3 +237,16 @@ def test_a_signal_where_pythons_code_has_no_line_ends_a_run_as_anywhere_else() -
         plugins.hook.pytest_keyboard_interrupt(excinfo=None)
     plugins.register(object.__new__(measuring.Session))
     assert not plugins.hook.pytest_keyboard_interrupt(excinfo=None)
+
+
+def test_a_run_is_one_process_and_one_thread_whatever_runs_its_tests() -> None:
+    """As pytest-forked and its like do, which only say so by options that are known; and roofs are measured once."""
+    session = object.__new__(_measuring().Session)
+    session._process = os.getpid() + 1, threading.get_ident()
+    with pytest.raises(pytest.exit.Exception) as apart:
+        session.begin()
+    assert apart.value.returncode == 2
+    session._process, session._begun = (os.getpid(), threading.get_ident()), True
+    with pytest.raises(pytest.exit.Exception) as twice:
+        session.begin()
+    assert twice.value.returncode == 1

@@ -329,7 +329,10 @@ def _reported(folder: Path, plan: Plan) -> int:
     if len(plan.sides) > 1:
         places = [str(folder / side.name) for side in plan.sides]
         gate = ["python", "-m", "reports", "compare", *places]
-        print(f"\nslower or not: {shlex.join([*gate, '--fail-if-slower', str(ADVISED_PERCENT)])}")
+        gate += ["--fail-if-slower", str(ADVISED_PERCENT)]
+        before, after = plan.sides
+        unlike = (before.python, before.variables) != (after.python, after.variables)
+        print(f"\nslower or not: {shlex.join([*gate, *['--unlike'] * unlike])}")
     else:
         print(f"\nthe report again: python -m reports repeatability {shlex.quote(str(folder))}")
     return int(failed)

@@ -42,7 +42,10 @@ def available() -> int:
     if granted:
         limits.append(int(granted))
     asked = (os.environ.get(name, "") for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"))
-    limits += [int(text) for text in asked if text.isdigit() and int(text) > 0]
+    outermost = (
+        text.partition(",")[0].strip() for text in asked
+    )  # OpenMP's list: a number per level of nesting
+    limits += [int(text) for text in outermost if text.isdigit() and int(text) > 0]
     return max(1, min(limits))
 
 

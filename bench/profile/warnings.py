@@ -11,6 +11,7 @@ Severity = Literal["error", "warning", "note"]
 
 SEVERITIES: dict[Severity, tuple[str, ...]] = {
     "error": (
+        "above the bus",
         "gpu lost",
         "impossible",
         "incomplete",

@@ -38,7 +38,11 @@ class Start:
     def run(self) -> Run:
         """The run, begun: its roofs are measured. Raises BadOutput, lock.Busy, Unavailable."""
         run = Run(self.suite, self.seed, self.folder, self.earlier)
-        run.begin()
+        try:
+            run.begin()
+        except BaseException:
+            run.close()
+            raise
         return run
 
 

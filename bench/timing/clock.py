@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from time import perf_counter_ns
 from typing import Protocol
 
+from bench.timing import tracing
+
 SAMPLE_SECONDS = 0.010
 """Least length of a timed block, or one call."""
 
@@ -43,14 +45,15 @@ def calls_for(block: Callable[[int], object], seconds: float) -> int:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """No garbage collection in between; on again afterwards if it was on.
+    """No garbage collection and no tracer in between; both are on again afterwards if they were on.
 
     It does not collect first: with torch and numba loaded that takes 0.1 s. `quieten` makes it cheap, once per run.
     """
     was_on = gc.isenabled()
     gc.disable()
     try:
-        yield
+        with tracing.paused():
+            yield
     finally:
         if was_on:
             gc.enable()

@@ -21,6 +21,7 @@ by dynamo's settings while the first two pairs of weights and inputs are called.
 Reads packed W and U, both biases, x, h (c); writes the products, then new h (and c), all of which it allocates itself.
 """
 
+import shlex
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -75,13 +76,33 @@ def _lacking(case: Case) -> str | None:
 
 @cache
 def _no_compiler() -> str | None:
+    from torch._dynamo import config as dynamo
     from torch._inductor.cpp_builder import get_cpp_compiler
 
+    if dynamo.disable:
+        return "torch.compile is switched off: unset TORCHDYNAMO_DISABLE and TORCH_COMPILE_DISABLE"
+    if folder := next(filter(_is_several_words, _folders()), None):
+        return f"torch.compile takes {folder} for several words: move it to a path without spaces and quotes"
     try:
         get_cpp_compiler()
     except Exception:  # noqa: BLE001 - of whatever kind, it says that there is none
         return "torch.compile needs a C++ compiler, and found none: install g++ or clang"
     return None
+
+
+def _folders() -> Iterator[str]:
+    """What stands in the command that compiles: where PyTorch, its generated code and temporary files lie."""
+    from torch._inductor.runtime.cache_dir_utils import cache_dir, default_cache_dir
+
+    yield from (*torch.__path__, cache_dir(), default_cache_dir())
+
+
+def _is_several_words(folder: str) -> bool:
+    """Whether a shell would split it; PyTorch 2.13 writes its command as one text and does not quote all of it."""
+    try:
+        return shlex.split(folder) != [folder]
+    except ValueError:  # a quote without its pair
+        return True
 
 
 SUPPORTS = replace(torch_cell.SUPPORTS, also=_lacking)

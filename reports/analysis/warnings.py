@@ -6,6 +6,7 @@ from typing import TypeVar, get_args
 from bench.profile import level_names, records
 from bench.profile import warnings as severities
 from bench.profile.records import Point, Profile, RunWarning
+from bench.profile.stats import median
 from reports.analysis.points import Row
 from reports.analysis.roofs import AGREE, NOT_REACHED, Roofs
 from reports.analysis.verdict import Verdict
@@ -52,6 +53,7 @@ def every(
         *_unheld(readings),
         *_levels(profile, roofs),
         *_memory(profile, roofs),
+        *_above_bus(profile, rows, roofs),
         *_unclear(rows, roofs),
         *_pages(profile, rows),
         *_versions(profile),
@@ -145,6 +147,36 @@ def _memory(profile: Profile, roofs: Roofs) -> Iterator[RunWarning]:
         "larger than the system reports",
         "trust nothing here that is said of memory or of streamed weights; look up the caches of the processor",
     )
+
+
+def _above_bus(profile: Profile, rows: Iterable[Row], roofs: Roofs) -> Iterator[RunWarning]:
+    """Whether a GPU's memory was read faster than its bus and clock allow, in the curve or beside streamed steps.
+
+    What the driver tells, transfers a second times the width of the bus, is no roof of ours, but nothing passes it.
+    """
+    found = roofs.levels("cuda")
+    bus = next(
+        (gpu.get("datasheet_bytes_per_s") for gpu in profile.machine.get("gpus") or ()), None
+    )
+    if not found or not bus:
+        return
+    memory = found[-1]
+    beside = [
+        median(row.point.roof_bytes_per_s)
+        for row in rows
+        if (row.case.device, row.case.residency) == ("cuda", "streamed")
+        and row.case.phase == "step"
+        and row.point.roof_bytes_per_s
+    ]
+    fastest = max((memory.bytes_per_s, *beside))
+    if fastest > bus:
+        yield RunWarning(
+            "above the bus",
+            memory.name,
+            f"it was read at up to {giga(fastest)} GB/s, and its bus and clock allow {giga(bus)} GB/s: a cache gave "
+            "a part, or the driver tells the bus or the clock wrongly",
+            "trust no percentage of that level; look up the memory of the GPU, and report it",
+        )
 
 
 def _unclear(rows: Iterable[Row], roofs: Roofs) -> Iterator[RunWarning]:

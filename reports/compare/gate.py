@@ -20,6 +20,10 @@ from reports.locate import BadInput
 
 ADVISED = 4
 """Runs a side that are advised."""
+MAY_DIFFER = frozenset(
+    {"measured", "commit", "rnn-roofline", "machine", "suite", "settings", "complete"}
+)
+"""Facts of runs that a gate takes as equals; in every other one they have to agree, where all tell it."""
 BY_ROOF, BY_TIME = "time x paired roof", "time"
 """What a step is judged by."""
 
@@ -40,6 +44,7 @@ class Gate:
     common   what moved all points of one kind alike, by what they are judged by; empty where they are too few
     allowed  ratios: a point fails that is surely slower than this, and passes if surely not slower than `asked`
     runs     of the sides before and after
+    unlike   in what else than the code the runs differ, and how, where they are judged all the same
     ordered  whether all runs before were measured before all runs after, by their times
     """
 
@@ -49,6 +54,7 @@ class Gate:
     allowed: float
     asked: float
     runs: tuple[int, int]
+    unlike: tuple[str, ...]
     ordered: bool
 
     @property
@@ -79,8 +85,13 @@ class Gate:
         return max(known) if len(known) == len(wanted) else None
 
 
-def gate(before: Sequence[System], after: Sequence[System], percent: float) -> Gate:
-    """Judge runs of the code as it is now against runs of it as it was. Raises BadInput."""
+def gate(
+    before: Sequence[System], after: Sequence[System], percent: float, *, unlike: bool = False
+) -> Gate:
+    """Judge runs of the code as it is now against runs of it as it was, where asked `unlike` ones too.
+
+    Raises BadInput.
+    """
     if min(len(before), len(after)) < RUNS:
         raise BadInput(
             f"--fail-if-slower needs at least {RUNS} runs a side ({ADVISED} are advised), those before first, then as "
@@ -90,6 +101,11 @@ def gate(before: Sequence[System], after: Sequence[System], percent: float) -> G
         raise BadInput(f"--fail-if-slower {percent:g}: give a percentage from 0 to 1000")
     systems = (*before, *after)
     _refuse(systems)
+    if (differ := differing(systems)) and not unlike:
+        raise BadInput(
+            f"--fail-if-slower: the runs differ in {', '.join(differ)}: measure both sides alike, or judge them all "
+            "the same by --unlike"
+        )
     return _gate(systems, len(before), percent)
 
 
@@ -129,6 +145,7 @@ def _gate(systems: Sequence[System], before: int, percent: float) -> Gate:
         allowed=allowed,
         asked=asked,
         runs=(before, len(systems) - before),
+        unlike=tuple(differing(systems)),
         ordered=_ordered(systems[:before], systems[before:]),
     )
 
@@ -146,6 +163,16 @@ def _refuse(systems: Sequence[System]) -> None:
                 f"--fail-if-slower: methods {systems[0].method} and {other.method} measure otherwise: measure both "
                 "sides with one version"
             )
+
+
+def differing(systems: Sequence[System]) -> list[str]:
+    """In what runs of one machine differ, and how, but for what may differ; what some do not tell is no difference."""
+    found = []
+    for key in dict.fromkeys(key for one in systems for key in one.facts):
+        told = dict.fromkeys(one.facts[key] for one in systems if key in one.facts)
+        if key not in MAY_DIFFER and len(told) > 1:
+            found.append(f"{key} ({'; '.join(told)})")
+    return found
 
 
 def _judged_by(entries: Sequence[Entry], before: int) -> str:

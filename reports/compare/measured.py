@@ -4,8 +4,10 @@ Limits are the medians beside the machine's own steps. Where it has none of a ki
 Sentinels are no part of a curve.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from typing import Any
 
 from bench.profile.records import Point, Profile
 from bench.profile.stats import median, quantile
@@ -13,7 +15,7 @@ from kernels.case import ARITHMETIC
 from reports.analysis.analysis import Analysis
 from reports.analysis.points import Row
 from reports.analysis.roofs import Roofs, interpolated
-from reports.analysis.wording import microarchitecture, numbers, setting
+from reports.analysis.wording import NOT_TOLD, microarchitecture, numbers, setting
 from reports.compare.system import (
     ALL,
     KIND,
@@ -185,7 +187,7 @@ def _beside(
 def _facts(profile: Profile) -> dict[str, str]:
     """What two runs may differ in, each as one line."""
     environment, project, machine = profile.environment, profile.project, profile.machine
-    pages = sorted({point.page_bytes for point in profile.points if point.page_bytes})
+    pages = Counter(point.page_bytes for point in profile.points if point.page_bytes)
     known: dict[str, object] = {
         "machine": machine.get("label"),
         "machine id": machine.get("id"),
@@ -193,6 +195,10 @@ def _facts(profile: Profile) -> dict[str, str]:
         NUMBERS: numbers(profile),
         KIND: microarchitecture(profile),
         "system": machine.get("kernel"),
+        "allowed cores": machine.get("cpus"),
+        "quota": _none(machine, "quota"),
+        "clock governor": _none(machine, "governors"),
+        **_of_gpus(machine.get("gpus") or []),
         "virtualisation": machine.get("virtualization"),
         "measured": profile.created,
         "method": profile.method,
@@ -205,7 +211,9 @@ def _facts(profile: Profile) -> dict[str, str]:
         "cores": environment.get("cores"),
         "thread layer": environment.get("thread_layer"),
         "variables": environment.get("variables"),
-        "page size": pages,
+        "page size": pages.most_common(1)[0][0]
+        if pages
+        else None,  # of most points: a few miss theirs by chance
         "complete": "yes" if profile.complete else "no",
     }
     known |= environment.get("packages", {})
@@ -215,7 +223,27 @@ def _facts(profile: Profile) -> dict[str, str]:
             versions.setdefault(point.implementation, set()).add(point.version)
     known |= {f"version of {name}": sorted(found) for name, found in versions.items()}
     told = {key: " ".join(_line(value).split()) for key, value in known.items()}
-    return {key: value for key, value in told.items() if value}
+    return {key: value for key, value in told.items() if value not in ("", NOT_TOLD)}
+
+
+def _none(machine: dict[str, Any], key: str) -> object:
+    """What is told of a machine, `none` where that is told; nothing of a profile that is older than the question."""
+    return (machine[key] or "none") if key in machine else None
+
+
+def _of_gpus(gpus: Sequence[dict[str, Any]]) -> dict[str, object]:
+    """What the driver tells of the GPUs: of several alike once."""
+    told = {
+        "driver": ("driver", None),
+        "ECC": ("ecc", {True: "on", False: "off"}),
+        "power limit, W": ("power_limit_w", None),
+        "MIG": ("mig", {True: "on", False: "off"}),
+    }
+    found: dict[str, object] = {}
+    for name, (key, words) in told.items():
+        values = [gpu[key] for gpu in gpus if gpu.get(key) is not None]
+        found[name] = list(dict.fromkeys(words[value] if words else value for value in values))
+    return found
 
 
 def _line(value: object) -> str:

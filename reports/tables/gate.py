@@ -66,6 +66,8 @@ def judgement(gate: Gate) -> list[str]:
     found.append(told(gate))
     if gate.outcome != "failed":
         found += _needed(gate)
+    if gate.unlike:
+        found.append(f"Not the code alone changed: the runs differ in {', '.join(gate.unlike)}.")
     if gate.unjudged:
         found.append(f"{gate.unjudged} points are not in every run, and are not judged.")
     if min(gate.runs) < ADVISED:

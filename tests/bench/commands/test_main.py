@@ -47,3 +47,23 @@ def test_every_suite_is_listed_on_a_machine_without_a_gpu(capsys):
     assert len(suite.load("card", "cuda", 2, 0).points) == int(
         re.search(r"suite card: (\d+)", said)[1]
     )
+
+
+@pytest.mark.parametrize("command", ["python -m bench list", "python -m reports headline {run}"])
+@pytest.mark.parametrize(
+    ("shell", "code"),
+    [
+        ("{command} >/dev/full", 2),
+        ("{command} | true; exit ${{PIPESTATUS[0]}}", 0),
+        ("{command} >&-", 0),
+        ("PYTHONIOENCODING=ascii {command}", 0),
+    ],
+)
+def test_what_cannot_be_printed_is_no_traceback(command, shell, code):
+    run = min((ROOT / "reports" / "gallery").iterdir()).name
+    line = shell.format(command=command.format(run=run).replace("python", sys.executable, 1))
+    ran = subprocess.run(
+        ["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == code, ran.stderr
+    assert len(ran.stderr.splitlines()) == bool(code)

@@ -113,3 +113,10 @@ def test_without_nvml_a_gpu_is_described_by_torch_alone(with_a_gpu):
 def test_another_driver_or_power_limit_is_the_same_machine(with_a_gpu):
     other = with_a_gpu(nvmlSystemGetDriverVersion=b"999", nvmlDeviceGetEnforcedPowerLimit=1)
     assert with_a_gpu()["id"] == other["id"]
+
+
+@pytest.mark.parametrize(("asked", "count"), [("1", 1), ("1,4", 1), (" 1 ,4", 1)])
+def test_of_openmps_list_of_threads_the_outermost_number_counts(monkeypatch, asked, count):
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    monkeypatch.delenv("NUMBA_NUM_THREADS", raising=False)
+    assert threads.available() == count

@@ -74,3 +74,33 @@ def test_nothing_is_autotuned_on_a_gpu(monkeypatch):
     _, sets, inputs = parts(CASE)
     GPU.prepare(CASE, sets, inputs)
     assert seen == [False, False]
+
+
+@pytest.fixture
+def asked_anew():
+    """What `_no_compiler` has found is asked for again, then and afterwards."""
+    torch_compile._no_compiler.cache_clear()
+    yield
+    torch_compile._no_compiler.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "is_a_word"),
+    [("a b", False), ("it's", False), ("a\\b", False), ("träe", True), ("x" * 120, True)],
+)
+@pytest.mark.usefixtures("asked_anew")
+def test_a_folder_that_the_compilers_command_would_split_is_a_reason(
+    monkeypatch, tmp_path, name, is_a_word
+):
+    folder = str(tmp_path / name)
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", folder)
+    reason = GPU.unavailable(replace(CASE, device="cpu", threads=1))
+    assert (folder in (reason or "")) == (not is_a_word)
+
+
+@pytest.mark.usefixtures("asked_anew")
+def test_a_compiler_that_is_switched_off_is_a_reason(monkeypatch):
+    from torch._dynamo import config
+
+    monkeypatch.setattr(config, "disable", True)
+    assert "switched off" in GPU.unavailable(replace(CASE, device="cpu", threads=1))

@@ -163,3 +163,21 @@ def test_caches_are_counted_with_all_instances_and_without_instructions():
 )
 def test_a_machine_that_reports_no_caches_is_not_warned_of(cpu):
     assert codes(profile(machine={"cpu": cpu})) == []
+
+
+@pytest.mark.parametrize(
+    ("curve", "beside", "bus", "warned_of"),
+    [
+        (3.2e12, 3.3e12, 3.35e12, False),
+        (3.4e12, 3.3e12, 3.35e12, True),
+        (3.2e12, 3.4e12, 3.35e12, True),
+        (3.4e12, 3.4e12, None, False),
+    ],
+)
+def test_a_memory_of_a_gpu_that_is_faster_than_its_bus_is_warned_of(curve, beside, bus, warned_of):
+    point = synthetic.point(residency="streamed", fraction=0.9)
+    case = replace(point.case, device="cuda")
+    point = replace(point, case=case, roof_bytes_per_s=tuple(beside for _ in point.seconds))
+    levels = (Level("cuda", "L2", 30 * MIB, 5e12), Level("cuda", "DRAM", None, curve))
+    made = profile([point], levels=levels, machine={"gpus": [{"datasheet_bytes_per_s": bus}]})
+    assert ("above the bus" in codes(made)) == warned_of

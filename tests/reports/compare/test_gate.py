@@ -161,3 +161,63 @@ def test_what_so_many_runs_a_side_could_tell_is_what_a_gate_of_runs_that_differ_
     assert np.median([row.judged.found - 1 for row in more.rows]) < middles[0]
     with pytest.raises(BadInput):
         gate.alike(runs[0][:2])
+
+
+def told_by(runs, **facts):
+    """The same runs, whose profiles tell other facts."""
+    return [replace(one, facts={**one.facts, **facts}) for one in runs]
+
+
+@pytest.mark.parametrize(
+    ("fact", "values"),
+    [
+        ("threads", ("2", "1")),
+        ("allowed cores", ("0-1", "0-3")),
+        ("quota", ("none", "1.5")),
+        ("clock governor", ("performance", "powersave")),
+        ("page size", ("4096", "2097152")),
+        ("torch", ("2.13.0", "2.14.0")),
+        ("version of onnxruntime", ("1.32.0", "1.33.0")),
+        ("driver", ("580.1", "590.2")),
+        ("ECC", ("on", "off")),
+    ],
+)
+def test_a_gate_refuses_runs_that_were_not_measured_alike_and_names_what_differs(
+    made, fact, values
+):
+    runs = sides(*(noisy(made, i, 0.002) for i in range(6)))
+    before, after = (
+        told_by(part, **{fact: value})
+        for part, value in zip((runs[:3], runs[3:]), values, strict=True)
+    )
+    said = f"differ in {fact} \\({values[0]}; {values[1]}\\)"
+    with pytest.raises(BadInput, match=said):
+        gate.gate(before, after, 5)
+    with pytest.raises(BadInput, match=said):  # within a side, too
+        gate.gate([*before[:2], after[0]], [*after[1:], before[2]], 5)
+    judged = gate.gate(before, after, 5, unlike=True)
+    assert judged.outcome == gate.gate(runs[:3], runs[3:], 5).outcome
+    assert any(fact in line for line in tables.judgement(judged))
+
+
+def test_what_some_runs_do_not_tell_and_the_code_itself_are_no_difference(made):
+    runs = sides(*(noisy(made, i, 0.002) for i in range(6)))
+    before = told_by(runs[:3], **{"commit": "a", "rnn-roofline": "0.1", "quota": "none"})
+    after = told_by(runs[3:], commit="b", **{"rnn-roofline": "0.2"})
+    assert gate.gate(before, after, 5).unlike == ()
+
+
+def test_pages_are_those_of_most_points_for_a_few_miss_theirs_by_chance(made):
+    large = [replace(point, page_bytes=2 << 20) for point in made.points]
+    few = replace(made, points=(replace(large[0], page_bytes=4096), *large[1:]))
+    all_large = replace(made, points=tuple(large))
+    told = [measured.system(Analysis(one), "a").facts["page size"] for one in (few, all_large)]
+    assert told == [str(2 << 20)] * 2
+
+
+def test_runs_of_a_gpu_tell_driver_ecc_power_limit_and_mig(made):
+    card = {"driver": "580.159.04", "ecc": True, "power_limit_w": 700.0, "mig": False}
+    with_card = replace(made, machine={**made.machine, "gpus": [card, card], "quota": None})
+    facts = measured.system(Analysis(with_card), "a").facts
+    asked = ("driver", "ECC", "power limit, W", "MIG", "quota")
+    assert [facts[name] for name in asked] == ["580.159.04", "on", "700.0", "off", "none"]
