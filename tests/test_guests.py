@@ -65,6 +65,23 @@ def test_an_environment_learns_of_the_checkout_without_a_copy_of_it(tmp_path):
     assert run("-c", listed, cwd=tmp_path).stdout.strip() == f"['{link.MODULE}']"
 
 
+def test_where_another_package_is_called_bench_nothing_is_loaded(tmp_path):
+    """As in a checkout of before, whose tests are run in the same environment."""
+    (tmp_path / "linked.py").write_text(link.LOADS)
+    (tmp_path / "bench").mkdir()
+    (tmp_path / "bench" / "__init__.py").write_text("")
+    (tmp_path / "test_theirs.py").write_text("def test():\n    import bench\n")
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "linked"],
+        cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
 def test_no_other_environment_is_touched(monkeypatch):
     monkeypatch.setattr(sys, "prefix", sys.base_prefix)
     assert link.main() == 2

@@ -18,9 +18,10 @@ LOADS = '''"""Loads rnn-roofline's pytest plugin: that of the checkout around, e
 
 def pytest_addoption(pluginmanager):
     try:
-        pluginmanager.import_plugin("bench.plugin.hooks")
+        import bench.plugin.hooks
     except ImportError:  # a checkout that has none, or another package of this name
         return
+    pluginmanager.import_plugin("bench.plugin.hooks")
 '''
 
 
