@@ -5,6 +5,7 @@ time x paired roof; any other by its bare time, for time x roof would bring the 
 not tell the slow-down asked for have not shown that there is none: the gate is inconclusive then, and says so.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -171,8 +172,15 @@ def differing(systems: Sequence[System]) -> list[str]:
     for key in dict.fromkeys(key for one in systems for key in one.facts):
         told = dict.fromkeys(one.facts[key] for one in systems if key in one.facts)
         if key not in MAY_DIFFER and len(told) > 1:
-            found.append(f"{key} ({'; '.join(told)})")
+            found.append(f"{key} ({'; '.join(_apart(list(told)))})")
     return found
+
+
+def _apart(lists: Sequence[str]) -> list[str]:
+    """Of lists of NAME=VALUE what is not in all of them; of anything else all."""
+    each = [re.split(r", (?=\w+=)", one) for one in lists]
+    common = set(each[0]).intersection(*each[1:])
+    return [", ".join(one for one in ones if one not in common) or "none" for ones in each]
 
 
 def _judged_by(entries: Sequence[Entry], before: int) -> str:

@@ -221,3 +221,14 @@ def test_runs_of_a_gpu_tell_driver_ecc_power_limit_and_mig(made):
     facts = measured.system(Analysis(with_card), "a").facts
     asked = ("driver", "ECC", "power limit, W", "MIG", "quota")
     assert [facts[name] for name in asked] == ["580.159.04", "on", "700.0", "off", "none"]
+
+
+def test_of_variables_those_are_named_that_differ(made):
+    runs = sides(*(noisy(made, i, 0.002) for i in range(6)))
+    before = told_by(
+        runs[:3], variables="MKL_NUM_THREADS=1, OMP_PLACES={0},{1}, OMP_PROC_BIND=close"
+    )
+    after = told_by(runs[3:], variables="OMP_PLACES={0}, OMP_PROC_BIND=close")
+    assert gate.differing([*before, *after]) == [
+        "variables (MKL_NUM_THREADS=1, OMP_PLACES={0},{1}; OMP_PLACES={0})"
+    ]
