@@ -12,12 +12,14 @@ import pytest
 from bench.plugin import options
 
 FILE = "pyproject.toml"
+THIS = "bench/plugin/configuration.py"
+"""This file, as a checkout has it."""
 
 
 def root(folder: Path) -> Path:
     """The checkout around a folder; else the one that this file belongs to."""
     return next(
-        (above for above in (folder, *folder.parents) if (above / "bench" / "plugin").is_dir()),
+        (above for above in (folder, *folder.parents) if (above / THIS).is_file()),
         Path(__file__).parents[2],
     )
 
