@@ -27,7 +27,7 @@ def watched(folder: Path, command: list[str]) -> tuple[subprocess.CompletedProce
     log = folder / "sockets.txt"
     environment = {**os.environ, "PYTHONPATH": str(folder / "hook"), "WATCHED": str(log)}
     done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300
     )
     return done, log.read_text().splitlines()
 

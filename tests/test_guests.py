@@ -92,6 +92,7 @@ def test_somebody_elses_tests_in_this_environment_have_their_options_and_benchma
     (tmp_path / "conftest.py").write_text(
         "def pytest_addoption(parser):\n    parser.addoption('--suite', default='theirs')\n"
     )
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")  # for tmp_path may lie within the checkout
     (tmp_path / "test_theirs.py").write_text(
         "def test(benchmark, request):\n    assert request.config.getoption('suite') == 'theirs'\n"
         "    benchmark(sum, range(10))\n"

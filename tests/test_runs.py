@@ -62,7 +62,7 @@ def command(*options: str) -> list[str]:
 def run(*options: str) -> subprocess.CompletedProcess[str]:
     """Run it in the checkout to its end."""
     return subprocess.run(
-        command(*options), cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+        command(*options), cwd=ROOT, capture_output=True, text=True, check=False, timeout=300
     )
 
 
@@ -131,7 +131,7 @@ def test_a_run_stopped_at_any_moment_loses_no_finished_point_and_resume_measures
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("nothing was lost") == 2
@@ -197,7 +197,7 @@ def test_plain_pytest_collects_no_benchmark() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
     assert "tests/" in done.stdout
     assert not any(line.startswith("bench/") for line in done.stdout.splitlines())

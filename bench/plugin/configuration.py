@@ -33,7 +33,16 @@ def is_read(config: pytest.Config) -> bool:
 def is_ours(config: pytest.Config) -> bool:
     """Whether pytest is started in a checkout or for one, and not with somebody else's tests in its environment."""
     here = config.invocation_params.dir
-    return here.is_relative_to(root(here)) or is_read(config) or _asks_for_a_run(config)
+    inside = here.is_relative_to(root(here)) and not _is_nested(config)
+    return inside or is_read(config) or _asks_for_a_run(config)
+
+
+def _is_nested(config: pytest.Config) -> bool:
+    """Whether pytest has read the configuration of somebody else's tests that lie within the checkout, around it."""
+    here, read = config.invocation_params.dir, config.inipath
+    if read is None or is_read(config):
+        return False
+    return here.is_relative_to(read.parent) and read.parent.is_relative_to(root(here))
 
 
 def _asks_for_a_run(config: pytest.Config) -> bool:

@@ -37,7 +37,7 @@ batch = 2
 implementation = ["torch_cell", "torch_gates"]
 """
 POINTS = 6
-LONGEST = 120.0
+LONGEST = 300.0
 """Seconds of a case."""
 
 MEASURED = "measured"

@@ -387,14 +387,14 @@ def test_a_report_that_cannot_be_written_is_one_line_and_the_profile_stays(
 ):
     glue = pytestconfig.pluginmanager.get_plugin(str(ROOT / "conftest.py"))
     session = glue.Session.__new__(glue.Session)
-    session._profile, session._run, session._lost = synthetic.profile(), SimpleNamespace(), ""
-    session._run.folder = tmp_path
+    session._profile, session._start, session._lost = synthetic.profile(), SimpleNamespace(), ""
+    session._start.folder = tmp_path
 
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("tempfile.mkdtemp", full)
-    session.pytest_terminal_summary(SimpleNamespace(ensure_newline=lambda: None))
+    session._report()
     assert "No space left on device" in session._lost
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"rnn-roofline: {tmp_path}: cannot be written: No space left on device")
