@@ -20,6 +20,7 @@ from pytest_benchmark.session import PerformanceRegression
 
 from bench.device import threads
 from bench.plugin import faults, options, refused
+from bench.plugin.hooks import BAD_USAGE
 from bench.profile.errors import OneLine
 from bench.timing import interrupts, timeout, tracing
 from bench.timing.interrupts import INTERRUPTED
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from reports.page.build import Built
 
 ROOT = Path(__file__).parent
-FAILED, BAD_USAGE = 1, 2
+FAILED = 1
 NOT_APART = "tests run in a process or a thread of their own: a run is one process: leave out the plugin that does so"
 pytest_plugins = ("bench.plugin.hooks",)  # where our configuration, which names it, is not read
 LINE_SECONDS = 10.0
@@ -322,9 +323,8 @@ class Session:
         except BadInput as error:
             self._lose(f"{error}: python -m reports build makes it anew")
         except Exception as error:  # noqa: BLE001 - of whatever draws it: the profile is written, and others go on
-            why = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
             self._lose(
-                f"the report cannot be made: {why}: python -m reports build {folder} shows where"
+                f"the report cannot be made: {faults.kind(error)}: python -m reports build {folder} shows where"
             )
 
     def _lose(self, why: str) -> None:
@@ -377,6 +377,8 @@ def roofline(request: pytest.FixtureRequest) -> Session:
     assert session is not None
     try:
         return session.begin()
+    except pytest.exit.Exception:  # which says itself why the session ends
+        raise
     except (Exception, pytest.fail.Exception):
         request.session.shouldfail = "the roofs were not measured"
         raise

@@ -15,25 +15,13 @@ import pytest
 from filelock import FileLock
 
 from bench.profile import reader
-from tests import sockets
+from tests import guests, sockets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
 
 ROOT = Path(__file__).parents[1]
-TINY = """
-why = "a few points, for tests"
-[settings]
-precision = 0.5
-budget_seconds = 0.01
-curve_seconds = 0.01
-[[group]]
-why = "three cells by two implementations"
-hidden = 32
-batch = 2
-implementation = ["torch_cell", "torch_gates"]
-"""
 KEYS = {
     f"{cell}-cell-h32-b2-float32-resident-cpu-t{{}}-{implementation}"
     for cell in ("rnn", "lstm", "gru")
@@ -70,7 +58,7 @@ def run(*options: str) -> subprocess.CompletedProcess[str]:
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A suite of six small points."""
     path = tmp_path_factory.mktemp("suite") / "tiny.toml"
-    path.write_text(TINY)
+    path.write_text(guests.SUITE)
     return path
 
 
@@ -182,7 +170,7 @@ def test_a_folder_that_holds_a_run_is_never_overwritten(tmp_path: Path) -> None:
 def test_a_size_that_no_cell_has_is_refused_by_name(tmp_path: Path) -> None:
     """10**9 units: one line that names file, group and field."""
     path = tmp_path / "bad.toml"
-    path.write_text(TINY.replace("hidden = 32", f"hidden = {10**9}"))
+    path.write_text(guests.SUITE.replace("hidden = 32", f"hidden = {10**9}"))
     done = run(f"--suite={path}")
     assert done.returncode == 2
     assert f"hidden {10**9} is out of range" in done.stderr

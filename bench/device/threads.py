@@ -42,9 +42,8 @@ def available() -> int:
     if granted:
         limits.append(int(granted))
     asked = (os.environ.get(name, "") for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"))
-    outermost = (
-        text.partition(",")[0].strip() for text in asked
-    )  # OpenMP's list: a number per level of nesting
+    # OpenMP takes a list: a number per level of nesting
+    outermost = (text.partition(",")[0].strip() for text in asked)
     limits += [int(text) for text in outermost if text.isdigit() and int(text) > 0]
     return max(1, min(limits))
 

@@ -32,11 +32,15 @@ def guest(error: BaseException) -> str | None:
     return "pytest" if name == "_pytest" else name
 
 
+def kind(error: BaseException) -> str:
+    """An error's type, and the first line of what it says."""
+    lines = str(error).strip().splitlines()
+    return ": ".join([type(error).__name__, *lines[:1]])
+
+
 def told(error: BaseException, name: str) -> str:
     """One line for an error of a package."""
-    lines = str(error).strip().splitlines()
-    said = f": {lines[0]}" if lines else ""
-    return f"{name} failed: {type(error).__name__}{said} (--full-trace tells where)"
+    return f"{name} failed: {kind(error)} (--full-trace tells where)"
 
 
 def say(line: str) -> None:

@@ -159,9 +159,8 @@ def no_suite(config: pytest.Config) -> Reasons:
 
 def nothing_compiled(_config: pytest.Config) -> Reasons:
     """Compilers switched off: what is named after them would be something else."""
-    for name in ("NUMBA_DISABLE_JIT",):
-        if os.environ.get(name, "0") not in ("", "0"):
-            yield f"{name} is set: what is compiled would run as Python: unset it"
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        yield "NUMBA_DISABLE_JIT is set: what is compiled would run as Python: unset it"
 
 
 LOOKS: tuple[Callable[[pytest.Config], Reasons], ...] = (

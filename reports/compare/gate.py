@@ -102,12 +102,13 @@ def gate(
         raise BadInput(f"--fail-if-slower {percent:g}: give a percentage from 0 to 1000")
     systems = (*before, *after)
     _refuse(systems)
-    if (differ := differing(systems)) and not unlike:
+    differ = differing(systems)
+    if differ and not unlike:
         raise BadInput(
             f"--fail-if-slower: the runs differ in {', '.join(differ)}: measure both sides alike, or judge them all "
             "the same by --unlike"
         )
-    return _gate(systems, len(before), percent)
+    return _gate(systems, len(before), percent, differ)
 
 
 def alike(runs: Sequence[System], percent: float = 0.0) -> Gate:
@@ -115,11 +116,11 @@ def alike(runs: Sequence[System], percent: float = 0.0) -> Gate:
     if len(runs) < RUNS:
         raise BadInput(f"a gate takes {RUNS} runs a side at least: {len(runs)} given")
     _refuse(runs)
-    return _gate((*runs, *runs), len(runs), percent)
+    return _gate((*runs, *runs), len(runs), percent, differing(runs))
 
 
-def _gate(systems: Sequence[System], before: int, percent: float) -> Gate:
-    """Of these runs the first `before` ones are those before."""
+def _gate(systems: Sequence[System], before: int, percent: float, differ: Sequence[str]) -> Gate:
+    """Of these runs the first `before` ones are those before; `differ`: in what else than the code they do."""
     runs = [{(e.work, e.implementation): e for e in one.entries} for one in systems]
     keys = [key for key in runs[0] if all(key in run for run in runs)]
     if not keys:
@@ -146,7 +147,7 @@ def _gate(systems: Sequence[System], before: int, percent: float) -> Gate:
         allowed=allowed,
         asked=asked,
         runs=(before, len(systems) - before),
-        unlike=tuple(differing(systems)),
+        unlike=tuple(differ),
         ordered=_ordered(systems[:before], systems[before:]),
     )
 

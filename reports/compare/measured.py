@@ -187,6 +187,7 @@ def _beside(
 def _facts(profile: Profile) -> dict[str, str]:
     """What two runs may differ in, each as one line."""
     environment, project, machine = profile.environment, profile.project, profile.machine
+    # of most points, for a few miss theirs by chance
     pages = Counter(point.page_bytes for point in profile.points if point.page_bytes)
     known: dict[str, object] = {
         "machine": machine.get("label"),
@@ -211,9 +212,7 @@ def _facts(profile: Profile) -> dict[str, str]:
         "cores": environment.get("cores"),
         "thread layer": environment.get("thread_layer"),
         "variables": environment.get("variables"),
-        "page size": pages.most_common(1)[0][0]
-        if pages
-        else None,  # of most points: a few miss theirs by chance
+        "page size": [size for size, _ in pages.most_common(1)],
         "complete": "yes" if profile.complete else "no",
     }
     known |= environment.get("packages", {})

@@ -79,38 +79,36 @@ def test_cprofile_goes_on_afterwards_and_has_not_seen_what_was_timed():
     assert "<built-in method builtins.sorted>" in names
 
 
-@pytest.mark.skipif(
-    not hasattr(sys, "monitoring"), reason="Python before 3.12 has no sys.monitoring"
-)
-def test_a_tool_of_sys_monitoring_sees_nothing_that_is_timed():
-    known, seen = sys.monitoring, []
-    known.use_tool_id(4, "seen")
-    try:
-        known.register_callback(4, known.events.PY_START, lambda code, _: seen.append(code.co_name))
-        known.set_events(4, known.events.PY_START)
-        timed()
-        assert "once" in seen
-        assert "step" not in seen
-        step(1)
-        assert "step" in seen
-    finally:
-        known.free_tool_id(4)
+@pytest.fixture
+def tool():
+    """The number of a tool of sys.monitoring, which is given up afterwards."""
+    if not hasattr(sys, "monitoring"):
+        pytest.skip("Python before 3.12 has no sys.monitoring")
+    sys.monitoring.use_tool_id(4, "seen")
+    yield 4
+    sys.monitoring.free_tool_id(4)
 
 
-@pytest.mark.skipif(
-    not hasattr(sys, "monitoring"), reason="Python before 3.12 has no sys.monitoring"
-)
-def test_a_tool_that_follows_single_functions_sees_nothing_of_them_while_timed():
+def test_a_tool_of_sys_monitoring_sees_nothing_that_is_timed(tool):
     known, seen = sys.monitoring, []
-    known.use_tool_id(4, "seen")
+    known.register_callback(tool, known.events.PY_START, lambda code, _: seen.append(code.co_name))
+    known.set_events(tool, known.events.PY_START)
+    timed()
+    assert "once" in seen
+    assert "step" not in seen
+    step(1)
+    assert "step" in seen
+
+
+def test_a_tool_that_follows_single_functions_sees_nothing_of_them_while_timed(tool):
+    known, seen = sys.monitoring, []
+    known.register_callback(tool, known.events.LINE, lambda code, _: seen.append(code.co_name))
+    known.set_local_events(tool, step.__code__, known.events.LINE)
     try:
-        known.register_callback(4, known.events.LINE, lambda code, _: seen.append(code.co_name))
-        known.set_local_events(4, step.__code__, known.events.LINE)
         timed()
         assert not seen
         step(1)
         assert set(seen) == {"step"}
     finally:
-        known.set_local_events(4, step.__code__, 0)
-        known.register_callback(4, known.events.LINE, None)
-        known.free_tool_id(4)
+        known.set_local_events(tool, step.__code__, 0)
+        known.register_callback(tool, known.events.LINE, None)
