@@ -6,12 +6,12 @@ profile lacks is None here, never 0.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby, pairwise
 from math import exp, inf, log
 
 from bench.profile import roof_times
-from bench.profile.records import Level, Point, Profile, Roof
+from bench.profile.records import BEST_OF, Level, Point, Profile, Roof
 from bench.profile.stats import median
 from kernels import roofline_model
 from kernels.case import Case
@@ -62,13 +62,13 @@ class Roofs:
             if roof.source == "measured" and roof.samples:
                 self._measured[roof.device, roof.kind].append(roof)
         swept = _swept(profile) if profile.method == 1 else self._measured
-        self._best = {
-            place: _curves(_by_variant(_counted(records) if profile.method >= 3 else records), max)
-            for place, records in swept.items()
-        }
-        self._typical = {
-            place: _curves(_by_variant(records), median) for place, records in swept.items()
-        }
+        every = {place: _by_variant(records) for place, records in swept.items()}
+        # before method 3 all samples counted for the best
+        counted = every
+        if profile.method >= 3:
+            counted = {place: _by_variant(records, BEST_OF) for place, records in swept.items()}
+        self._best = {place: _curves(samples, max) for place, samples in counted.items()}
+        self._typical = {place: _curves(samples, median) for place, samples in every.items()}
         self._products: dict[tuple[str, int, str], dict[str, list[float]]] = {}
         self._all_threads: dict[str, int] = {}
         for (device, kind), records in self._measured.items():
@@ -117,6 +117,12 @@ class Roofs:
     ) -> float | None:
         """As `arithmetic_roof`, but the median of the best shape, over all that was sampled of it."""
         return max(map(median, self._shapes(device, threads, dtype, activations)), default=None)
+
+    def product(self, device: str, threads: int, dtype: str) -> float | None:
+        """The best matrix product (FLOP/s) of this dtype alone."""
+        return max(
+            map(max, self._products.get((device, threads, dtype), {}).values()), default=None
+        )
 
     def call(self, device: str, threads: int) -> float | None:
         """The machine's emptiest call in seconds, the median."""
@@ -225,18 +231,13 @@ def interpolated(curve: Sequence[tuple[int, float]], working_set: int) -> float:
     return curve[-1][1]
 
 
-def _counted(records: Sequence[Roof]) -> list[Roof]:
-    """With no samples but those that count for the best. Before method 3 all did."""
-    return [replace(roof, samples=roof.counted) for roof in records]
-
-
-def _by_variant(records: Sequence[Roof]) -> Sampled:
-    """All samples of bandwidth roofs."""
+def _by_variant(records: Sequence[Roof], most: int | None = None) -> Sampled:
+    """Samples of bandwidth roofs: all, or of each record no more than the first ones."""
     found: Sampled = {}
     for roof in records:
         if roof.working_set_bytes:
             place = found.setdefault((roof.threads or 0, roof.working_set_bytes), {})
-            place.setdefault(roof.implementation, []).extend(roof.samples)
+            place.setdefault(roof.implementation, []).extend(roof.samples[:most])
     return found
 
 

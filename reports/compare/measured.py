@@ -1,25 +1,22 @@
-"""A measured profile as one side of a comparison: its steps, its limits as a rule, and the facts of its run. Pure.
+"""A measured profile as one side of a comparison: its steps, its limits as a rule, its facts. Pure.
 
 Limits are the medians beside the machine's own steps. Where it has none of a kind, the medians of its sweep count.
 Sentinels are no part of a curve.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
-from typing import Any
 
-from bench.profile.records import Point, Profile
+from bench.profile.records import Point
 from bench.profile.stats import median, quantile
 from kernels.case import ARITHMETIC
 from reports.analysis.analysis import Analysis
 from reports.analysis.points import Row
 from reports.analysis.roofs import Roofs, interpolated
-from reports.analysis.wording import NOT_TOLD, microarchitecture, numbers, setting
+from reports.analysis.wording import setting
+from reports.compare.facts import facts
 from reports.compare.system import (
     ALL,
-    KIND,
-    NUMBERS,
     PRODUCTS,
     RESIDENT,
     STREAMED,
@@ -50,7 +47,7 @@ def system(analysis: Analysis, name: str) -> System:
         entries=tuple(entry for entry in entries if entry is not None),
         roofs={_role(*setup, everyone): limits(profile.points, roofs, *setup) for setup in setups},
         levels=tuple((level.name, level.bytes_per_s) for level in roofs.levels(device)),
-        facts=_facts(profile),
+        facts=facts(profile),
         threads=everyone,
         clock_hz=analysis.clock,
     )
@@ -182,72 +179,3 @@ def _beside(
         if not any(size < NEAR * other and other < NEAR * size for other in found)
     }
     return tuple(sorted((kept | {size: median(rates) for size, rates in found.items()}).items()))
-
-
-def _facts(profile: Profile) -> dict[str, str]:
-    """What two runs may differ in, each as one line."""
-    environment, project, machine = profile.environment, profile.project, profile.machine
-    # of most points, for a few miss theirs by chance
-    pages = Counter(point.page_bytes for point in profile.points if point.page_bytes)
-    known: dict[str, object] = {
-        "machine": machine.get("label"),
-        "machine id": machine.get("id"),
-        "processor": profile.cpu.get("model"),
-        NUMBERS: numbers(profile),
-        KIND: microarchitecture(profile),
-        "system": machine.get("kernel"),
-        "allowed cores": machine.get("cpus"),
-        "quota": _none(machine, "quota"),
-        "clock governor": _none(machine, "governors"),
-        **_of_gpus(machine.get("gpus") or []),
-        "virtualisation": machine.get("virtualization"),
-        "measured": profile.created,
-        "method": profile.method,
-        "suite": profile.suite,
-        "settings": profile.settings,
-        "rnn-roofline": project.get("version"),
-        "commit": project.get("commit"),
-        "Python": environment.get("python"),
-        "threads": environment.get("threads"),
-        "cores": environment.get("cores"),
-        "thread layer": environment.get("thread_layer"),
-        "variables": environment.get("variables"),
-        "page size": [size for size, _ in pages.most_common(1)],
-        "complete": "yes" if profile.complete else "no",
-    }
-    known |= environment.get("packages", {})
-    versions: dict[str, set[str]] = {}
-    for point in profile.points:
-        if point.version:
-            versions.setdefault(point.implementation, set()).add(point.version)
-    known |= {f"version of {name}": sorted(found) for name, found in versions.items()}
-    told = {key: " ".join(_line(value).split()) for key, value in known.items()}
-    return {key: value for key, value in told.items() if value not in ("", NOT_TOLD)}
-
-
-def _none(machine: dict[str, Any], key: str) -> object:
-    """What is told of a machine, `none` where that is told; nothing of a profile that is older than the question."""
-    return (machine[key] or "none") if key in machine else None
-
-
-def _of_gpus(gpus: Sequence[dict[str, Any]]) -> dict[str, object]:
-    """What the driver tells of the GPUs: of several alike once."""
-    told = {
-        "driver": ("driver", None),
-        "ECC": ("ecc", {True: "on", False: "off"}),
-        "power limit, W": ("power_limit_w", None),
-        "MIG": ("mig", {True: "on", False: "off"}),
-    }
-    found: dict[str, object] = {}
-    for name, (key, words) in told.items():
-        values = [gpu[key] for gpu in gpus if gpu.get(key) is not None]
-        found[name] = list(dict.fromkeys(words[value] if words else value for value in values))
-    return found
-
-
-def _line(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key}={value[key]}" for key in sorted(value, key=str))
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
-    return "" if value is None else str(value)

@@ -20,9 +20,10 @@ from bench.profile import reader, records, suite
 from bench.profile.errors import BadFile
 from bench.profile.journal import OF_SWEEPS, Journal, from_journal
 from bench.profile.records import RunWarning
-from reports import __main__, locate, published
+from reports import locate, published
 from reports.analysis import wording
 from reports.analysis.analysis import Analysis
+from reports.commands import check
 from reports.compare import match, measured, predict, system
 from reports.locate import BadInput
 from reports.page import build, html, markdown, report, terminal
@@ -105,7 +106,7 @@ def harmless(profile: records.Profile) -> None:
             msg = f"a figure that is none in points.csv: {line}"
             raise Harm(msg)
     json.dumps(asdict(profile), allow_nan=False)
-    plain(Analysis(profile).headline, __main__.summary(profile)[1])
+    plain(Analysis(profile).headline, check.summary(profile)[1])
     beside(profile)
 
 
