@@ -123,7 +123,7 @@ class Session:
         suite = self._start.suite.name
         self._tell(f"measuring the roofs of this machine for suite {suite} ...")
         try:
-            self._run = self._start.run()
+            self._run = self._start.run(self._tell)
         except (OneLine, Unavailable) as error:
             pytest.exit(f"rnn-roofline: {error}", returncode=BAD_USAGE)
         return self
@@ -140,24 +140,24 @@ class Session:
         """
         assert self._run is not None
         if not self._visited:
-            from bench.session import progress
+            from bench.timing import duration
 
             self._visited = True
-            left = progress.told(self._run.seconds_left(self._selected.values()))
+            left = duration.told(self._run.seconds_left(self._selected.values()))
             self._tell(f"{len(self._selected)} points, about {left} of measuring")
             self._run.measure_all(self._selected.values(), self._visit)
         return self._run.known(planned)
 
     def _visit(self, point: Point) -> bool:
         """A line of progress after each visit; and whether as many points failed as pytest was told to stop at."""
-        from bench.session import progress
+        from bench.timing import duration
 
         assert self._run is not None
         if point.status == "failed":
             self._failed.add(point.key)
         made, wanted = self._run.visits(self._selected.values())
         if made == wanted or monotonic() - self._told >= self._pause:
-            left = progress.told(self._run.seconds_left(self._selected.values()))
+            left = duration.told(self._run.seconds_left(self._selected.values()))
             self._tell(f"{made} of {wanted} visits, about {left} of measuring left")
         most = self.config.getoption("maxfail")
         return bool(most) and len(self._failed) >= most

@@ -1,4 +1,4 @@
-"""`python -m bench`: list, machine, roofs, doctor, step, repeat, verify. What each does is in `bench/commands/`."""
+"""`python -m bench`: list, machine, roofs, doctor, step, repeat, fleet, verify; each a file in `bench/commands/`."""
 
 import argparse
 import sys
@@ -11,12 +11,13 @@ from bench.timing.interrupts import INTERRUPTED
 from kernels.case import InvalidCase, Unavailable
 
 BAD_USAGE = 2
-VERBS = ("list", "machine", "doctor", "roofs", "verify", "step", "repeat")
+VERBS = ("list", "machine", "doctor", "roofs", "verify", "step", "repeat", "fleet")
 EXAMPLES = """examples:
   python -m bench list                              suites, implementations, and what they would measure
   python -m bench doctor                            what will spoil a measurement here, and what to do about it
   python -m bench step lstm 1500 --batch 8          one case of your own, at once
   python -m bench repeat 5                          five runs of the quick suite, and what moves between them
+  python -m bench fleet --address auto --out DIR    a suite on every node of a Ray cluster, and which node is slow
   python -m bench verify                            is the instrument right? known answers, probes in C, counted bytes
 """
 

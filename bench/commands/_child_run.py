@@ -1,7 +1,6 @@
 """A run of a suite in a process of its own, followed from this one: how far it is, how it ends, and what ends it."""
 
 import os
-import re
 import shlex
 import signal
 import subprocess
@@ -12,16 +11,11 @@ from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
+from bench.fleet import said
 from bench.timing.interrupts import SIGNALS
 
 LOOK_SECONDS = 2.0
 """Between looks at how far a run is."""
-PROGRESS = re.compile(r"\d+ of \d+ (points|visits), .*|\d+ points, about .*|measuring the roofs .*")
-"""What is told of it while it measures; of points where a checkout is of method 2."""
-MARK = "rnn-roofline: "
-"""What a run has to say of itself begins so."""
-OPENING = re.compile(MARK + r"(suite .*, \d+ threads, into |CPU only: )")
-"""What it sets out with, whatever becomes of it."""
 
 
 class Ended(NamedTuple):
@@ -77,7 +71,7 @@ def measured(
         raise
     finally:
         child.process = None
-    return Ended(code, _why(_lines(_from(log_path, begins))))
+    return Ended(code, said.why(_from(log_path, begins).decode(errors="replace")))
 
 
 def _followed(
@@ -88,12 +82,11 @@ def _followed(
     while code is None:
         with suppress(subprocess.TimeoutExpired):
             code = process.wait(LOOK_SECONDS)
-        said = _from(log_path, read)
-        whole = said[: said.rfind(b"\n") + 1]
+        new = _from(log_path, read)
+        whole = new[: new.rfind(b"\n") + 1]
         read += len(whole)
-        for line in _lines(whole):
-            if PROGRESS.fullmatch(line):
-                tell(line)
+        for line in said.progress(whole.decode(errors="replace")):
+            tell(line)
     return code
 
 
@@ -124,13 +117,3 @@ def _from(path: Path, place: int) -> bytes:
     with path.open("rb") as file:
         file.seek(place)
         return file.read()
-
-
-def _lines(said: bytes) -> list[str]:
-    return [line.strip() for line in said.decode(errors="replace").splitlines() if line.strip()]
-
-
-def _why(lines: Sequence[str]) -> str:
-    """The last line that the run says of itself, after what it sets out with; else the last of all."""
-    own = [line for line in lines if line.startswith(MARK) and not OPENING.match(line)]
-    return (own or list(lines) or ["it said nothing"])[-1].removeprefix(MARK)

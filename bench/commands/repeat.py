@@ -230,8 +230,7 @@ def _measured(folder: Path, plan: Plan) -> int:
     Raises BadPlan where the first run that a side tries cannot begin: no other of it would.
     """
     from bench.commands import _child_run as child_run
-    from bench.session import progress
-    from bench.timing import interrupts
+    from bench.timing import duration, interrupts
 
     turns = list(plan.turns())
     tried: set[str] = set()
@@ -239,7 +238,7 @@ def _measured(folder: Path, plan: Plan) -> int:
     with child_run.signals_go_to(child_run.Child()) as child:
         for place, (side, where) in enumerate(turns, 1):
             option, name = _missing(folder / where), where.as_posix()
-            left = f", about {progress.told(took * (len(turns) - place + 1))} left" if took else ""
+            left = f", about {duration.told(took * (len(turns) - place + 1))} left" if took else ""
             _tell(f"run {place} of {len(turns)}: {name}{left if option else ', complete'}")
             if option is None:
                 continue
@@ -269,7 +268,7 @@ def _measured(folder: Path, plan: Plan) -> int:
             tried.add(side.name)
             failed |= bool(ended.code)
             why = f": {interrupts.ended(ended.code)}: {ended.why}" if ended.code else ""
-            _tell_within(f"{told or 'nothing was measured'}, in {progress.told(took)}{why}")
+            _tell_within(f"{told or 'nothing was measured'}, in {duration.told(took)}{why}")
     return int(failed)
 
 

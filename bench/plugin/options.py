@@ -19,10 +19,15 @@ OPTIONS = {
     "device": ("DEVICE", "cpu, cuda, or all (default: every device there is)"),
     "seed": ("N", "of weights, inputs and the order of points (default 0)"),
     "out": ("DIR", "folder for this run (default: a new one under reports/runs)"),
+    "wait": ("SECONDS", "that another measurement on this machine may take to end (default 0)"),
     "resume": ("DIR", "go on with the run in this folder, measuring nothing twice"),
 }
 """Options by their names, as `bench.session.start.of_suite` takes them: what they are given, and their help."""
-KINDS: dict[str, dict[str, Any]] = {"implementation": {"action": "append"}, "seed": {"type": int}}
+KINDS: dict[str, dict[str, Any]] = {
+    "implementation": {"action": "append"},
+    "seed": {"type": int},
+    "wait": {"type": float},
+}
 """Of those that are no single text."""
 INI_OF = {"cacheprovider": "cache_dir", "skipping": "xfail_strict"}
 """What our configuration says to plugins of pytest's that somebody may do without."""

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,26 +14,43 @@ SYSTEM = Path("/tmp")
 PATH = (SYSTEM if SYSTEM.is_dir() else Path(tempfile.gettempdir())) / "rnn-roofline.lock"
 """The same for every checkout and user, so not under TMPDIR; it holds who measures, and stays when nobody does."""
 
+Hold = Callable[[Path], BaseFileLock]
+"""How a run takes the machine."""
+LOOK_SECONDS = 0.2
+"""Between looks whether it has been released."""
+WAITING = "waiting up to "
+"""What is told of waiting begins so."""
+
 
 class Busy(OneLine):
     """Another process measures here; the message says which, in one line."""
 
 
-def hold(folder: Path) -> BaseFileLock:
+def hold(
+    folder: Path, wait_seconds: float = 0.0, tell: Callable[[str], None] = lambda _: None
+) -> BaseFileLock:
     """Take the machine for a run into `folder`, until the lock returned is released or this process ends.
 
-    Raises Busy where another process has it. The system takes it from a process that dies, so none is ever stale.
+    Where another process has it, whom is waited for is told, once. Raises Busy where it still has it after so long. The
+    system takes it from a process that dies, so none is ever stale.
     """
     lock = FileLock(PATH, timeout=0, mode=0o666)
     try:
-        lock.acquire()
+        try:
+            lock.acquire()
+        except Timeout:
+            if not wait_seconds:
+                raise
+            tell(f"{WAITING}{wait_seconds:g} s for {holder()}")
+            lock.acquire(timeout=wait_seconds, poll_interval=LOOK_SECONDS)
         with PATH.open("r+", encoding="utf-8") as file:
             file.truncate()
             now = datetime.now(UTC).isoformat(timespec="seconds")
             file.write(f"process {os.getpid()} since {now}, into {folder}\n")
     except Timeout as error:
+        mend = "wait longer for it" if wait_seconds else "wait for it (--wait)"
         raise Busy(
-            f"{holder()} measures on this machine: two at once would spoil both; wait for it, or end it"
+            f"{holder()} measures on this machine: two at once would spoil both; {mend}, or end it"
         ) from error
     except OSError as error:
         raise Busy(f"{PATH}: cannot be locked: {error.strerror}: remove it") from error

@@ -93,14 +93,6 @@ def planned_seconds(planned: Planned, visits: int, pass_seconds: float) -> float
     return visits * ROUNDS * BLOCKS * block + CHECK_SECONDS * size
 
 
-def told(seconds: float) -> str:
-    """A length of time as progress tells it: `45 s`, `12 min`, `2 h 5 min`."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
 def _causes(planned: Planned) -> tuple[float, float, float]:
     """What makes a point long: that it is one; that it is streamed; its size, in ten million weights."""
     case = planned.case

@@ -48,14 +48,15 @@ class Run:
     """Measures the points of a suite on this machine's devices and writes them to a folder as it goes."""
 
     def __init__(
-        self, plan: Suite, seed: int, folder: Path, earlier: Profile | None = None
+        self,
+        plan: Suite,
+        seed: int,
+        folder: Path,
+        earlier: Profile | None = None,
+        hold: lock.Hold = lock.hold,
     ) -> None:
-        """Prepare; nothing is measured yet. `earlier` is what the folder's journal holds when resuming.
-
-        Raises BadOutput where the folder cannot be written or belongs to another run, lock.Busy where another process
-        measures.
-        """
-        self._machine = lock.hold(folder)
+        """Prepare a run, or what goes on after `earlier`. Raises BadOutput for its folder, and what `hold` raises."""
+        self._machine = hold(folder)
         self.plan, self.folder, self.seed = plan, folder, seed
         self._load, self._swapped = state.Load(), state.swapped_bytes()
         self._devices: dict[str, Device] = {}

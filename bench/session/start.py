@@ -1,6 +1,6 @@
 """How a run starts, whichever command asks for it: from its suite, seed and folder, or from where another one ended."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from bench.profile.errors import OneLine
 from bench.profile.journal import from_journal
 from bench.profile.records import Profile
 from bench.profile.suite import Planned, Suite
+from bench.session import lock
 from bench.session.folder import SUITE_FILE, claim, new_folder
 from bench.session.run import Run
 from bench.timing import interrupts
@@ -21,6 +22,9 @@ from kernels.case import ALL, DEVICES
 OWN_CALL_SECONDS = 60.0
 """Longest call of a sequence that is asked for by name: who asks may wait, or interrupt."""
 
+LONGEST_WAIT_SECONDS = 1_000_000
+"""For another measurement to end."""
+
 
 class BadUsage(OneLine):
     """An option that means nothing here; the message is one line with the mend."""
@@ -28,16 +32,26 @@ class BadUsage(OneLine):
 
 @dataclass(frozen=True)
 class Start:
-    """What a run is made of; `earlier` is what the folder's journal holds when resuming."""
+    """What a run is made of; `earlier` is what the folder's journal holds when resuming.
+
+    wait_seconds  that it waits for another measurement on this machine to end
+    """
 
     suite: Suite
     seed: int
     folder: Path
     earlier: Profile | None = None
+    wait_seconds: float = 0.0
 
-    def run(self) -> Run:
-        """The run, begun: its roofs are measured. Raises BadOutput, lock.Busy, Unavailable."""
-        run = Run(self.suite, self.seed, self.folder, self.earlier)
+    def run(self, tell: Callable[[str], None] = lambda _: None) -> Run:
+        """The run, begun: its roofs are measured. Whom it waits for is told.
+
+        Raises BadOutput, lock.Busy, Unavailable.
+        """
+        machine = lock.hold(self.folder, self.wait_seconds, tell)
+        # read again: whom this run waited for may have been the same run
+        earlier = self.earlier and from_journal(self.folder)
+        run = Run(self.suite, self.seed, self.folder, earlier, lambda _: machine)
         try:
             run.begin()
         except BaseException:
@@ -53,6 +67,7 @@ def of_suite(
     seed: int | None = None,
     out: str | None = None,
     resume: str | None = None,
+    wait: float | None = None,
 ) -> Start:
     """A run of a suite, as the options of the same names ask for it.
 
@@ -65,6 +80,8 @@ def of_suite(
         "seed": seed,
         "out": out,
     }
+    if wait is not None and not 0 <= wait <= LONGEST_WAIT_SECONDS:
+        raise BadUsage(f"--wait {wait:g}: give seconds from 0 to {LONGEST_WAIT_SECONDS}")
     earlier = None
     if resume is not None:
         earlier = from_journal(Path(resume))
@@ -87,7 +104,7 @@ def of_suite(
     folder = Path(given_folder) if given_folder else new_folder(plan.name)
     if not resume:
         claim(folder)
-    return Start(plan, seed or 0, folder, earlier)
+    return Start(plan, seed or 0, folder, earlier, wait or 0.0)
 
 
 def usable(device: str | None) -> str:

@@ -51,6 +51,8 @@ CASES: dict[str, list[Case]] = {
         Case("--resume DIR in the checkout", ("--resume", "{inside}"), bare=True, always=True),
         Case("--resume DIR elsewhere", ("--resume", "{begun}"), bare=True, always=True),
         Case("--resume=DIR elsewhere", ("--resume={begun}",), bare=True),
+        Case("--wait=60", ("--wait=60",), always=True),
+        Case("--wait=-1", ("--wait=-1",), REFUSED, "seconds from 0 are asked for"),
         Case(
             "--resume DIR, from reports/",
             ("--resume", "{inside}"),

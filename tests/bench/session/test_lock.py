@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,27 @@ def test_two_runs_at_once_are_refused_with_who_measures_and_a_dead_ones_lock_is_
         other.kill()
     assert lock.held_by() is None
     lock.hold(tmp_path).release()
+
+
+def test_a_run_that_may_wait_says_once_whom_for_and_takes_the_machine_when_it_is_free(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(lock, "PATH", tmp_path / "lock")
+    told = []
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLDING, str(lock.PATH)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    with other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(lock.Busy) as refused:
+            lock.hold(tmp_path, 0.3, told.append)
+        assert "wait longer" in str(refused.value)
+        assert told == [f"waiting up to 0.3 s for {lock.holder()}"]
+        ended = threading.Timer(0.5, other.kill)
+        ended.start()
+        lock.hold(tmp_path, 60, told.append).release()
+        ended.join()
+    assert len(told) == 2
+    assert str(other.pid) in told[1]
+    lock.hold(tmp_path, 60, told.append).release()
+    assert len(told) == 2

@@ -13,6 +13,7 @@ import pytest
 from bench.profile import reader
 from bench.profile.suite import Planned
 from bench.session import progress, run
+from bench.timing import duration
 from kernels import implementations
 from kernels.case import Case
 
@@ -153,7 +154,7 @@ def test_large_points_and_streamed_ones_and_long_sequences_are_expected_to_take_
     [(0.2, "0 s"), (99.4, "99 s"), (100, "2 min"), (3500, "58 min"), (3590, "1 h 0 min"), (7500, "2 h 5 min")],
 )  # fmt: skip
 def test_a_length_of_time_is_told_in_words(seconds, words):
-    assert progress.told(seconds) == words
+    assert duration.told(seconds) == words
 
 
 def test_before_any_point_is_measured_more_visits_and_streamed_weights_take_longer():
