@@ -7,6 +7,8 @@ excerpt, gpu_steps, gpu_sequences
            of README: the command that stands in each, and what that prints
 rooms      of CONTRIBUTING: every room, by the first sentence of its docstring
 guests     of PYTEST: what was tried beside our own options, and how it ends
+fleets, of_fleets
+           of FLEET: its rule beside those of others on simulated fleets, and what else it promises
 
 tests/test_docs.py holds the documents to these.
 """
@@ -23,13 +25,14 @@ from pathlib import Path
 
 from tests import guests
 from tests.guests.cases import CASES
-from tests.statistics import promises
+from tests.statistics import fleets, promises
 
 ROOT = Path(__file__).parents[1]
 METHODOLOGY = ROOT / "bench" / "METHODOLOGY.md"
 FAULTS = ROOT / "bench" / "FAULTS.md"
 PROMISES = ROOT / "bench" / "PROMISES.md"
 PYTEST = ROOT / "bench" / "PYTEST.md"
+FLEET = ROOT / "bench" / "FLEET.md"
 README = ROOT / "README.md"
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 NAME = re.compile(r"`((?:\w+\.)?[A-Z][A-Z_]+)`")
@@ -59,9 +62,17 @@ def documents() -> dict[Path, str]:
         ),
         PROMISES: filled(PROMISES.read_text(encoding="utf-8"), "promises", promises.table()),
         PYTEST: filled(PYTEST.read_text(encoding="utf-8"), "guests", guests_lines()),
+        FLEET: fleet_document(),
         README: readme,
         CONTRIBUTING: filled(CONTRIBUTING.read_text(encoding="utf-8"), "rooms", rooms_table()),
     }
+
+
+def fleet_document() -> str:
+    """What FLEET says of simulated fleets."""
+    known = promises.published()
+    text = filled(FLEET.read_text(encoding="utf-8"), "fleets", list(fleets.matrix(known)))
+    return filled(text, "of_fleets", list(fleets.others(known)))
 
 
 def filled(text: str, marker: str, lines: list[str]) -> str:

@@ -53,6 +53,7 @@ MADE = (
     "reports/runs/",
     "suite.toml",
     "report.md",
+    "fleet.md",
     "before1",
     "mine.py",
     "implementations/torch_transposed.py",

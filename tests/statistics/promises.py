@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-MODULES = ("intervals", "verdicts", "gates", "levels", "predictions")
+MODULES = ("intervals", "verdicts", "gates", "levels", "predictions", "fleets")
 FIGURES = Path(__file__).with_name("figures.json")
 SEED = 20261127
 
@@ -20,7 +20,7 @@ SEED = 20261127
 class Promise:
     """Something that the method promises, how it is simulated, and between which bounds it must come out.
 
-    section   of METHODOLOGY
+    section   of METHODOLOGY, or another document
     name      identifies it in figures.json: `interval, visits 4 %`
     text      what is promised, as the table says it
     simulate  a generator of random numbers and a number of trials in, the figure out
@@ -30,7 +30,7 @@ class Promise:
               much a quick figure may lie beyond its bound
     """
 
-    section: int
+    section: int | str
     name: str
     text: str
     simulate: Callable[[np.random.Generator, int], float]
@@ -70,17 +70,22 @@ def published() -> dict[str, dict[str, float]]:
 
 
 def table() -> list[str]:
-    """The promises and their figures, as bench/PROMISES.md shows them."""
+    """The promises of METHODOLOGY and their figures, as bench/PROMISES.md shows them."""
     known = published()
     lines = ["| section | promised | bar | simulated | trials |", "| --- | --- | --- | --- | --- |"]
     for one in every():
+        if not isinstance(one.section, int):
+            continue  # another document's
         found = known[one.name]
-        cells = [one.text, _bar(one), f"{found['figure']:.3g}", f"{found['trials']:,}"]
+        cells = [one.text, bar(one), f"{found['figure']:.3g}", f"{found['trials']:,}"]
         lines.append(f"| {one.section} | {' | '.join(cells)} |")
     return lines
 
 
-def _bar(one: Promise) -> str:
+def bar(one: Promise) -> str:
+    """Between which bounds it must come out, in words."""
+    if one.least == -inf and one.most == inf:
+        return "none"
     if one.least > -inf and one.most < inf:
         return f"{one.least:g} to {one.most:g}"
     return f"at least {one.least:g}" if one.least > -inf else f"at most {one.most:g}"

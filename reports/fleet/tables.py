@@ -1,0 +1,337 @@
+"""A fleet as tables, as sentences, and as CSV. Rows in, text out."""
+
+from math import inf
+from typing import NamedTuple
+
+from bench.profile.stats import Estimate
+from reports.analysis.wording import ABSENT, percent, share
+from reports.compare.between_runs import POWER
+from reports.fleet.cause import Held, slow
+from reports.fleet.classes import GONE, MachineClass, Node
+from reports.fleet.fleet import Fleet
+from reports.fleet.folder import Silent
+from reports.fleet.kinds import LIBRARY
+from reports.fleet.upgrade import Change, Upgrade
+from reports.fleet.verdict import FAST, SAME, SLOW, UNTOLD
+from reports.tables.columns import Column, Table, csv_text, table
+
+SHARE = f"{100 * POWER:.0f} %"
+WORDS = (SLOW, FAST, SAME, UNTOLD)
+NOT_JUDGED = "not judged"
+MOST_NAMES = 8
+"""Nodes that a sentence names."""
+
+
+class Line(NamedTuple):
+    """A node beside its class."""
+
+    of: MachineClass
+    node: Node
+
+
+class Part(NamedTuple):
+    """A figure of a node."""
+
+    node: Node
+    held: Held
+
+
+def lines(fleet: Fleet) -> list[Line]:
+    """Every measured node, those first that are slow."""
+    classes = {node.name: one for one in fleet.classes for node in one.nodes}
+    return [Line(classes[node.name], node) for node in fleet.nodes]
+
+
+def sentences(fleet: Fleet) -> list[str]:
+    """The answer first, then how sure it is, and what is not known."""
+    judged, found = len(fleet.judged), fleet.slow
+    asked = percent(fleet.slower - 1)
+    if found:
+        names = [_named(one) for one in found[:MOST_NAMES]]
+        more = f" and {len(found) - MOST_NAMES} more" if len(found) > MOST_NAMES else ""
+        told = [
+            f"{len(found)} of {judged} nodes {_are(len(found))} slow: {', '.join(names)}{more}."
+        ]
+    elif judged:
+        told = [f"None of {judged} nodes is found slow by more than {asked}."]
+    else:
+        told = ["No node could be judged."]
+    told += [_could_tell(one) for one in fleet.classes if one.smallest is not None]
+    near = fleet.near
+    if near is not None:
+        within = percent(fleet.within - 1)
+        told.append(f"Within {within} of their class: {share(near)} of {judged} nodes.")
+    suspects = [node.name for node in found if node.confirmed is None]
+    if suspects:
+        told.append(
+            f"Not measured again: {', '.join(suspects[:MOST_NAMES])}. Do so, beside the control of the class, before a "
+            "node is taken away."
+        )
+    if fleet.unjudged:
+        names = list(fleet.unjudged)
+        more = " ..." if len(names) > MOST_NAMES else ""
+        told.append(f"Not judged: {', '.join(names[:MOST_NAMES])}{more} ({len(names)} nodes).")
+    if fleet.fewer:
+        names = [node.name for node in fleet.fewer]
+        told.append(f"Of fewer passes than most of their class: {', '.join(names[:MOST_NAMES])}.")
+    gone = [node.name for node in fleet.nodes if node.reason == GONE]
+    if gone:
+        told.append(f"Not slow when measured again: {', '.join(gone[:MOST_NAMES])}.")
+    return told
+
+
+def _named(node: Node) -> str:
+    """A slow node, by how much its steps are slower, and in what it is slow."""
+    by = f"steps {_percent(node.steps.median)} slower: " if node.steps else ""
+    return f"{node.name} ({by}{', '.join(node.causes)})"
+
+
+def _could_tell(one: MachineClass) -> str:
+    """From which slowdown on its passes tell a slow node."""
+    assert one.smallest is not None
+    assert one.step_noise is not None
+    return (
+        f"{one.label}, {len(one.nodes)} nodes: a slowdown of all steps is found in {SHARE} of cases from "
+        f"{_percent(one.smallest)} on; two passes of a node differ by {100 * one.step_noise * 2**0.5:.1f} % as a rule."
+    )
+
+
+def notes(fleet: Fleet) -> list[str]:
+    """What a reader has to know before a node is taken away."""
+    asked = _percent(fleet.slower)
+    held = (
+        "Every node is held against the median of all other nodes of its class, which it does not move itself. A "
+        "class is what processor and GPU say of themselves, and never a label."
+    )
+    words = (
+        f"Slow is what lies beyond its interval and by more than {asked}. Same is an interval within {asked} of the "
+        "class. Not told apart is all between: more passes tell."
+    )
+    sure = (
+        "Intervals hold for all nodes at once: of fleets without a slow node one in twenty at most has a node called "
+        "slow, where all nodes are as noisy. Where some are noisier, two passes do not tell a noisy node from a slow "
+        "one: measure suspects again beside another node (--confirm)."
+    )
+    least = f"The smallest slowdown told is the one that would be found in {SHARE} of fleets."
+    ratios = "Figures are ratios of times: of a rate, of what a byte, a FLOP or a cycle takes."
+    return [held, words, sure, least, ratios]
+
+
+def class_table(fleet: Fleet) -> Table:
+    """Each class: its nodes by verdict, the noise of a pass, the smallest slowdown that could be told."""
+
+    def count(word: str | None) -> Column[MachineClass]:
+        title = word or NOT_JUDGED
+        return Column(title, lambda one: sum(node.word == word for node in one.nodes))
+
+    columns: tuple[Column[MachineClass], ...] = (
+        Column("class", lambda one: one.label),
+        Column("nodes", lambda one: len(one.nodes)),
+        *map(count, (*WORDS, None)),
+        Column("noise of a pass", lambda one: one.step_noise, lambda value: f"{100 * value:.1f} %"),
+        Column("smallest slowdown told", lambda one: one.smallest, _percent),
+        Column("control", lambda one: one.control),
+    )
+    return table(columns, fleet.classes)
+
+
+def node_table(fleet: Fleet, most: int | None = None) -> Table:
+    """Every node: what is said of it, by how much it is slower, in what."""
+    every = lines(fleet)
+    columns: list[Column[Line]] = [
+        Column("node", lambda one: one.node.name),
+        Column("verdict", lambda one: one.node.word or NOT_JUDGED),
+        Column("steps slower by", lambda one: _middle(one.node.steps), _percent),
+        Column("interval", lambda one: one.node.steps, _span),
+        Column("slow in", lambda one: ", ".join(one.node.causes) or None),
+        Column("passes", lambda one: one.node.passes),
+    ]
+    if len(fleet.classes) > 1:
+        columns.insert(1, Column("class", lambda one: one.of.label))
+    more: tuple[Column[Line], ...] = (
+        Column("measured again", lambda one: _again(one.node)),
+        Column("points failed", lambda one: one.node.failed or None),
+        Column("unlike its class", lambda one: _differs(one.node) or None),
+        Column("why", lambda one: one.node.reason or None),
+    )
+    columns += [column for column in more if any(column.value(one) for one in every)]
+    return table(columns, every[:most])
+
+
+def slow_table(fleet: Fleet) -> Table:
+    """Of each slow node what it is slow in, and its steps; of libraries none that a roof explains."""
+    parts = [Part(node, held) for node in fleet.slow for held in slow(node.held)]
+    parts = [
+        one
+        for one in parts
+        if one.held.figure.kind != LIBRARY or str(one.held.figure) in one.node.causes
+    ]
+    columns: tuple[Column[Part], ...] = (
+        Column("node", lambda one: one.node.name),
+        Column("slow in", lambda one: str(one.held.figure)),
+        Column("kind", lambda one: one.held.figure.kind),
+        Column("slower by", lambda one: one.held.ratio.median, _percent),
+        Column("interval", lambda one: one.held.ratio, _span),
+    )
+    return table(columns, parts)
+
+
+def told_table(one: MachineClass) -> Table:
+    """Of each figure of a class the noise of a pass, and the smallest slowdown that could be told."""
+    rows = list(zip(one.figures, one.noise, one.told, strict=True))
+    return table(
+        (
+            Column("figure", lambda row: str(row[0])),
+            Column("kind", lambda row: row[0].kind),
+            Column("noise of a pass", lambda row: _known(row[1]), lambda v: f"{100 * v:.1f} %"),
+            Column("smallest slowdown told", lambda row: _known(row[2]), _percent),
+        ),
+        rows,
+    )
+
+
+def silent_table(fleet: Fleet) -> Table:
+    """Nodes and passes that gave nothing, and why."""
+    columns: tuple[Column[Silent], ...] = (
+        Column("node", lambda one: one.node),
+        Column("pass", lambda one: one.name or "every"),
+        Column("why", lambda one: one.reason),
+    )
+    return table(columns, fleet.silent)
+
+
+def upgrade_sentences(found: Upgrade) -> list[str]:
+    """What changed, by class; the share of near nodes before and after; which nodes became slow, or ceased to be."""
+    told = [
+        f"{one.label}: steps take {_percent(one.ratio.median)} longer than before ({_span(one.ratio)}), over "
+        f"{one.nodes} nodes."
+        for one in found.changes
+    ]
+    shares = [share(one.near) if one.near else ABSENT for one in (found.before, found.after)]
+    told.append(
+        f"Nodes within {percent(found.after.within - 1)} of their class: {shares[0]} before, {shares[1]} after."
+    )
+    for what, names in (("Newly slow", found.newly_slow), ("No longer slow", found.no_longer_slow)):
+        told.append(f"{what}: {', '.join(names[:MOST_NAMES]) or 'none'}.")
+    return told
+
+
+def upgrade_table(found: Upgrade) -> Table:
+    """By class, the time of steps after over before."""
+    columns: tuple[Column[Change], ...] = (
+        Column("class", lambda one: one.label),
+        Column("nodes in both", lambda one: one.nodes),
+        Column("steps slower by", lambda one: one.ratio.median, _percent),
+        Column("95 % interval", lambda one: one.ratio, _span),
+    )
+    return table(columns, found.changes)
+
+
+def exclude(fleet: Fleet) -> str:
+    """The slow nodes as Slurm's option takes them; empty where there is none."""
+    names = ",".join(node.name for node in fleet.slow)
+    return f"--exclude={names}" if names else ""
+
+
+def nodes_csv(fleet: Fleet) -> str:
+    """A line for each node, those too that gave nothing; ratios of times, above 1 is slower."""
+    found: list[dict[str, object]] = []
+    for one, node in lines(fleet):
+        steps = node.steps
+        control = one.control if node.word == SLOW else None
+        found.append(
+            _line(node.name, node.word or NOT_JUDGED, node.reason)
+            | {
+                "class": one.label,
+                "control": control,
+                "slower": _middle(steps),
+                "slower_low": _finite(steps.low) if steps else None,
+                "slower_high": _finite(steps.high) if steps else None,
+                "smallest_told": one.smallest,
+                "slow_in": "; ".join(node.causes),
+                "passes": node.passes,
+                "confirmed": None if node.confirmed is None else str(node.confirmed).lower(),
+                "failed_points": node.failed,
+            }
+        )
+    there = {node.name for node in fleet.nodes}
+    found += [
+        _line(name, NOT_JUDGED, reason)
+        for name, reason in fleet.unjudged.items()
+        if name not in there
+    ]
+    return csv_text(found)
+
+
+def figures_csv(fleet: Fleet) -> str:
+    """A line for each figure of each node."""
+    return csv_text(
+        [
+            {
+                "node": node.name,
+                "class": one.label,
+                "figure": str(held.figure),
+                "kind": held.figure.kind,
+                "verdict": held.word,
+                "slower": held.ratio.median,
+                "slower_low": _finite(held.ratio.low),
+                "slower_high": _finite(held.ratio.high),
+                "smallest_told": _known(told[held.figure]),
+            }
+            for one in fleet.classes
+            for told in [dict(zip(one.figures, one.told, strict=True))]
+            for node in one.nodes
+            for held in node.held
+        ]
+    )
+
+
+def _line(name: str, word: str, reason: str) -> dict[str, object]:
+    empty = dict.fromkeys(
+        (
+            *("class", "control", "slower", "slower_low", "slower_high", "smallest_told"),
+            *("slow_in", "passes", "confirmed", "failed_points"),
+        )
+    )
+    return {"node": name, "verdict": word, "reason": reason, **empty}
+
+
+def _differs(node: Node) -> str:
+    return "; ".join(f"{fact} {own}, not {theirs}" for fact, own, theirs in node.differs)
+
+
+def _again(node: Node) -> str | None:
+    if node.confirmed is None:
+        return None
+    return "slow again" if node.confirmed else "not slow"
+
+
+def _middle(value: Estimate | None) -> float | None:
+    return value.median if value else None
+
+
+def _known(value: float) -> float | None:
+    return value if 0 < value < inf else None
+
+
+def _finite(value: float) -> float | None:
+    return value if 0 < value < inf else None
+
+
+def _percent(ratio: float) -> str:
+    """By how much a time is longer than another, with a true minus sign."""
+    return f"{100 * (ratio - 1):.1f} %".replace("-", "\N{MINUS SIGN}")
+
+
+def _span(value: Estimate) -> str:
+    """The ends of an interval; nothing where it has none."""
+    if _finite(value.low) is None or _finite(value.high) is None:
+        return ABSENT
+    low, high = (
+        f"{100 * (end - 1):.1f}".replace("-", "\N{MINUS SIGN}") for end in (value.low, value.high)
+    )
+    return f"{low} to {high} %"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
