@@ -134,9 +134,10 @@ def _look(kind: Any, data: object, where: str) -> None:
     """Refuse what msgspec lets pass: fields that a dataclass has not, free objects without bounds."""
     if kind is Any:
         _bounded(data, where)
-    elif isinstance(data, list):
+    elif isinstance(data, list) and kind is not None:
+        names, holders = _fields(kind)
         for index, item in enumerate(data):
-            if isinstance(item, dict):
+            if isinstance(item, dict) and (holders or not item.keys() <= names):
                 _look(kind, item, f"{where}[{index}]")
     elif isinstance(data, dict) and kind is not None:
         names, holders = _fields(kind)

@@ -7,6 +7,7 @@ profile lacks is None here, never 0.
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby, pairwise
 from math import exp, inf, log
 
@@ -61,14 +62,12 @@ class Roofs:
         for roof in profile.roofs:
             if roof.source == "measured" and roof.samples:
                 self._measured[roof.device, roof.kind].append(roof)
-        swept = _swept(profile) if profile.method == 1 else self._measured
-        every = {place: _by_variant(records) for place, records in swept.items()}
-        # before method 3 all samples counted for the best
-        counted = every
-        if profile.method >= 3:
-            counted = {place: _by_variant(records, BEST_OF) for place, records in swept.items()}
-        self._best = {place: _curves(samples, max) for place, samples in counted.items()}
-        self._typical = {place: _curves(samples, median) for place, samples in every.items()}
+        self._swept = _swept(profile) if profile.method == 1 else self._measured
+        most = BEST_OF if profile.method >= 3 else None  # before, all samples counted for the best
+        self._best = {
+            place: _curves(_by_variant(records, most), max)
+            for place, records in self._swept.items()
+        }
         self._products: dict[tuple[str, int, str], dict[str, list[float]]] = {}
         self._all_threads: dict[str, int] = {}
         for (device, kind), records in self._measured.items():
@@ -88,7 +87,16 @@ class Roofs:
 
     def typical_curve(self, device: str) -> dict[int, Curve]:
         """As the read curve, but of the best variant's median: what the memory gives as a rule, not once."""
-        return self._typical.get((device, "read"), {})
+        return self._typical.get(device, {})
+
+    @cached_property
+    def _typical(self) -> dict[str, dict[int, Curve]]:
+        """Read curves of the medians, by device."""
+        return {
+            device: _curves(_by_variant(records), median)
+            for (device, kind), records in self._swept.items()
+            if kind == "read"
+        }
 
     def all_threads(self, device: str) -> int | None:
         """The most threads the roofs were measured with: those the levels belong to."""
