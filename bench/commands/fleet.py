@@ -24,7 +24,7 @@ EXAMPLES = """Ray is the extra fleet: . .venv/bin/activate && python -m pip inst
 Without --address it measures this machine alone, by a cluster that it starts and ends.
 
 examples:
-  python -m bench fleet --suite smoke --out DIR                 try it on this machine
+  python -m bench fleet --suite smoke --out DIR                 try it here; one node alone is not judged
   python -m bench fleet --address auto --out DIR                every node of the cluster that this machine is in
   python -m bench fleet --address auto --label rack=r7 --confirm --out DIR
                                                                 of one rack; what is slow is measured again

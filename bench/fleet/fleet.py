@@ -22,6 +22,8 @@ from bench.timing.interrupts import INTERRUPTED, SIGNALS, ended
 ROOT = Path(__file__).parents[2]
 REPORT = (sys.executable, "-m", "reports", "fleet", "{dir}", "--out", "{dir}")
 """What judges a fleet; {dir} stands for its folder."""
+SLOW = 1
+"""What the report exits with where a node is slow."""
 CONFIRM = "confirm-"
 """Passes in which suspects are measured again begin so."""
 CONNECT_SECONDS = 60.0
@@ -45,7 +47,7 @@ def run(book: Book, request: Request, confirm: bool, report: Sequence[str] = REP
         turn, found = next(((t, f) for t, f in every if f.reason), every[0])
         raise BadFleet(f"nothing was measured: {turn.node}, pass {turn.name}: {found.reason}")
     code = reported(book.folder, report)
-    if not confirm:
+    if not confirm or code != SLOW:
         return code
     nodes = again(Book.opened(book.folder))
     if not nodes:
@@ -57,10 +59,11 @@ def run(book: Book, request: Request, confirm: bool, report: Sequence[str] = REP
 
 
 def again(book: Book) -> list[str]:
-    """Nodes to be measured again: those of confirming passes that were begun, else those that the report names."""
+    """Nodes to be measured again: those of confirming passes that were begun, and those that the report names."""
     begun = {turn.node for turn, _ in book.every() if turn.name.startswith(CONFIRM)}
     known = list(book.fleet.nodes)
-    return [one for one in known if one in begun] or suspects.named(book.folder, known)
+    wanted = begun.union(suspects.named(book.folder, known))
+    return [one for one in known if one in wanted]
 
 
 def reported(folder: Path, report: Sequence[str]) -> int:

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -147,7 +147,7 @@ def rounds(nodes: Sequence[str], names: Sequence[str]) -> list[Round]:
 
 def named(hosts: Iterable[tuple[str, str]]) -> list[str]:
     """A folder's name for each host and its Ray id: the host's, with the beginning of the id where it is shared."""
-    pairs = [(safe(host), identity) for host, identity in hosts]
+    pairs = [(safe(host)[: LONGEST_NAME - 7], identity) for host, identity in hosts]
     every = [host for host, _ in pairs]
     return [f"{host}-{identity[:6]}" if every.count(host) > 1 else host for host, identity in pairs]
 
@@ -180,8 +180,3 @@ def labels(given: Iterable[str]) -> dict[str, str]:
 def unwritten(folder: Path, error: OSError) -> BadFleet:
     """The error of a folder that takes nothing more."""
     return BadFleet(f"{folder}: cannot be written: {error.strerror}: choose another --out")
-
-
-def typed(kind: Any, given: str) -> Any:
-    """What another process of ours has written. Raises msgspec.ValidationError."""
-    return msgspec.json.decode(given, type=kind)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # what --help need not load
     from reports.fleet.fleet import Fleet
     from reports.fleet.upgrade import Upgrade
 
-HELP = "nodes that should be equal, each measured in passes: which is slow, in what, and how sure that is"
+HELP = "nodes that should be equal: which is slow (exit 1), in what, how sure; 3 where one could not be judged"
 EXAMPLE = "fleet-of-today --out fleet-of-today"
 LARGEST_PERCENT = 1000.0
 MOST_NODES = 24

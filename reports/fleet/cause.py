@@ -27,11 +27,18 @@ def slow(held: Iterable[Held]) -> tuple[Held, ...]:
 
 
 def causes(held: Sequence[Held]) -> tuple[str, ...]:
-    """What explains that a node is slow: names of figures, by the kinds of ROOFS in their order, then libraries.
+    """What explains that a node is slow: names of figures, device by device.
 
-    A slow clock makes all that follows slow, too: of that only what is surely slower than the clock is named. A library
-    is named where it is surely slower than every slow roof, and not every library is slow alike. Empty where none is.
+    By the kinds of ROOFS in their order, then libraries. A slow clock makes all that follows slow, too: of that only
+    what is surely slower than the clock is named. A library is named where it is surely slower than every slow roof,
+    and not every library is slow alike. Empty where nothing is slow.
     """
+    devices = dict.fromkeys(one.figure.device for one in held)
+    each = [[one for one in held if one.figure.device == device] for device in devices]
+    return tuple(name for own in each for name in _causes(own))
+
+
+def _causes(held: Sequence[Held]) -> tuple[str, ...]:
     found = slow(held)
     if not found:
         return ()
@@ -43,4 +50,6 @@ def causes(held: Sequence[Held]) -> tuple[str, ...]:
     every = sum(one.figure.kind == LIBRARY for one in held)
     if named or len(libraries) < max(every, 2):
         named += libraries
-    return tuple(str(one.figure) for one in named) or (UNEXPLAINED,)
+    device = found[0].figure.device
+    unexplained = UNEXPLAINED if device == "cpu" else f"{UNEXPLAINED} on {device}"
+    return tuple(str(one.figure) for one in named) or (unexplained,)

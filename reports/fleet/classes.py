@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import exp, log
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.profile.stats import Estimate
 from reports.fleet import cause, figures, verdict
@@ -17,6 +18,8 @@ from reports.fleet.figures import Pass
 from reports.fleet.kinds import LIBRARY, ROOFS, STEPS, Figure
 from reports.fleet.verdict import FALSE_ALARM, SLOW, UNTOLD, Array, Judged, Word
 
+PASSES = 2
+"""So many passes of a node tell it from its runs."""
 CONFIRM = "confirm"
 """How the name of a pass begins in which suspects are measured again."""
 ORDER = (STEPS, *ROOFS, LIBRARY)
@@ -24,7 +27,9 @@ MAY_DIFFER = frozenset({"measured", "complete", "machine", "machine id", "settin
 """Facts in which equal nodes differ, or which their class tells."""
 ALONE = "the only node of its kind"
 ONCE = "measured in one pass, which does not tell the node from the run: measure another"
+WIDE = "its passes tell no slowdown below a factor of ten: measure another"
 GONE = "slow in its passes, and not when measured again beside another node"
+UNPAIRED = "measured again without a control beside it that has the same figures"
 Values = Sequence[Sequence[Mapping[Figure, float]]]
 """Of each node the figures of each of its passes."""
 
@@ -110,8 +115,10 @@ def machine_class(
     held = [_held(row, known, judged, slower) for row in range(len(nodes))]
     again = _again(first, later, known, judged, held, slower)
     facts = _typical(passes)
+    of_steps = [column for column, figure in enumerate(known) if figure.kind == STEPS]
+    blind = not of_steps or bool(np.isnan(judged.told[of_steps]).any())
     found = [
-        _node(each, held[row], again.get(row), not np.isfinite(judged.high[row]).any(), facts)
+        _node(each, held[row], again.get(row), _untold(held[row], known, blind, each), facts)
         for row, each in enumerate(nodes.values())
     ]
     return MachineClass(
@@ -185,27 +192,43 @@ def _again(
 ) -> dict[int, bool]:
     """Of nodes that were slow and measured again beside others, by row: whether they were slow again."""
     slow = [{one.figure for one in cause.slow(each)} for each in held]
+    earlier, table = _table(first, known), _table(later, known)
     suspects = [row for row, each in enumerate(slow) if each and later[row]]
     controls = [row for row, each in enumerate(slow) if not each and later[row]]
     if not suspects or not controls:
         return {}
-    earlier, table = _table(first, known), _table(later, known)
-    asked = np.array([[figure in slow[row] for figure in known] for row in suspects])
-    tests = FALSE_ALARM / 2 / asked.sum()
-    pairs = (earlier[suspects], table[suspects], earlier[controls], table[controls])
-    shown = verdict.again(*pairs, judged, float(tests), slower)
-    return dict(zip(suspects, (shown & asked).any(axis=1).tolist(), strict=True))
+    both = ~np.isnan(verdict.means(table)) & ~np.isnan(verdict.means(earlier))
+    wanted = np.array([[figure in slow[row] for figure in known] for row in suspects])
+    asked: NDArray[np.bool_] = wanted & both[suspects] & both[controls].any(axis=0)
+    use: NDArray[np.bool_] = np.any(asked, axis=0)
+    controls = [row for row in controls if both[row, use].all()]
+    if not use.any() or not controls:
+        return {}
+    shown = verdict.again(
+        earlier[suspects][:, :, use],
+        table[suspects][:, :, use],
+        earlier[controls][:, :, use],
+        table[controls][:, :, use],
+        judged.of(use),
+        FALSE_ALARM / 2 / float(asked.sum()),
+        slower,
+    )
+    slow_again = np.any(shown & asked[:, use], axis=1)
+    answered = np.any(asked, axis=1)
+    return {row: bool(slow_again[i]) for i, row in enumerate(suspects) if answered[i]}
 
 
 def _node(
     passes: Sequence[Pass],
     held: tuple[Held, ...],
     confirmed: bool | None,
-    blind: bool,
+    untold: str,
     facts: Mapping[str, str],
 ) -> Node:
-    """One node, and all that is said of it; `blind` where its class tells no noise."""
-    word, reason = _word(held, confirmed, blind)
+    """One node, and all that is said of it; `untold`: why nothing is."""
+    word, reason = (None, untold) if untold else _word(held, confirmed)
+    if word == SLOW and confirmed is None and any(map(confirms, passes)):
+        reason = UNPAIRED
     return Node(
         name=passes[0].node,
         passes=sum(not confirms(one) for one in passes),
@@ -219,12 +242,21 @@ def _node(
     )
 
 
-def _word(held: Sequence[Held], confirmed: bool | None, blind: bool) -> tuple[Word | None, str]:
-    """What is said of a node by all of its figures, and why."""
+def _untold(
+    held: Sequence[Held], known: Sequence[Figure], blind: bool, passes: Sequence[Pass]
+) -> str:
+    """Why nothing is said of a node; empty where something is. `blind`: its class tells no slowdown of steps."""
     if not held:
-        return None, ALONE
+        return ALONE
     if blind:
-        return None, ONCE
+        return ONCE if sum(not confirms(one) for one in passes) < PASSES else WIDE
+    own = {one.figure for one in held}
+    lacking = [str(figure) for figure in known if figure.kind == STEPS and figure not in own]
+    return f"no good point for: {', '.join(lacking)}" if lacking else ""
+
+
+def _word(held: Sequence[Held], confirmed: bool | None) -> tuple[Word | None, str]:
+    """What is said of a node by all of its figures, and why."""
     if cause.slow(held):
         return (UNTOLD, GONE) if confirmed is False else (SLOW, "")
     steps = [one.word for one in held if one.figure.kind == STEPS]

@@ -25,7 +25,7 @@ WRITTEN = ("write", "copy", "triad")
 OF_GPU = ("name", "sm_count", "l2_bytes", "mig")
 OF_CPU = (
     *("model", "architecture", "family", "model_number", "stepping", "microarch"),
-    *("sockets", "cores", "threads", "isa", "caches"),
+    *("sockets", "cores", "threads", "isa"),
 )
 """What machines of one kind have in common: what the processor says of itself. No label, and no memory: a node that
 lacks a module of it is of its kind, and slow."""
@@ -68,7 +68,7 @@ class Pass:
 def read(profile: Profile, node: str, name: str) -> Pass:
     """What a profile says as one pass of a node."""
     good = [point for point in profile.points if point.status == "ok" and point.seconds]
-    seen = sha256(profile.created.encode())
+    seen = sha256()
     for point in good:
         seen.update(array("d", point.seconds).tobytes())
     return Pass(
@@ -121,6 +121,9 @@ def _kind(profile: Profile) -> Iterator[tuple[str, str]]:
     """What its processor and its GPUs say of themselves, and the threads that the run had."""
     for name in OF_CPU:
         yield name, repr(profile.cpu.get(name))
+    for cache in profile.cpu.get("caches") or []:  # of the machine, whichever cores were granted
+        sizes = [cache.get(key) for key in ("type", "size_bytes", "machine_instances")]
+        yield f"L{cache.get('level')} {cache.get('type')}", repr(sizes)
     for index, gpu in enumerate(profile.machine.get("gpus") or []):
         yield f"GPU {index}", repr([gpu.get(name) for name in OF_GPU])
     yield "threads of the run", repr(profile.environment.get("threads"))
@@ -170,7 +173,7 @@ def common(passes: list[Pass]) -> list[dict[Figure, float]]:
     """Of each pass the figures of its steps: all of a device together, and those of each implementation.
 
     Each is the mean over steps of how far the logarithm of its time is from the middle one of all passes, so that a
-    pass that lacks a step is not moved by it. A step that less than half of the passes have is left out.
+    pass that lacks a step is not moved by it. A step that no more than half of the passes have is left out.
     """
     by_step: dict[str, list[float]] = defaultdict(list)
     for one in passes:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from bench.profile.stats import Estimate
-from reports.fleet.classes import MachineClass, Node, machine_class, rank
+from bench.profile.stats import Estimate, median
+from reports.fleet.classes import MachineClass, Node, confirms, machine_class, rank
 from reports.fleet.figures import Pass
 from reports.fleet.folder import Found, Silent
 from reports.fleet.kinds import STEPS
@@ -66,6 +66,15 @@ class Fleet:
         return tuple(found)
 
     @cached_property
+    def failing(self) -> tuple[Node, ...]:
+        """The nodes that have more failed points than most of their class."""
+        found = []
+        for one in self.classes:
+            usual = median([node.failed for node in one.nodes])
+            found += [node for node in one.nodes if node.failed > usual]
+        return tuple(found)
+
+    @cached_property
     def near(self) -> Estimate | None:
         """The share of judged nodes within `within` of their class: as seen, those that surely are, that may be."""
         each = [
@@ -92,21 +101,24 @@ def near(nodes: Sequence[Sequence[Estimate]], within: float) -> Estimate | None:
 def fleet(found: Found, slower: float = SLOWER, within: float = WITHIN) -> Fleet:
     """Judge every node; both are per cent. Raises BadInput where there is nothing to compare, or what cannot be."""
     suite = _one_suite(found.passes)
+    odd = _of_two_machines(found.passes)
+    measured = {one.node for one in found.passes if not confirms(one)}
     by_kind: dict[object, list[Pass]] = {}
     for one in found.passes:
-        by_kind.setdefault(one.kind, []).append(one)
-    _refuse_two_machines(by_kind.values())
+        if one.node not in odd and one.node in measured:
+            by_kind.setdefault(one.kind, []).append(one)
     classes = [_by_node(passes) for passes in by_kind.values()]
     many = sum(len(nodes) for nodes in classes if len(nodes) > 1)
     if not many:
-        raise BadInput(_nothing_to_compare(found))
+        raise BadInput(_nothing_to_compare(found, odd))
     labels = _labels(list(by_kind.values()))
     made = [
         machine_class(label, nodes, many, 1 + slower / 100)
         for label, nodes in zip(labels, classes, strict=True)
     ]
     made.sort(key=lambda one: (-len(one.nodes), one.label))
-    return Fleet(tuple(made), found.silent, suite, 1 + slower / 100, 1 + within / 100)
+    silent = (*found.silent, *(Silent(node, "", reason) for node, reason in odd.items()))
+    return Fleet(tuple(made), silent, suite, 1 + slower / 100, 1 + within / 100)
 
 
 def _labels(classes: Sequence[Sequence[Pass]]) -> list[str]:
@@ -119,6 +131,12 @@ def _labels(classes: Sequence[Sequence[Pass]]) -> list[str]:
         apart = [key for key in kind if len({other.get(key) for other in alike}) > 1]
         marks = [f"{key} {kind[key]}"[:LONGEST_MARK] for key in apart[:MOST_MARKS]]
         found.append(f"{label} ({', '.join(marks)})" if len(alike) > 1 else label)
+    counts = Counter(found)
+    met: Counter[str] = Counter()
+    for index, label in enumerate(found):
+        met[label] += 1
+        if counts[label] > 1:
+            found[index] = f"{label}, kind {met[label]}"
     return found
 
 
@@ -142,21 +160,26 @@ def _one_suite(passes: Sequence[Pass]) -> tuple[str, int]:
     return common
 
 
-def _refuse_two_machines(classes: Iterable[Sequence[Pass]]) -> None:
-    """Raise BadInput where one node has passes of unlike machines."""
-    seen: dict[str, Pass] = {}
-    for passes in classes:
-        for one in {one.node: one for one in passes}.values():
-            other = seen.setdefault(one.node, one)
-            if other is not one:
-                raise BadInput(
-                    f"{one.node}: {other.name} is of another kind of machine than {one.name}: a node is one machine"
-                )
+def _of_two_machines(passes: Iterable[Pass]) -> dict[str, str]:
+    """Nodes of which two passes are of unlike machines, and in what these differ: no such node is judged."""
+    first: dict[str, Pass] = {}
+    found: dict[str, str] = {}
+    for one in passes:
+        other = first.setdefault(one.node, one)
+        if one.kind != other.kind:
+            ours, theirs = dict(one.kind), dict(other.kind)
+            keys = [key for key in {**theirs, **ours} if ours.get(key) != theirs.get(key)]
+            found.setdefault(
+                one.node,
+                f"pass {one.name} is of another kind of machine than pass {other.name}: {', '.join(keys[:MOST_MARKS])}",
+            )
+    return found
 
 
-def _nothing_to_compare(found: Found) -> str:
+def _nothing_to_compare(found: Found, odd: Mapping[str, str]) -> str:
     names = list(dict.fromkeys(one.node for one in found.passes))
-    silent = "".join(f"; {one.node}: {one.reason}" for one in found.silent[:1])
+    reasons = [*((one.node, one.reason) for one in found.silent), *odd.items()]
+    silent = "".join(f"; {node}: {reason}" for node, reason in reasons[:1])
     if len(names) == 1:
         return f"{names[0]}: one node{silent}: a fleet takes two of one kind at least"
     labels = dict.fromkeys(one.label for one in found.passes)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
@@ -27,13 +28,14 @@ from reports.locate import RECORDS, BadInput
 
 PLAN_FILE = "fleet.json"
 """What `python -m bench fleet` keeps of its nodes."""
-LARGEST_PLAN_BYTES = 32 << 20
+LARGEST_PLAN_BYTES = 64 << 20
 PLOTS = "plots"
 """Of a report that lies in the fleet's own folder."""
 MANY, CHUNK = 64, 16
 """From so many profiles on they are read by several processes, so many at a time."""
 MOST_WORKERS = 8
 LONGEST_NAME = 100
+GONE = "it was measured, and its profile is not here any more"
 
 
 class Silent(NamedTuple):
@@ -190,8 +192,8 @@ def _told(folder: Path) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for node, about in data.nodes.items():
         for name, one in about.passes.items():
-            if one.state != "measured":
-                found.setdefault(node, {})[name] = printable(one.reason or one.state)[:300]
+            reason = GONE if one.state == "measured" else printable(one.reason or one.state)
+            found.setdefault(node, {})[name] = reason[:300]
     return found
 
 
@@ -208,4 +210,7 @@ def _refuse_twice(passes: Sequence[Pass]) -> None:
 
 def _shown(name: str) -> str:
     """A folder's name as a table may hold it."""
-    return printable(name)[:LONGEST_NAME]
+    shown = printable(name)
+    if len(shown) <= LONGEST_NAME:
+        return shown
+    return f"{shown[:LONGEST_NAME]}~{sha256(shown.encode()).hexdigest()[:8]}"

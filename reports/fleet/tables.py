@@ -1,5 +1,7 @@
 """A fleet as tables, as sentences, and as CSV. Rows in, text out."""
 
+import re
+from collections.abc import Sequence
 from math import inf
 from typing import NamedTuple
 
@@ -7,7 +9,7 @@ from bench.profile.stats import Estimate
 from reports.analysis.wording import ABSENT, percent, share
 from reports.compare.between_runs import POWER
 from reports.fleet.cause import Held, slow
-from reports.fleet.classes import GONE, MachineClass, Node
+from reports.fleet.classes import GONE, UNPAIRED, MachineClass, Node
 from reports.fleet.fleet import Fleet
 from reports.fleet.folder import Silent
 from reports.fleet.kinds import LIBRARY
@@ -18,6 +20,8 @@ from reports.tables.columns import Column, Table, csv_text, table
 SHARE = f"{100 * POWER:.0f} %"
 WORDS = (SLOW, FAST, SAME, UNTOLD)
 NOT_JUDGED = "not judged"
+SLURM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+"""A node's name as Slurm, and a shell, takes it."""
 MOST_NAMES = 8
 """Nodes that a sentence names."""
 
@@ -45,44 +49,60 @@ def lines(fleet: Fleet) -> list[Line]:
 def sentences(fleet: Fleet) -> list[str]:
     """The answer first, then how sure it is, and what is not known."""
     judged, found = len(fleet.judged), fleet.slow
-    asked = percent(fleet.slower - 1)
     if found:
-        names = [_named(one) for one in found[:MOST_NAMES]]
         more = f" and {len(found) - MOST_NAMES} more" if len(found) > MOST_NAMES else ""
-        told = [
-            f"{len(found)} of {judged} nodes {_are(len(found))} slow: {', '.join(names)}{more}."
-        ]
+        named = ", ".join(map(_named, found[:MOST_NAMES]))
+        told = [f"{len(found)} of {_nodes(judged)} {_are(len(found))} slow: {named}{more}."]
     elif judged:
-        told = [f"None of {judged} nodes is found slow by more than {asked}."]
+        told = [f"None of {_nodes(judged)} is found slow by more than {percent(fleet.slower - 1)}."]
     else:
         told = ["No node could be judged."]
     told += [_could_tell(one) for one in fleet.classes if one.smallest is not None]
-    near = fleet.near
-    if near is not None:
+    if fleet.near is not None:
         within = percent(fleet.within - 1)
-        told.append(f"Within {within} of their class: {share(near)} of {judged} nodes.")
-    suspects = [node.name for node in found if node.confirmed is None]
-    if suspects:
-        told.append(
-            f"Not measured again: {', '.join(suspects[:MOST_NAMES])}. Do so, beside the control of the class, before a "
-            "node is taken away."
-        )
-    if fleet.unjudged:
-        names = list(fleet.unjudged)
-        more = " ..." if len(names) > MOST_NAMES else ""
-        told.append(f"Not judged: {', '.join(names[:MOST_NAMES])}{more} ({len(names)} nodes).")
-    if fleet.fewer:
-        names = [node.name for node in fleet.fewer]
-        told.append(f"Of fewer passes than most of their class: {', '.join(names[:MOST_NAMES])}.")
-    gone = [node.name for node in fleet.nodes if node.reason == GONE]
-    if gone:
-        told.append(f"Not slow when measured again: {', '.join(gone[:MOST_NAMES])}.")
+        told.append(f"Within {within} of their class: {share(fleet.near)} of {_nodes(judged)}.")
+    suspects = [node.name for node in found if node.confirmed is None and node.reason != UNPAIRED]
+    lists = (
+        ("Not judged", list(fleet.unjudged), ""),
+        ("Of fewer passes than most of their class", [one.name for one in fleet.fewer], ""),
+        ("With more failed points than most of their class", [n.name for n in fleet.failing], ""),
+        (
+            "Not measured again",
+            suspects,
+            " Do so, beside the control of the class, before a node is taken away.",
+        ),
+        (
+            "Measured again, but not beside a control that has the same figures",
+            [node.name for node in found if node.reason == UNPAIRED],
+            "",
+        ),
+        (
+            "Not slow when measured again",
+            [node.name for node in fleet.nodes if node.reason == GONE],
+            "",
+        ),
+        (
+            "Left out of what Slurm takes, for their names are none of its",
+            [node.name for node in found if not SLURM.fullmatch(node.name)],
+            "",
+        ),
+    )
+    told += [f"{what}: {_names(names)}.{then}" for what, names, then in lists if names]
     return told
+
+
+def _names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return f"{', '.join(names[:MOST_NAMES])}{more}"
+
+
+def _nodes(count: int) -> str:
+    return f"{count} node{'' if count == 1 else 's'}"
 
 
 def _named(node: Node) -> str:
     """A slow node, by how much its steps are slower, and in what it is slow."""
-    by = f"steps {_percent(node.steps.median)} slower: " if node.steps else ""
+    by = f"steps {_longer(node.steps.median, 'slower', 'faster')}: " if node.steps else ""
     return f"{node.name} ({by}{', '.join(node.causes)})"
 
 
@@ -91,8 +111,9 @@ def _could_tell(one: MachineClass) -> str:
     assert one.smallest is not None
     assert one.step_noise is not None
     return (
-        f"{one.label}, {len(one.nodes)} nodes: a slowdown of all steps is found in {SHARE} of cases from "
-        f"{_percent(one.smallest)} on; two passes of a node differ by {100 * one.step_noise * 2**0.5:.1f} % as a rule."
+        f"{one.label}, {_nodes(len(one.nodes))}: a slowdown of all steps is found in {SHARE} of cases from "
+        f"{_percent(one.smallest)} on; the difference of two passes of a node has a deviation of "
+        f"{100 * one.step_noise * 2**0.5:.1f} %."
     )
 
 
@@ -109,7 +130,7 @@ def notes(fleet: Fleet) -> list[str]:
     )
     sure = (
         "Intervals hold for all nodes at once: of fleets without a slow node one in twenty at most has a node called "
-        "slow, where all nodes are as noisy. Where some are noisier, two passes do not tell a noisy node from a slow "
+        "slow, where noise is normal and all nodes have the same. Else two passes do not tell a noisy node from a slow "
         "one: measure suspects again beside another node (--confirm)."
     )
     least = f"The smallest slowdown told is the one that would be found in {SHARE} of fleets."
@@ -203,8 +224,8 @@ def silent_table(fleet: Fleet) -> Table:
 def upgrade_sentences(found: Upgrade) -> list[str]:
     """What changed, by class; the share of near nodes before and after; which nodes became slow, or ceased to be."""
     told = [
-        f"{one.label}: steps take {_percent(one.ratio.median)} longer than before ({_span(one.ratio)}), over "
-        f"{one.nodes} nodes."
+        f"{one.label}: steps take {_longer(one.ratio.median, 'longer', 'less')} than before ({_span(one.ratio)}), over "
+        f"{_nodes(one.nodes)}{_other_kinds(one.others)}."
         for one in found.changes
     ]
     shares = [share(one.near) if one.near else ABSENT for one in (found.before, found.after)]
@@ -229,7 +250,7 @@ def upgrade_table(found: Upgrade) -> Table:
 
 def exclude(fleet: Fleet) -> str:
     """The slow nodes as Slurm's option takes them; empty where there is none."""
-    names = ",".join(node.name for node in fleet.slow)
+    names = ",".join(node.name for node in fleet.slow if SLURM.fullmatch(node.name))
     return f"--exclude={names}" if names else ""
 
 
@@ -245,8 +266,8 @@ def nodes_csv(fleet: Fleet) -> str:
                 "class": one.label,
                 "control": control,
                 "slower": _middle(steps),
-                "slower_low": _finite(steps.low) if steps else None,
-                "slower_high": _finite(steps.high) if steps else None,
+                "slower_low": _known(steps.low) if steps else None,
+                "slower_high": _known(steps.high) if steps else None,
                 "smallest_told": one.smallest,
                 "slow_in": "; ".join(node.causes),
                 "passes": node.passes,
@@ -274,8 +295,8 @@ def figures_csv(fleet: Fleet) -> str:
                 "kind": held.figure.kind,
                 "verdict": held.word,
                 "slower": held.ratio.median,
-                "slower_low": _finite(held.ratio.low),
-                "slower_high": _finite(held.ratio.high),
+                "slower_low": _known(held.ratio.low),
+                "slower_high": _known(held.ratio.high),
                 "smallest_told": _known(told[held.figure]),
             }
             for one in fleet.classes
@@ -314,8 +335,13 @@ def _known(value: float) -> float | None:
     return value if 0 < value < inf else None
 
 
-def _finite(value: float) -> float | None:
-    return value if 0 < value < inf else None
+def _longer(ratio: float, more: str, less: str) -> str:
+    """By how much a time is longer or shorter than another: `3.0 % longer`."""
+    return f"{_percent(ratio)} {more}" if ratio >= 1 else f"{100 * (1 - ratio):.1f} % {less}"
+
+
+def _other_kinds(count: int) -> str:
+    return f", {count} of another kind of machine than before" if count else ""
 
 
 def _percent(ratio: float) -> str:
@@ -325,7 +351,7 @@ def _percent(ratio: float) -> str:
 
 def _span(value: Estimate) -> str:
     """The ends of an interval; nothing where it has none."""
-    if _finite(value.low) is None or _finite(value.high) is None:
+    if _known(value.low) is None or _known(value.high) is None:
         return ABSENT
     low, high = (
         f"{100 * (end - 1):.1f}".replace("-", "\N{MINUS SIGN}") for end in (value.low, value.high)

@@ -17,10 +17,14 @@ from reports.locate import BadInput
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The steps of a class after over before, over the nodes that both have: a ratio of times, above 1 is slower."""
+    """The steps of a class after over before, over the nodes that both have: a ratio of times, above 1 is slower.
+
+    The class is that after; `others` of the nodes were of another kind of machine before.
+    """
 
     label: str
     nodes: int
+    others: int
     ratio: Estimate
 
 
@@ -31,6 +35,12 @@ class Upgrade:
     before: Fleet
     after: Fleet
     changes: tuple[Change, ...]
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Nodes that were measured before, and not after."""
+        there = {node.name for node in self.after.nodes}
+        return tuple(node.name for node in self.before.nodes if node.name not in there)
 
     @property
     def newly_slow(self) -> tuple[str, ...]:
@@ -51,29 +61,32 @@ def upgrade(before: Fleet, of_before: Found, after: Fleet, of_after: Found) -> U
             f"--before: of suite {suite} and method {method}, and after of suite {other} and method {another}: "
             "measure both alike"
         )
+    early, late = _by_node(of_before), _by_node(of_after)
     changes = []
-    sides = _by_kind(of_before), _by_kind(of_after)
-    for kind in sides[1]:
-        found = _change(sides[0].get(kind, {}), sides[1][kind])
+    for one in after.classes:
+        names = [node.name for node in one.nodes if node.name in early]
+        found = _change(one.label, [(early[name], late[name]) for name in names])
         if found is not None:
             changes.append(found)
     if not changes:
-        raise BadInput("--before: no node of one kind has a name that both folders know")
+        raise BadInput("--before: no node has a name that both folders know, and steps in common")
     return Upgrade(before, after, tuple(sorted(changes, key=lambda one: (-one.nodes, one.label))))
 
 
-def _by_kind(found: Found) -> dict[object, dict[str, list[Pass]]]:
-    kinds: dict[object, dict[str, list[Pass]]] = {}
+def _by_node(found: Found) -> dict[str, list[Pass]]:
+    nodes: dict[str, list[Pass]] = {}
     for one in found.passes:
         if not confirms(one):
-            kinds.setdefault(one.kind, {}).setdefault(one.node, []).append(one)
-    return kinds
+            nodes.setdefault(one.node, []).append(one)
+    return nodes
 
 
-def _change(before: Mapping[str, list[Pass]], after: Mapping[str, list[Pass]]) -> Change | None:
-    """The mean over nodes of what each became slower by, with Student's interval over nodes; None without any."""
-    names = [name for name in after if name in before]
-    passes = [one for name in names for side in (before, after) for one in side[name]]
+def _change(label: str, pairs: Sequence[tuple[Sequence[Pass], Sequence[Pass]]]) -> Change | None:
+    """The mean over nodes of what each became slower by, with Student's interval over nodes; None without any.
+
+    Of each pair the passes of a node before and after.
+    """
+    passes = [one for pair in pairs for side in pair for one in side]
     if not passes:
         return None
     times = dict(zip(map(id, passes), map(_steps, figures.common(passes)), strict=True))
@@ -82,8 +95,8 @@ def _change(before: Mapping[str, list[Pass]], after: Mapping[str, list[Pass]]) -
         known = [time for one in each if (time := times[id(one)]) is not None]
         return fmean(known) if known else None
 
-    pairs = [(middle(before[name]), middle(after[name])) for name in names]
-    moved = [late - early for early, late in pairs if early is not None and late is not None]
+    middles = [(middle(early), middle(late)) for early, late in pairs]
+    moved = [late - early for early, late in middles if early is not None and late is not None]
     if not moved:
         return None
     reach = inf
@@ -91,7 +104,8 @@ def _change(before: Mapping[str, list[Pass]], after: Mapping[str, list[Pass]]) -
         reach = student((1 + CONFIDENCE) / 2, len(moved) - 1) * stdev(moved) / sqrt(len(moved))
     ends = (fmean(moved) + sign * reach for sign in (-1, 1))
     low, high = (0.0 if end == -inf else inf if end == inf else exp(end) for end in ends)
-    return Change(passes[0].label, len(moved), Estimate(exp(fmean(moved)), low, high))
+    others = sum(early[0].kind != late[0].kind for early, late in pairs)
+    return Change(label, len(moved), others, Estimate(exp(fmean(moved)), low, high))
 
 
 def _steps(of_pass: Mapping[Figure, float]) -> float | None:

@@ -3,7 +3,8 @@
 A node is held against the *leave-one-out median*: the median of all other nodes of its class, which neither the node
 itself nor fewer than half of the others can move, so slow nodes do not hide one another. How far two passes of one node
 lie apart tells the noise of a pass; it is pooled over the nodes of a class, so that even two passes each tell it well.
-Of a node whose passes lie farther apart than this noise allows (F-test), its own counts. The error of a difference is
+Of a node whose passes lie farther apart than those of the others allow (F-test) its own noise counts, and theirs is
+pooled without it. The error of a difference is
 
     sqrt(noise^2 / passes + noise^2 x v / passes of the others),   v(n) = pi / (2 (n - 1) + pi),
 
@@ -34,11 +35,16 @@ SAME: Word = "same"
 UNTOLD: Word = "not told apart"
 
 FALSE_ALARM = 0.04
-"""Share of fleets without a slow node in which one is called slow: less than the one in twenty that is promised."""
+"""Share of fleets without a slow node in which one is called slow: less than the one in twenty
+that is promised, where noise is normal and alike on all nodes."""
+FAR = 100.0
+"""Errors beyond which the noncentral t has a limit, and scipy's search for it no end."""
+MOST_TOLD = log(10)
+"""Logarithm of the smallest slowdown told: passes that tell none below it tell nothing."""
 WIDEST = 200.0
 """Logarithm beyond which a ratio is infinite."""
-NOISY = 0.99
-"""A node whose passes lie farther apart than those of so many is judged by its own noise."""
+NOISY = 0.999
+"""A node whose passes lie farther apart than those of so many nodes would is judged by its own noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,12 @@ class Judged:
     noise: Array
     own: Array
     freedom: Array
+
+    def of(self, figures: NDArray[np.bool_]) -> "Judged":
+        """The same of some figures alone."""
+        by_node = (self.shift, self.low, self.high, self.own, self.freedom)
+        shift, low, high, own, freedom = (each[:, figures] for each in by_node)
+        return Judged(shift, low, high, self.told[figures], self.noise[figures], own, freedom)
 
     def word(self, node: int, figure: int, slower: float) -> Word | None:
         """What is said of a figure of a node, `slower` being a ratio; None where the node lacks it."""
@@ -82,10 +94,13 @@ def judge(passes: Array, chances: Array, slower: float) -> Judged:
     """
     counts = np.sum(~np.isnan(passes), axis=1).astype(float)
     middles, own = means(passes), variances(passes)
-    freedom = np.nansum(np.maximum(counts - 1, 0), axis=0)
+    degrees = np.maximum(counts - 1, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        noise = np.nansum(own * np.maximum(counts - 1, 0), axis=0) / freedom
-        apart = own > noise * _noisiest(counts, freedom)
+        of_all, squares = np.sum(degrees, axis=0), own * degrees
+        others_noise = (np.sum(squares, axis=0) - squares) / (of_all - degrees)
+        apart = own > others_noise * _noisiest(counts, of_all)
+        freedom = np.sum(np.where(apart, 0.0, degrees), axis=0)
+        noise = np.sum(np.where(apart, 0.0, squares), axis=0) / freedom
         mine = np.where(apart, own, noise) / counts
         others, beside = leave_one_out(middles), noise * _of_others(counts)
         reach = _students(1 - chances, freedom)
@@ -100,10 +115,12 @@ def judge(passes: Array, chances: Array, slower: float) -> Judged:
         shift=shift,
         low=shift - wide,
         high=shift + wide,
-        told=smallest(plain, freedom, reach, log(slower)),
+        told=np.where(
+            np.sum(counts > 0, axis=0) > 1, smallest(plain, freedom, reach, log(slower)), np.nan
+        ),
         noise=np.sqrt(noise),
         own=own,
-        freedom=np.maximum(counts - 1, 0),
+        freedom=degrees,
     )
 
 
@@ -175,7 +192,7 @@ def leave_one_out(middles: Array) -> Array:
 
 
 def _without_each(values: Array) -> Array:
-    """Of each value the median of all others."""
+    """Of each value the median of all others; of an even number what is nearest between their two middle ones."""
     order = np.argsort(values, kind="stable")
     ordered, rank = values[order], np.empty(len(values), int)
     rank[order] = np.arange(len(values))
@@ -185,7 +202,7 @@ def _without_each(values: Array) -> Array:
         """Of each value the n-th smallest of all others, from 0."""
         return ordered[np.where(rank > n, n, n + 1)]
 
-    found: Array = (nth((left - 1) // 2) + nth(left // 2)) / 2
+    found: Array = np.clip(values, nth((left - 1) // 2), nth(left // 2))
     return found
 
 
@@ -200,27 +217,28 @@ def smallest(error: Array, freedom: Array, reach: Array, margin: float) -> Array
     beyond = [_found(float(f), float(r)) for f, r in zip(freedom, reach, strict=True)]
     wide = margin + _students(POWER, freedom) * error
     found: Array = np.maximum(np.array(beyond) * error, wide)
-    return found
+    return np.where(found < MOST_TOLD, found, np.nan)
 
 
 @cache
 def _found(freedom: float, reach: float) -> float:
     """By how many errors a figure must be shifted so that it exceeds `reach` estimated errors in POWER of fleets."""
-    from scipy.special import nctdtrinc
+    from scipy.special import chdtri, nctdtrinc
 
     if not freedom > 0:
         return np.nan
-    found = float(nctdtrinc(freedom, 1 - POWER, reach))
-    # where the normal distribution serves, that function may have no answer
-    return reach + student(POWER, np.inf) if np.isnan(found) else found
+    if reach > FAR:  # the figure's own error is nothing beside that of the error: chi-squared alone
+        return float(reach * np.sqrt(chdtri(freedom, 1 - POWER) / freedom))
+    return float(nctdtrinc(freedom, 1 - POWER, reach))
 
 
 def _noisiest(counts: Array, freedom: Array) -> Array:
-    """By how much a node's own variance may be above the noise of its class, by how many passes it has."""
+    """By how much a node's own variance may be above the noise of the others, by how many passes it has."""
     from scipy.special import fdtri
 
-    own = np.arange(1, max(2, int(counts.max())))
-    known = fdtri(own[:, None], np.maximum(freedom, 1)[None, :], NOISY)
+    own = np.arange(1, max(2, int(counts.max())))[:, None]
+    others = freedom[None, :] - own
+    known = np.where(others > 0, fdtri(own, np.maximum(others, 1), NOISY), np.inf)
     by_count = np.concatenate([np.full((2, len(freedom)), np.inf), known])
     found: Array = np.take_along_axis(by_count, counts.astype(int), axis=0)
     return found

@@ -186,7 +186,7 @@ def others_find(random, trials, rule, nodes, noise, slow=1):
 
 def _sized(nodes):
     """Trials in full, and of the tests."""
-    return (2000, 200) if nodes < 100 else (1000, 20) if nodes < 1000 else (500, 4)
+    return (1000, 100) if nodes < 100 else (400, 10) if nodes < 1000 else (200, 2)
 
 
 def _promise(name, simulate, nodes, **bar):

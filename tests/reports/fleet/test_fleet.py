@@ -13,7 +13,7 @@ import pytest
 
 from bench.profile import reader
 from reports.fleet import figures, folder
-from reports.fleet.classes import ALONE, GONE, ONCE
+from reports.fleet.classes import ALONE, GONE, ONCE, UNPAIRED
 from reports.fleet.fleet import fleet, near
 from reports.fleet.folder import Found
 from reports.fleet.upgrade import upgrade
@@ -140,6 +140,52 @@ def test_a_suspect_that_is_not_slow_again_is_not_slow():
     assert not gone.causes
 
 
+def confirming(nodes, **without):
+    random = np.random.default_rng(16)
+    for name in ("confirm-1", "confirm-2"):
+        for node in nodes:
+            data = made.moved(MODEL, random) | without
+            yield figures.read(reader.from_dict(data, ""), node, name)
+
+
+def test_passes_that_lack_what_a_node_was_slow_in_acquit_nobody():
+    known = passes(8, slow={2: Slow({"DRAM": 1.4})})
+    roofs = [one for one in MODEL["roofs"] if one["kind"] in ("matmul", "call")]
+    known += confirming(("n0002", "n0005"), levels=[], roofs=roofs)
+    node = next(one for one in fleet(found_of(known)).nodes if one.name == "n0002")
+    assert (node.word, node.confirmed, node.reason) == (SLOW, None, UNPAIRED)
+
+
+def test_passes_without_a_control_acquit_nobody():
+    known = passes(8, slow={2: Slow({"steps": 1.3})}) + list(confirming(("n0002",)))
+    node = next(one for one in fleet(found_of(known)).nodes if one.name == "n0002")
+    assert (node.word, node.reason) == (SLOW, UNPAIRED)
+
+
+def test_a_node_with_none_but_confirming_passes_is_no_node_of_the_fleet():
+    known = passes(8) + list(confirming(("other",)))
+    found = fleet(found_of(known))
+    assert "other" not in {node.name for node in found.nodes}
+    assert not found.unjudged
+
+
+def test_a_node_whose_device_gave_no_good_point_is_not_judged():
+    random, known = np.random.default_rng(17), []
+    for node in "abcd":
+        for name in "12":
+            data = made.moved(MODEL, random)
+            cut = len(data["points"]) // 2
+            for point in data["points"][cut:]:
+                point["case"] = point["case"] | {"device": "cuda"}
+            if node == "d":
+                for point in data["points"][cut:]:
+                    point |= {"status": "failed", "reason": "lost"}
+            known.append(figures.read(reader.from_dict(data, ""), node, name))
+    found = fleet(found_of(known))
+    assert found.unjudged == {"d": "no good point for: steps on cuda"}
+    assert [node.name for node in found.failing] == ["d"]
+
+
 def test_the_control_is_no_suspect():
     found = fleet(found_of(passes(slow={0: Slow({"steps": 1.2})})))
     assert found.classes[0].control not in (None, "n0000")
@@ -243,11 +289,26 @@ def test_profiles_of_another_suite_or_method_are_refused(there, change):
         fleet(folder.read(there))
 
 
-def test_a_node_of_two_machines_is_refused(there):
+def test_a_node_of_two_machines_is_a_row_that_tells_in_what_they_differ(there):
     data = other_kind(made.moved(MODEL, np.random.default_rng(13)), stepping=12)
     made.write(there, "c", "2", data)
-    with pytest.raises(BadInput, match="c: 1 is of another kind of machine than 2"):
-        fleet(folder.read(there))
+    found = fleet(folder.read(there))
+    assert "stepping" in found.unjudged["c"]
+    assert {node.name for node in found.nodes} == {"a", "b"}
+
+
+def test_a_node_that_was_measured_and_is_gone_is_a_row(there):
+    plan = {"nodes": {"z": {"passes": {"1": {"state": "measured"}}}}}
+    (there / "fleet.json").write_text(json.dumps(plan), encoding="utf-8")
+    assert set(fleet(folder.read(there)).unjudged) == {"z"}
+
+
+def test_long_names_that_begin_alike_stay_two_nodes(there):
+    for end in ("x", "y"):
+        data = made.moved(MODEL, np.random.default_rng([14, ord(end)]))
+        made.write(there, "n" * 120 + end, "1", data)
+    names = {one.node for one in folder.read(there).passes}
+    assert len(names) == 5
 
 
 def test_one_node_and_nodes_of_unlike_kinds_are_refused(there):

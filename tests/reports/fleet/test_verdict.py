@@ -29,8 +29,45 @@ def test_a_node_is_held_against_the_median_of_all_others(nodes):
         others = np.delete(values[:, column], row)
         others = others[~np.isnan(others)]
         there = len(others) and not np.isnan(values[row, column])
-        expected = np.median(others) if there else np.nan
+        ordered, left = np.sort(others), len(others)
+        # of an even number what lies nearest between the two middle ones
+        ends = (ordered[(left - 1) // 2], ordered[left // 2]) if there else (np.nan, np.nan)
+        expected = np.clip(values[row, column], *ends)
         assert found[row, column] == pytest.approx(expected, nan_ok=True)
+
+
+def test_equal_nodes_beside_as_many_slow_ones_are_neither_fast_nor_slow():
+    random = np.random.default_rng(9)
+    values = random.normal(0, 0.003, (5, 2, 1))
+    values[:2] += 0.1
+    found = verdict.judge(values, CHANCE, 1.03)
+    words = [found.word(row, 0, 1.03) for row in range(5)]
+    assert words[:2] == [SLOW, SLOW]
+    assert FAST not in words
+
+
+def test_one_bad_pass_of_a_node_hides_no_other():
+    random = np.random.default_rng(10)
+    values = random.normal(0, 0.005, (8, 2, 1))
+    values[1] += 0.08
+    values[0, 1] += 0.4
+    found = verdict.judge(values, CHANCE, 1.03)
+    assert found.word(1, 0, 1.03) == SLOW
+    assert found.word(0, 0, 1.03) == UNTOLD
+    assert found.noise[0] < 0.01
+
+
+def test_a_class_that_tells_next_to_nothing_says_so_and_ends():
+    alone = verdict.judge(of((0.0, 0.1)), np.array([1e-9]), 1.03)
+    assert np.isnan(alone.told).all()
+    once = verdict.judge(of((0.0, 0.1), *[(0.0,)] * 5), np.array([1e-9]), 1.03)
+    assert np.isnan(once.told).all()
+
+
+@pytest.mark.parametrize("freedom", [1.0, 3.0, 10.0])
+def test_far_away_the_smallest_slowdown_goes_on_as_before(freedom):
+    below, above = (verdict._found(freedom, verdict.FAR * by) for by in (0.999, 1.001))
+    assert above / below == pytest.approx(1.002, rel=0.002)
 
 
 def test_the_interval_is_students_with_the_noise_of_all_passes():
