@@ -191,6 +191,8 @@ def _sized(nodes):
 
 def _promise(name, simulate, nodes, **bar):
     trials, quick = _sized(nodes)
+    if name.startswith(ALARM):  # a rare event
+        trials *= 4
     if not bar:  # what others' rules do is no promise of ours
         trials, quick = trials // 4, 1
     return Promise(SECTION, name, name, simulate, trials=trials, quick=quick, **bar)
