@@ -55,10 +55,12 @@ def runs(argument: str) -> list[str]:
     """
     folder = Path(argument)
     try:
-        if not folder.is_dir() or _holds(folder):
+        if not folder.is_dir() or holds(folder):
             return [argument]
-        inside = sorted((one for one in folder.iterdir() if one.is_dir()), key=_in_order)
-        return [str(one) for one in inside] if inside and all(map(_holds, inside)) else [argument]
+        inside = sorted(
+            (one for one in folder.iterdir() if one.is_dir()), key=lambda one: in_order(one.name)
+        )
+        return [str(one) for one in inside] if inside and all(map(holds, inside)) else [argument]
     except OSError:  # what it is, `find` says
         return [argument]
 
@@ -75,13 +77,14 @@ def shown(path: Path) -> str:
     return whole.relative_to(CHECKOUT).as_posix() if inside else f".../{whole.name}"
 
 
-def _holds(folder: Path) -> bool:
+def holds(folder: Path) -> bool:
+    """Whether it is a run's folder."""
     return any((folder / name).is_file() for name in RECORDS)
 
 
-def _in_order(folder: Path) -> tuple[int, str]:
+def in_order(name: str) -> tuple[int, str]:
     """1, 2, 10 as numbers, and other names after them."""
-    return (int(folder.name), "") if folder.name.isdecimal() else (sys.maxsize, folder.name)
+    return (int(name), "") if name.isdecimal() else (sys.maxsize, name)
 
 
 def _in_folder(folder: Path) -> Path:

@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -12,7 +11,7 @@ from types import FrameType
 from typing import NamedTuple
 
 from bench.fleet import said
-from bench.timing.interrupts import SIGNALS
+from bench.timing import interrupts
 
 LOOK_SECONDS = 2.0
 """Between looks at how far a run is."""
@@ -102,15 +101,8 @@ def signals_go_to(child: Child) -> Iterator[Child]:
         if child.process is not None:
             child.process.send_signal(number)
 
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
-    for number in heard:
-        signal.signal(number, hear)
-    try:
+    with interrupts.heard_by(hear):
         yield child
-    finally:
-        for number in heard:
-            signal.signal(number, before[number])
 
 
 def _from(path: Path, place: int) -> bytes:

@@ -2,7 +2,6 @@
 
 import os
 import select
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,8 @@ import msgspec
 from bench.fleet import suspects
 from bench.fleet.engine import Request, Told
 from bench.fleet.plan import LOG_FILE, MEASURED, BadFleet, Book
-from bench.timing.interrupts import INTERRUPTED, SIGNALS, ended
+from bench.timing import interrupts
+from bench.timing.interrupts import INTERRUPTED, ended
 
 ROOT = Path(__file__).parents[2]
 REPORT = (sys.executable, "-m", "reports", "fleet", "{dir}", "--out", "{dir}")
@@ -149,12 +149,5 @@ def _signals_go_to(engine: subprocess.Popen[bytes]) -> Iterator[list[int]]:
         asked.append(number)
         engine.send_signal(number)
 
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
-    for number in heard:
-        signal.signal(number, hear)
-    try:
+    with interrupts.heard_by(hear):
         yield asked
-    finally:
-        for number in heard:
-            signal.signal(number, before[number])

@@ -5,7 +5,7 @@ In order means: what is being written is finished, the point being measured is g
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -30,11 +30,18 @@ def listening() -> Iterator[None]:
 
     One that was ignored before (as under nohup) stays ignored. The handlers before are put back at the end.
     """
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
     _State.asked, _State.holding = None, 0
+    with heard_by(_hear):
+        yield
+
+
+@contextmanager
+def heard_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Each of SIGNALS goes to a handler, but one that was ignored before; the handlers before are put back."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    heard = [number for number, earlier in before.items() if earlier is not signal.SIG_IGN]
     for number in heard:
-        signal.signal(number, _hear)
+        signal.signal(number, handler)
     try:
         yield
     finally:

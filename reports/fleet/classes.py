@@ -11,7 +11,7 @@ from math import exp, log
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.profile.stats import Estimate
+from bench.profile.stats import WIDEST, Estimate
 from reports.fleet import cause, figures, verdict
 from reports.fleet.cause import Held
 from reports.fleet.figures import Pass
@@ -72,7 +72,6 @@ class MachineClass:
     told     by figure, the smallest slowdown that these passes could tell, a ratio; NaN where they tell none
     noise    by figure, the deviation of one pass, as a fraction
     control  the node whose steps are nearest to the class, beside which suspects may be measured again
-    facts    what most of its passes say
     """
 
     label: str
@@ -81,7 +80,6 @@ class MachineClass:
     told: tuple[float, ...]
     noise: tuple[float, ...]
     control: str | None
-    facts: Mapping[str, str]
 
     @property
     def smallest(self) -> float | None:
@@ -111,9 +109,10 @@ def machine_class(
     first = [[of for one, of in each if not confirms(one)] for each in values.values()]
     later = [[of for one, of in each if confirms(one)] for each in values.values()]
     known = _known([of for each in first for of in each])
-    judged = verdict.judge(_table(first, known), chances(known, many), slower)
+    earlier = _table(first, known)
+    judged = verdict.judge(earlier, chances(known, many), slower)
     held = [_held(row, known, judged, slower) for row in range(len(nodes))]
-    again = _again(first, later, known, judged, held, slower)
+    again = _again(earlier, _table(later, known), known, judged, held, slower)
     facts = _typical(passes)
     of_steps = [column for column, figure in enumerate(known) if figure.kind == STEPS]
     blind = not of_steps or bool(np.isnan(judged.told[of_steps]).any())
@@ -128,7 +127,6 @@ def machine_class(
         told=tuple(np.exp(judged.told).tolist()),
         noise=tuple(judged.noise.tolist()),
         control=_control(found),
-        facts=facts,
     )
 
 
@@ -179,12 +177,12 @@ def _held(row: int, known: Sequence[Figure], judged: Judged, slower: float) -> t
 
 def _ratio(logarithm: float) -> float:
     """A ratio; one beyond all figures is infinite."""
-    return exp(logarithm) if logarithm < verdict.WIDEST else float("inf")
+    return exp(logarithm) if logarithm < WIDEST else float("inf")
 
 
 def _again(
-    first: Values,
-    later: Values,
+    earlier: Array,
+    later: Array,
     known: Sequence[Figure],
     judged: Judged,
     held: Sequence[Sequence[Held]],
@@ -192,12 +190,11 @@ def _again(
 ) -> dict[int, bool]:
     """Of nodes that were slow and measured again beside others, by row: whether they were slow again."""
     slow = [{one.figure for one in cause.slow(each)} for each in held]
-    earlier, table = _table(first, known), _table(later, known)
-    suspects = [row for row, each in enumerate(slow) if each and later[row]]
-    controls = [row for row, each in enumerate(slow) if not each and later[row]]
+    both = ~np.isnan(verdict.means(later)) & ~np.isnan(verdict.means(earlier))
+    suspects = [row for row, each in enumerate(slow) if each and both[row].any()]
+    controls = [row for row, each in enumerate(slow) if not each and both[row].any()]
     if not suspects or not controls:
         return {}
-    both = ~np.isnan(verdict.means(table)) & ~np.isnan(verdict.means(earlier))
     wanted = np.array([[figure in slow[row] for figure in known] for row in suspects])
     asked: NDArray[np.bool_] = wanted & both[suspects] & both[controls].any(axis=0)
     use: NDArray[np.bool_] = np.any(asked, axis=0)
@@ -206,9 +203,9 @@ def _again(
         return {}
     shown = verdict.again(
         earlier[suspects][:, :, use],
-        table[suspects][:, :, use],
+        later[suspects][:, :, use],
         earlier[controls][:, :, use],
-        table[controls][:, :, use],
+        later[controls][:, :, use],
         judged.of(use),
         FALSE_ALARM / 2 / float(asked.sum()),
         slower,

@@ -6,7 +6,7 @@ what a byte or a FLOP takes.
 
 from array import array
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from math import fsum, log
@@ -54,7 +54,6 @@ class Pass:
 
     node: str
     name: str
-    created: str
     label: str
     kind: tuple[tuple[str, str], ...]
     suite: tuple[str, int]
@@ -74,7 +73,6 @@ def read(profile: Profile, node: str, name: str) -> Pass:
     return Pass(
         node=node,
         name=name,
-        created=profile.created,
         label=_label(profile),
         kind=tuple(_kind(profile)),
         suite=(profile.suite, profile.method),
@@ -87,6 +85,14 @@ def read(profile: Profile, node: str, name: str) -> Pass:
         failed=sum(point.status == "failed" for point in profile.points),
         print=seen.hexdigest(),
     )
+
+
+def by_node(passes: Iterable[Pass]) -> dict[str, list[Pass]]:
+    """The passes of each node."""
+    found: dict[str, list[Pass]] = {}
+    for one in passes:
+        found.setdefault(one.node, []).append(one)
+    return found
 
 
 def shared(one: Pass) -> Pass:

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from bench.profile.stats import Estimate, median
 from reports.fleet.classes import MachineClass, Node, confirms, machine_class, rank
-from reports.fleet.figures import Pass
+from reports.fleet.figures import Pass, by_node
 from reports.fleet.folder import Found, Silent
 from reports.fleet.kinds import STEPS
 from reports.fleet.verdict import SLOW
@@ -107,7 +107,7 @@ def fleet(found: Found, slower: float = SLOWER, within: float = WITHIN) -> Fleet
     for one in found.passes:
         if one.node not in odd and one.node in measured:
             by_kind.setdefault(one.kind, []).append(one)
-    classes = [_by_node(passes) for passes in by_kind.values()]
+    classes = [by_node(passes) for passes in by_kind.values()]
     many = sum(len(nodes) for nodes in classes if len(nodes) > 1)
     if not many:
         raise BadInput(_nothing_to_compare(found, odd))
@@ -137,13 +137,6 @@ def _labels(classes: Sequence[Sequence[Pass]]) -> list[str]:
         met[label] += 1
         if counts[label] > 1:
             found[index] = f"{label}, kind {met[label]}"
-    return found
-
-
-def _by_node(passes: Iterable[Pass]) -> Mapping[str, list[Pass]]:
-    found: dict[str, list[Pass]] = {}
-    for one in passes:
-        found.setdefault(one.node, []).append(one)
     return found
 
 

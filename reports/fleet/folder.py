@@ -7,7 +7,6 @@ figures and forgotten, so that memory goes with figures and not with samples.
 
 import gc
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -24,7 +23,7 @@ from bench.profile.errors import BadFile, OneLine, printable
 from bench.profile.journal import from_journal
 from reports.fleet import figures
 from reports.fleet.figures import Pass
-from reports.locate import RECORDS, BadInput
+from reports.locate import RECORDS, BadInput, holds, in_order
 
 PLAN_FILE = "fleet.json"
 """What `python -m bench fleet` keeps of its nodes."""
@@ -127,21 +126,12 @@ def _folders(folder: Path) -> list[Path]:
 
 def _runs(node: Path) -> Iterator[_Run]:
     """The runs of a node, in the order of their names; itself where it is one."""
-    if _holds(node):
+    if holds(node):
         yield _Run(node, node.name, "1")
         return
-    inside = (one for one in node.iterdir() if one.is_dir() and _holds(one))
+    inside = (one for one in node.iterdir() if one.is_dir() and holds(one))
     for one in sorted(inside, key=lambda one: in_order(one.name)):
         yield _Run(one, node.name, one.name)
-
-
-def in_order(name: str) -> tuple[int, str]:
-    """1, 2, 10 as numbers, and other names after them."""
-    return (int(name), "") if name.isdecimal() else (sys.maxsize, name)
-
-
-def _holds(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in RECORDS)
 
 
 def _read(runs: Sequence[_Run]) -> Iterator[Pass | Silent]:

@@ -50,9 +50,8 @@ def sentences(fleet: Fleet) -> list[str]:
     """The answer first, then how sure it is, and what is not known."""
     judged, found = len(fleet.judged), fleet.slow
     if found:
-        more = f" and {len(found) - MOST_NAMES} more" if len(found) > MOST_NAMES else ""
-        named = ", ".join(map(_named, found[:MOST_NAMES]))
-        told = [f"{len(found)} of {_nodes(judged)} {_are(len(found))} slow: {named}{more}."]
+        named = _names([_named(one) for one in found])
+        told = [f"{len(found)} of {_nodes(judged)} {_are(len(found))} slow: {named}."]
     elif judged:
         told = [f"None of {_nodes(judged)} is found slow by more than {percent(fleet.slower - 1)}."]
     else:
@@ -232,8 +231,12 @@ def upgrade_sentences(found: Upgrade) -> list[str]:
     told.append(
         f"Nodes within {percent(found.after.within - 1)} of their class: {shares[0]} before, {shares[1]} after."
     )
-    for what, names in (("Newly slow", found.newly_slow), ("No longer slow", found.no_longer_slow)):
-        told.append(f"{what}: {', '.join(names[:MOST_NAMES]) or 'none'}.")
+    for what, names in (
+        ("Newly slow", found.newly_slow),
+        ("No longer slow", found.no_longer_slow),
+        ("Measured before, and not after", found.missing),
+    ):
+        told.append(f"{what}: {_names(names) or 'none'}.")
     return told
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import exp, inf, sqrt
-from statistics import fmean, stdev
+from math import exp, inf
+from statistics import fmean
 
-from bench.profile.stats import CONFIDENCE, Estimate, student
+from bench.profile.stats import Estimate, of_visits
 from reports.fleet import figures
 from reports.fleet.classes import confirms
-from reports.fleet.figures import Pass
+from reports.fleet.figures import Pass, by_node
 from reports.fleet.fleet import Fleet
 from reports.fleet.folder import Found
 from reports.fleet.kinds import STEPS, Figure
@@ -61,7 +61,9 @@ def upgrade(before: Fleet, of_before: Found, after: Fleet, of_after: Found) -> U
             f"--before: of suite {suite} and method {method}, and after of suite {other} and method {another}: "
             "measure both alike"
         )
-    early, late = _by_node(of_before), _by_node(of_after)
+    early, late = (
+        by_node(one for one in side.passes if not confirms(one)) for side in (of_before, of_after)
+    )
     changes = []
     for one in after.classes:
         names = [node.name for node in one.nodes if node.name in early]
@@ -71,14 +73,6 @@ def upgrade(before: Fleet, of_before: Found, after: Fleet, of_after: Found) -> U
     if not changes:
         raise BadInput("--before: no node has a name that both folders know, and steps in common")
     return Upgrade(before, after, tuple(sorted(changes, key=lambda one: (-one.nodes, one.label))))
-
-
-def _by_node(found: Found) -> dict[str, list[Pass]]:
-    nodes: dict[str, list[Pass]] = {}
-    for one in found.passes:
-        if not confirms(one):
-            nodes.setdefault(one.node, []).append(one)
-    return nodes
 
 
 def _change(label: str, pairs: Sequence[tuple[Sequence[Pass], Sequence[Pass]]]) -> Change | None:
@@ -99,13 +93,10 @@ def _change(label: str, pairs: Sequence[tuple[Sequence[Pass], Sequence[Pass]]]) 
     moved = [late - early for early, late in middles if early is not None and late is not None]
     if not moved:
         return None
-    reach = inf
-    if len(moved) > 1:
-        reach = student((1 + CONFIDENCE) / 2, len(moved) - 1) * stdev(moved) / sqrt(len(moved))
-    ends = (fmean(moved) + sign * reach for sign in (-1, 1))
-    low, high = (0.0 if end == -inf else inf if end == inf else exp(end) for end in ends)
+    ratios = [exp(one) for one in moved]
+    ratio = of_visits(ratios) if len(ratios) > 1 else Estimate(ratios[0], 0.0, inf)
     others = sum(early[0].kind != late[0].kind for early, late in pairs)
-    return Change(label, len(moved), others, Estimate(exp(fmean(moved)), low, high))
+    return Change(label, len(moved), others, ratio)
 
 
 def _steps(of_pass: Mapping[Figure, float]) -> float | None:

@@ -41,8 +41,6 @@ FAR = 100.0
 """Errors beyond which the noncentral t has a limit, and scipy's search for it no end."""
 MOST_TOLD = log(10)
 """Logarithm of the smallest slowdown told: passes that tell none below it tell nothing."""
-WIDEST = 200.0
-"""Logarithm beyond which a ratio is infinite."""
 NOISY = 0.999
 """A node whose passes lie farther apart than those of so many nodes would is judged by its own noise."""
 

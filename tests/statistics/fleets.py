@@ -320,20 +320,11 @@ PROMISES = (
     ),
     *(
         _promise(
-            f"{OTHERS_ALARM.format(name)}: {_told(nodes, noise)}",
-            partial(others_alarm, rule=rule, nodes=nodes, noise=noise),
+            f"{text.format(name)}: {_told(nodes, noise)}",
+            partial(simulate, rule=rule, nodes=nodes, noise=noise),
             nodes,
         )
-        for name, rule in RULES
-        for nodes in SIZES
-        for noise in NOISES
-    ),
-    *(
-        _promise(
-            f"{OTHERS_FOUND.format(name)}: {_told(nodes, noise)}",
-            partial(others_find, rule=rule, nodes=nodes, noise=noise),
-            nodes,
-        )
+        for text, simulate in ((OTHERS_ALARM, others_alarm), (OTHERS_FOUND, others_find))
         for name, rule in RULES
         for nodes in SIZES
         for noise in NOISES

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bench.profile import reader
-from reports.fleet import figures, folder
+from reports.fleet import figures, folder, tables
 from reports.fleet.classes import ALONE, GONE, ONCE, UNPAIRED
 from reports.fleet.fleet import fleet, near
 from reports.fleet.folder import Found
@@ -217,6 +217,14 @@ def test_before_and_after_name_the_nodes_that_became_slow():
     sides = fleet(found_of(before)), found_of(before), fleet(found_of(after)), found_of(after)
     assert upgrade(*sides).newly_slow == ("n0004",)
     assert upgrade(*sides[2:], *sides[:2]).no_longer_slow == ("n0004",)
+
+
+def test_before_and_after_name_the_nodes_that_are_missing_since():
+    before, after = passes(6, seed=1), passes(5, seed=2)
+    sides = fleet(found_of(before)), found_of(before), fleet(found_of(after)), found_of(after)
+    found = upgrade(*sides)
+    assert found.missing == ("n0005",)
+    assert any("n0005" in sentence for sentence in tables.upgrade_sentences(found))
 
 
 @pytest.fixture
